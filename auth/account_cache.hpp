@@ -1,0 +1,54 @@
+// One shard's accounts, so that authentication needs no hop: filled on a miss, replaced by control entries,
+// bounded. Used on the shard's thread only.
+#pragma once
+
+#include "core/account.hpp"
+#include "core/error.hpp"
+#include "core/task.hpp"
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+namespace corohub::auth {
+
+// Reads an account with its live sessions from storage; a null pointer: no such user.
+using AccountLoader = std::function<Task<Result<AccountRef>>(UserId)>;
+
+class AccountCache {
+ public:
+  AccountCache(AccountLoader loader, std::size_t capacity);
+
+  // What is cached now; null: not cached (which says nothing about the user).
+  AccountRef find(UserId id) noexcept;
+  // From the cache or from storage; null: no such user. A change that arrives while storage is being read
+  // makes it read again, so a state that was already replaced is never returned or kept.
+  Task<Result<AccountRef>> get(UserId id);
+  // A control entry: replaces what is cached, forgets a user who is gone, marks a fill under way as outdated.
+  void apply(UserId id, AccountRef account) noexcept;
+
+  std::size_t size() const noexcept { return entries_.size(); }
+
+ private:
+  struct Entry {
+    AccountRef account;
+    bool used = false;  // second chance for the clock hand
+  };
+  struct Fill {
+    std::size_t readers = 0;
+    std::uint64_t changes = 0;
+  };
+
+  void keep(UserId id, AccountRef account);
+
+  AccountLoader loader_;
+  std::size_t capacity_;
+  std::unordered_map<UserId, Entry> entries_;
+  std::unordered_map<UserId, Fill> fills_;
+  std::vector<UserId> clock_;  // keys in order of arrival, for eviction
+  std::size_t hand_ = 0;
+};
+
+}  // namespace corohub::auth

@@ -1,0 +1,34 @@
+// From a bearer token to a principal, on one shard: signature, claims, then the live account and login.
+// Used on the shard's thread only.
+#pragma once
+
+#include "auth/account_cache.hpp"
+#include "auth/principal.hpp"
+#include "auth/token.hpp"
+
+namespace corohub::auth {
+
+class Authenticator {
+ public:
+  Authenticator(const Tokens& tokens, AccountCache& accounts, const Clock& clock)
+      : tokens_(tokens), accounts_(accounts), clock_(clock) {}
+
+  // unauthorized or invalid_token for anything but a live login; storage errors as they are.
+  Task<Result<Principal>> authenticate(std::string_view token);
+
+  // The same for a login that was proved in another way (a ticket).
+  Task<Result<Principal>> resume(UserId user, SessionId session, std::int64_t expires_at);
+
+  // Judges a principal again, now, without suspending; an error if his login, token version or account is
+  // gone by what the cache knows. Call it in the turn that registers a connection.
+  Result<Principal> check_again(const Principal& principal);
+
+  AccountCache& accounts() noexcept { return accounts_; }
+
+ private:
+  const Tokens& tokens_;
+  AccountCache& accounts_;
+  const Clock& clock_;
+};
+
+}  // namespace corohub::auth

@@ -1,0 +1,64 @@
+// The signing keys: a 0600 file, made on first start, swapped as a whole on rotation and reload.
+#pragma once
+
+#include "core/clock.hpp"
+#include "core/error.hpp"
+#include "core/secret.hpp"
+
+#include <filesystem>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace corohub::auth {
+
+enum class Algorithm : std::uint8_t { hs256, eddsa };
+
+struct Key {
+  std::string id;  // kid: [A-Za-z0-9_-]{1,64}
+  Algorithm algorithm = Algorithm::hs256;
+  Secret material;       // HS256: at least 32 bytes; EdDSA: the 32-byte Ed25519 seed
+  bool active = false;   // the one that signs
+  UnixMs not_after = 0;  // a retired key verifies until then; 0: no end
+};
+
+// Immutable.
+class KeyRing {
+ public:
+  explicit KeyRing(std::vector<Key> keys) : keys_(std::move(keys)) {}
+  const Key* find(std::string_view kid, UnixMs now) const noexcept;  // usable to verify
+  const Key& active() const noexcept;
+  const std::vector<Key>& keys() const noexcept { return keys_; }
+
+ private:
+  std::vector<Key> keys_;
+};
+
+// Owns the file. Safe from any thread; ring() is a pointer copy under a short lock.
+class KeyStore {
+ public:
+  // Reads `file`, or makes it with one random HS256 key. Throws std::runtime_error with one plain line for a
+  // file that others can read, holds a short or well-known secret, is damaged, or has no active key (the
+  // caller exits 78).
+  KeyStore(std::filesystem::path file, const Clock& clock);
+
+  std::shared_ptr<const KeyRing> ring() const;
+
+  // SIGHUP: reads the file again; on failure the old ring stays.
+  Result<> reload();
+  // A new key signs from now on; the old one verifies for `retire_after` more. The file is replaced
+  // atomically.
+  Result<std::string> rotate(std::chrono::seconds retire_after);
+
+ private:
+  void swap(std::shared_ptr<const KeyRing> ring);
+
+  std::filesystem::path file_;
+  const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const KeyRing> ring_;
+};
+
+}  // namespace corohub::auth

@@ -1,0 +1,19 @@
+// Who asks: an authenticated caller with his live account.
+#pragma once
+
+#include "core/account.hpp"
+
+#include <cstdint>
+
+namespace corohub::auth {
+
+struct Principal {
+  AccountRef account;  // live at the moment of authentication
+  SessionId session{};
+  std::int64_t token_expires_at = 0;  // seconds since 1970
+
+  UserId user_id() const noexcept { return account->id; }
+  Role role() const noexcept { return account->role; }
+};
+
+}  // namespace corohub::auth

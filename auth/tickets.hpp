@@ -1,0 +1,51 @@
+// One-time tickets for opening a socket without a token in the address: 256 bits, 30 s, hashed in memory,
+// bounded. Safe from any thread.
+#pragma once
+
+#include "core/account.hpp"
+#include "core/clock.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace corohub::auth {
+
+struct Ticket {
+  UserId user_id = 0;
+  SessionId session{};
+  std::int64_t token_expires_at = 0;  // the connection lives as long as the token it was asked with
+  std::string origin;                 // of the asking page; empty: any
+};
+
+class TicketStore {
+ public:
+  static constexpr std::chrono::seconds lifetime{30};
+
+  explicit TicketStore(const Clock& clock, std::size_t tickets_max = 100'000)
+      : clock_(clock), tickets_max_(tickets_max) {}
+
+  std::string issue(Ticket ticket);
+  // Takes it: the second caller gets nothing. Nothing as well for an unknown, late, or foreign-origin ticket.
+  std::optional<Ticket> take(std::string_view text, std::string_view origin);
+
+ private:
+  struct Entry {
+    Ticket ticket;
+    SteadyTime expires;
+  };
+  void sweep(SteadyTime now);
+
+  const Clock& clock_;
+  const std::size_t tickets_max_;
+  std::mutex mutex_;
+  std::unordered_map<std::string, Entry> entries_;  // by SHA-256 of the ticket
+  SteadyTime swept_{};
+};
+
+}  // namespace corohub::auth

@@ -1,0 +1,30 @@
+// Text encodings: base64url (RFC 4648 section 5, no padding), percent-decoding, UTF-8, SHA-256.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace corohub {
+
+std::string base64url(std::string_view bytes);
+// Nothing for a foreign character, padding, or tail bits that are not zero (one text per value).
+std::optional<std::string> from_base64url(std::string_view text);
+
+int hex_digit(char c) noexcept;  // -1: none
+
+// Percent-decoding of a path segment or query value; `+` is a space only when `plus_is_space`.
+// Nothing for a broken escape, NUL, or bytes that are not UTF-8.
+std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space = false);
+
+bool is_utf8(std::string_view text) noexcept;
+// Unicode code points of valid UTF-8.
+std::size_t code_points(std::string_view text) noexcept;
+
+using Sha256 = std::array<unsigned char, 32>;
+Sha256 sha256(std::string_view bytes) noexcept;
+std::string sha256_text(std::string_view bytes);  // the 32 bytes as a string, for a BLOB column
+
+}  // namespace corohub

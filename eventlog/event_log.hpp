@@ -1,0 +1,63 @@
+// The durable log of events: appended inside a unit, handed to the shards after its commit, read page by
+// page.
+#pragma once
+
+#include "core/position.hpp"
+#include "hub/control.hpp"
+#include "hub/event.hpp"
+#include "hub/hub.hpp"
+#include "storage/unit_of_work.hpp"
+#include "storage/writer.hpp"
+
+#include <atomic>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace corohub::eventlog {
+
+// Inserts the event into the log, in the unit's transaction, and lets the hub deliver it once that is
+// committed. Its timestamp is the unit's time; its seq is returned and becomes the position of the unit's
+// answer.
+Seq append(storage::UnitOfWork& work, hub::EventDraft draft);
+
+// A change of rights at its place between the events: after its own last event, before what comes later.
+void change_account(storage::UnitOfWork& work, hub::AccountChanged change);
+
+// What the writer calls: makes hub batches of what was committed and finishes the units when all shards have
+// it.
+class Publisher final : public storage::CommitSink {
+ public:
+  explicit Publisher(hub::Hub& hub) : hub_(hub) {}
+  std::unique_ptr<storage::Effects> begin_batch() override;
+  void committed(std::unique_ptr<storage::Effects> effects,
+                 std::vector<storage::UnitEffects> units) noexcept override;
+
+ private:
+  hub::Hub& hub_;
+};
+
+// Part of the log as one principal may see it.
+struct Page {
+  std::vector<hub::EventRef> events;  // visible ones after `since`, in order
+  Seq next = 0;                       // the cursor for the next page: past what was filtered out
+  bool more = false;                  // there is something after `next`
+  Seq floor = 0;                      // events up to here are gone; since < floor is a gap
+  Seq head = 0;                       // newest in the log
+};
+
+struct PageRequest {
+  Seq since = 0;  // exclusive
+  hub::Identity who;
+  std::size_t limit = 100;         // visible events
+  std::vector<std::string> types;  // patterns "user.*", "system.alert"; empty: all
+};
+
+// Looks at a bounded number of rows per call, so a page can be short or empty although more follows.
+Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request);
+
+// True when an event type is named by one of the patterns; an empty list names all.
+bool matches_types(std::string_view type, const std::vector<std::string>& patterns) noexcept;
+
+}  // namespace corohub::eventlog

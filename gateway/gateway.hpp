@@ -1,0 +1,72 @@
+// The front door of the hub: upgrades, sessions, and the REST routes about connections and events.
+#pragma once
+
+#include "auth/rate_limit.hpp"
+#include "auth/tickets.hpp"
+#include "eventlog/event_log.hpp"
+#include "http/router.hpp"
+#include "hub/hub.hpp"
+#include "storage/reader_pool.hpp"
+#include "storage/writer.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace corohub::gateway {
+
+struct GatewaySettings {
+  std::chrono::seconds ping_interval{54};
+  std::chrono::seconds pong_timeout{60};
+  hub::OutboxLimits outbox;
+  std::size_t max_message_bytes = 65'536;
+  std::chrono::seconds message_timeout{10};
+  std::chrono::seconds write_timeout{10};
+  std::vector<std::string> allowed_origins;  // exact, "*" allows all
+  bool loopback_only = true;  // every listener is on loopback: any port of localhost is no foreign Origin
+  bool query_token = true;    // ?token= on /ws
+  bool echo = false;          // /ws/echo (diagnostics)
+  auth::Rate inbound_messages{100, std::chrono::seconds(1), 200};
+  auth::Rate inbound_bytes{262'144, std::chrono::seconds(1), 524'288};
+  auth::Rate inbound_control{10, std::chrono::seconds(1), 20};
+  auth::Rate connects_per_address{60, std::chrono::minutes(1), 120};
+  auth::Rate connects_total{500, std::chrono::seconds(1), 1000};
+  auth::Rate broadcasts_per_admin{10, std::chrono::seconds(1), 20};
+  auth::Rate stats_per_admin{60, std::chrono::minutes(1), 60};
+};
+
+// What the gateway works with; all of it outlives the gateway.
+struct GatewayParts {
+  hub::Hub& hub;
+  storage::Writer& writer;
+  storage::ReaderPool& readers;
+  auth::TicketStore& tickets;
+  const Clock& clock;
+  std::string epoch;
+};
+
+class Gateway {
+ public:
+  Gateway(GatewayParts parts, GatewaySettings settings);
+  ~Gateway();
+  Gateway(const Gateway&) = delete;
+  Gateway& operator=(const Gateway&) = delete;
+
+  // GET /ws, GET /ws/stats, POST /ws/broadcast, GET /ws/echo, GET /api/v1/events,
+  // GET /api/v1/admin/connections, DELETE /api/v1/admin/connections/{client_id}
+  void add_routes(http::Router& router);
+
+  // New connections get 503 draining.
+  void begin_drain() noexcept;
+
+  // A volatile health.status.changed for the admins. Any thread.
+  void publish_health(std::string_view component, std::string_view old_status, std::string_view status);
+
+ private:
+  struct State;
+  std::shared_ptr<State> impl_;
+};
+
+}  // namespace corohub::gateway

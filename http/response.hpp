@@ -1,0 +1,54 @@
+// One HTTP answer, and the handing over of a socket that leaves HTTP.
+#pragma once
+
+#include "core/position.hpp"
+#include "core/task.hpp"
+#include "http/request.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace corohub::http {
+
+// Takes a connection that leaves HTTP (a WebSocket, later an event stream).
+class Takeover {
+ public:
+  virtual ~Takeover() = default;
+  // On the connection's shard. `unread` are bytes that came behind the request.
+  virtual void take(Socket socket, std::string unread) noexcept = 0;
+};
+
+struct Response {
+  int status = 200;
+  std::string content_type = "application/json";
+  std::string body;
+  std::vector<Header> headers;         // beside Content-Type, Content-Length, X-Request-Id, Date
+  bool close = false;                  // end the connection after it
+  std::unique_ptr<Takeover> takeover;  // instead of an answer
+
+  Response&& with(std::string field, std::string value) && {
+    headers.push_back({std::move(field), std::move(value)});
+    return std::move(*this);
+  }
+  // Corohub-Position: <epoch>:<seq>
+  Response&& at(const Position& position) && {
+    return std::move(*this).with("Corohub-Position", position.text());
+  }
+};
+
+// {"success":true,"data":…}
+Response success(const json::value& data, int status = 200);
+// {"success":true,"data":…,"meta":…}
+Response success(const json::value& data, const json::object& meta);
+// A bare JSON document, for the routes without envelope.
+Response document(const json::value& value, int status = 200);
+Response no_content();
+
+// application/problem+json (RFC 9457) with the members of CONTRACT section 1. `instance` is the path without
+// query.
+Response problem(const Error& error, const Request& request);
+int status_of(ErrorCode code) noexcept;
+
+}  // namespace corohub::http

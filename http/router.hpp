@@ -1,0 +1,71 @@
+// Method and path to handler; the one table from which 404, 405, HEAD, OPTIONS, rights and the check of the
+// OpenAPI document follow. Built once before serving, then read from every shard.
+#pragma once
+
+#include "auth/authenticator.hpp"
+#include "auth/principal.hpp"
+#include "http/request.hpp"
+#include "http/response.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace corohub::http {
+
+// Who may call a route: checked before the body is read and before the handler runs.
+enum class Access : std::uint8_t {
+  guest,  // anyone; a credential is not looked at
+  user,   // a valid access token: else 401
+  admin,  // role admin or superadmin: else 403 "admin access required"
+};
+
+// What a handler is given. Lives until the handler's task has ended; shard's thread only.
+struct Context {
+  const Request& request;
+  std::size_t shard = 0;                                         // index of the shard this runs on
+  auth::Authenticator& authenticator;                            // of that shard
+  std::optional<auth::Principal> principal;                      // set unless the route is for guests
+  std::vector<std::pair<std::string_view, std::string>> params;  // {id} -> text
+  bool exempt = false;                                           // the peer is in limits.exempt_cidrs
+
+  std::string_view param(std::string_view key) const noexcept;
+  // A path parameter that must be a positive integer; not_found otherwise.
+  Result<std::int64_t> id_param(std::string_view key) const;
+};
+
+using Handler = std::function<Task<Response>(Context&)>;
+
+struct Route {
+  Method method = Method::get;
+  std::string pattern;  // "/api/v1/admin/users/{id}"
+  Access access = Access::guest;
+  Handler handler;
+};
+
+class Router {
+ public:
+  void add(Method method, std::string pattern, Access access, Handler handler);
+
+  struct Match {
+    const Route* route = nullptr;  // null: none for this method
+    std::string allow;             // the methods of this path, for 405 and OPTIONS; empty: no such path
+    std::vector<std::pair<std::string_view, std::string>> params;
+  };
+  // HEAD finds GET's route.
+  Match match(Method method, std::string_view path) const;
+
+  const std::vector<Route>& routes() const noexcept { return routes_; }
+
+ private:
+  std::vector<Route> routes_;
+};
+
+// An error of a handler as its response: `co_return fail(error, context)`.
+inline Response fail(const Error& error, const Context& context) { return problem(error, context.request); }
+
+}  // namespace corohub::http

@@ -1,0 +1,91 @@
+// Accepts and serves HTTP/1.1 connections on the shards: Server is what they share, ShardServer is one
+// shard's part.
+#pragma once
+
+#include "auth/authenticator.hpp"
+#include "auth/rate_limit.hpp"
+#include "core/task.hpp"
+#include "core/wheel.hpp"
+#include "http/router.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <boost/asio/ip/tcp.hpp>
+
+namespace corohub::http {
+
+struct HttpSettings {
+  std::size_t max_header_bytes = 8192;
+  std::size_t max_headers = 100;
+  std::size_t max_uri_bytes = 4096;
+  std::size_t max_body_bytes = 65'536;
+  std::chrono::seconds header_timeout{10};
+  std::chrono::seconds body_timeout{15};
+  std::chrono::seconds idle_timeout{60};
+  std::chrono::seconds write_timeout{10};
+  std::size_t requests_per_connection = 1000;
+  std::size_t connections_max = 20'000;  // of the whole process; more get 503 and are closed
+  int backlog = 4096;
+  std::vector<std::string> cors_origins;                        // exact origins, or "*"
+  auth::Rate request_rate{300, std::chrono::seconds(10), 300};  // per user, per address for guests
+};
+
+// Shared by all shards; safe from any thread.
+class Server {
+ public:
+  Server(const Router& router, HttpSettings settings, auth::CidrList exempt, const Clock& clock);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  // From now on every answer closes its connection (a drain has begun).
+  void begin_drain() noexcept { draining_.store(true, std::memory_order_relaxed); }
+  bool draining() const noexcept { return draining_.load(std::memory_order_relaxed); }
+  std::size_t connections() const noexcept { return connections_.load(std::memory_order_relaxed); }
+
+ private:
+  friend class ShardServer;
+  friend class Connection;
+
+  const Router& router_;
+  HttpSettings settings_;
+  auth::CidrList exempt_;
+  const Clock& clock_;
+  auth::RateLimiter request_rate_;
+  std::atomic<bool> draining_{false};
+  std::atomic<std::size_t> connections_{0};
+};
+
+// One shard's acceptors and connections. Its own thread only, but for the constructor and listen(), which run
+// before the thread starts.
+class ShardServer {
+ public:
+  ShardServer(Server& server, std::size_t shard, asio::io_context& context, Wheel& wheel,
+              auth::Authenticator& authenticator);
+  ~ShardServer();
+  ShardServer(const ShardServer&) = delete;
+  ShardServer& operator=(const ShardServer&) = delete;
+
+  // Binds and listens now; accepts once the context runs. The first shard to listen on an address reports a
+  // busy port (boost::system::system_error); the others join it by SO_REUSEPORT. Port 0 picks one: the answer
+  // has it.
+  asio::ip::tcp::endpoint listen(const asio::ip::tcp::endpoint& endpoint, bool first);
+
+  void stop_accepting() noexcept;
+  // Ends connections that wait for a request; those with one in flight end after its answer.
+  void close_idle() noexcept;
+  // Ends all that is left.
+  void abort_all() noexcept;
+  std::size_t connections() const noexcept;
+
+ private:
+  struct State;
+  std::unique_ptr<State> impl_;
+};
+
+}  // namespace corohub::http

@@ -1,0 +1,64 @@
+// What travels to the shards: events and changes of rights, in commit order, in one stream.
+#pragma once
+
+#include "core/account.hpp"
+#include "core/close_reason.hpp"
+#include "hub/event.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <variant>
+#include <vector>
+
+namespace corohub::hub {
+
+// A user is as `account` says from here on; null: gone. It is a state, not a difference: a shard replaces
+// what it has, moves the user's connections to the new role, and closes with `ending` those whose login is no
+// longer in account->sessions, or all of them if the account is gone or disabled.
+struct AccountChanged {
+  UserId user_id = 0;
+  AccountRef account;
+  CloseReason ending = CloseReason::session_revoked;
+};
+
+// An administrator ends one connection; nothing is revoked.
+struct Kick {
+  ClientId client;
+};
+
+using Entry = std::variant<EventRef, AccountChanged, Kick>;
+
+// What happens once every shard has applied a batch. `reached[i]` counts the outboxes entry i was queued for
+// (events) or the connections it closed (control). Runs on the thread of the last shard.
+class BatchDone {
+ public:
+  virtual ~BatchDone() = default;
+  virtual void applied(const std::vector<std::uint32_t>& reached) noexcept = 0;
+};
+
+// Entries in order, immutable once published, with the receipt that counts down the shards.
+class Batch {
+ public:
+  explicit Batch(std::vector<Entry> entries, std::unique_ptr<BatchDone> done = nullptr);
+
+  const std::vector<Entry>& entries() const noexcept { return entries_; }
+  std::size_t bytes() const noexcept { return bytes_; }
+
+  // Called by the hub before publishing; then once by each shard.
+  void expect(std::uint32_t shards) noexcept { shards_left_.store(shards, std::memory_order_relaxed); }
+  void add_reached(std::size_t entry, std::uint32_t outboxes) noexcept {
+    reached_[entry].fetch_add(outboxes, std::memory_order_relaxed);
+  }
+  void applied_by_one_shard() noexcept;
+
+ private:
+  std::vector<Entry> entries_;
+  std::size_t bytes_ = 0;
+  std::vector<std::atomic<std::uint32_t>> reached_;
+  std::atomic<std::uint32_t> shards_left_{0};
+  std::unique_ptr<BatchDone> done_;
+};
+using BatchRef = std::shared_ptr<Batch>;
+
+}  // namespace corohub::hub

@@ -1,0 +1,87 @@
+// An immutable fact and its bytes on the wire. Shared between shards by reference count; safe from any
+// thread.
+#pragma once
+
+#include "core/position.hpp"
+#include "hub/audience.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+
+namespace corohub::hub {
+
+// In which shape a transport sends an event.
+enum class WireFormat : std::uint8_t {
+  websocket_text,  // RFC 6455: unmasked text frame, header and payload
+};
+inline constexpr std::size_t wire_format_count = 1;
+
+// The exact bytes of one event in one wire format, the same for every client. One allocation: header and
+// bytes.
+class Frame {
+ public:
+  static boost::intrusive_ptr<const Frame> make(std::string_view head, std::string_view body,
+                                                Audience audience);
+
+  std::string_view bytes() const noexcept { return {reinterpret_cast<const char*>(this + 1), size_}; }
+  std::size_t size() const noexcept { return size_; }
+  // Whose it is, so that what waits in an outbox can be taken back when rights are lost.
+  const Audience& audience() const noexcept { return audience_; }
+
+ private:
+  Frame(std::size_t size, Audience audience) noexcept : audience_(audience), size_(size) {}
+  friend void intrusive_ptr_add_ref(const Frame* frame) noexcept {
+    frame->references_.fetch_add(1, std::memory_order_relaxed);
+  }
+  friend void intrusive_ptr_release(const Frame* frame) noexcept;
+
+  mutable std::atomic<std::uint32_t> references_{0};
+  Audience audience_;
+  std::size_t size_;
+};
+using FrameRef = boost::intrusive_ptr<const Frame>;
+
+// What an event is made of, before it has its place in the log.
+struct EventDraft {
+  std::string type;  // "user.updated"
+  std::string data;  // JSON text, delivered as it is
+  Audience audience;
+};
+
+class Event : public boost::intrusive_ref_counter<Event, boost::thread_safe_counter> {
+ public:
+  // `seq` 0: volatile. `time` is the commit's for a durable event.
+  Event(EventDraft draft, Seq seq, UnixMs time);
+
+  Seq seq() const noexcept { return seq_; }
+  bool durable() const noexcept { return seq_ > 0; }
+  const Audience& audience() const noexcept { return audience_; }
+  std::string_view type() const noexcept { return type_; }
+  // The message of CONTRACT section 3: {"type":…,"data":…,"timestamp":…,"seq":…}.
+  std::string_view text() const noexcept { return text_; }
+
+  // Encoded at the first call for each format and kept.
+  const FrameRef& frame(WireFormat format) const;
+
+ private:
+  std::string type_;
+  std::string text_;
+  Audience audience_;
+  Seq seq_;
+  mutable std::array<std::once_flag, wire_format_count> encoded_;
+  mutable std::array<FrameRef, wire_format_count> frames_;
+};
+using EventRef = boost::intrusive_ptr<const Event>;
+
+// Frames built since the process started: one per event and format, however many clients (a counted guard).
+std::uint64_t frames_built() noexcept;
+
+}  // namespace corohub::hub

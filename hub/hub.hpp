@@ -1,0 +1,35 @@
+// The one entry for publishers: it hands a batch to every shard. It has no thread and no queue of its own,
+// and it is the seam where a cluster's broker will stand. Safe from any thread once the shards are set.
+#pragma once
+
+#include "hub/control.hpp"
+#include "hub/roster.hpp"
+#include "hub/shard.hpp"
+
+#include <vector>
+
+namespace corohub::hub {
+
+class Hub {
+ public:
+  explicit Hub(RosterLimits limits = {}) : roster_(limits) {}
+
+  // Before any batch is published. Without shards (the command line on a data directory) a batch is applied
+  // at once.
+  void set_shards(std::vector<Shard*> shards) { shards_ = std::move(shards); }
+  const std::vector<Shard*>& shards() const noexcept { return shards_; }
+
+  // Durable batches: in commit order, from the writer's thread, waiting for room.
+  void publish(BatchRef batch);
+  // Volatile events and kicks: all shards take it or none does; false and counted when one has no room.
+  bool try_publish(const BatchRef& batch);
+
+  Roster& roster() noexcept { return roster_; }
+  const Roster& roster() const noexcept { return roster_; }
+
+ private:
+  std::vector<Shard*> shards_;
+  Roster roster_;
+};
+
+}  // namespace corohub::hub

@@ -1,0 +1,60 @@
+// One connection as its shard sees it: who it is, what waits for it, and how to make it leave. The hub knows
+// members, never sockets or formats. Used on the shard's thread only.
+#pragma once
+
+#include "core/close_reason.hpp"
+#include "core/wheel.hpp"
+#include "hub/outbox.hpp"
+
+#include <cstdint>
+#include <string>
+
+namespace corohub::hub {
+
+// What GET /admin/connections tells of a connection.
+struct MemberInfo {
+  ClientId client_id;
+  UserId user_id = 0;
+  Role role = Role::user;
+  std::string_view transport;  // "websocket"
+  std::string ip;
+  UnixMs connected_at = 0;
+};
+
+class Member {
+ public:
+  Member(Identity who, ClientId client, const OutboxLimits& limits) noexcept
+      : identity_(who), client_id_(client), outbox_(limits) {}
+  virtual ~Member() = default;
+  Member(const Member&) = delete;
+  Member& operator=(const Member&) = delete;
+
+  virtual WireFormat format() const noexcept = 0;
+  // One send of all that waits. Never blocks, throws or re-enters the shard.
+  virtual void flush() noexcept = 0;
+  // What waits leaves first (for at most a second; not for slow_consumer), then the close frame. The member
+  // detaches itself once it has ended, never inside this call.
+  virtual void close(CloseReason reason) noexcept = 0;
+  // The user's role is another one from here on (counts, and later subscriptions); identity() has it already.
+  virtual void role_changed() noexcept = 0;
+  virtual MemberInfo info() const = 0;
+
+  const Identity& identity() const noexcept { return identity_; }
+  const ClientId& client_id() const noexcept { return client_id_; }
+  Outbox& outbox() noexcept { return outbox_; }
+
+ private:
+  friend class Shard;
+
+  Identity identity_;
+  ClientId client_id_;
+  Outbox outbox_;
+  Seq skip_ = 0;            // durable events up to here are not for it
+  std::uint32_t slot_ = 0;  // place in its role's vector
+  Member* same_user_next_ = nullptr;
+  Member* same_user_previous_ = nullptr;
+  bool attached_ = false;
+  bool dirty_ = false;  // has been pushed to in this turn
+};
+
+}  // namespace corohub::hub

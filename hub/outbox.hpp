@@ -1,0 +1,62 @@
+// One connection's bounded queue of frames, in messages and bytes. A ring that grows from 4 slots and gives
+// its memory back when it is empty. Used on the shard's thread only; allocates only while it grows.
+#pragma once
+
+#include "hub/event.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+namespace corohub::hub {
+
+struct OutboxLimits {
+  std::uint32_t messages_max = 1024;
+  std::uint32_t bytes_max = 1 << 20;
+};
+
+enum class Push : std::uint8_t { queued, full, closed };
+
+class Outbox {
+ public:
+  explicit Outbox(const OutboxLimits& limits) noexcept : limits_(&limits) {}
+  Outbox(const Outbox&) = delete;
+  Outbox& operator=(const Outbox&) = delete;
+
+  // `limits` must outlive the outbox.
+  Push push(FrameRef frame) noexcept;
+
+  bool empty() const noexcept { return count_ == 0; }
+  std::uint32_t messages() const noexcept { return count_; }
+  std::uint32_t bytes() const noexcept { return bytes_; }
+
+  // What waits, oldest first; `i` < messages(). Bytes of the oldest already handed to the kernel: sent().
+  const Frame& at(std::uint32_t i) const noexcept { return *ring_[(head_ + i) & mask()]; }
+  std::uint32_t sent() const noexcept { return sent_; }
+  // The kernel took `bytes` more, across as many frames as that covers.
+  void consume(std::size_t bytes) noexcept;
+
+  // Takes back what has not been started and is not for `who` any more.
+  void discard_lost(const Identity& who) noexcept;
+  // Forgets all but a frame that was started; later pushes answer `closed`.
+  void close_and_clear() noexcept;
+  // Keeps what waits; later pushes answer `closed`.
+  void close() noexcept { closed_ = true; }
+  bool closed() const noexcept { return closed_; }
+
+ private:
+  std::uint32_t mask() const noexcept { return capacity_ - 1; }
+  void grow();
+  void release_if_empty() noexcept;
+
+  const OutboxLimits* limits_;
+  std::unique_ptr<FrameRef[]> ring_;
+  std::uint32_t head_ = 0;
+  std::uint32_t count_ = 0;
+  std::uint32_t capacity_ = 0;  // 0 or a power of two
+  std::uint32_t bytes_ = 0;
+  std::uint32_t sent_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace corohub::hub

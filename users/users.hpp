@@ -1,0 +1,89 @@
+// Accounts: the rules, their storage and their routes, as one thing to compose.
+#pragma once
+
+#include "auth/account_cache.hpp"
+#include "auth/password.hpp"
+#include "auth/rate_limit.hpp"
+#include "auth/tickets.hpp"
+#include "auth/token.hpp"
+#include "http/router.hpp"
+#include "storage/reader_pool.hpp"
+#include "storage/writer.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace corohub::users {
+
+struct UsersSettings {
+  bool registration_open = true;
+  std::chrono::seconds refresh_idle{14 * 24 * 3600};
+  std::chrono::seconds refresh_absolute{30 * 24 * 3600};
+  std::chrono::seconds refresh_grace{10};
+  std::size_t sessions_per_user = 20;
+  std::chrono::seconds reset_ttl{3600};
+  std::chrono::seconds setup_ttl{1800};
+  auth::Rate login_failures_minute{10, std::chrono::minutes(1), 10};  // per address
+  auth::Rate login_failures_hour{100, std::chrono::hours(1), 100};    // per address
+  auth::Rate registrations_burst{20, std::chrono::seconds(5), 20};    // per address
+  auth::Rate registrations_hour{60, std::chrono::hours(1), 60};       // per address
+  auth::Rate refreshes{30, std::chrono::minutes(1), 30};              // per session
+  auth::Rate tickets{10, std::chrono::minutes(1), 10};                // per user
+  auth::Rate password_changes{5, std::chrono::minutes(15), 5};        // per user
+  auth::Rate admin_writes{60, std::chrono::minutes(1), 60};           // per admin
+};
+
+// All of it outlives Users.
+struct UsersParts {
+  storage::Writer& writer;
+  storage::ReaderPool& readers;
+  auth::PasswordHasher& hasher;
+  const auth::Tokens& tokens;
+  auth::TicketStore& tickets;
+  const Clock& clock;
+  std::string epoch;
+};
+
+// What the command line may do; the actor in events and audit is null.
+struct NewUser {
+  std::string name;
+  std::string email;
+  Secret password;
+  std::optional<std::int64_t> age;
+  Role role = Role::user;
+};
+
+class Users {
+ public:
+  Users(UsersParts parts, UsersSettings settings);
+  ~Users();
+  Users(const Users&) = delete;
+  Users& operator=(const Users&) = delete;
+
+  // Every /api/v1/auth, /api/v1/users and /api/v1/admin/{users,audit} route, and POST /api/v1/setup.
+  void add_routes(http::Router& router);
+
+  // How the account caches read an account with its live sessions.
+  auth::AccountLoader loader() const;
+
+  // ---- the command line and the control socket ----
+  Task<Result<Account>> create_user(NewUser user);
+  Task<Result<std::vector<Account>>> list_users();
+  Task<Result<Account>> set_role(std::string email, Role role);
+  Task<Result<Account>> set_password(std::string email, Secret password);
+
+  // ---- first start ----
+  // A fresh one-time setup token while there is no superadmin (the old one is dead); nothing once there is
+  // one.
+  Task<Result<std::optional<std::string>>> issue_setup_token();
+
+ private:
+  struct State;
+  std::shared_ptr<State> impl_;
+};
+
+}  // namespace corohub::users

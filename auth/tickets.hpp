@@ -1,5 +1,5 @@
 // One-time tickets for opening a socket without a token in the address: 256 bits, 30 s, hashed in memory,
-// bounded. Safe from any thread.
+// bounded: when full, the oldest ticket gives way. Safe from any thread.
 #pragma once
 
 #include "core/account.hpp"
@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -34,18 +35,21 @@ class TicketStore {
   // Takes it: the second caller gets nothing. Nothing as well for an unknown, late, or foreign-origin ticket.
   std::optional<Ticket> take(std::string_view text, std::string_view origin);
 
+  std::size_t size() const;  // tickets that nobody has taken; late ones leave as others are issued
+
  private:
   struct Entry {
     Ticket ticket;
     SteadyTime expires;
   };
-  void sweep(SteadyTime now);
+  void drop_expired(SteadyTime now);
+  void drop_oldest();
 
   const Clock& clock_;
   const std::size_t tickets_max_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::unordered_map<std::string, Entry> entries_;  // by SHA-256 of the ticket
-  SteadyTime swept_{};
+  std::deque<std::string> order_;  // the same keys by age; a taken one leaves when its turn comes
 };
 
 }  // namespace corohub::auth

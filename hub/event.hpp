@@ -2,6 +2,7 @@
 // thread.
 #pragma once
 
+#include "core/clock.hpp"
 #include "core/position.hpp"
 #include "hub/audience.hpp"
 
@@ -41,7 +42,10 @@ class Frame {
   friend void intrusive_ptr_add_ref(const Frame* frame) noexcept {
     frame->references_.fetch_add(1, std::memory_order_relaxed);
   }
-  friend void intrusive_ptr_release(const Frame* frame) noexcept;
+  friend void intrusive_ptr_release(const Frame* frame) noexcept {
+    if (frame->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) destroy(frame);
+  }
+  static void destroy(const Frame* frame) noexcept;
 
   mutable std::atomic<std::uint32_t> references_{0};
   Audience audience_;
@@ -52,7 +56,7 @@ using FrameRef = boost::intrusive_ptr<const Frame>;
 // What an event is made of, before it has its place in the log.
 struct EventDraft {
   std::string type;  // "user.updated"
-  std::string data;  // JSON text, delivered as it is
+  std::string data;  // JSON text (valid, not empty), delivered as it is
   Audience audience;
 };
 
@@ -83,5 +87,7 @@ using EventRef = boost::intrusive_ptr<const Event>;
 
 // Frames built since the process started: one per event and format, however many clients (a counted guard).
 std::uint64_t frames_built() noexcept;
+// Memory of all frames alive in the process. A frame counts once, in however many outboxes it waits.
+std::size_t frame_bytes() noexcept;
 
 }  // namespace corohub::hub

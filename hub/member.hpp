@@ -24,16 +24,16 @@ struct MemberInfo {
 class Member {
  public:
   Member(Identity who, ClientId client, const OutboxLimits& limits) noexcept
-      : identity_(who), client_id_(client), outbox_(limits) {}
+      : outbox_(limits), identity_(who), client_id_(client) {}
   virtual ~Member() = default;
   Member(const Member&) = delete;
   Member& operator=(const Member&) = delete;
 
-  virtual WireFormat format() const noexcept = 0;
-  // One send of all that waits. Never blocks, throws or re-enters the shard.
+  virtual WireFormat format() const noexcept = 0;  // the same as long as it is attached
+  // One send of all that waits. Never blocks, throws or re-enters the shard. May come after close().
   virtual void flush() noexcept = 0;
-  // What waits leaves first (for at most a second; not for slow_consumer), then the close frame. The member
-  // detaches itself once it has ended, never inside this call.
+  // What waits leaves first (for at most a second; not for slow_consumer), then the close frame. The outbox
+  // is closed already. The member detaches itself once it has ended, never inside this call.
   virtual void close(CloseReason reason) noexcept = 0;
   // The user's role is another one from here on (counts, and later subscriptions); identity() has it already.
   virtual void role_changed() noexcept = 0;
@@ -46,15 +46,17 @@ class Member {
  private:
   friend class Shard;
 
-  Identity identity_;
-  ClientId client_id_;
+  // What every delivery touches stands together.
   Outbox outbox_;
   Seq skip_ = 0;            // durable events up to here are not for it
   std::uint32_t slot_ = 0;  // place in its role's vector
-  Member* same_user_next_ = nullptr;
-  Member* same_user_previous_ = nullptr;
+  WireFormat format_{};     // format(), asked once
   bool attached_ = false;
   bool dirty_ = false;  // has been pushed to in this turn
+  Identity identity_;
+  ClientId client_id_;
+  Member* same_user_next_ = nullptr;
+  Member* same_user_previous_ = nullptr;
 };
 
 }  // namespace corohub::hub

@@ -1,5 +1,6 @@
 // One connection's bounded queue of frames, in messages and bytes. A ring that grows from 4 slots and gives
-// its memory back when it is empty. Used on the shard's thread only; allocates only while it grows.
+// its memory back when it is empty (up to 8 slots stay). Used on the shard's thread only; allocates only
+// while it grows, and is `full` when there is no memory.
 #pragma once
 
 #include "hub/event.hpp"
@@ -19,15 +20,18 @@ enum class Push : std::uint8_t { queued, full, closed };
 
 class Outbox {
  public:
+  // `limits` must outlive the outbox.
   explicit Outbox(const OutboxLimits& limits) noexcept : limits_(&limits) {}
+  ~Outbox();
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
 
-  // `limits` must outlive the outbox.
+  // `full` when it would exceed a limit, also for a single frame that is larger than all bytes allowed.
   Push push(FrameRef frame) noexcept;
 
   bool empty() const noexcept { return count_ == 0; }
   std::uint32_t messages() const noexcept { return count_; }
+  // Of whole frames: a started one counts until its last byte is handed over.
   std::uint32_t bytes() const noexcept { return bytes_; }
 
   // What waits, oldest first; `i` < messages(). Bytes of the oldest already handed to the kernel: sent().
@@ -46,8 +50,11 @@ class Outbox {
 
  private:
   std::uint32_t mask() const noexcept { return capacity_ - 1; }
-  void grow();
+  template <class Keep>
+  void keep_only(Keep keep) noexcept;
+  bool grow() noexcept;
   void release_if_empty() noexcept;
+  void release_ring() noexcept;
 
   const OutboxLimits* limits_;
   std::unique_ptr<FrameRef[]> ring_;
@@ -58,5 +65,8 @@ class Outbox {
   std::uint32_t sent_ = 0;
   bool closed_ = false;
 };
+
+// Memory of all outboxes of the process: the frames alive, once each, and the rings. Any thread.
+std::size_t outbox_memory() noexcept;
 
 }  // namespace corohub::hub

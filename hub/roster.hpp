@@ -29,14 +29,16 @@ class Roster {
  public:
   explicit Roster(RosterLimits limits) noexcept : limits_(limits) {}
 
-  // A place taken; given back when it dies. Movable.
+  // A place taken; given back when it dies, which must be before the roster does. Movable.
   class Admission;
 
-  // Checks and counts in one step: too_many_connections (per user, per address) or overloaded (total).
-  // `exempt` skips the checks, not the counting. A place is counted by role only from enter() on.
+  // Checks and counts in one step: too_many_connections (per user, per address) or overloaded (total), with a
+  // random retry_after of 1 to 10 s. `user` 0: a principal that is no user, capped by address alone. `exempt`
+  // skips the checks, not the counting. A place is counted by role only from enter() on.
   Result<Admission> admit(UserId user, const boost::asio::ip::address& address, bool exempt);
 
   RosterCounts counts() const;
+  std::size_t places() const;  // taken, entered or not
 
  private:
   using AddressKey = std::array<unsigned char, 17>;

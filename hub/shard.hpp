@@ -22,6 +22,9 @@ namespace corohub::hub {
 struct ShardLimits {
   std::size_t inbox_entries = 8192;
   std::size_t inbox_bytes = 16 << 20;
+  // Of all outboxes of the process together, a shared frame counted once. Above it every shard closes those
+  // whose backlog is worst.
+  std::size_t outbox_memory = 256 << 20;
 };
 
 // What a shard tells the rest of its thread (the account cache).
@@ -40,8 +43,10 @@ class Shard {
   Shard& operator=(const Shard&) = delete;
 
   // ---- any thread ----
-  void put(BatchRef batch);             // waits for room; for the writer's thread only
-  bool try_put(const BatchRef& batch);  // false: no room
+  // A batch is admitted whole when there is any room. After stop() nothing is delivered, but receipts still
+  // count down.
+  void put(BatchRef batch);        // waits for room; for the writer's thread only
+  void force_put(BatchRef batch);  // never waits; for the hub, which has asked has_room() of every shard
   bool has_room() const;
   // Rises with every tick of the shard's timer; a watchdog compares.
   std::uint64_t heartbeat() const noexcept { return heartbeat_.load(std::memory_order_relaxed); }
@@ -57,7 +62,8 @@ class Shard {
   // (slow_consumer).
   Push push(Member& member, FrameRef frame) noexcept;
 
-  // Closes every member with `reason`, spread evenly over `spread`.
+  // Closes every member with `reason`, in equal steps over `spread` (at once when it is zero), also those who
+  // come meanwhile.
   void close_all(CloseReason reason, std::chrono::milliseconds spread);
   std::size_t size() const noexcept;
   std::vector<MemberInfo> list() const;
@@ -68,18 +74,53 @@ class Shard {
   asio::io_context& context() noexcept { return context_; }
   const Clock& clock() const noexcept { return clock_; }
 
-  // Stops the timer and applies what is left; call when no publisher is left.
+  // Applies what is left and stops the timer, so that the context's run() returns by itself. Call when no
+  // publisher and no member is left: without ticks no deadline is kept.
   void stop();
+  // What the timer does: deadlines, and the guard of outbox memory.
+  void tick() noexcept;
 
  private:
+  // The frames of one event, asked for at most once per format.
+  struct Delivery;
+  // close_all on its way.
+  struct Closing final : Timed {
+    explicit Closing(Shard& owner) noexcept : shard(owner) {}
+    void on_due(SteadyTime now) noexcept override;
+
+    Shard& shard;
+    CloseReason reason{};
+    SteadyTime begin{};
+    std::chrono::milliseconds spread{};
+    std::size_t total = 0;
+    std::size_t ended = 0;
+  };
+
+  bool room_in_inbox() const noexcept;
+  void enqueue(BatchRef batch, std::unique_lock<std::mutex>& lock);
   void drain_inbox() noexcept;
-  void apply(Batch& batch) noexcept;
-  std::uint32_t deliver(const Event& event) noexcept;
+  bool turn() noexcept;  // true: there is more
+  void take_inbox() noexcept;
+  bool give_room_back(std::size_t entries, std::size_t bytes) noexcept;
+  void end_turn() noexcept;
+
+  std::uint32_t apply_entry(Batch& batch, std::size_t i) noexcept;
+  std::uint32_t apply(const EventRef& event) noexcept;
   std::uint32_t apply(const AccountChanged& change) noexcept;
   std::uint32_t apply(const Kick& kick) noexcept;
-  bool offer(Member& member, const Event& event) noexcept;
+  bool offer(Member& member, Delivery& delivery) noexcept;
+  Push queue(Member& member, const FrameRef& frame) noexcept;
+  void drop_slow(Member& member) noexcept;
+  void drop_worst() noexcept;
+  bool end(Member& member, CloseReason reason) noexcept;
+
+  void reserve(std::size_t members);
   void move_to_role(Member& member, Role role) noexcept;
-  void flush_dirty() noexcept;
+  void enter_role(Member& member) noexcept;
+  void leave_role(Member& member) noexcept;
+  Member* first_of(UserId user) const noexcept;
+  void leave_user(Member& member) noexcept;
+
   Task<> tick_loop();
 
   asio::io_context& context_;
@@ -93,16 +134,24 @@ class Shard {
 
   std::array<std::vector<Member*>, role_count> by_role_;
   boost::unordered_flat_map<UserId, Member*> by_user_;  // head of the list of the user's members
+  // All of these have room for every member, so that no delivery and no change of rights allocates.
   std::vector<Member*> dirty_;
   std::vector<Member*> overflowed_;
   Seq head_ = 0;
+  std::vector<BatchRef> taken_;  // out of the inbox, applied up to next_batch_ and, in that one, next_entry_
+  std::size_t next_batch_ = 0;
+  std::size_t next_entry_ = 0;
+  bool in_turn_ = false;
+  bool ticking_ = false;
+  Closing closing_;
   std::atomic<std::uint64_t> heartbeat_{0};
 
-  mutable std::mutex inbox_mutex_;
+  mutable std::mutex inbox_mutex_;  // guards all that follows
   std::condition_variable inbox_room_;
   std::vector<BatchRef> inbox_;
-  std::size_t inbox_entries_ = 0;
+  std::size_t inbox_entries_ = 0;  // until they are applied
   std::size_t inbox_bytes_ = 0;
+  bool awake_ = false;  // a turn is on its way
   bool stopped_ = false;
 };
 

@@ -1,0 +1,37 @@
+#include "hub/control.hpp"
+
+#include <utility>
+
+namespace corohub::hub {
+namespace {
+
+// What an entry costs beside its text: the objects and their places in a batch.
+constexpr std::size_t entry_overhead = 128;
+
+std::size_t size_of(const Entry& entry) noexcept {
+  const EventRef* event = std::get_if<EventRef>(&entry);
+  return entry_overhead + (event != nullptr ? (*event)->text().size() : 0);
+}
+
+}  // namespace
+
+Batch::Batch(std::vector<Entry> entries, std::unique_ptr<BatchDone> done)
+    : entries_(std::move(entries)), reached_(entries_.size()), done_(std::move(done)) {
+  for (const Entry& entry : entries_) bytes_ += size_of(entry);
+}
+
+void Batch::applied_by_one_shard() noexcept {
+  // Release and acquire: the last shard sees what all others have counted.
+  if (shards_left_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (!done_) return;
+  std::vector<std::uint32_t> reached;
+  reached.reserve(reached_.size());
+  for (const std::atomic<std::uint32_t>& count : reached_)
+    reached.push_back(count.load(std::memory_order_relaxed));
+  // It may hold what keeps another thread's loop alive: it goes now, not with the last reference to the
+  // batch.
+  const std::unique_ptr<BatchDone> done = std::move(done_);
+  done->applied(reached);
+}
+
+}  // namespace corohub::hub

@@ -1,0 +1,99 @@
+#include "hub/event.hpp"
+
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include <boost/json/serialize.hpp>
+#include <boost/json/string_view.hpp>
+
+namespace corohub::hub {
+namespace {
+
+std::atomic<std::uint64_t> frames_made{0};
+std::atomic<std::size_t> frame_bytes_alive{0};
+
+std::string message_text(std::string_view type, std::string_view data, Seq seq, UnixMs time) {
+  std::string text;
+  text.reserve(type.size() + data.size() + 96);
+  text += R"({"type":)";
+  text += boost::json::serialize(boost::json::string_view(type.data(), type.size()));
+  text += R"(,"data":)";
+  text += data;
+  text += R"(,"timestamp":")";
+  text += rfc3339(time);
+  text += '"';
+  if (seq > 0) {
+    text += R"(,"seq":)";
+    text += std::to_string(seq);
+  }
+  text += '}';
+  return text;
+}
+
+// RFC 6455 section 5.2: FIN, text, unmasked, and the shortest of the three length forms.
+std::string websocket_text_head(std::size_t size) {
+  constexpr char fin_text = static_cast<char>(0x81);
+  constexpr char length_in_16_bits = 126;
+  constexpr char length_in_64_bits = 127;
+  std::string head(1, fin_text);
+  const auto append_big_endian = [&](int bytes) {
+    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
+      head += static_cast<char>((static_cast<std::uint64_t>(size) >> shift) & 0xFF);
+  };
+  if (size < 126) {
+    append_big_endian(1);
+  } else if (size <= 0xFFFF) {
+    head += length_in_16_bits;
+    append_big_endian(2);
+  } else {
+    head += length_in_64_bits;
+    append_big_endian(8);
+  }
+  return head;
+}
+
+FrameRef encode(WireFormat format, std::string_view text, const Audience& audience) {
+  switch (format) {
+    case WireFormat::websocket_text:
+      return Frame::make(websocket_text_head(text.size()), text, audience);
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+FrameRef Frame::make(std::string_view head, std::string_view body, Audience audience) {
+  const std::size_t size = head.size() + body.size();
+  void* memory = ::operator new(sizeof(Frame) + size);
+  Frame* frame = new (memory) Frame(size, audience);
+  char* bytes = reinterpret_cast<char*>(frame + 1);
+  if (!head.empty()) std::memcpy(bytes, head.data(), head.size());
+  if (!body.empty()) std::memcpy(bytes + head.size(), body.data(), body.size());
+  frames_made.fetch_add(1, std::memory_order_relaxed);
+  frame_bytes_alive.fetch_add(sizeof(Frame) + size, std::memory_order_relaxed);
+  return FrameRef(frame);
+}
+
+void Frame::destroy(const Frame* frame) noexcept {
+  frame_bytes_alive.fetch_sub(sizeof(Frame) + frame->size_, std::memory_order_relaxed);
+  frame->~Frame();
+  ::operator delete(const_cast<Frame*>(frame));
+}
+
+Event::Event(EventDraft draft, Seq seq, UnixMs time)
+    : type_(std::move(draft.type)),
+      text_(message_text(type_, draft.data, seq, time)),
+      audience_(draft.audience),
+      seq_(seq) {}
+
+const FrameRef& Event::frame(WireFormat format) const {
+  const auto i = static_cast<std::size_t>(format);
+  std::call_once(encoded_[i], [&] { frames_[i] = encode(format, text_, audience_); });
+  return frames_[i];
+}
+
+std::uint64_t frames_built() noexcept { return frames_made.load(std::memory_order_relaxed); }
+std::size_t frame_bytes() noexcept { return frame_bytes_alive.load(std::memory_order_relaxed); }
+
+}  // namespace corohub::hub

@@ -1,0 +1,432 @@
+#include "hub/shard.hpp"
+
+#include "core/metrics.hpp"
+
+#include <algorithm>
+#include <array>
+#include <functional>
+#include <limits>
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/post.hpp>
+
+namespace corohub::hub {
+namespace {
+
+// After so many deliveries a turn flushes and lets the rest of the thread run, about 50 ms. Fewer would part
+// what can leave in one send.
+constexpr std::size_t deliveries_per_turn = 1 << 18;
+// Members are taken out of the cache line by line while the ones before them are served.
+constexpr std::size_t look_ahead = 4;
+
+struct Counters {
+  metrics::Counter& deliveries =
+      metrics::counter("corohub_deliveries_total", "Events queued for a connection.");
+  metrics::Counter& entries =
+      metrics::counter("corohub_inbox_entries_total", "Events and control entries applied by a shard.");
+  metrics::Counter& inbox_waits =
+      metrics::counter("corohub_inbox_waits_total", "Times the writer waited for room in a shard's inbox.");
+  metrics::Counter& slow_consumers =
+      metrics::counter("corohub_slow_consumers_total", "Connections closed because their outbox was full.");
+  metrics::Counter& memory_closes =
+      metrics::counter("corohub_outbox_memory_closes_total",
+                       "Connections closed because all outboxes together held too much.");
+};
+
+Counters& counters() {
+  static Counters all;
+  return all;
+}
+
+// Null when nobody may be connected as this user any more.
+const Account* usable(const AccountRef& account) noexcept {
+  return account && account->status == UserStatus::active ? account.get() : nullptr;
+}
+
+void reserve_for(std::vector<Member*>& members, std::size_t count) {
+  if (members.capacity() < count) members.reserve(std::max(count, 2 * members.capacity()));
+}
+
+}  // namespace
+
+struct Shard::Delivery {
+  explicit Delivery(const Event& what) noexcept : event(what), seq(what.seq()) {}
+
+  const FrameRef& frame(WireFormat format) {
+    const FrameRef*& known = frames[static_cast<std::size_t>(format)];
+    if (known == nullptr) known = &event.frame(format);
+    return *known;
+  }
+
+  const Event& event;
+  const Seq seq;
+  std::array<const FrameRef*, wire_format_count> frames{};
+};
+
+Shard::Shard(asio::io_context& context, const Clock& clock, ShardLimits limits)
+    : context_(context),
+      clock_(clock),
+      limits_(limits),
+      wheel_(clock.steady()),
+      timer_(context.get_executor()),
+      closing_(*this) {
+  counters();
+}
+
+Shard::~Shard() = default;
+
+// ---- the inbox: any thread ----
+
+bool Shard::room_in_inbox() const noexcept {
+  return inbox_entries_ < limits_.inbox_entries && inbox_bytes_ < limits_.inbox_bytes;
+}
+
+bool Shard::has_room() const {
+  const std::scoped_lock lock(inbox_mutex_);
+  return !stopped_ && room_in_inbox();
+}
+
+void Shard::put(BatchRef batch) {
+  std::unique_lock lock(inbox_mutex_);
+  if (!stopped_ && !room_in_inbox()) {
+    counters().inbox_waits.Increment();
+    inbox_room_.wait(lock, [this] { return stopped_ || room_in_inbox(); });
+  }
+  enqueue(std::move(batch), lock);
+}
+
+void Shard::force_put(BatchRef batch) {
+  std::unique_lock lock(inbox_mutex_);
+  enqueue(std::move(batch), lock);
+}
+
+void Shard::enqueue(BatchRef batch, std::unique_lock<std::mutex>& lock) {
+  if (stopped_) {
+    lock.unlock();
+    // Nobody is left to deliver to, but somebody waits for the receipt.
+    batch->applied_by_one_shard();
+    return;
+  }
+  inbox_entries_ += batch->entries().size();
+  inbox_bytes_ += batch->bytes();
+  inbox_.push_back(std::move(batch));
+  const bool asleep = !std::exchange(awake_, true);
+  lock.unlock();
+  if (asleep) asio::post(context_, [this] { drain_inbox(); });
+}
+
+// ---- one turn: the shard's thread ----
+
+void Shard::drain_inbox() noexcept {
+  if (turn()) asio::post(context_, [this] { drain_inbox(); });
+}
+
+bool Shard::turn() noexcept {
+  take_inbox();
+  in_turn_ = true;
+  std::size_t deliveries = 0;
+  std::size_t applied_entries = 0;
+  std::size_t applied_bytes = 0;
+  while (next_batch_ < taken_.size() && deliveries < deliveries_per_turn) {
+    Batch& batch = *taken_[next_batch_];
+    if (next_entry_ < batch.entries().size()) {
+      deliveries += apply_entry(batch, next_entry_++);
+      continue;
+    }
+    applied_entries += batch.entries().size();
+    applied_bytes += batch.bytes();
+    batch.applied_by_one_shard();
+    ++next_batch_;
+    next_entry_ = 0;
+  }
+  in_turn_ = false;
+  end_turn();
+  counters().deliveries.Increment(static_cast<double>(deliveries));
+  counters().entries.Increment(static_cast<double>(applied_entries));
+  if (next_batch_ == taken_.size()) {
+    taken_.clear();
+    next_batch_ = 0;
+  }
+  return give_room_back(applied_entries, applied_bytes);
+}
+
+void Shard::take_inbox() noexcept {
+  if (!taken_.empty()) return;
+  const std::scoped_lock lock(inbox_mutex_);
+  taken_.swap(inbox_);
+}
+
+bool Shard::give_room_back(std::size_t entries, std::size_t bytes) noexcept {
+  bool more = false;
+  {
+    const std::scoped_lock lock(inbox_mutex_);
+    inbox_entries_ -= entries;
+    inbox_bytes_ -= bytes;
+    more = awake_ = !taken_.empty() || !inbox_.empty();
+  }
+  inbox_room_.notify_all();
+  return more;
+}
+
+std::uint32_t Shard::apply_entry(Batch& batch, std::size_t i) noexcept {
+  const Entry& entry = batch.entries()[i];
+  const std::uint32_t reached = std::visit([this](const auto& what) { return apply(what); }, entry);
+  if (reached > 0) batch.add_reached(i, reached);
+  return reached;
+}
+
+void Shard::end_turn() noexcept {
+  for (Member* member : overflowed_) member->close(CloseReason::slow_consumer);
+  overflowed_.clear();
+  for (std::size_t i = 0; i < dirty_.size(); ++i) {
+    if (i + look_ahead < dirty_.size()) __builtin_prefetch(dirty_[i + look_ahead]);
+    dirty_[i]->dirty_ = false;
+    dirty_[i]->flush();
+  }
+  dirty_.clear();
+}
+
+// ---- delivery ----
+
+std::uint32_t Shard::apply(const EventRef& event) noexcept {
+  Delivery delivery(*event);
+  const Audience& audience = event->audience();
+  std::uint32_t reached = 0;
+  for (std::size_t role = 0; role < role_count; ++role) {
+    if ((audience.roles & role_bit(static_cast<Role>(role))) == 0) continue;
+    const std::vector<Member*>& members = by_role_[role];
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      if (i + look_ahead < members.size()) __builtin_prefetch(members[i + look_ahead]);
+      reached += offer(*members[i], delivery);
+    }
+  }
+  for (Member* member = first_of(audience.user_id); member != nullptr; member = member->same_user_next_)
+    if ((audience.roles & role_bit(member->identity_.role)) == 0) reached += offer(*member, delivery);
+  head_ = std::max(head_, event->seq());
+  return reached;
+}
+
+bool Shard::offer(Member& member, Delivery& delivery) noexcept {
+  if (delivery.seq != 0 && delivery.seq <= member.skip_) return false;
+  if (member.outbox_.closed()) return false;
+  return queue(member, delivery.frame(member.format_)) == Push::queued;
+}
+
+Push Shard::queue(Member& member, const FrameRef& frame) noexcept {
+  Push pushed = member.outbox_.push(frame);
+  if (pushed == Push::full) {
+    // A long turn fills the outbox of a client that would have read it all: slow is whose socket is full too.
+    member.flush();
+    pushed = member.outbox_.push(frame);
+  }
+  if (pushed == Push::queued && !std::exchange(member.dirty_, true)) dirty_.push_back(&member);
+  if (pushed == Push::full) drop_slow(member);
+  return pushed;
+}
+
+void Shard::drop_slow(Member& member) noexcept {
+  member.outbox_.close_and_clear();
+  overflowed_.push_back(&member);
+  counters().slow_consumers.Increment();
+}
+
+Push Shard::push(Member& member, FrameRef frame) noexcept {
+  const Push pushed = member.outbox_.closed() ? Push::closed : queue(member, frame);
+  if (!in_turn_) end_turn();
+  return pushed;
+}
+
+// ---- control entries ----
+
+std::uint32_t Shard::apply(const AccountChanged& change) noexcept {
+  if (listener_ != nullptr) listener_->account_changed(change);
+  const Account* account = usable(change.account);
+  // Who is gone has no rank left: what waits for an admin is not his last word.
+  const Role role = account != nullptr ? account->role : Role::user;
+  std::uint32_t ended = 0;
+  for (Member* member = first_of(change.user_id); member != nullptr; member = member->same_user_next_) {
+    if (member->identity_.role != role) move_to_role(*member, role);
+    const bool stays = account != nullptr && account->has_session(member->identity_.session);
+    if (!stays) ended += end(*member, change.ending);
+  }
+  return ended;
+}
+
+std::uint32_t Shard::apply(const Kick& kick) noexcept {
+  for (const std::vector<Member*>& members : by_role_)
+    for (Member* member : members)
+      if (member->client_id_ == kick.client) return end(*member, CloseReason::kicked);
+  return 0;
+}
+
+bool Shard::end(Member& member, CloseReason reason) noexcept {
+  if (member.outbox_.closed()) return false;
+  member.outbox_.close();
+  member.close(reason);
+  return true;
+}
+
+void Shard::move_to_role(Member& member, Role role) noexcept {
+  leave_role(member);
+  member.identity_.role = role;
+  enter_role(member);
+  member.outbox_.discard_lost(member.identity_);
+  member.role_changed();
+}
+
+// ---- the indexes ----
+
+void Shard::attach(Member& member) {
+  reserve(size() + 1);
+  if (member.identity_.user_id != 0) {
+    Member*& first = by_user_[member.identity_.user_id];
+    member.same_user_next_ = first;
+    if (first != nullptr) first->same_user_previous_ = &member;
+    first = &member;
+  }
+  enter_role(member);
+  member.format_ = member.format();
+  member.skip_ = head_;
+  member.attached_ = true;
+}
+
+void Shard::detach(Member& member) noexcept {
+  if (!std::exchange(member.attached_, false)) return;
+  leave_role(member);
+  if (member.identity_.user_id != 0) leave_user(member);
+  if (std::exchange(member.dirty_, false)) std::erase(dirty_, &member);
+  std::erase(overflowed_, &member);
+}
+
+void Shard::reserve(std::size_t members) {
+  for (std::vector<Member*>& of_role : by_role_) reserve_for(of_role, members);
+  reserve_for(dirty_, members);
+  reserve_for(overflowed_, members);
+}
+
+void Shard::enter_role(Member& member) noexcept {
+  std::vector<Member*>& members = by_role_[static_cast<std::size_t>(member.identity_.role)];
+  member.slot_ = static_cast<std::uint32_t>(members.size());
+  members.push_back(&member);
+}
+
+void Shard::leave_role(Member& member) noexcept {
+  std::vector<Member*>& members = by_role_[static_cast<std::size_t>(member.identity_.role)];
+  members[member.slot_] = members.back();
+  members[member.slot_]->slot_ = member.slot_;
+  members.pop_back();
+}
+
+Member* Shard::first_of(UserId user) const noexcept {
+  if (user == 0) return nullptr;
+  const auto found = by_user_.find(user);
+  return found == by_user_.end() ? nullptr : found->second;
+}
+
+void Shard::leave_user(Member& member) noexcept {
+  Member* const next = std::exchange(member.same_user_next_, nullptr);
+  Member* const previous = std::exchange(member.same_user_previous_, nullptr);
+  if (next != nullptr) next->same_user_previous_ = previous;
+  if (previous != nullptr) {
+    previous->same_user_next_ = next;
+  } else if (next != nullptr) {
+    by_user_[member.identity_.user_id] = next;
+  } else {
+    by_user_.erase(member.identity_.user_id);
+  }
+}
+
+std::size_t Shard::size() const noexcept {
+  std::size_t members = 0;
+  for (const std::vector<Member*>& of_role : by_role_) members += of_role.size();
+  return members;
+}
+
+std::vector<MemberInfo> Shard::list() const {
+  std::vector<MemberInfo> infos;
+  infos.reserve(size());
+  for (const std::vector<Member*>& of_role : by_role_)
+    for (const Member* member : of_role) infos.push_back(member->info());
+  return infos;
+}
+
+// ---- time and the end ----
+
+void Shard::start() {
+  ticking_ = true;
+  asio::co_spawn(context_, tick_loop(), asio::detached);
+}
+
+Task<> Shard::tick_loop() {
+  while (ticking_) {
+    timer_.expires_after(Wheel::tick);
+    const auto [error] = co_await timer_.async_wait(asio::as_tuple(use_task));
+    if (error) co_return;
+    tick();
+  }
+}
+
+void Shard::tick() noexcept {
+  wheel_.advance(clock_.steady());
+  if (outbox_memory() > limits_.outbox_memory) drop_worst();
+  heartbeat_.fetch_add(1, std::memory_order_relaxed);
+}
+
+// Frames are shared, so nobody can say what the end of one connection gives back: the worst of those who wait
+// go, a part with every tick, until enough is free.
+void Shard::drop_worst() noexcept {
+  for (const std::vector<Member*>& of_role : by_role_)
+    for (Member* member : of_role)
+      if (!member->outbox_.empty() && !member->outbox_.closed()) overflowed_.push_back(member);
+  const auto backlog = [](Member* member) {
+    return member->outbox_.bytes() + member->outbox_.messages() * sizeof(FrameRef);
+  };
+  const std::size_t victims = (overflowed_.size() + 31) / 32;
+  std::ranges::nth_element(overflowed_, overflowed_.begin() + static_cast<std::ptrdiff_t>(victims),
+                           std::ranges::greater(), backlog);
+  overflowed_.resize(victims);
+  for (Member* member : overflowed_) member->outbox_.close_and_clear();
+  counters().memory_closes.Increment(static_cast<double>(victims));
+  end_turn();
+}
+
+void Shard::close_all(CloseReason reason, std::chrono::milliseconds spread) {
+  closing_.reason = reason;
+  closing_.begin = clock_.steady();
+  closing_.spread = spread;
+  closing_.total = size();
+  closing_.ended = 0;
+  closing_.on_due(closing_.begin);
+}
+
+void Shard::Closing::on_due(SteadyTime now) noexcept {
+  const auto elapsed = std::chrono::duration_cast<std::chrono::milliseconds>(now - begin);
+  const bool last = elapsed >= spread;
+  const std::size_t quota =
+      last ? std::numeric_limits<std::size_t>::max()
+           : total * static_cast<std::size_t>(elapsed.count()) / static_cast<std::size_t>(spread.count());
+  for (const std::vector<Member*>& of_role : shard.by_role_)
+    for (Member* member : of_role) {
+      if (ended >= quota) break;
+      ended += shard.end(*member, reason);
+    }
+  if (!last) shard.wheel_.arm(*this, now + Wheel::tick);
+}
+
+void Shard::stop() {
+  ticking_ = false;
+  timer_.cancel();
+  wheel_.disarm(closing_);
+  {
+    const std::scoped_lock lock(inbox_mutex_);
+    stopped_ = true;
+  }
+  inbox_room_.notify_all();
+  while (turn()) {
+  }
+}
+
+}  // namespace corohub::hub

@@ -27,8 +27,6 @@ struct Counters {
       metrics::counter("corohub_deliveries_total", "Events queued for a connection.");
   metrics::Counter& entries =
       metrics::counter("corohub_inbox_entries_total", "Events and control entries applied by a shard.");
-  metrics::Counter& inbox_waits =
-      metrics::counter("corohub_inbox_waits_total", "Times the writer waited for room in a shard's inbox.");
   metrics::Counter& slow_consumers =
       metrics::counter("corohub_slow_consumers_total", "Connections closed because their outbox was full.");
   metrics::Counter& memory_closes =
@@ -70,6 +68,7 @@ Shard::Shard(asio::io_context& context, const Clock& clock, ShardLimits limits)
     : context_(context),
       clock_(clock),
       limits_(limits),
+      inbox_(limits.inbox),
       wheel_(clock.steady()),
       timer_(context.get_executor()),
       closing_(*this) {
@@ -78,62 +77,34 @@ Shard::Shard(asio::io_context& context, const Clock& clock, ShardLimits limits)
 
 Shard::~Shard() = default;
 
-// ---- the inbox: any thread ----
-
-bool Shard::room_in_inbox() const noexcept {
-  return inbox_entries_ < limits_.inbox_entries && inbox_bytes_ < limits_.inbox_bytes;
-}
-
-bool Shard::has_room() const {
-  const std::scoped_lock lock(inbox_mutex_);
-  return !stopped_ && room_in_inbox();
-}
+// ---- one turn ----
 
 void Shard::put(BatchRef batch) {
-  std::unique_lock lock(inbox_mutex_);
-  if (!stopped_ && !room_in_inbox()) {
-    counters().inbox_waits.Increment();
-    inbox_room_.wait(lock, [this] { return stopped_ || room_in_inbox(); });
-  }
-  enqueue(std::move(batch), lock);
+  if (inbox_.put(std::move(batch))) wake();
 }
 
 void Shard::force_put(BatchRef batch) {
-  std::unique_lock lock(inbox_mutex_);
-  enqueue(std::move(batch), lock);
+  if (inbox_.force_put(std::move(batch))) wake();
 }
 
-void Shard::enqueue(BatchRef batch, std::unique_lock<std::mutex>& lock) {
-  if (stopped_) {
-    lock.unlock();
-    // Nobody is left to deliver to, but somebody waits for the receipt.
-    batch->applied_by_one_shard();
-    return;
-  }
-  inbox_entries_ += batch->entries().size();
-  inbox_bytes_ += batch->bytes();
-  inbox_.push_back(std::move(batch));
-  const bool asleep = !std::exchange(awake_, true);
-  lock.unlock();
-  if (asleep) asio::post(context_, [this] { drain_inbox(); });
+void Shard::wake() {
+  asio::post(context_, [this] { drain_inbox(); });
 }
-
-// ---- one turn: the shard's thread ----
 
 void Shard::drain_inbox() noexcept {
-  if (turn()) asio::post(context_, [this] { drain_inbox(); });
+  if (turn()) wake();
 }
 
 bool Shard::turn() noexcept {
-  take_inbox();
+  if (taken_.empty()) inbox_.take(taken_);
   in_turn_ = true;
-  std::size_t deliveries = 0;
+  std::size_t reached = 0;
   std::size_t applied_entries = 0;
   std::size_t applied_bytes = 0;
-  while (next_batch_ < taken_.size() && deliveries < deliveries_per_turn) {
+  while (next_batch_ < taken_.size() && reached < deliveries_per_turn) {
     Batch& batch = *taken_[next_batch_];
     if (next_entry_ < batch.entries().size()) {
-      deliveries += apply_entry(batch, next_entry_++);
+      reached += apply_entry(batch, next_entry_++);
       continue;
     }
     applied_entries += batch.entries().size();
@@ -144,31 +115,12 @@ bool Shard::turn() noexcept {
   }
   in_turn_ = false;
   end_turn();
-  counters().deliveries.Increment(static_cast<double>(deliveries));
   counters().entries.Increment(static_cast<double>(applied_entries));
   if (next_batch_ == taken_.size()) {
     taken_.clear();
     next_batch_ = 0;
   }
-  return give_room_back(applied_entries, applied_bytes);
-}
-
-void Shard::take_inbox() noexcept {
-  if (!taken_.empty()) return;
-  const std::scoped_lock lock(inbox_mutex_);
-  taken_.swap(inbox_);
-}
-
-bool Shard::give_room_back(std::size_t entries, std::size_t bytes) noexcept {
-  bool more = false;
-  {
-    const std::scoped_lock lock(inbox_mutex_);
-    inbox_entries_ -= entries;
-    inbox_bytes_ -= bytes;
-    more = awake_ = !taken_.empty() || !inbox_.empty();
-  }
-  inbox_room_.notify_all();
-  return more;
+  return inbox_.give_back(applied_entries, applied_bytes, !taken_.empty());
 }
 
 std::uint32_t Shard::apply_entry(Batch& batch, std::size_t i) noexcept {
@@ -206,6 +158,7 @@ std::uint32_t Shard::apply(const EventRef& event) noexcept {
   for (Member* member = first_of(audience.user_id); member != nullptr; member = member->same_user_next_)
     if ((audience.roles & role_bit(member->identity_.role)) == 0) reached += offer(*member, delivery);
   head_ = std::max(head_, event->seq());
+  counters().deliveries.Increment(reached);
   return reached;
 }
 
@@ -420,11 +373,7 @@ void Shard::stop() {
   ticking_ = false;
   timer_.cancel();
   wheel_.disarm(closing_);
-  {
-    const std::scoped_lock lock(inbox_mutex_);
-    stopped_ = true;
-  }
-  inbox_room_.notify_all();
+  inbox_.close();
   while (turn()) {
   }
 }

@@ -1,17 +1,16 @@
 // One core's connections and their indexes, on one thread, without locks. Its inbox is the only thing other
-// threads touch: bounded, one wake-up per empty-to-non-empty change.
+// threads touch.
 #pragma once
 
 #include "core/task.hpp"
 #include "core/wheel.hpp"
 #include "hub/control.hpp"
+#include "hub/inbox.hpp"
 #include "hub/member.hpp"
 
 #include <array>
 #include <atomic>
-#include <condition_variable>
 #include <cstddef>
-#include <mutex>
 #include <vector>
 
 #include <boost/asio/steady_timer.hpp>
@@ -20,8 +19,7 @@
 namespace corohub::hub {
 
 struct ShardLimits {
-  std::size_t inbox_entries = 8192;
-  std::size_t inbox_bytes = 16 << 20;
+  InboxLimits inbox;
   // Of all outboxes of the process together, a shared frame counted once. Above it every shard closes those
   // whose backlog is worst.
   std::size_t outbox_memory = 256 << 20;
@@ -43,11 +41,10 @@ class Shard {
   Shard& operator=(const Shard&) = delete;
 
   // ---- any thread ----
-  // A batch is admitted whole when there is any room. After stop() nothing is delivered, but receipts still
-  // count down.
+  // See Inbox.
   void put(BatchRef batch);        // waits for room; for the writer's thread only
   void force_put(BatchRef batch);  // never waits; for the hub, which has asked has_room() of every shard
-  bool has_room() const;
+  bool has_room() const { return inbox_.has_room(); }
   // Rises with every tick of the shard's timer; a watchdog compares.
   std::uint64_t heartbeat() const noexcept { return heartbeat_.load(std::memory_order_relaxed); }
 
@@ -58,8 +55,8 @@ class Shard {
   // identity in this same turn.
   void attach(Member& member);
   void detach(Member& member) noexcept;
-  // Queues a frame for one member and flushes it at the end of the turn. Full: the member is closed
-  // (slow_consumer).
+  // Queues a frame for one member and flushes it at the end of the turn, at once outside of one. Full: the
+  // member is closed (slow_consumer).
   Push push(Member& member, FrameRef frame) noexcept;
 
   // Closes every member with `reason`, in equal steps over `spread` (at once when it is zero), also those who
@@ -96,12 +93,9 @@ class Shard {
     std::size_t ended = 0;
   };
 
-  bool room_in_inbox() const noexcept;
-  void enqueue(BatchRef batch, std::unique_lock<std::mutex>& lock);
+  void wake();
   void drain_inbox() noexcept;
-  bool turn() noexcept;  // true: there is more
-  void take_inbox() noexcept;
-  bool give_room_back(std::size_t entries, std::size_t bytes) noexcept;
+  bool turn() noexcept;  // true: another one is needed
   void end_turn() noexcept;
 
   std::uint32_t apply_entry(Batch& batch, std::size_t i) noexcept;
@@ -126,6 +120,7 @@ class Shard {
   asio::io_context& context_;
   const Clock& clock_;
   const ShardLimits limits_;
+  Inbox inbox_;
   ShardListener* listener_ = nullptr;
   Wheel wheel_;
   asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
@@ -145,14 +140,6 @@ class Shard {
   bool ticking_ = false;
   Closing closing_;
   std::atomic<std::uint64_t> heartbeat_{0};
-
-  mutable std::mutex inbox_mutex_;  // guards all that follows
-  std::condition_variable inbox_room_;
-  std::vector<BatchRef> inbox_;
-  std::size_t inbox_entries_ = 0;  // until they are applied
-  std::size_t inbox_bytes_ = 0;
-  bool awake_ = false;  // a turn is on its way
-  bool stopped_ = false;
 };
 
 }  // namespace corohub::hub

@@ -76,6 +76,11 @@ struct Error {
     retry_after = seconds;
     return std::move(*this);
   }
+  // What RateLimit-Limit says of a rate_limited.
+  Error&& limited_to(std::uint64_t attempts) && {
+    limit = attempts;
+    return std::move(*this);
+  }
   Error&& at(std::string field, std::string word, std::string message) && {
     fields.push_back({std::move(field), std::move(word), std::move(message)});
     return std::move(*this);
@@ -86,6 +91,7 @@ struct Error {
   std::string cause;                                // private: for the log
   std::vector<FieldError> fields;                   // 422 only
   std::optional<std::chrono::seconds> retry_after;  // 429 and 503
+  std::optional<std::uint64_t> limit;               // 429: requests per window, when one is known
 };
 
 // Found by boost::system::result when value() is asked of an error: a bug, so an exception.

@@ -26,8 +26,9 @@ struct Header {
 class Request {
  public:
   Method method = Method::get;
-  std::string target;                                      // as sent; never logged whole
-  std::string path;                                        // percent-decoded
+  std::string target;  // as sent ("/path?query"; of an absolute URI what stands behind the authority); never
+                       // logged whole
+  std::string path;    // percent-decoded
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order, with duplicates
   std::vector<Header> headers;                             // of the header section; trailers are dropped
   std::string body;
@@ -42,6 +43,9 @@ class Request {
   bool has(std::string_view field) const noexcept { return count(field) != 0; }
   // True when a comma-separated list in any header of that name has the token, compared without case.
   bool has_token(std::string_view field, std::string_view token) const noexcept;
+
+  // The target's path as sent, not decoded: what the router matches.
+  std::string_view raw_path() const noexcept;
 
   std::optional<std::string_view> query_value(std::string_view key) const noexcept;  // the first
   std::size_t query_count(std::string_view key) const noexcept;

@@ -49,6 +49,13 @@ struct Route {
 
 class Router {
  public:
+  Router();
+  ~Router();
+  Router(const Router&) = delete;
+  Router& operator=(const Router&) = delete;
+
+  // A pattern is literal segments and {parameters}. The same method and pattern twice is a bug
+  // (std::logic_error).
   void add(Method method, std::string pattern, Access access, Handler handler);
 
   struct Match {
@@ -56,13 +63,19 @@ class Router {
     std::string allow;             // the methods of this path, for 405 and OPTIONS; empty: no such path
     std::vector<std::pair<std::string_view, std::string>> params;
   };
-  // HEAD finds GET's route.
+  // `path` as sent, without the query: each segment is decoded on its own, so that an encoded slash stays
+  // inside its parameter. A literal segment beats a parameter; a trailing slash makes another path. HEAD
+  // finds GET's route.
   Match match(Method method, std::string_view path) const;
 
   const std::vector<Route>& routes() const noexcept { return routes_; }
 
  private:
+  struct Node;
+  const Node* find(const Node& node, std::string_view rest, std::vector<std::string>& captured) const;
+
   std::vector<Route> routes_;
+  std::unique_ptr<Node> root_;  // one level per segment
 };
 
 // An error of a handler as its response: `co_return fail(error, context)`.

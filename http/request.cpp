@@ -1,0 +1,96 @@
+#include "http/request.hpp"
+
+#include "http/text.hpp"
+
+#include <algorithm>
+
+namespace corohub::http {
+
+std::string_view name(Method method) noexcept {
+  switch (method) {
+    case Method::get:
+      return "GET";
+    case Method::head:
+      return "HEAD";
+    case Method::post:
+      return "POST";
+    case Method::put:
+      return "PUT";
+    case Method::patch:
+      return "PATCH";
+    case Method::del:
+      return "DELETE";
+    case Method::options:
+      return "OPTIONS";
+    case Method::other:
+      return "other";
+  }
+  return "other";
+}
+
+std::string_view Request::header(std::string_view field) const noexcept {
+  for (const Header& header : headers)
+    if (same_word(header.name, field)) return header.value;
+  return {};
+}
+
+std::size_t Request::count(std::string_view field) const noexcept {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(headers, [&](const Header& header) { return same_word(header.name, field); }));
+}
+
+bool Request::has_token(std::string_view field, std::string_view token) const noexcept {
+  for (const Header& header : headers) {
+    if (!same_word(header.name, field)) continue;
+    for (std::string_view rest = header.value; !rest.empty();)
+      if (same_word(trim_blanks(cut(rest, ',')), token)) return true;
+  }
+  return false;
+}
+
+std::optional<std::string_view> Request::query_value(std::string_view key) const noexcept {
+  for (const auto& [name, value] : query)
+    if (name == key) return value;
+  return std::nullopt;
+}
+
+std::size_t Request::query_count(std::string_view key) const noexcept {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(query, [&](const auto& pair) { return pair.first == key; }));
+}
+
+std::string_view Request::raw_path() const noexcept {
+  return std::string_view(target).substr(0, target.find('?'));
+}
+
+std::optional<std::string_view> Request::bearer() const noexcept {
+  if (!has("authorization")) return std::nullopt;
+  std::string_view value = header("authorization");
+  if (!same_word(cut(value, ' '), "bearer")) return std::string_view();
+  return trim_blanks(value);
+}
+
+Result<json::object> Request::json_object() const {
+  if (count("content-type") > 1) return Error(ErrorCode::invalid_request, "Content-Type stands there twice.");
+  if (has("content-type")) {
+    std::string_view rest = header("content-type");
+    bool json = same_word(trim_blanks(cut(rest, ';')), "application/json");
+    while (json && !rest.empty()) {
+      std::string_view value = cut(rest, ';');
+      const std::string_view parameter = trim_blanks(cut(value, '='));
+      if (!same_word(parameter, "charset")) continue;
+      value = trim_blanks(value);
+      json = same_word(value, "utf-8") || same_word(value, "\"utf-8\"");
+    }
+    if (!json) return Error(ErrorCode::unsupported_media_type, "The body must be application/json in UTF-8.");
+  }
+  if (has("content-encoding") && !same_word(header("content-encoding"), "identity"))
+    return Error(ErrorCode::unsupported_media_type, "The body must come without Content-Encoding.");
+  if (body.empty()) return Error(ErrorCode::invalid_json, "The body is empty; a JSON object is expected.");
+  Result<json::value> value = parse_json(body);
+  if (!value) return value.error();
+  if (!value->is_object()) return Error(ErrorCode::invalid_json, "The body must be a JSON object.");
+  return std::move(value->get_object());
+}
+
+}  // namespace corohub::http

@@ -1,0 +1,138 @@
+#include "http/router.hpp"
+
+#include "core/encoding.hpp"
+#include "http/text.hpp"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <limits>
+#include <stdexcept>
+
+namespace corohub::http {
+namespace {
+
+constexpr std::size_t method_count = static_cast<std::size_t>(Method::other);
+constexpr std::size_t no_route = std::numeric_limits<std::size_t>::max();
+
+bool is_parameter(std::string_view segment) noexcept {
+  return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
+}
+
+// The first segment of "/a/b" is "a" and leaves "/b".
+std::string_view first_segment(std::string_view& rest) noexcept {
+  rest.remove_prefix(1);
+  const std::size_t end = std::min(rest.find('/'), rest.size());
+  const std::string_view segment = rest.substr(0, end);
+  rest.remove_prefix(end);
+  return segment;
+}
+
+}  // namespace
+
+struct Router::Node {
+  std::vector<std::pair<std::string, std::unique_ptr<Node>>> literals;
+  std::unique_ptr<Node> parameter;
+  std::array<std::size_t, method_count> routes;  // index into routes_
+  bool ends_here = false;                        // has any route
+
+  Node() { routes.fill(no_route); }
+
+  Node& child(std::string_view segment) {
+    if (is_parameter(segment)) {
+      if (!parameter) parameter = std::make_unique<Node>();
+      return *parameter;
+    }
+    for (auto& [text, node] : literals)
+      if (text == segment) return *node;
+    return *literals.emplace_back(segment, std::make_unique<Node>()).second;
+  }
+
+  std::size_t route(Method method) const noexcept {
+    if (method == Method::other) return no_route;
+    return routes[static_cast<std::size_t>(method)];
+  }
+
+  std::string allow() const {
+    std::string list;
+    const auto append = [&](Method method) { list.append(list.empty() ? "" : ", ").append(name(method)); };
+    for (std::size_t i = 0; i < method_count; ++i) {
+      const auto method = static_cast<Method>(i);
+      const bool by_get = method == Method::head && route(Method::get) != no_route;
+      if (routes[i] != no_route || by_get || method == Method::options) append(method);
+    }
+    return list;
+  }
+};
+
+Router::Router() : root_(std::make_unique<Node>()) {}
+Router::~Router() = default;
+
+void Router::add(Method method, std::string pattern, Access access, Handler handler) {
+  if (method == Method::other || !pattern.starts_with('/'))
+    throw std::logic_error("no route can be " + pattern);
+  Node* node = root_.get();
+  for (std::string_view rest = pattern; !rest.empty();) node = &node->child(first_segment(rest));
+  std::size_t& slot = node->routes[static_cast<std::size_t>(method)];
+  if (slot != no_route) throw std::logic_error("two routes for " + std::string(name(method)) + " " + pattern);
+  slot = routes_.size();
+  node->ends_here = true;
+  routes_.push_back({method, std::move(pattern), access, std::move(handler)});
+}
+
+// The node whose path this is; `captured` has the parameters' texts in order. Goes back to the parameter
+// where a literal leads nowhere.
+const Router::Node* Router::find(const Node& node, std::string_view rest,
+                                 std::vector<std::string>& captured) const {
+  if (rest.empty()) return node.ends_here ? &node : nullptr;
+  const std::optional<std::string> segment = percent_decode(first_segment(rest));
+  if (!segment) return nullptr;
+  for (const auto& [text, child] : node.literals) {
+    if (text != *segment) continue;
+    if (const Node* found = find(*child, rest, captured)) return found;
+  }
+  if (!node.parameter || segment->empty()) return nullptr;
+  captured.push_back(*segment);
+  if (const Node* found = find(*node.parameter, rest, captured)) return found;
+  captured.pop_back();
+  return nullptr;
+}
+
+Router::Match Router::match(Method method, std::string_view path) const {
+  Match match;
+  if (!path.starts_with('/')) return match;
+  std::vector<std::string> captured;
+  const Node* node = find(*root_, path, captured);
+  if (node == nullptr) return match;
+  match.allow = node->allow();
+  std::size_t route = node->route(method);
+  if (route == no_route && method == Method::head) route = node->route(Method::get);
+  if (route == no_route) return match;
+
+  match.route = &routes_[route];
+  std::size_t next = 0;
+  for (std::string_view rest = match.route->pattern; !rest.empty();) {
+    const std::string_view segment = first_segment(rest);
+    if (is_parameter(segment))
+      match.params.emplace_back(segment.substr(1, segment.size() - 2), std::move(captured[next++]));
+  }
+  return match;
+}
+
+std::string_view Context::param(std::string_view key) const noexcept {
+  for (const auto& [name, value] : params)
+    if (name == key) return value;
+  return {};
+}
+
+Result<std::int64_t> Context::id_param(std::string_view key) const {
+  const std::string_view text = param(key);
+  std::int64_t id = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), id);
+  const bool canonical =
+      failure == std::errc() && end == text.data() + text.size() && id > 0 && text[0] != '0';
+  if (!canonical) return Error(ErrorCode::not_found, "There is nothing with this id.");
+  return id;
+}
+
+}  // namespace corohub::http

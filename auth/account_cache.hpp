@@ -7,6 +7,7 @@
 #include "core/task.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <unordered_map>
@@ -26,7 +27,8 @@ class AccountCache {
   // From the cache or from storage; null: no such user. A change that arrives while storage is being read
   // makes it read again, so a state that was already replaced is never returned or kept.
   Task<Result<AccountRef>> get(UserId id);
-  // A control entry: replaces what is cached, forgets a user who is gone, marks a fill under way as outdated.
+  // A control entry: replaces what is cached, forgets a user who is gone (null), marks a fill under way as
+  // outdated.
   void apply(UserId id, AccountRef account) noexcept;
 
   std::size_t size() const noexcept { return entries_.size(); }
@@ -41,13 +43,16 @@ class AccountCache {
     std::uint64_t changes = 0;
   };
 
+  class Filling;
+
   void keep(UserId id, AccountRef account);
+  std::size_t free_place() noexcept;
 
   AccountLoader loader_;
   std::size_t capacity_;
   std::unordered_map<UserId, Entry> entries_;
   std::unordered_map<UserId, Fill> fills_;
-  std::vector<UserId> clock_;  // keys in order of arrival, for eviction
+  std::vector<UserId> clock_;  // a circle of keys for eviction; those of users who are gone are free places
   std::size_t hand_ = 0;
 };
 

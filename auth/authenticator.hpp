@@ -13,19 +13,23 @@ class Authenticator {
   Authenticator(const Tokens& tokens, AccountCache& accounts, const Clock& clock)
       : tokens_(tokens), accounts_(accounts), clock_(clock) {}
 
-  // unauthorized or invalid_token for anything but a live login; storage errors as they are.
+  // invalid_token for anything but a live login (that no token was shown is for the caller to say); storage
+  // errors as they are. Does not suspend when the account is cached.
   Task<Result<Principal>> authenticate(std::string_view token);
 
   // The same for a login that was proved in another way (a ticket).
   Task<Result<Principal>> resume(UserId user, SessionId session, std::int64_t expires_at);
 
   // Judges a principal again, now, without suspending; an error if his login, token version or account is
-  // gone by what the cache knows. Call it in the turn that registers a connection.
+  // gone by what the cache knows, or the cache knows nothing: the account may have been deleted since. Call
+  // it in the turn that registers a connection, soon after authenticate().
   Result<Principal> check_again(const Principal& principal);
 
   AccountCache& accounts() noexcept { return accounts_; }
 
  private:
+  bool is_over(std::int64_t expires_at) const noexcept;
+
   const Tokens& tokens_;
   AccountCache& accounts_;
   const Clock& clock_;

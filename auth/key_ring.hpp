@@ -5,6 +5,8 @@
 #include "core/error.hpp"
 #include "core/secret.hpp"
 
+#include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -24,19 +26,27 @@ struct Key {
   UnixMs not_after = 0;  // a retired key verifies until then; 0: no end
 };
 
-// Immutable.
+// The `alg` of its tokens: "HS256", "EdDSA".
+std::string_view name(Algorithm algorithm) noexcept;
+
+// Immutable. Exactly one key is active, else the constructor throws std::invalid_argument.
 class KeyRing {
  public:
-  explicit KeyRing(std::vector<Key> keys) : keys_(std::move(keys)) {}
+  explicit KeyRing(std::vector<Key> keys);
   const Key* find(std::string_view kid, UnixMs now) const noexcept;  // usable to verify
-  const Key& active() const noexcept;
+  const Key& active() const noexcept { return keys_[active_]; }
   const std::vector<Key>& keys() const noexcept { return keys_; }
+  // Different for every ring of the process: what threads derive from a key is kept under it.
+  std::uint64_t generation() const noexcept { return generation_; }
 
  private:
   std::vector<Key> keys_;
+  std::size_t active_ = 0;
+  std::uint64_t generation_;
 };
 
-// Owns the file. Safe from any thread; ring() is a pointer copy under a short lock.
+// Owns the file. Safe from any thread; ring() is a pointer copy under a short lock. The other calls wait for
+// the disk: not for a shard's thread.
 class KeyStore {
  public:
   // Reads `file`, or makes it with one random HS256 key. Throws std::runtime_error with one plain line for a
@@ -57,6 +67,7 @@ class KeyStore {
 
   std::filesystem::path file_;
   const Clock& clock_;
+  std::mutex file_mutex_;  // one reload or rotation at a time; taken before mutex_
   mutable std::mutex mutex_;
   std::shared_ptr<const KeyRing> ring_;
 };

@@ -6,6 +6,7 @@
 #include "auth/key_ring.hpp"
 #include "core/error.hpp"
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -20,8 +21,8 @@ struct TokenSettings {
 
 class Tokens {
  public:
-  Tokens(const KeyStore& keys, TokenSettings settings, const Clock& clock)
-      : keys_(keys), settings_(std::move(settings)), clock_(clock) {}
+  // Throws std::invalid_argument for settings no token could live with (a lifetime of 0 or over a day).
+  Tokens(const KeyStore& keys, TokenSettings settings, const Clock& clock);
 
   // An access token for one login of this account as it is now.
   std::string issue(const Account& account, const SessionId& session) const;

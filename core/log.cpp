@@ -1,6 +1,7 @@
 #include "core/log.hpp"
 
 #include "core/clock.hpp"
+#include "core/encoding.hpp"
 
 #include <cmath>
 #include <memory>
@@ -46,43 +47,57 @@ std::string_view name(Level level) noexcept {
   return "error";
 }
 
-// Escapes as JSON does, in both formats: a line is a line whatever a field holds. U+2028 and U+2029 too.
+// Bytes of the character that starts at `text`, as its lead byte promises.
+std::size_t character_length(unsigned char lead) noexcept {
+  if (lead < 0x80) return 1;
+  return lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
+}
+
+// Besides ASCII's: U+0080 to U+009F, which terminals obey too, and the line ends U+2028 and U+2029.
+bool is_control(std::string_view character) noexcept {
+  const auto byte = static_cast<unsigned char>(character[0]);
+  if (character.size() == 1) return byte < 0x20 || byte == 0x7f;
+  if (character.size() == 2) return byte == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0;
+  return character == "\u2028" || character == "\u2029";
+}
+
+void append_code(std::string& out, std::string_view character) {
+  const auto at = [&](std::size_t i) {
+    return static_cast<unsigned>(static_cast<unsigned char>(character[i]));
+  };
+  const unsigned code = character.size() == 1   ? at(0)
+                        : character.size() == 2 ? (at(0) & 0x1f) << 6 | (at(1) & 0x3f)
+                                                : (at(0) & 0x0f) << 12 | (at(1) & 0x3f) << 6 | (at(2) & 0x3f);
+  fmt::format_to(std::back_inserter(out), "\\u{:04x}", code);
+}
+
+// Escapes as JSON does, in both formats: a line is a line whatever a field holds. What is not UTF-8 must not
+// break the line's encoding.
 void append_escaped(std::string& out, std::string_view text) {
   const bool cut = text.size() > field_bytes_max;
   if (cut) text = text.substr(0, field_bytes_max);
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte == '"' || byte == '\\') {
-      out += '\\';
-      out += text[i];
-    } else if (byte < 0x20 || byte == 0x7f) {
-      fmt::format_to(std::back_inserter(out), "\\u{:04x}", byte);
-    } else if (byte == 0xe2 && i + 2 < text.size() && static_cast<unsigned char>(text[i + 1]) == 0x80 &&
-               (static_cast<unsigned char>(text[i + 2]) | 1) == 0xa9) {
-      out += static_cast<unsigned char>(text[i + 2]) == 0xa8 ? "\\u2028" : "\\u2029";
-      i += 2;
-    } else if (byte >= 0x80) {
-      // Kept when it is part of well-formed text; a stray byte must not break the line's encoding.
-      const std::size_t length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc2 ? 2 : 0;
-      bool whole = length != 0 && i + length <= text.size();
-      for (std::size_t k = 1; whole && k < length; ++k)
-        whole = (static_cast<unsigned char>(text[i + k]) & 0xc0) == 0x80;
-      if (whole) {
-        out.append(text, i, length);
-        i += length - 1;
-      } else {
-        out += "\\ufffd";
-      }
-    } else {
-      out += text[i];
+  while (!text.empty()) {
+    std::string_view character = text.substr(0, character_length(static_cast<unsigned char>(text[0])));
+    const bool broken = !is_utf8(character);
+    if (broken) character = text.substr(0, 1);
+    if (broken)
+      out += "\\ufffd";
+    else if (is_control(character))
+      append_code(out, character);
+    else {
+      if (character == "\"" || character == "\\") out += '\\';
+      out += character;
     }
+    text.remove_prefix(character.size());
   }
   if (cut) out += "...";
 }
 
 void append_value(std::string& out, const Field& field, bool always_quoted) {
   if (field.is_number) {
-    if (std::trunc(field.number) == field.number && std::abs(field.number) < 9e15)
+    if (!std::isfinite(field.number))
+      out += "null";
+    else if (std::trunc(field.number) == field.number && std::abs(field.number) < 9e15)
       fmt::format_to(std::back_inserter(out), "{}", static_cast<std::int64_t>(field.number));
     else
       fmt::format_to(std::back_inserter(out), "{:.6g}", field.number);
@@ -95,9 +110,9 @@ void append_value(std::string& out, const Field& field, bool always_quoted) {
   if (!plain) out += '"';
 }
 
-std::string json_line(Level level, std::string_view event, Fields fields) {
-  std::string line = fmt::format(R"({{"time":"{}","level":"{}","event":"{}")",
-                                 rfc3339(system_clock().unix_ms()), name(level), event);
+std::string json_line(UnixMs time, Level level, std::string_view event, Fields fields) {
+  std::string line =
+      fmt::format(R"({{"time":"{}","level":"{}","event":"{}")", rfc3339(time), name(level), event);
   for (const Field& field : fields) {
     line += ",\"";
     append_escaped(line, field.name);
@@ -108,9 +123,8 @@ std::string json_line(Level level, std::string_view event, Fields fields) {
   return line;
 }
 
-std::string text_line(Level level, std::string_view event, Fields fields) {
-  std::string line =
-      fmt::format("{} {:5} {}", rfc3339(system_clock().unix_ms()).substr(11, 12), name(level), event);
+std::string text_line(UnixMs time, Level level, std::string_view event, Fields fields) {
+  std::string line = fmt::format("{} {:5} {}", rfc3339(time).substr(11, 12), name(level), event);
   for (const Field& field : fields) {
     line += ' ';
     append_escaped(line, field.name);
@@ -121,6 +135,12 @@ std::string text_line(Level level, std::string_view event, Fields fields) {
 }
 
 }  // namespace
+
+std::string format_line(Options::Format format, UnixMs time, Level level, std::string_view event,
+                        Fields fields) {
+  return format == Options::Format::json ? json_line(time, level, event, fields)
+                                         : text_line(time, level, event, fields);
+}
 
 void start(const Options& options) {
   State& current = state();
@@ -146,8 +166,8 @@ bool enabled(Level level) noexcept { return level >= state().level; }
 void write(Level level, std::string_view event, Fields fields) noexcept {
   if (!enabled(level)) return;
   try {
-    const std::string line =
-        state().as_json ? json_line(level, event, fields) : text_line(level, event, fields);
+    const Options::Format format = state().as_json ? Options::Format::json : Options::Format::text;
+    const std::string line = format_line(format, system_clock().unix_ms(), level, event, fields);
     if (state().logger)
       state().logger->info(line);
     else

@@ -3,8 +3,11 @@
 // from any thread. Fields are escaped and cut at 1 KiB; a Secret is no field and so cannot be logged.
 #pragma once
 
+#include "core/clock.hpp"
+
 #include <cstdint>
 #include <initializer_list>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -48,6 +51,11 @@ inline void debug(std::string_view event, Fields fields = {}) noexcept { write(L
 inline void info(std::string_view event, Fields fields = {}) noexcept { write(Level::info, event, fields); }
 inline void warn(std::string_view event, Fields fields = {}) noexcept { write(Level::warn, event, fields); }
 inline void error(std::string_view event, Fields fields = {}) noexcept { write(Level::error, event, fields); }
+
+// The line that write() prints, without its end. Whatever the fields hold, it is one line of UTF-8 without
+// control characters, and with Format::json an object.
+std::string format_line(Options::Format format, UnixMs time, Level level, std::string_view event,
+                        Fields fields);
 
 // Lines lost because the queue was full.
 std::uint64_t dropped() noexcept;

@@ -6,9 +6,23 @@
 
 namespace corohub {
 
-void random_bytes(void* out, std::size_t size) noexcept { randombytes_buf(out, size); }
+namespace {
 
-std::uint32_t random_below(std::uint32_t bound) noexcept { return randombytes_uniform(bound); }
+// Opens the system's source once; what libsodium does by itself on first use is not safe from several
+// threads.
+void prepare() noexcept { [[maybe_unused]] static const int ready = sodium_init(); }
+
+}  // namespace
+
+void random_bytes(void* out, std::size_t size) noexcept {
+  prepare();
+  randombytes_buf(out, size);
+}
+
+std::uint32_t random_below(std::uint32_t bound) noexcept {
+  prepare();
+  return randombytes_uniform(bound);
+}
 
 std::string random_token(std::size_t bytes) {
   std::string raw(bytes, '\0');

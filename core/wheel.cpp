@@ -4,15 +4,17 @@
 
 namespace corohub {
 
-std::size_t Wheel::slot(SteadyTime time) const noexcept {
-  return static_cast<std::size_t>(time.time_since_epoch() / tick) % slots;
+Wheel::List& Wheel::list_of(std::int64_t tick_number) noexcept {
+  return lists_[static_cast<std::size_t>(tick_number) % slots];
 }
 
 void Wheel::arm(Timed& item, SteadyTime due) noexcept {
   if (item.is_linked()) item.unlink();
-  // What is due already must not fall into a slot the hand has just left.
-  item.due_ = std::max(due, last_ + tick);
-  lists_[slot(item.due_)].push_back(item);
+  item.due_ = due;
+  // The first tick at or after the deadline: when the hand comes there, it is due. Not where the hand stands
+  // already.
+  const std::int64_t at = std::max(std::chrono::ceil<Ticks>(due.time_since_epoch()).count(), hand_ + 1);
+  list_of(at).push_back(item);
 }
 
 void Wheel::disarm(Timed& item) noexcept {
@@ -20,24 +22,27 @@ void Wheel::disarm(Timed& item) noexcept {
 }
 
 void Wheel::advance(SteadyTime now) noexcept {
-  const auto ticks = std::min<std::int64_t>((now - last_) / tick, slots);
-  if (ticks <= 0) return;
-  const SteadyTime first = last_ + tick;
-  last_ = std::max(last_ + tick * ticks, now - tick);
-  for (std::int64_t i = 0; i < ticks; ++i) {
-    List due;
-    List& list = lists_[slot(first + tick * i)];
-    for (auto item = list.begin(); item != list.end();) {
-      Timed& candidate = *item++;
-      if (candidate.due_ > now) continue;  // it goes round again
-      candidate.unlink();
-      due.push_back(candidate);
-    }
-    while (!due.empty()) {
-      Timed& item = due.front();
-      item.unlink();
-      item.on_due(now);
-    }
+  const std::int64_t until = now.time_since_epoch() / tick;
+  // After a pause of more than a round every slot is looked at, once.
+  const std::int64_t from = std::max(hand_ + 1, until - static_cast<std::int64_t>(slots) + 1);
+  if (from > until) return;
+  // Before the first call out: whatever is armed from now on belongs behind the new place of the hand.
+  hand_ = until;
+  List due;
+  for (std::int64_t i = from; i <= until; ++i) collect_due(list_of(i), now, due);
+  while (!due.empty()) {
+    Timed& item = due.front();
+    item.unlink();
+    item.on_due(now);
+  }
+}
+
+void Wheel::collect_due(List& list, SteadyTime now, List& due) noexcept {
+  for (auto item = list.begin(); item != list.end();) {
+    Timed& candidate = *item++;
+    if (candidate.due_ > now) continue;  // it goes round again
+    candidate.unlink();
+    due.push_back(candidate);
   }
 }
 

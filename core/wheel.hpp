@@ -7,6 +7,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 #include <boost/intrusive/list.hpp>
 
@@ -30,7 +31,7 @@ class Wheel {
  public:
   static constexpr std::chrono::milliseconds tick{100};
 
-  explicit Wheel(SteadyTime start) noexcept : last_(start) {}
+  explicit Wheel(SteadyTime start) noexcept : hand_(start.time_since_epoch() / tick) {}
 
   // Replaces what was armed before.
   void arm(Timed& item, SteadyTime due) noexcept;
@@ -40,12 +41,14 @@ class Wheel {
 
  private:
   static constexpr std::size_t slots = 1024;  // about 102 s; later deadlines go round again
+  using Ticks = std::chrono::duration<std::int64_t, std::ratio<tick.count(), 1000>>;
   using List = boost::intrusive::list<Timed, boost::intrusive::constant_time_size<false>>;
 
-  std::size_t slot(SteadyTime time) const noexcept;
+  List& list_of(std::int64_t tick_number) noexcept;
+  static void collect_due(List& list, SteadyTime now, List& due) noexcept;
 
   std::array<List, slots> lists_;
-  SteadyTime last_;
+  std::int64_t hand_;  // the last tick that was looked at, counted from the clock's beginning
 };
 
 }  // namespace corohub

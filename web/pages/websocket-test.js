@@ -1,0 +1,382 @@
+// The browser test client: signs in, connects to /ws and shows what arrives. Also a worked example of how a client
+// should come back after each kind of close (docs/API.md, "Coming back").
+'use strict';
+
+(() => {
+  if (location.protocol === 'file:') return; // the notice on the page says what to do
+
+  const byId = (id) => document.getElementById(id);
+  byId('from-disk').hidden = true;
+  for (const id of ['client', 'status', 'more']) byId(id).hidden = false;
+
+  // ---- REST ----
+
+  let refreshToken = null;
+  let refreshing = null;
+
+  class ApiError extends Error {
+    constructor(status, problem) {
+      const fields = (problem.errors || []).map((error) => `${error.field.slice(1)}: ${error.message}`);
+      super(fields.length > 0 ? fields.join('; ') : problem.detail || problem.error || `status ${status}`);
+      this.status = status;
+    }
+  }
+
+  async function request(method, path, body, token) {
+    const headers = {};
+    if (body !== undefined) headers['Content-Type'] = 'application/json';
+    if (token) headers.Authorization = `Bearer ${token}`;
+    let response;
+    try {
+      response = await fetch(path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    } catch {
+      throw new ApiError(0, { detail: 'The server does not answer.' });
+    }
+    const answer = response.status === 204 ? {} : await response.json().catch(() => ({}));
+    if (!response.ok) throw new ApiError(response.status, answer);
+    return answer;
+  }
+
+  // With the token of the field; a 401 is worth one refresh.
+  async function authorized(method, path, body) {
+    try {
+      return await request(method, path, body, currentToken());
+    } catch (error) {
+      if (error.status !== 401 || !(await refresh())) throw error;
+      return request(method, path, body, currentToken());
+    }
+  }
+
+  // One at a time, however many ask. False: there is nothing to refresh with, or it was refused.
+  function refresh() {
+    if (!refreshToken) return Promise.resolve(false);
+    refreshing ??= request('POST', '/api/v1/auth/refresh', { refresh_token: refreshToken })
+      .then((answer) => { keepTokens(answer.data); return true; })
+      .catch((error) => {
+        if (error.status === 0) throw error;
+        refreshToken = null;
+        return false;
+      })
+      .finally(() => { refreshing = null; });
+    return refreshing;
+  }
+
+  // ---- notes ----
+
+  function note(id, kind, text) {
+    const element = byId(id);
+    element.className = `note ${kind}`;
+    element.textContent = text;
+  }
+
+  // ---- signing in ----
+
+  const currentToken = () => byId('token').value.trim();
+
+  function keepTokens(login) {
+    refreshToken = login.refresh_token;
+    byId('token').value = login.access_token;
+    showClaims();
+  }
+
+  function showClaims() {
+    const line = byId('claims');
+    try {
+      const part = currentToken().split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
+      const claims = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (c) => c.charCodeAt(0))));
+      const expires = new Date(claims.exp * 1000);
+      const verb = expires < new Date() ? 'expired' : 'expires';
+      line.textContent = `${claims.role} · ${verb} ${expires.toLocaleTimeString()}`;
+    } catch {
+      line.textContent = '';
+    }
+  }
+
+  async function signIn(path, body) {
+    note('sign-in-note', '', 'One moment…');
+    for (const id of ['login', 'register']) byId(id).disabled = true;
+    try {
+      const { data } = await request('POST', path, body);
+      keepTokens(data);
+      byId('password').value = '';
+      note('sign-in-note', 'good', `Signed in as ${data.user.name} (${data.user.role}). The token is below: connect.`);
+      byId('connect').focus();
+    } catch (error) {
+      note('sign-in-note', 'bad', error.message);
+    } finally {
+      for (const id of ['login', 'register']) byId(id).disabled = false;
+    }
+  }
+
+  byId('sign-in').addEventListener('submit', (event) => {
+    event.preventDefault();
+    signIn('/api/v1/auth/login', { email: byId('email').value, password: byId('password').value });
+  });
+
+  byId('register').addEventListener('click', () => {
+    if (!byId('sign-in').reportValidity()) return;
+    const email = byId('email').value;
+    const name = byId('name').value.trim() || email.split('@')[0];
+    signIn('/api/v1/auth/register', { name, email, password: byId('password').value });
+  });
+
+  byId('token').addEventListener('input', () => {
+    refreshToken = null; // it belonged to the token before
+    showClaims();
+  });
+
+  // ---- the connection ----
+
+  const BACK_OFF_FIRST_MS = 500;
+  const BACK_OFF_MAX_MS = 30_000;
+  const NEW_TOKEN_HELPS = new Set(['token_expired', 'session_revoked', 'credentials_changed']);
+  const EXPLAIN = {
+    account_deleted: 'The account was deleted.',
+    account_disabled: 'The account was disabled.',
+    kicked: 'An admin closed this connection.',
+    logged_out: 'This session was logged out.',
+    rate_limited: 'This client sent too much.',
+  };
+
+  let socket = null; // the present one; what an older one still says is ignored
+  let wanted = false; // from Connect until Disconnect or an end for good
+  let attempts = 0; // since the last welcome
+  let refreshedOnce = false; // since the last welcome
+  let timer = null;
+  let me = {};
+
+  function setStatus(state, text) {
+    const status = byId('status');
+    status.className = `status ${state}`;
+    status.textContent = text;
+    byId('connect').disabled = wanted;
+    byId('disconnect').disabled = !wanted;
+  }
+
+  function setRole(role) {
+    me.role = role;
+    byId('broadcast-card').hidden = role !== 'admin' && role !== 'superadmin';
+  }
+
+  function connect() {
+    const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
+    let opened = false;
+    let mine;
+    setStatus('connecting', 'Connecting…');
+    try {
+      // The token travels as a subprotocol, so it is in no address and in no proxy's log. `?token=` works too.
+      mine = new WebSocket(url, ['corohub.v1', `bearer.${currentToken()}`]);
+    } catch {
+      return end('That is not a token: it should look like eyJ….eyJ….…');
+    }
+    socket = mine;
+    mine.onopen = () => {
+      opened = true;
+      setStatus('connected', 'Connected');
+      note('connection-note', '', '');
+    };
+    mine.onmessage = (event) => { if (socket === mine) receive(JSON.parse(event.data)); };
+    mine.onclose = (event) => { if (socket === mine) comeBack(event, opened); };
+  }
+
+  function end(text) {
+    wanted = false;
+    socket = null;
+    clearTimeout(timer);
+    setRole(undefined);
+    setStatus('disconnected', 'Disconnected');
+    note('connection-note', text ? 'bad' : '', text || '');
+  }
+
+  // What a close means: a new token, another try later, or the end.
+  async function comeBack(event, opened) {
+    socket = null;
+    const why = `${event.code}${event.reason ? ` ${event.reason}` : ''}`;
+    setStatus('connecting', 'Reconnecting…');
+    try {
+      if (event.code === 1008) {
+        if (NEW_TOKEN_HELPS.has(event.reason) && (await newToken())) return again(why, 0);
+        return end(`${EXPLAIN[event.reason] || 'The token is no longer good: log in again.'} (${why})`);
+      }
+      if (![1001, 1006, 1011, 1013].includes(event.code)) return end(`Closed by the server (${why}).`);
+      // A browser does not tell why a handshake failed; the API does.
+      if (!opened && !(await tokenWorks())) {
+        if (await newToken()) return again('a new token', 0);
+        return end('The token was refused: log in again.');
+      }
+    } catch {
+      // The server does not answer: that, too, is worth another try.
+    }
+    const delay = Math.random() * Math.min(BACK_OFF_MAX_MS, BACK_OFF_FIRST_MS * 2 ** attempts);
+    attempts += 1;
+    again(why, delay);
+  }
+
+  async function newToken() {
+    if (refreshedOnce) return false;
+    refreshedOnce = true;
+    return refresh();
+  }
+
+  async function tokenWorks() {
+    try {
+      await request('GET', '/api/v1/users/me', undefined, currentToken());
+      return true;
+    } catch (error) {
+      return error.status !== 401;
+    }
+  }
+
+  function again(why, delay) {
+    if (!wanted) return;
+    note('connection-note', 'busy', `Closed (${why}); next try in ${(delay / 1000).toFixed(1)} s.`);
+    clearTimeout(timer);
+    timer = setTimeout(connect, delay);
+  }
+
+  byId('connection').addEventListener('submit', (event) => {
+    event.preventDefault();
+    if (!currentToken()) {
+      note('connection-note', 'bad', 'Log in above, or paste a token.');
+      return;
+    }
+    wanted = true;
+    attempts = 0;
+    refreshedOnce = false;
+    note('connection-note', '', '');
+    connect();
+  });
+
+  byId('disconnect').addEventListener('click', () => {
+    const last = socket;
+    end();
+    if (last) last.close(1000);
+  });
+
+  // ---- messages ----
+
+  const MESSAGES_MAX = 500;
+  let count = 0;
+
+  const SUMMARY = {
+    'connection.established': (d) => `${d.message}. You are ${d.role}, client ${d.client_id}.`,
+    'user.created': (d) => `${d.name} <${d.email}> joined as ${d.role}.`,
+    'user.updated': (d) => `User ${d.user_id}: ${listed(d.changes)} changed.`,
+    'user.deleted': (d) => `User ${d.user_id} <${d.email}> is gone.`,
+    'user.role.changed': (d) => `User ${d.user_id}: from ${d.old_role} to ${d.new_role}.`,
+    'profile.updated': (d) => `You changed your ${listed(d.changes)}.`,
+    'password.changed': () => 'Your password was changed.',
+    'system.alert': (d) => `${d.message} (${d.priority})`,
+    'health.status.changed': (d) => `${d.component}: from ${d.old_status} to ${d.status}.`,
+    'auth.expiring': () => 'The token expires soon.',
+  };
+  const listed = (changes) => (Array.isArray(changes) ? changes : Object.keys(changes || {})).join(', ');
+
+  function receive(message) {
+    const data = message.data || {};
+    if (message.type === 'connection.established') {
+      attempts = 0;
+      refreshedOnce = false;
+      me = { id: data.user_id };
+      setRole(data.role);
+    } else if (message.type === 'user.role.changed' && data.user_id === me.id) {
+      setRole(data.new_role);
+    }
+    show(message);
+  }
+
+  function element(tag, className, text) {
+    const made = document.createElement(tag);
+    if (className) made.className = className;
+    if (text !== undefined) made.textContent = text;
+    return made;
+  }
+
+  function show(message) {
+    const item = element('li', 'message new');
+    item.dataset.type = message.type;
+    item.dataset.family = message.type.split('.')[0];
+    if (message.data && message.data.priority) item.dataset.priority = message.data.priority;
+
+    const head = element('header');
+    head.append(element('span', 'type', message.type));
+    if (message.seq !== undefined) head.append(element('span', 'seq', `#${message.seq}`));
+    head.append(timeOf(message.timestamp));
+    item.append(head);
+    if (SUMMARY[message.type]) item.append(element('p', 'summary', SUMMARY[message.type](message.data || {})));
+    item.append(pretty(message.data));
+
+    const list = byId('messages');
+    list.prepend(item);
+    while (list.children.length > MESSAGES_MAX) list.lastElementChild.remove();
+    count += 1;
+    showCount();
+    applyFilter(item);
+  }
+
+  function timeOf(timestamp) {
+    const time = element('time');
+    const date = new Date(timestamp);
+    time.dateTime = timestamp;
+    time.title = timestamp;
+    time.textContent = Number.isNaN(date.getTime())
+      ? timestamp
+      : `${date.toLocaleTimeString([], { hour12: false })}.${String(date.getMilliseconds()).padStart(3, '0')}`;
+    return time;
+  }
+
+  // JSON with its keys, strings and other values told apart; never as markup.
+  function pretty(value) {
+    const block = element('pre');
+    const text = JSON.stringify(value, null, 2) ?? '';
+    let end = 0;
+    for (const match of text.matchAll(/("(?:[^"\\]|\\.)*")(\s*:)?|-?\d[\d.eE+-]*|true|false|null/g)) {
+      block.append(text.slice(end, match.index));
+      const kind = match[2] ? 'key' : match[1] ? 'text' : 'other';
+      block.append(element('span', kind, match[1] || match[0]));
+      if (match[2]) block.append(match[2]);
+      end = match.index + match[0].length;
+    }
+    block.append(text.slice(end));
+    return block;
+  }
+
+  function showCount() {
+    byId('count').textContent = count;
+    byId('empty').hidden = count > 0;
+  }
+
+  function applyFilter(item) {
+    item.hidden = !item.dataset.type.includes(byId('filter').value.trim().toLowerCase());
+  }
+
+  byId('filter').addEventListener('input', () => {
+    for (const item of byId('messages').children) applyFilter(item);
+  });
+
+  byId('clear').addEventListener('click', () => {
+    byId('messages').replaceChildren();
+    count = 0;
+    showCount();
+  });
+
+  // ---- broadcast ----
+
+  byId('broadcast').addEventListener('submit', async (event) => {
+    event.preventDefault();
+    const body = { message: byId('message').value, priority: byId('priority').value };
+    if (byId('to').value) body.to = { role: byId('to').value };
+    byId('send').disabled = true;
+    try {
+      const answer = await authorized('POST', '/ws/broadcast', body);
+      byId('message').value = '';
+      note('broadcast-note', 'good', `Queued for ${answer.recipients} of ${answer.stats.total_clients} connections.`);
+    } catch (error) {
+      note('broadcast-note', 'bad', error.message);
+    } finally {
+      byId('send').disabled = false;
+    }
+  });
+
+  setStatus('disconnected', 'Disconnected');
+})();

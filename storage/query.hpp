@@ -1,21 +1,29 @@
 // A prepared statement in use: bind, step, read. It is reset when it goes out of scope, so no statement stays
-// open and pins the write-ahead log. Belongs to one connection and so to one thread.
+// open and pins the write-ahead log. Belongs to one connection and so to one thread. A failed step throws
+// DatabaseError; a unit lets it pass, since only the writer knows whether the transaction has survived it.
 #pragma once
 
 #include "core/clock.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <string_view>
-
-struct sqlite3_stmt;
-
-namespace SQLite {
-class Statement;
-}
+#include <utility>
 
 namespace corohub::storage {
+
+class Statement;  // storage/statement.hpp
+
+// What SQLite answered to a step that failed. The text names tables and columns, never values.
+struct DatabaseError : std::runtime_error {
+  DatabaseError(int extended_code, int system_error, const std::string& what)
+      : std::runtime_error(what), code(extended_code), system_errno(system_error) {}
+  int code;          // extended result code; its low byte is the primary one
+  int system_errno;  // of the system call that failed, if one did
+};
 
 // Bytes for a BLOB column (text binds as TEXT).
 struct Blob {
@@ -24,9 +32,9 @@ struct Blob {
 
 class Query {
  public:
-  explicit Query(SQLite::Statement& statement) noexcept : statement_(&statement) {}
-  Query(Query&& other) noexcept
-      : statement_(std::exchange(other.statement_, nullptr)), bound_(other.bound_) {}
+  // Borrows a statement that the connection keeps; `own` is for one that is not kept.
+  explicit Query(Statement& statement, std::unique_ptr<Statement> own = nullptr) noexcept;
+  Query(Query&& other) noexcept;
   Query(const Query&) = delete;
   Query& operator=(const Query&) = delete;
   Query& operator=(Query&&) = delete;
@@ -39,7 +47,8 @@ class Query {
     return *this;
   }
 
-  bool next();  // true: there is a row
+  // True: there is a row. Every parameter must have been bound.
+  bool next();
   void run() {
     while (next()) {
     }
@@ -69,8 +78,10 @@ class Query {
       bind_one(std::nullopt);
   }
 
-  SQLite::Statement* statement_;
+  Statement* statement_;
+  std::unique_ptr<Statement> own_;
   int bound_ = 0;
+  bool done_ = false;
 };
 
 }  // namespace corohub::storage

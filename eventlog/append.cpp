@@ -1,0 +1,32 @@
+#include "eventlog/batch_effects.hpp"
+#include "eventlog/event_log.hpp"
+
+namespace corohub::eventlog {
+namespace {
+
+// The batch was made by Publisher::begin_batch(); with another sink this is a bug, and bad_cast says so.
+BatchEffects& batch_of(storage::UnitOfWork& work) { return dynamic_cast<BatchEffects&>(work.effects()); }
+
+std::optional<std::int64_t> user_column(const hub::Audience& audience) {
+  if (audience.user_id == 0) return std::nullopt;
+  return audience.user_id;
+}
+
+}  // namespace
+
+Seq append(storage::UnitOfWork& work, hub::EventDraft draft) {
+  work.query("INSERT INTO events (type, data, created_at, roles, user_id) VALUES (?, ?, ?, ?, ?)")
+      .bind(draft.type, draft.data, work.now(), static_cast<int>(draft.audience.roles),
+            user_column(draft.audience))
+      .run();
+  const Seq seq = work.last_insert_id();
+  batch_of(work).add(hub::EventRef(new hub::Event(std::move(draft), seq, work.now())));
+  work.set_last_seq(seq);
+  return seq;
+}
+
+void change_account(storage::UnitOfWork& work, hub::AccountChanged change) {
+  batch_of(work).add(std::move(change));
+}
+
+}  // namespace corohub::eventlog

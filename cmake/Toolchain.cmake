@@ -33,7 +33,8 @@ if(COROHUB_SANITIZE STREQUAL address)
   if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
     # vptr needs RTTI of classes the distribution's libraries hide; the coverage hooks let fuzz targets link the same objects.
     list(APPEND flags -fno-sanitize=vptr)
-    add_compile_options(-fsanitize=fuzzer-no-link)
+    # Not for the embedded files, which the C compiler assembles.
+    add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
     add_link_options(-fsanitize=fuzzer-no-link)
   endif()
   add_compile_options(${flags})

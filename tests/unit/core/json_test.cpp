@@ -1,0 +1,99 @@
+#include "core/json.hpp"
+
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace corohub {
+namespace {
+
+using namespace std::string_literals;
+
+std::string nested(std::size_t levels) { return std::string(levels, '[') + std::string(levels, ']'); }
+
+TEST(ParseJson, takes_what_rfc_8259_allows) {
+  const auto value =
+      parse_json(" {\"a\":[1,-2,3.5,1e3,true,false,null,\"\\u00e9\\ud83d\\ude00\\n\"],\"b\":{}} \n");
+  ASSERT_TRUE(value);
+  EXPECT_EQ(value->at("a").as_array().size(), 8u);
+  EXPECT_EQ(value->at("a").at(7).as_string(), "\xc3\xa9\xf0\x9f\x98\x80\n");
+  for (const char* text :
+       {"1", "\"\"", "null", "[]", "{}", "18446744073709551615", "-9223372036854775808", "1e308"})
+    EXPECT_TRUE(parse_json(text)) << text;
+}
+
+TEST(ParseJson, T54b_refuses_what_is_not_json) {
+  for (const std::string& text :
+       {""s,          " "s,         "{"s,        "["s,         "\""s,       "nul"s,        "tru"s,
+        "NaN"s,       "Infinity"s,  "-"s,        "01"s,        "+1"s,       "1."s,         ".5"s,
+        "0x10"s,      "'a'"s,       "{a:1}"s,    "{\"a\"}"s,   "{\"a\":}"s, "{\"a\":1,}"s, "[1,]"s,
+        "[,1]"s,      "[1 2]"s,     "]"s,        "/* c */ 1"s, "1 // c"s,   "\"\t\""s,     "\"a\nb\""s,
+        "\"\\x41\""s, "\"\\u12\""s, "\"a\0b\""s, "\0"s,        "1\0"s})
+    EXPECT_FALSE(parse_json(text)) << text;
+}
+
+TEST(ParseJson, T54b_refuses_trailing_data) {
+  for (const char* text : {"{} {}", "1 2", "{}x", "[]]", "nullnull", "{},"})
+    EXPECT_FALSE(parse_json(text)) << text;
+}
+
+TEST(ParseJson, T54b_refuses_a_byte_order_mark) { EXPECT_FALSE(parse_json("\xef\xbb\xbf{}")); }
+
+TEST(ParseJson, T54b_refuses_lone_surrogates) {
+  for (const char* text :
+       {R"("\ud800")", R"("\udc00")", R"("\ud800\ud800")", R"("\ud83dx")", R"({"\udfff":1})"})
+    EXPECT_FALSE(parse_json(text)) << text;
+}
+
+TEST(ParseJson, T54b_refuses_bytes_that_are_not_utf8) {
+  for (const char* text : {"\"\xff\"", "\"\xc0\xaf\"", "\"\xed\xa0\x80\"", "\"\xe2\x82\"", "{\"\x80\":1}"})
+    EXPECT_FALSE(parse_json(text));
+}
+
+TEST(ParseJson, T54b_refuses_numbers_a_double_cannot_hold) {
+  for (const char* text : {"1e400", "-1e400", "[1,{\"a\":1e999}]", "1e99999999999999999999"})
+    EXPECT_FALSE(parse_json(text)) << text;
+  EXPECT_FALSE(parse_json(std::string(400, '9')));
+  EXPECT_TRUE(parse_json("1e-400"));
+}
+
+TEST(ParseJson, T41_refuses_the_same_key_twice) {
+  for (const char* text : {R"({"a":1,"a":2})", R"({"a":1,"b":2,"a":1})", R"([{"x":{"k":1,"k":1}}])",
+                           R"({"":1,"":2})", R"({"a":1,"\u0061":2})"})
+    EXPECT_FALSE(parse_json(text)) << text;
+  EXPECT_TRUE(parse_json(R"({"a":{"a":{"a":1}},"A":1})"));
+}
+
+TEST(ParseJson, T54b_bounds_the_depth) {
+  EXPECT_TRUE(parse_json(nested(4), {4, 10}));
+  EXPECT_FALSE(parse_json(nested(5), {4, 10}));
+  EXPECT_TRUE(parse_json(nested(32)));
+  EXPECT_FALSE(parse_json(nested(33)));
+  EXPECT_FALSE(parse_json(std::string(30'000, '[')));
+  EXPECT_FALSE(parse_json(nested(30'000)));
+  std::string objects;
+  for (int i = 0; i < 30'000; ++i) objects += "{\"a\":";
+  EXPECT_FALSE(parse_json(objects));
+}
+
+TEST(ParseJson, T54b_bounds_the_members_of_all_objects_together) {
+  EXPECT_TRUE(parse_json(R"([{"a":1,"b":2},{"c":3}])", {4, 3}));
+  EXPECT_FALSE(parse_json(R"([{"a":1,"b":2},{"c":3,"d":4}])", {4, 3}));
+}
+
+TEST(ParseJson, says_invalid_json_and_where) {
+  const auto value = parse_json("{\"a\":tru}");
+  ASSERT_FALSE(value);
+  EXPECT_EQ(value.error().code, ErrorCode::invalid_json);
+  EXPECT_NE(value.error().detail.find("at byte"), std::string::npos);
+}
+
+TEST(Depth, counts_containers_and_the_scalar_in_them) {
+  EXPECT_EQ(depth(*parse_json("1")), 1u);
+  EXPECT_EQ(depth(*parse_json("[]")), 1u);
+  EXPECT_EQ(depth(*parse_json("[[1],2]")), 3u);
+  EXPECT_EQ(depth(*parse_json(R"({"a":{"b":[]}})")), 3u);
+}
+
+}  // namespace
+}  // namespace corohub

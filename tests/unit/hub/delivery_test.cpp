@@ -1,0 +1,190 @@
+// Where events go, in what order, and what it costs.
+#include "unit/hub/allocations.hpp"
+#include "unit/hub/support.hpp"
+
+#include <map>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace corohub::hub::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+const SessionId some_session = SessionId::random();
+
+Identity who(UserId id, Role role = Role::user) { return {id, role, some_session}; }
+
+// T48: every audience against every kind of connection, one copy each.
+TEST(Delivery, T48_goes_to_those_it_is_for_once) {
+  struct Row {
+    const char* name;
+    Audience audience;
+    std::vector<int> reached;  // of: user 1, user 1 again, user 2, admin 3, superadmin 4, service (no user)
+  };
+  const std::vector<Row> table = {
+      {"everyone", Audience::everyone(), {1, 1, 1, 1, 1, 1}},
+      {"admins", Audience::admins(), {0, 0, 0, 1, 1, 0}},
+      {"exactly users", Audience::exactly(Role::user), {1, 1, 1, 0, 0, 1}},
+      {"exactly admins", Audience::exactly(Role::admin), {0, 0, 0, 1, 0, 0}},
+      {"exactly superadmins", Audience::exactly(Role::superadmin), {0, 0, 0, 0, 1, 0}},
+      {"user 1", Audience::user(1), {1, 1, 0, 0, 0, 0}},
+      {"admin 3", Audience::user(3), {0, 0, 0, 1, 0, 0}},
+      {"user 1 and admins", Audience::user_and_admins(1), {1, 1, 0, 1, 1, 0}},
+      {"admin 3 and admins", Audience::user_and_admins(3), {0, 0, 0, 1, 1, 0}},
+      {"superadmin 4 and admins", Audience::user_and_admins(4), {0, 0, 0, 1, 1, 0}},
+      {"everyone and user 2", {Audience::everyone_bits, 2}, {1, 1, 1, 1, 1, 1}},
+      {"a user who is not here", Audience::user(9), {0, 0, 0, 0, 0, 0}},
+      {"nobody", Audience::one_connection(), {0, 0, 0, 0, 0, 0}},
+  };
+  OneShard one;
+  FakeMember user1(one.shard, who(1)), user1_again(one.shard, who(1)), user2(one.shard, who(2)),
+      admin3(one.shard, who(3, Role::admin)), super4(one.shard, who(4, Role::superadmin)),
+      service(one.shard, who(0));
+  const std::vector<FakeMember*> members{&user1, &user1_again, &user2, &admin3, &super4, &service};
+  for (const Row& row : table) {
+    SCOPED_TRACE(row.name);
+    const auto reached = one.publish({event("e", row.audience)});
+    std::vector<int> got;
+    for (FakeMember* member : members) {
+      got.push_back(static_cast<int>(member->log.size()));
+      EXPECT_EQ(!member->log.empty(), row.audience.includes(member->identity()));
+      member->log.clear();
+    }
+    EXPECT_EQ(got, row.reached);
+    EXPECT_THAT(reached, ElementsAre(std::count(got.begin(), got.end(), 1)));
+  }
+}
+
+TEST(Delivery, keeps_the_order_over_batches_of_one_turn) {
+  OneShard one;
+  FakeMember member(one.shard, who(1));
+  one.put({event("a", Audience::everyone(), 1), event("b", Audience::user(1), 2)});
+  one.put({event("volatile", Audience::everyone())});
+  one.put({event("c", Audience::everyone(), 3)});
+  one.run();
+  EXPECT_THAT(member.log, ElementsAre("a", "b", "volatile", "c"));
+  EXPECT_EQ(one.shard.head(), 3);
+}
+
+TEST(Delivery, many_events_of_a_turn_leave_in_one_flush) {
+  OneShard one;
+  FakeMember member(one.shard, who(1));
+  FakeMember untouched(one.shard, who(2));
+  for (int i = 0; i < 10; ++i) one.put({event("e", Audience::user(1)), event("e", Audience::user(1))});
+  one.run();
+  EXPECT_EQ(member.flushes, 1);
+  EXPECT_EQ(untouched.flushes, 0);
+}
+
+TEST(Delivery, begins_after_the_head_at_which_a_member_came) {
+  OneShard one;
+  one.shard.set_head(10);
+  FakeMember member(one.shard, who(1));
+  one.publish({event("old", Audience::everyone(), 10), event("new", Audience::everyone(), 11)});
+  FakeMember late(one.shard, who(1));
+  const auto reached =
+      one.publish({event("new", Audience::everyone(), 11), event("volatile", Audience::everyone())});
+  EXPECT_THAT(late.log, ElementsAre("volatile"));
+  EXPECT_EQ(member.log.front(), "new");
+  EXPECT_EQ(reached.back(), 2U);
+}
+
+TEST(Delivery, ends_when_a_member_goes) {
+  OneShard one;
+  FakeMember first(one.shard, who(1));
+  auto second = std::make_unique<FakeMember>(one.shard, who(1));
+  FakeMember third(one.shard, who(1));
+  second.reset();
+  EXPECT_THAT(one.publish({event("e", Audience::user(1)), event("e", Audience::everyone())}),
+              ElementsAre(2, 2));
+  EXPECT_EQ(one.shard.size(), 2U);
+  one.shard.detach(third);
+  one.shard.detach(third);
+  EXPECT_THAT(one.publish({event("e", Audience::user(1)), event("e", Audience::everyone())}),
+              ElementsAre(1, 1));
+  EXPECT_EQ(third.log.size(), 2U);
+}
+
+TEST(Delivery, the_receipt_counts_each_entry) {
+  OneShard one;
+  FakeMember user(one.shard, who(1)), admin(one.shard, who(2, Role::admin));
+  EXPECT_THAT(one.publish({event("e", Audience::everyone()), event("e", Audience::admins()),
+                           Kick{ClientId::random()}, event("e", Audience::user(9)), Kick{user.client_id()}}),
+              ElementsAre(2, 1, 0, 0, 1));
+  EXPECT_THAT(one.publish({}), IsEmpty());
+}
+
+TEST(Delivery, a_frame_pushed_by_hand_leaves_at_once) {
+  OneShard one;
+  FakeMember member(one.shard, who(1));
+  EXPECT_EQ(
+      one.shard.push(member, event("welcome", Audience::one_connection())->frame(WireFormat::websocket_text)),
+      Push::queued);
+  EXPECT_THAT(member.log, ElementsAre("welcome"));
+  EXPECT_EQ(member.flushes, 1);
+}
+
+TEST(Delivery, lists_its_members) {
+  OneShard one;
+  FakeMember user(one.shard, who(1)), admin(one.shard, who(2, Role::admin));
+  std::map<UserId, MemberInfo> infos;
+  for (MemberInfo& info : one.shard.list()) infos[info.user_id] = std::move(info);
+  ASSERT_EQ(infos.size(), 2U);
+  EXPECT_EQ(infos.at(1).client_id, user.client_id());
+  EXPECT_EQ(infos.at(2).role, Role::admin);
+}
+
+// Encode once: the guard that the performance of everything rests on.
+TEST(Delivery, one_frame_is_built_per_event_for_a_thousand_members) {
+  OneShard one;
+  std::vector<std::unique_ptr<FakeMember>> members;
+  for (UserId id = 1; id <= 1000; ++id) members.push_back(std::make_unique<FakeMember>(one.shard, who(id)));
+  const std::uint64_t before = frames_built();
+  const auto reached = one.publish({event("a", Audience::everyone(), 1), event("b", Audience::everyone(), 2),
+                                    event("nobody", Audience::user(5000), 3)});
+  EXPECT_THAT(reached, ElementsAre(1000, 1000, 0));
+  EXPECT_EQ(frames_built() - before, 2U);
+}
+
+// Takes all and remembers nothing.
+class SilentMember final : public Member {
+ public:
+  SilentMember(Shard& shard, Identity identity, const OutboxLimits& limits)
+      : Member(identity, ClientId{}, limits), shard_(shard) {
+    shard_.attach(*this);
+  }
+  ~SilentMember() override { shard_.detach(*this); }
+  WireFormat format() const noexcept override { return WireFormat::websocket_text; }
+  void flush() noexcept override { outbox().consume(outbox().bytes()); }
+  void close(CloseReason) noexcept override {}
+  void role_changed() noexcept override {}
+  MemberInfo info() const override { return {}; }
+
+ private:
+  Shard& shard_;
+};
+
+TEST(Delivery, allocates_no_more_for_a_thousand_members_than_for_one) {
+  const OutboxLimits limits;
+  const auto allocations_with = [&](UserId count) {
+    OneShard one;
+    std::vector<std::unique_ptr<SilentMember>> members;
+    for (UserId id = 1; id <= count; ++id)
+      members.push_back(std::make_unique<SilentMember>(one.shard, who(id), limits));
+    const auto publish_five = [&] {
+      for (int i = 0; i < 5; ++i) one.put({event("e", Audience::everyone())});
+      one.run();
+    };
+    publish_five();
+    const AllocationCount allocations;
+    for (int i = 0; i < 10; ++i) publish_five();
+    return allocations.so_far();
+  };
+  EXPECT_EQ(allocations_with(1000), allocations_with(1));
+}
+
+}  // namespace
+}  // namespace corohub::hub::test

@@ -1,0 +1,95 @@
+#include "hub/event.hpp"
+
+#include "core/json.hpp"
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace corohub::hub {
+namespace {
+
+constexpr UnixMs some_time = 1'767'695'401'123;
+
+TEST(Event, a_durable_one_says_type_data_timestamp_and_seq) {
+  const Event event({"user.updated", R"({"user_id":42})", Audience::everyone()}, 1042, some_time);
+  EXPECT_EQ(
+      event.text(),
+      R"({"type":"user.updated","data":{"user_id":42},"timestamp":"2026-01-06T10:30:01.123Z","seq":1042})");
+  EXPECT_TRUE(event.durable());
+}
+
+TEST(Event, a_volatile_one_has_no_seq) {
+  const Event event({"health.status.changed", "null", Audience::admins()}, 0, some_time);
+  EXPECT_EQ(event.text(),
+            R"({"type":"health.status.changed","data":null,"timestamp":"2026-01-06T10:30:01.123Z"})");
+  EXPECT_FALSE(event.durable());
+}
+
+TEST(Event, data_is_delivered_as_it_was_given) {
+  const std::string data = R"([ 1.50, "\u00e9\n", {"b":1,"a":2} ])";
+  const Event event({"x", data, Audience::everyone()}, 0, some_time);
+  EXPECT_NE(event.text().find(data), std::string_view::npos);
+}
+
+TEST(Event, a_type_cannot_break_out_of_its_string) {
+  const Event event({R"(a","seq":7,"b":")", "1", Audience::everyone()}, 0, some_time);
+  const Result<json::value> parsed = parse_json(event.text());
+  ASSERT_TRUE(parsed);
+  EXPECT_EQ(parsed->as_object().at("type").as_string(), R"(a","seq":7,"b":")");
+  EXPECT_FALSE(parsed->as_object().contains("seq"));
+}
+
+// RFC 6455 section 5.2: each length has exactly one form.
+TEST(Event, the_websocket_frame_has_the_shortest_length_form) {
+  const std::size_t around = Event({"t", "", Audience::everyone()}, 0, some_time).text().size();
+  const auto frame_with_text_of = [&](std::size_t size) {
+    const Event event({"t", std::string(size - around, '1'), Audience::everyone()}, 0, some_time);
+    EXPECT_EQ(event.text().size(), size);
+    const std::string bytes(event.frame(WireFormat::websocket_text)->bytes());
+    EXPECT_TRUE(bytes.ends_with(event.text()));
+    return bytes.substr(0, bytes.size() - size);
+  };
+  using namespace std::string_literals;
+  EXPECT_EQ(frame_with_text_of(125), "\x81\x7d"s);
+  EXPECT_EQ(frame_with_text_of(126), "\x81\x7e\x00\x7e"s);
+  EXPECT_EQ(frame_with_text_of(65535), "\x81\x7e\xff\xff"s);
+  EXPECT_EQ(frame_with_text_of(65536), "\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"s);
+}
+
+TEST(Event, is_encoded_once_per_format_whoever_asks_first) {
+  const Event event({"t", "1", Audience::user(7)}, 0, some_time);
+  const std::uint64_t before = frames_built();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&] {
+      for (int n = 0; n < 100; ++n) (void)event.frame(WireFormat::websocket_text)->bytes();
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(frames_built() - before, 1U);
+  EXPECT_EQ(event.frame(WireFormat::websocket_text)->audience(), Audience::user(7));
+}
+
+TEST(Frame, lives_as_long_as_it_is_referred_to) {
+  const std::size_t before = frame_bytes();
+  FrameRef frame = Frame::make("head", "body", Audience::one_connection());
+  EXPECT_EQ(frame->bytes(), "headbody");
+  EXPECT_GT(frame_bytes(), before);
+  const FrameRef second = frame;
+  frame.reset();
+  EXPECT_EQ(second->bytes(), "headbody");
+  EXPECT_GT(frame_bytes(), before);
+}
+
+TEST(Frame, gives_its_memory_back) {
+  const std::size_t before = frame_bytes();
+  Frame::make("", std::string(1000, 'x'), Audience::everyone());
+  EXPECT_EQ(frame_bytes(), before);
+}
+
+TEST(Frame, may_be_empty) { EXPECT_EQ(Frame::make("", "", Audience::everyone())->bytes(), ""); }
+
+}  // namespace
+}  // namespace corohub::hub

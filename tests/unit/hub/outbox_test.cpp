@@ -1,0 +1,198 @@
+#include "hub/outbox.hpp"
+
+#include "unit/hub/allocations.hpp"
+
+#include <deque>
+#include <random>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace corohub::hub {
+namespace {
+
+FrameRef frame(std::string_view text, Audience audience = Audience::everyone()) {
+  return Frame::make("", text, audience);
+}
+
+std::string all(const Outbox& outbox) {
+  std::string text;
+  for (std::uint32_t i = 0; i < outbox.messages(); ++i) {
+    if (i > 0) text += ' ';
+    text += outbox.at(i).bytes();
+  }
+  return text;
+}
+
+constexpr OutboxLimits plenty;
+constexpr Identity user_seven{7, Role::user, {}};
+
+TEST(Outbox, keeps_the_order_while_it_grows_and_wraps) {
+  Outbox outbox(plenty);
+  int next_in = 0;
+  int next_out = 0;
+  for (int round = 0; round < 40; ++round) {
+    for (int i = 0; i < 5; ++i) ASSERT_EQ(outbox.push(frame(std::to_string(1000 + next_in++))), Push::queued);
+    for (int i = 0; i < 3; ++i) {
+      ASSERT_EQ(outbox.at(0).bytes(), std::to_string(1000 + next_out++));
+      outbox.consume(4);
+    }
+  }
+  EXPECT_EQ(outbox.messages(), 80U);
+  EXPECT_EQ(outbox.bytes(), 320U);
+  for (std::uint32_t i = 0; i < 80; ++i)
+    EXPECT_EQ(outbox.at(i).bytes(), std::to_string(1000 + next_out + static_cast<int>(i)));
+}
+
+TEST(Outbox, one_send_may_cover_many_frames_and_end_inside_one) {
+  Outbox outbox(plenty);
+  for (const char* text : {"aaaa", "bbbb", "cccc"}) outbox.push(frame(text));
+  outbox.consume(3);
+  EXPECT_EQ(outbox.messages(), 3U);
+  EXPECT_EQ(outbox.sent(), 3U);
+  outbox.consume(7);
+  EXPECT_EQ(all(outbox), "cccc");
+  EXPECT_EQ(outbox.sent(), 2U);
+  EXPECT_EQ(outbox.bytes(), 4U);
+  outbox.consume(2);
+  EXPECT_TRUE(outbox.empty());
+  EXPECT_EQ(outbox.sent(), 0U);
+  EXPECT_EQ(outbox.bytes(), 0U);
+}
+
+TEST(Outbox, T60_is_full_by_messages) {
+  const OutboxLimits limits{3, 1000};
+  Outbox outbox(limits);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(outbox.push(frame("x")), Push::queued);
+  EXPECT_EQ(outbox.push(frame("y")), Push::full);
+  EXPECT_EQ(all(outbox), "x x x");
+  outbox.consume(1);
+  EXPECT_EQ(outbox.push(frame("y")), Push::queued);
+}
+
+TEST(Outbox, T60_is_full_by_bytes) {
+  const OutboxLimits limits{100, 10};
+  Outbox outbox(limits);
+  EXPECT_EQ(outbox.push(frame("123456")), Push::queued);
+  EXPECT_EQ(outbox.push(frame("12345")), Push::full);
+  EXPECT_EQ(outbox.push(frame("1234")), Push::queued);
+  EXPECT_EQ(outbox.push(frame("1")), Push::full);
+}
+
+TEST(Outbox, T60_refuses_a_frame_larger_than_all_bytes_allowed) {
+  const OutboxLimits limits{100, 10};
+  Outbox outbox(limits);
+  EXPECT_EQ(outbox.push(frame("12345678901")), Push::full);
+  EXPECT_EQ(outbox.push(frame("1234567890")), Push::queued);
+}
+
+TEST(Outbox, discards_what_is_not_for_the_identity_any_more) {
+  Outbox outbox(plenty);
+  outbox.push(frame("admins", Audience::admins()));
+  outbox.push(frame("all", Audience::everyone()));
+  outbox.push(frame("other", Audience::user(8)));
+  outbox.push(frame("own", Audience::user(7)));
+  outbox.push(frame("welcome", Audience::one_connection()));
+  outbox.push(frame("both", Audience::user_and_admins(7)));
+  outbox.discard_lost(user_seven);
+  EXPECT_EQ(all(outbox), "all own welcome both");
+  EXPECT_EQ(outbox.bytes(), 3U + 3U + 7U + 4U);
+}
+
+// Half a frame cannot be taken back: the rest of the stream would be garbage.
+TEST(Outbox, keeps_a_started_frame_whatever_it_is) {
+  Outbox outbox(plenty);
+  outbox.push(frame("admins", Audience::admins()));
+  outbox.push(frame("more", Audience::admins()));
+  outbox.consume(1);
+  outbox.discard_lost(user_seven);
+  EXPECT_EQ(all(outbox), "admins");
+  EXPECT_EQ(outbox.sent(), 1U);
+  outbox.consume(5);
+  EXPECT_TRUE(outbox.empty());
+}
+
+TEST(Outbox, closed_keeps_what_waits_and_takes_no_more) {
+  Outbox outbox(plenty);
+  outbox.push(frame("a"));
+  outbox.close();
+  EXPECT_EQ(outbox.push(frame("b")), Push::closed);
+  EXPECT_EQ(all(outbox), "a");
+}
+
+TEST(Outbox, cleared_forgets_all_but_a_started_frame) {
+  Outbox outbox(plenty);
+  outbox.push(frame("aaa"));
+  outbox.push(frame("bbb"));
+  outbox.consume(1);
+  outbox.close_and_clear();
+  EXPECT_EQ(all(outbox), "aaa");
+  EXPECT_EQ(outbox.push(frame("c")), Push::closed);
+  Outbox untouched(plenty);
+  untouched.push(frame("aaa"));
+  untouched.close_and_clear();
+  EXPECT_TRUE(untouched.empty());
+  EXPECT_EQ(untouched.bytes(), 0U);
+}
+
+TEST(Outbox, gives_its_memory_back_when_it_is_empty) {
+  const std::size_t before = outbox_memory();
+  Outbox outbox(plenty);
+  for (int i = 0; i < 1000; ++i) outbox.push(frame("x"));
+  EXPECT_GT(outbox_memory(), before + 1000 * sizeof(FrameRef));
+  outbox.consume(1000);
+  EXPECT_EQ(outbox_memory(), before);
+}
+
+TEST(Outbox, in_steady_use_it_does_not_allocate) {
+  Outbox outbox(plenty);
+  const FrameRef shared = frame("x");
+  for (int i = 0; i < 8; ++i) outbox.push(shared);
+  outbox.consume(8);
+  const test::AllocationCount allocations;
+  for (int round = 0; round < 100; ++round) {
+    for (int i = 0; i < 8; ++i) outbox.push(shared);
+    outbox.consume(8);
+  }
+  EXPECT_EQ(allocations.so_far(), 0U);
+}
+
+// The ring against the obvious queue, through everything that can happen to it.
+TEST(Outbox, behaves_like_a_queue) {
+  std::mt19937 random(1);
+  const OutboxLimits limits{64, 300};
+  Outbox outbox(limits);
+  std::deque<FrameRef> model;
+  std::size_t sent = 0;
+  for (int step = 0; step < 20'000; ++step) {
+    if (random() % 3 != 0) {
+      const Audience audience = random() % 2 == 0 ? Audience::admins() : Audience::user(7);
+      const FrameRef next = frame(std::string(1 + random() % 20, 'a'), audience);
+      std::size_t bytes = 0;
+      for (const FrameRef& waiting : model) bytes += waiting->size();
+      const bool fits = model.size() < limits.messages_max && bytes + next->size() <= limits.bytes_max;
+      ASSERT_EQ(outbox.push(next), fits ? Push::queued : Push::full);
+      if (fits) model.push_back(next);
+    } else if (random() % 20 == 0) {
+      outbox.discard_lost(user_seven);
+      for (std::size_t i = sent > 0 ? 1 : 0; i < model.size();)
+        if (model[i]->audience().includes(user_seven))
+          ++i;
+        else
+          model.erase(model.begin() + static_cast<std::ptrdiff_t>(i));
+    } else {
+      std::size_t left = 0;
+      for (const FrameRef& waiting : model) left += waiting->size();
+      const std::size_t bytes = left == sent ? 0 : random() % (left - sent + 1);
+      outbox.consume(bytes);
+      for (sent += bytes; !model.empty() && sent >= model.front()->size(); model.pop_front())
+        sent -= model.front()->size();
+    }
+    ASSERT_EQ(outbox.messages(), model.size());
+    ASSERT_EQ(outbox.sent(), sent);
+    for (std::uint32_t i = 0; i < outbox.messages(); ++i) ASSERT_EQ(&outbox.at(i), model[i].get());
+  }
+}
+
+}  // namespace
+}  // namespace corohub::hub

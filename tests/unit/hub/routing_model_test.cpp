@@ -1,0 +1,185 @@
+// T48: 10,000 random changes of everything that routes, against an oracle that is slow and obvious.
+#include "unit/hub/support.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <random>
+
+#include <gtest/gtest.h>
+
+namespace corohub::hub::test {
+namespace {
+
+struct ModelUser {
+  Role role = Role::user;
+  bool gone = false;
+  std::vector<SessionId> sessions;
+};
+
+struct Waiting {
+  std::string type;
+  Audience audience;
+};
+
+struct ModelMember {
+  std::unique_ptr<FakeMember> real;
+  UserId user = 0;
+  SessionId session{};
+  bool closed = false;
+  std::deque<Waiting> waiting;
+  std::vector<std::string> log;
+};
+
+class RoutingModel {
+ public:
+  void step() {
+    switch (random_() % 10) {
+      case 0:
+        return connect();
+      case 1:
+        return disconnect();
+      case 2:
+        return change_role();
+      case 3:
+        return change_sessions();
+      case 4:
+        return random_() % 8 == 0 ? remove_or_restore() : block_or_read();
+      case 5:
+        return block_or_read();
+      case 6:
+        return run();
+      default:
+        return publish();
+    }
+  }
+
+  // Applies all that is queued and compares.
+  void run() {
+    one_.put(std::move(entries_));
+    entries_.clear();
+    one_.run();
+    for (ModelMember& member : members_) {
+      if (!member.real->blocked) drain(member);
+      ASSERT_EQ(member.real->log, member.log);
+      ASSERT_EQ(member.real->outbox().messages(), member.waiting.size());
+      ASSERT_EQ(member.closed, !member.real->closed_with.empty());
+    }
+    ASSERT_EQ(one_.shard.size(), members_.size());
+  }
+
+ private:
+  static constexpr UserId user_count = 6;
+
+  static void drain(ModelMember& member) {
+    // The real one writes "close" when it is told; what waited was written before.
+    for (const Waiting& waiting : member.waiting) member.log.push_back(waiting.type);
+    member.waiting.clear();
+  }
+  UserId any_user() { return 1 + static_cast<UserId>(random_() % user_count); }
+  ModelUser& model(UserId id) { return users_[static_cast<std::size_t>(id)]; }
+
+  void connect() {
+    run();  // the identity is judged in the turn in which it is attached
+    const UserId id = any_user();
+    ModelUser& user = model(id);
+    if (user.gone || members_.size() >= 40) return;
+    if (user.sessions.empty()) {
+      user.sessions.push_back(SessionId::random());
+      announce(id, CloseReason::session_revoked);
+      run();
+    }
+    ModelMember member;
+    member.user = id;
+    member.session = user.sessions[random_() % user.sessions.size()];
+    member.real = std::make_unique<FakeMember>(one_.shard, Identity{id, user.role, member.session});
+    member.real->blocked = random_() % 3 == 0;
+    members_.push_back(std::move(member));
+  }
+
+  void disconnect() {
+    run();
+    if (members_.empty()) return;
+    members_.erase(members_.begin() + static_cast<std::ptrdiff_t>(random_() % members_.size()));
+  }
+
+  void change_role() {
+    const UserId id = any_user();
+    if (model(id).gone) return;
+    model(id).role = static_cast<Role>(random_() % role_count);
+    announce(id, CloseReason::session_revoked);
+  }
+
+  void change_sessions() {
+    const UserId id = any_user();
+    ModelUser& user = model(id);
+    if (user.gone) return;
+    if (user.sessions.size() > 2 || (random_() % 3 == 0 && !user.sessions.empty()))
+      user.sessions.erase(user.sessions.begin());
+    else
+      user.sessions.push_back(SessionId::random());
+    announce(id, CloseReason::logged_out);
+  }
+
+  void remove_or_restore() {
+    const UserId id = any_user();
+    model(id) = ModelUser{Role::user, !model(id).gone, {}};
+    announce(id, CloseReason::account_deleted);
+  }
+
+  void block_or_read() {
+    run();
+    if (members_.empty()) return;
+    ModelMember& member = members_[random_() % members_.size()];
+    member.real->blocked = !member.real->blocked;
+    if (!member.real->blocked) member.real->take_all();
+    if (!member.real->blocked) drain(member);
+  }
+
+  void announce(UserId id, CloseReason ending) {
+    const ModelUser& user = model(id);
+    entries_.emplace_back(
+        AccountChanged{id, user.gone ? nullptr : account(id, user.role, user.sessions), ending});
+    const Role role = user.gone ? Role::user : user.role;
+    for (ModelMember& member : members_) {
+      if (member.user != id) continue;
+      std::erase_if(member.waiting,
+                    [&](const Waiting& waiting) { return !waiting.audience.includes({id, role, {}}); });
+      const bool stays = !user.gone && std::ranges::count(user.sessions, member.session) == 1;
+      if (member.closed || stays) continue;
+      member.closed = true;
+      if (!member.real->blocked) drain(member);
+      member.log.push_back("close " + std::string(name(ending)));
+    }
+  }
+
+  void publish() {
+    const Audience audience{static_cast<std::uint8_t>(random_() % 8),
+                            random_() % 2 == 0 ? 0 : 1 + static_cast<UserId>(random_() % (user_count + 1))};
+    const std::string type = "e" + std::to_string(++published_);
+    entries_.emplace_back(event(type, audience, published_));
+    for (ModelMember& member : members_) {
+      const bool by_role = (audience.roles >> static_cast<unsigned>(model(member.user).role)) % 2 == 1;
+      if (!member.closed && (by_role || audience.user_id == member.user))
+        member.waiting.push_back({type, audience});
+    }
+  }
+
+  std::mt19937 random_{48};
+  OneShard one_;
+  std::array<ModelUser, user_count + 1> users_;
+  std::vector<ModelMember> members_;
+  std::vector<Entry> entries_;
+  Seq published_ = 0;
+};
+
+TEST(RoutingModel, T48_ten_thousand_random_changes_agree_with_the_oracle) {
+  RoutingModel model;
+  for (int i = 0; i < 10'000; ++i) {
+    model.step();
+    if (testing::Test::HasFatalFailure()) FAIL() << "at step " << i;
+  }
+  model.run();
+}
+
+}  // namespace
+}  // namespace corohub::hub::test

@@ -1,0 +1,135 @@
+// What the hub's tests share: a shard on a clock that stands still, members without sockets, short names for
+// events and batches.
+#pragma once
+
+#include "core/account.hpp"
+#include "hub/hub.hpp"
+#include "hub/shard.hpp"
+#include "support/manual_clock.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace corohub::hub::test {
+
+using corohub::test::ManualClock;
+
+// The text behind an unmasked WebSocket head.
+inline std::string_view payload(const Frame& frame) {
+  const std::string_view bytes = frame.bytes();
+  const auto length = static_cast<unsigned char>(bytes[1]);
+  return bytes.substr(length < 126 ? 2 : length == 126 ? 4 : 10);
+}
+
+// The type of a message made by Event: {"type":"<it>",...
+inline std::string type_of(const Frame& frame) {
+  const std::string_view text = payload(frame);
+  const std::size_t begin = std::string_view(R"({"type":")").size();
+  return std::string(text.substr(begin, text.find('"', begin) - begin));
+}
+
+inline EventRef event(std::string type, Audience audience, Seq seq = 0) {
+  return EventRef(new Event({std::move(type), "{}", audience}, seq, 0));
+}
+
+inline AccountRef account(UserId id, Role role, std::vector<SessionId> sessions,
+                          UserStatus status = UserStatus::active) {
+  Account made;
+  made.id = id;
+  made.role = role;
+  made.status = status;
+  made.sessions = std::move(sessions);
+  return std::make_shared<const Account>(std::move(made));
+}
+
+// A connection whose socket takes everything, or nothing while `blocked`. Its log holds the types it was sent
+// and, last, why it was closed.
+class FakeMember final : public Member {
+ public:
+  FakeMember(Shard& shard, Identity who, const OutboxLimits& limits = default_limits())
+      : Member(who, ClientId::random(), limits), shard_(shard) {
+    shard_.attach(*this);
+  }
+  ~FakeMember() override { shard_.detach(*this); }
+
+  WireFormat format() const noexcept override { return WireFormat::websocket_text; }
+  void flush() noexcept override {
+    ++flushes;
+    if (!blocked) take_all();
+  }
+  void close(CloseReason reason) noexcept override {
+    if (reason != CloseReason::slow_consumer && !blocked) take_all();
+    closed_with.push_back(reason);
+    log.push_back("close " + std::string(name(reason)));
+  }
+  void role_changed() noexcept override { roles_seen.push_back(identity().role); }
+  MemberInfo info() const override {
+    return {client_id(), identity().user_id, identity().role, "fake", "127.0.0.1", 0};
+  }
+
+  void take_all() {
+    while (!outbox().empty()) {
+      log.push_back(type_of(outbox().at(0)));
+      outbox().consume(outbox().at(0).size() - outbox().sent());
+    }
+  }
+
+  static const OutboxLimits& default_limits() {
+    static const OutboxLimits limits;
+    return limits;
+  }
+
+  std::vector<std::string> log;
+  std::vector<CloseReason> closed_with;
+  std::vector<Role> roles_seen;
+  int flushes = 0;
+  bool blocked = false;
+
+ private:
+  Shard& shard_;
+};
+
+// Keeps what the receipt said.
+class Receipt final : public BatchDone {
+ public:
+  explicit Receipt(std::optional<std::vector<std::uint32_t>>& said) : said_(said) {}
+  void applied(const std::vector<std::uint32_t>& reached) noexcept override { said_ = reached; }
+
+ private:
+  std::optional<std::vector<std::uint32_t>>& said_;
+};
+
+// One shard and its loop, turned by hand.
+struct OneShard {
+  explicit OneShard(ShardLimits limits = {}) : shard(context, clock, limits) { hub.set_shards({&shard}); }
+
+  // Publishes one batch, runs the loop until it is idle, and returns what the receipt said.
+  std::vector<std::uint32_t> publish(std::vector<Entry> entries) {
+    std::optional<std::vector<std::uint32_t>> said;
+    hub.publish(std::make_shared<Batch>(std::move(entries), std::make_unique<Receipt>(said)));
+    run();
+    return said.value();
+  }
+  void put(std::vector<Entry> entries) { hub.publish(std::make_shared<Batch>(std::move(entries))); }
+  void run() {
+    context.restart();
+    context.run();
+  }
+  void tick(int times = 1) {
+    for (int i = 0; i < times; ++i) {
+      clock.advance(Wheel::tick);
+      shard.tick();
+    }
+  }
+
+  ManualClock clock;
+  asio::io_context context{1};
+  Shard shard;
+  Hub hub;
+};
+
+}  // namespace corohub::hub::test

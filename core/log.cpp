@@ -3,6 +3,7 @@
 #include "core/clock.hpp"
 #include "core/encoding.hpp"
 
+#include <atomic>
 #include <cmath>
 #include <memory>
 
@@ -22,7 +23,7 @@ constexpr std::size_t queue_lines = 8192;
 struct State {
   std::shared_ptr<spdlog::details::thread_pool> pool;
   std::shared_ptr<spdlog::logger> logger;
-  Level level = Level::warn;
+  std::atomic<Level> level{Level::warn};
   bool as_json = false;
 };
 
@@ -161,7 +162,9 @@ void stop() noexcept {
   state().pool.reset();  // joins its thread, which writes what is queued first
 }
 
-bool enabled(Level level) noexcept { return level >= state().level; }
+void set_level(Level level) noexcept { state().level.store(level, std::memory_order_relaxed); }
+
+bool enabled(Level level) noexcept { return level >= state().level.load(std::memory_order_relaxed); }
 
 void write(Level level, std::string_view event, Fields fields) noexcept {
   if (!enabled(level)) return;

@@ -44,6 +44,8 @@ void start(const Options& options);
 // Writes what is queued. Call last.
 void stop() noexcept;
 
+// Another least level from here on. Any thread.
+void set_level(Level level) noexcept;
 bool enabled(Level level) noexcept;
 void write(Level level, std::string_view event, Fields fields = {}) noexcept;
 

@@ -1,0 +1,47 @@
+// What the command line may ask of a data directory, as one JSON object in and one out: the same code behind
+// the control socket of a running server and in a process of its own.
+//
+//   {"command":"user.create","name":…,"email":…,"password":…,"role":…,"age"?}   -> {"ok":true,"data":{user}}
+//   {"command":"user.list"} · {"command":"user.set_role","email","role"} ·
+//   {"command":"user.set_password","email", "password"} · {"command":"keys.rotate"} ·
+//   {"command":"backup","file"} · {"command":"status"} a refusal:
+//   {"ok":false,"code":"email_taken","detail":"…"}
+#pragma once
+
+#include "core/json.hpp"
+#include "core/task.hpp"
+#include "server/services.hpp"
+
+#include <string_view>
+
+#include <boost/asio/thread_pool.hpp>
+
+namespace corohub::server {
+
+// One thread at a time: that of the context its coroutines run on.
+class Administration {
+ public:
+  Administration(Services& services, const Settings& settings);
+
+  // Never throws for what a caller can send.
+  Task<json::object> run(json::object request);
+
+  // Waits for a backup under way.
+  void stop();
+
+ private:
+  Task<Result<json::value>> dispatch(json::object& request);
+  Task<Result<json::value>> create_user(json::object& request);
+  Task<Result<json::value>> list_users();
+  Task<Result<json::value>> set_role(json::object& request);
+  Task<Result<json::value>> set_password(json::object& request);
+  Result<json::value> rotate_keys();
+  Task<Result<json::value>> backup(json::object& request);
+
+  Services& services_;
+  const std::chrono::seconds key_retirement_;
+  asio::thread_pool blocking_{1};  // backups, which wait for the disk
+  bool backing_up_ = false;
+};
+
+}  // namespace corohub::server

@@ -1,0 +1,132 @@
+// `corohub user …`, `keys rotate` and `backup`: a request for Administration, answered by the running server
+// or, when there is none, here.
+#include "server/administration.hpp"
+#include "server/commands.hpp"
+#include "server/control_socket.hpp"
+#include "server/password_input.hpp"
+#include "server/process.hpp"
+#include "server/run_task.hpp"
+
+#include <filesystem>
+#include <iostream>
+#include <thread>
+
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+namespace corohub::server {
+namespace {
+
+constexpr std::chrono::seconds busy_wait{
+    2};  // a server that is just starting or ending has the lock, not the socket
+
+json::object request_of(const Invocation& invocation) {
+  json::object request;
+  const auto put_password = [&] {
+    request.emplace("password", read_password(invocation.password_stdin).reveal());
+  };
+  switch (invocation.command) {
+    case Command::user_create:
+      request = {{"command", "user.create"},
+                 {"name", invocation.user_name},
+                 {"email", invocation.email},
+                 {"role", invocation.role}};
+      if (invocation.age) request.emplace("age", *invocation.age);
+      put_password();
+      break;
+    case Command::user_list:
+      request = {{"command", "user.list"}};
+      break;
+    case Command::user_set_role:
+      request = {{"command", "user.set_role"}, {"email", invocation.email}, {"role", invocation.role}};
+      break;
+    case Command::user_set_password:
+      request = {{"command", "user.set_password"}, {"email", invocation.email}};
+      put_password();
+      break;
+    case Command::keys_rotate:
+      request = {{"command", "keys.rotate"}};
+      break;
+    default:
+      request = {{"command", "backup"}, {"file", std::filesystem::absolute(invocation.backup_file).string()}};
+      break;
+  }
+  return request;
+}
+
+json::object run_alone(const Settings& settings, const json::object& request) {
+  Services services(settings, system_clock());
+  Administration administration(services, settings);
+  asio::io_context context(1);
+  json::object answer = run_here(context, administration.run(request));
+  administration.stop();
+  services.stop();
+  return answer;
+}
+
+json::object ask(const Settings& settings, const json::object& request) {
+  const SteadyTime give_up = system_clock().steady() + busy_wait;
+  for (;;) {
+    if (auto answer = ask_server(settings.data_dir, request)) return std::move(*answer);
+    try {
+      return run_alone(settings, request);
+    } catch (const storage::StartError& error) {
+      if (error.exit_code != exit_busy || system_clock().steady() > give_up) throw;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+}
+
+std::string text_of(const json::object& object, std::string_view member) {
+  const json::value* value = object.if_contains(member);
+  if (value == nullptr || value->is_null()) return "-";
+  return value->is_string() ? std::string(value->as_string()) : json::serialize(*value);
+}
+
+void print_user(const json::object& user) {
+  std::cout << fmt::format("{:>6}  {:<10}  {:<8}  {:<24}  {:<32}  {}\n", text_of(user, "id"),
+                           text_of(user, "role"), text_of(user, "status"), text_of(user, "created_at"),
+                           text_of(user, "email"), text_of(user, "name"));
+}
+
+void print_answer(Command command, const json::value& data) {
+  if (const auto* users = data.if_array()) {
+    std::cout << fmt::format("{:>6}  {:<10}  {:<8}  {:<24}  {:<32}  {}\n", "id", "role", "status", "created",
+                             "email", "name");
+    for (const json::value& user : *users) print_user(user.as_object());
+    return;
+  }
+  const json::object& object = data.as_object();
+  if (command == Command::keys_rotate)
+    std::cout << fmt::format(
+        "tokens are signed with key {} from now on; the old key verifies for {} s more\n",
+        text_of(object, "kid"), text_of(object, "old_keys_verify_for_s"));
+  else if (command == Command::backup)
+    std::cout << fmt::format("the database is copied to {}\n", text_of(object, "file"));
+  else
+    print_user(object);
+}
+
+int exit_code_of(std::string_view code) {
+  if (code == name(ErrorCode::storage_full) || code == name(ErrorCode::storage_unavailable)) return exit_io;
+  if (code == name(ErrorCode::draining) || code == name(ErrorCode::overloaded)) return exit_busy;
+  return EXIT_FAILURE;
+}
+
+}  // namespace
+
+int run_administration(const Invocation& invocation) {
+  const Settings settings = load_settings(invocation);
+  if (invocation.command != Command::user_create && !std::filesystem::is_directory(settings.data_dir))
+    throw storage::StartError(exit_io, fmt::format("there is no data directory {}", settings.data_dir));
+  prepare_process();
+  const json::object answer = ask(settings, request_of(invocation));
+  if (const json::value* ok = answer.if_contains("ok"); ok != nullptr && *ok == true) {
+    print_answer(invocation.command, answer.at("data"));
+    return EXIT_SUCCESS;
+  }
+  std::cerr << "corohub: " << text_of(answer, "detail") << '\n';
+  return exit_code_of(text_of(answer, "code"));
+}
+
+}  // namespace corohub::server

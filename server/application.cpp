@@ -1,0 +1,351 @@
+#include "server/application.hpp"
+
+#include "core/log.hpp"
+#include "server/administration.hpp"
+#include "server/control_socket.hpp"
+#include "server/health.hpp"
+#include "server/listen_address.hpp"
+#include "server/metrics_route.hpp"
+#include "server/run_task.hpp"
+#include "server/services.hpp"
+#include "server/shard_thread.hpp"
+#include "web/pages.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <sstream>
+#include <thread>
+#include <utility>
+
+#include <boost/system/system_error.hpp>
+#include <fmt/format.h>
+
+#include <pthread.h>
+
+namespace corohub::server {
+namespace {
+
+using Endpoint = Application::Endpoint;
+
+bool all_on_loopback(const std::vector<std::string>& listen) {
+  return std::ranges::all_of(listen, [](const std::string& text) {
+    const ListenAddress address = parse_listen("server.listen", text);
+    return std::ranges::all_of(address.endpoints,
+                               [](const Endpoint& endpoint) { return endpoint.address().is_loopback(); });
+  });
+}
+
+gateway::GatewaySettings gateway_settings(const Settings& settings) {
+  gateway::GatewaySettings result = settings.gateway;
+  result.loopback_only = all_on_loopback(settings.listen);
+  return result;
+}
+
+// The admin listener is for a scraper and an operator: small, and not counted among the public connections.
+http::HttpSettings admin_settings(const Settings& settings) {
+  http::HttpSettings result = settings.http;
+  result.connections_max = 64;
+  result.backlog = 64;
+  result.cors_origins.clear();
+  return result;
+}
+
+std::string text_of(const Endpoint& endpoint) {
+  std::ostringstream text;
+  text << endpoint;
+  return text.str();
+}
+
+bool no_such_address(const boost::system::error_code& error) {
+  return error == boost::asio::error::address_family_not_supported ||
+         error == boost::system::errc::address_not_available;
+}
+
+}  // namespace
+
+// Members are in the order of their making; the threads are joined before any of them goes.
+struct Application::State {
+  State(const Settings& settings, const Clock& clock);
+  ~State();
+
+  void listen();
+  void listen_on(const ListenAddress& address);
+  Endpoint listen_everywhere(const Endpoint& endpoint);
+  void listen_for_admin();
+  void serve();
+  bool drain();
+
+  template <class F>
+  void on_every_shard(F function) {
+    for (const auto& shard : shards) shard->run([&] { function(*shard); });
+  }
+  std::size_t members();
+  bool quiet() { return server.connections() == 0 && members() == 0; }
+  // Asks until it is true or the deadline has passed.
+  template <class F>
+  bool wait_until(SteadyTime deadline, F condition) {
+    while (!condition()) {
+      if (clock.steady() >= deadline) return false;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return true;
+  }
+  void send_everyone_away(SteadyTime deadline);
+  void stop_supervisor();
+  bool end_shards(SteadyTime deadline);
+  [[noreturn]] void abort_stalled(std::size_t shard);
+
+  const Settings& settings;
+  const Clock& clock;
+  Services services;
+  HealthBoard board;
+  gateway::Gateway gateway;
+  http::Router router;
+  http::Server server;
+  http::Router admin_router;
+  http::Server admin_server;
+  std::vector<std::unique_ptr<ShardThread>> shards;
+  std::unique_ptr<http::ShardServer> admin_shard;  // on shard 0
+
+  // What is not for a shard: health, the watchdog, the control socket.
+  asio::io_context supervisor{1};
+  asio::executor_work_guard<Executor> supervisor_guard{supervisor.get_executor()};
+  Administration administration;
+  ControlServer control;
+  HealthMonitor monitor;
+  std::thread supervisor_thread;
+
+  std::vector<Endpoint> endpoints;
+  std::optional<Endpoint> admin_endpoint;
+  std::optional<std::string> setup_token;
+  bool drained = false;
+};
+
+Application::State::State(const Settings& given, const Clock& given_clock)
+    : settings(given),
+      clock(given_clock),
+      services(settings, clock),
+      gateway({services.hub, services.writer, services.readers, services.tickets, clock, services.head.epoch},
+              gateway_settings(settings)),
+      server(router, settings.http, auth::CidrList::parse(settings.exempt_cidrs).value(), clock),
+      admin_server(admin_router, admin_settings(settings), {}, clock),
+      administration(services, settings),
+      control(supervisor, services.directory.path(), administration),
+      monitor(supervisor, board,
+              {services.writer, services.directory.path(), settings.disk_free_min_bytes,
+               [this] {
+                 std::vector<std::uint64_t> beats;
+                 for (const auto& shard : shards) beats.push_back(shard->shard().heartbeat());
+                 return beats;
+               },
+               [this](Component component, Status old_status, Status status) {
+                 gateway.publish_health(name(component), name(old_status), name(status));
+               },
+               [this](std::size_t shard) { abort_stalled(shard); }}) {
+  services.users.add_routes(router);
+  gateway.add_routes(router);
+  web::add_page_routes(router);
+  add_health_routes(router, board, clock, false);
+  add_health_routes(admin_router, board, clock, true);
+  add_metrics_route(admin_router, {services.hub, server, board});
+
+  const std::size_t count =
+      settings.shards != 0 ? settings.shards : std::max(1U, std::thread::hardware_concurrency());
+  std::vector<hub::Shard*> hub_shards;
+  for (std::size_t i = 0; i < count; ++i) {
+    shards.push_back(std::make_unique<ShardThread>(i, services, settings, clock, server));
+    hub_shards.push_back(&shards.back()->shard());
+  }
+  services.hub.set_shards(std::move(hub_shards));
+  ShardThread& first = *shards.front();
+  admin_shard = std::make_unique<http::ShardServer>(admin_server, 0, first.context(), first.shard().wheel(),
+                                                    first.authenticator());
+}
+
+Application::State::~State() { drain(); }
+
+// ---- the beginning ----
+
+void Application::State::listen() {
+  for (const std::string& text : settings.listen) {
+    const ListenAddress address = parse_listen("server.listen", text);
+    try {
+      listen_on(address);
+    } catch (const boost::system::system_error& error) {
+      const bool busy = error.code() == boost::asio::error::address_in_use;
+      throw storage::StartError(busy ? exit_busy : exit_io,
+                                fmt::format("cannot listen on {}: {}", text, error.code().message()));
+    }
+  }
+  listen_for_admin();
+}
+
+void Application::State::listen_on(const ListenAddress& address) {
+  Endpoint bound;
+  for (std::size_t i = 0; i < address.endpoints.size(); ++i) {
+    Endpoint endpoint = address.endpoints[i];
+    const bool any_port = endpoint.port() == 0;
+    if (i > 0) endpoint.port(bound.port());  // of `localhost`, both have the same
+    try {
+      bound = listen_everywhere(endpoint);
+    } catch (const boost::system::system_error& error) {
+      const bool optional = i > 0 && address.ipv6_optional;
+      if (!optional || !(any_port || no_such_address(error.code()))) throw;
+    }
+  }
+}
+
+Endpoint Application::State::listen_everywhere(const Endpoint& endpoint) {
+  const Endpoint bound = shards.front()->server().listen(endpoint, true);
+  for (std::size_t i = 1; i < shards.size(); ++i) shards[i]->server().listen(bound, false);
+  endpoints.push_back(bound);
+  return bound;
+}
+
+void Application::State::listen_for_admin() {
+  if (settings.admin_listen.empty()) return;
+  const ListenAddress address = parse_listen("server.admin_listen", settings.admin_listen);
+  try {
+    admin_endpoint = admin_shard->listen(address.endpoints.front(), true);
+  } catch (const boost::system::system_error& error) {
+    const bool busy = error.code() == boost::asio::error::address_in_use;
+    throw storage::StartError(busy ? exit_busy : exit_io,
+                              fmt::format("cannot listen on {} for administration: {}", settings.admin_listen,
+                                          error.code().message()));
+  }
+}
+
+void Application::State::serve() {
+  for (const auto& shard : shards) shard->start();
+  control.start();
+  monitor.start();
+  supervisor_thread = std::thread([this] {
+    ::pthread_setname_np(::pthread_self(), "supervisor");
+    supervisor.run();
+  });
+  Result<std::optional<std::string>> token = wait_for(supervisor, services.users.issue_setup_token());
+  if (token.has_error())
+    throw storage::StartError(exit_io, "cannot write to the database: " + token.error().detail);
+  setup_token = std::move(*token);
+  board.set_phase(Phase::serving);
+}
+
+void Application::State::abort_stalled(std::size_t shard) {
+  log::error("shard.stalled", {{"shard", shard}, {"rounds", StallWatch::fatal_rounds}});
+  shards[shard]->print_stack();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));  // for the stack and the log to be written
+  std::abort();
+}
+
+// ---- the end (DESIGN section 2, "End") ----
+
+bool Application::State::drain() {
+  if (std::exchange(drained, true)) return true;
+  const bool served = board.phase() == Phase::serving;  // else a start that failed says why, in one line
+  board.set_phase(Phase::draining);
+  if (served) log::info("drain.begin", {{"connections", services.hub.roster().counts().total}});
+  for (const auto& shard : shards) shard->start();
+  const SteadyTime begin = clock.steady();
+
+  server.begin_drain();
+  gateway.begin_drain();
+  on_every_shard([](ShardThread& shard) { shard.server().stop_accepting(); });
+  send_everyone_away(begin + settings.drain.requests);
+
+  stop_supervisor();
+  services.stop();
+  const bool clean = end_shards(begin + settings.drain.total);
+  const auto took = (clock.steady() - begin) / std::chrono::milliseconds(1);
+  if (served) log::info("drain.end", {{"clean", clean}, {"ms", took}});
+  return clean;
+}
+
+std::size_t Application::State::members() {
+  std::size_t count = 0;
+  on_every_shard([&](ShardThread& shard) { count += shard.shard().size(); });
+  return count;
+}
+
+void Application::State::send_everyone_away(SteadyTime deadline) {
+  const std::chrono::milliseconds spread = settings.drain.spread;
+  on_every_shard([&](ShardThread& shard) {
+    shard.server().close_idle();
+    shard.shard().close_all(CloseReason::draining, spread);
+  });
+  const SteadyTime told = clock.steady() + spread + std::chrono::seconds(1);
+  if (wait_until(std::min(told, deadline), [&] { return quiet(); })) return;
+
+  // A handshake that was under way when the others were told may have become a connection since.
+  on_every_shard([](ShardThread& shard) {
+    shard.shard().close_all(CloseReason::draining, std::chrono::milliseconds(0));
+  });
+  if (wait_until(deadline, [&] { return quiet(); })) return;
+  log::warn("drain.cut_off", {{"requests", server.connections()}, {"connections", members()}});
+}
+
+void Application::State::stop_supervisor() {
+  asio::post(supervisor, [this] {
+    monitor.stop();
+    control.stop();
+  });
+  supervisor_guard.reset();
+  if (supervisor_thread.joinable())
+    supervisor_thread.join();
+  else
+    supervisor.run();
+  administration.stop();
+}
+
+bool Application::State::end_shards(SteadyTime deadline) {
+  shards.front()->run([&] {
+    admin_shard->stop_accepting();
+    admin_shard->abort_all();
+  });
+  on_every_shard([](ShardThread& shard) { shard.server().abort_all(); });
+  bool clean = wait_until(deadline, [&] { return quiet() && admin_server.connections() == 0; });
+  on_every_shard([](ShardThread& shard) { shard.shard().stop(); });
+  for (const auto& shard : shards) shard->finish();
+  for (const auto& shard : shards) {
+    const bool ended = wait_until(deadline, [&] { return shard->ended(); });
+    if (!ended) log::error("drain.shard_cut_off");
+    clean = clean && ended;
+    shard->join(!ended);
+  }
+  return clean;
+}
+
+// ---- the application ----
+
+Application::Application(Settings settings, const Clock& clock)
+    : settings_(std::move(settings)), clock_(clock) {
+  check_settings(settings_);
+}
+
+Application::~Application() { stop(); }
+
+void Application::start() {
+  state_ = std::make_unique<State>(settings_, clock_);
+  try {
+    state_->listen();
+    state_->serve();
+  } catch (...) {
+    state_.reset();
+    throw;
+  }
+  for (const Endpoint& endpoint : state_->endpoints) log::info("listening", {{"address", text_of(endpoint)}});
+  if (state_->admin_endpoint) log::info("listening.admin", {{"address", text_of(*state_->admin_endpoint)}});
+  if (!settings_.exempt_cidrs.empty())
+    log::warn("limits.exempt", {{"why", "limits.exempt_cidrs lifts every rate and connection limit"}});
+}
+
+bool Application::stop() {
+  if (state_ == nullptr) return true;
+  return state_->drain();
+}
+
+const std::vector<Endpoint>& Application::endpoints() const noexcept { return state_->endpoints; }
+std::optional<Endpoint> Application::admin_endpoint() const noexcept { return state_->admin_endpoint; }
+const std::optional<std::string>& Application::setup_token() const noexcept { return state_->setup_token; }
+Result<> Application::reload_keys() { return state_->services.keys.reload(); }
+
+}  // namespace corohub::server

@@ -1,0 +1,222 @@
+#include "server/command_line.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+namespace corohub::server {
+namespace {
+
+constexpr std::size_t config_bytes_max = 1 << 20;
+
+struct Parser {
+  CLI::App app{"corohub: accounts, tokens and a live event hub in one server.", "corohub"};
+  Invocation result;
+  std::string user_config;
+  std::vector<std::pair<CLI::App*, Command>> commands;
+
+  Parser();
+  CLI::App* add(CLI::App& parent, const char* name, const char* about, Command command);
+  void add_settings(CLI::App& command, bool shown) const;
+  void add_email(CLI::App& command) {
+    command.add_option("--email", result.email, "Email address")->required();
+  }
+  void add_role(CLI::App& command, bool required) {
+    command.add_option("--role", result.role, "user, admin or superadmin")->required(required);
+  }
+  void add_password(CLI::App& command) {
+    command.add_flag("--password-stdin", result.password_stdin,
+                     "Read the password from standard input (else it is asked for on the terminal)");
+  }
+  void add_user_commands();
+  void add_config_commands();
+  const std::pair<CLI::App*, Command>* chosen() const;
+};
+
+Parser::Parser() {
+  app.require_subcommand(0, 1);
+  app.allow_extras();
+  add_settings(*add(app, "serve", "Serve until SIGTERM.", Command::serve), true);
+  add_user_commands();
+
+  CLI::App* keys = app.add_subcommand("keys", "Signing keys of access tokens.");
+  keys->require_subcommand(1);
+  add_settings(
+      *add(*keys, "rotate", "Sign with a new key; the old one verifies until its tokens have expired.",
+           Command::keys_rotate),
+      false);
+
+  CLI::App* backup =
+      add(app, "backup", "Copy the database into FILE, also while a server runs.", Command::backup);
+  backup->add_option("FILE", result.backup_file, "The copy; must not exist")->required();
+  add_settings(*backup, false);
+
+  add_config_commands();
+  add_settings(*add(app, "doctor", "Check configuration, data directory, ports and limits.", Command::doctor),
+               false);
+  add(app, "version", "Print the version.", Command::version);
+}
+
+CLI::App* Parser::add(CLI::App& parent, const char* name, const char* about, Command command) {
+  CLI::App* added = parent.add_subcommand(name, about);
+  added->allow_extras();
+  commands.emplace_back(added, command);
+  return added;
+}
+
+void Parser::add_user_commands() {
+  CLI::App* user = app.add_subcommand("user", "Accounts, also while a server runs.");
+  user->require_subcommand(1);
+  CLI::App* create = add(*user, "create", "Make an account.", Command::user_create);
+  create->add_option("--name", result.user_name, "Name")->required();
+  add_email(*create);
+  add_role(*create, false);
+  create->add_option("--age", result.age, "Age");
+  add_password(*create);
+  add_settings(*create, false);
+  add_settings(*add(*user, "list", "List all accounts.", Command::user_list), false);
+  CLI::App* set_role = add(*user, "set-role", "Give an account another role.", Command::user_set_role);
+  add_email(*set_role);
+  add_role(*set_role, true);
+  add_settings(*set_role, false);
+  CLI::App* set_password = add(*user, "set-password", "Set a password and end all logins of its user.",
+                               Command::user_set_password);
+  add_email(*set_password);
+  add_password(*set_password);
+  add_settings(*set_password, false);
+}
+
+void Parser::add_config_commands() {
+  CLI::App* config = app.add_subcommand("config", "The configuration.");
+  config->require_subcommand(1);
+  add_settings(*add(*config, "check", "Tell whether it can be used.", Command::config_check), false);
+  add_settings(*add(*config, "show", "Print the one in effect.", Command::config_show), false);
+  CLI::App* defaults =
+      add(*config, "defaults", "Print a commented file with every default.", Command::config_defaults);
+  defaults->add_flag("--markdown", result.markdown, "As docs/CONFIGURATION.md");
+}
+
+// One flag per setting, shown in the help of `serve` only; they are collected by collect_flags().
+void Parser::add_settings(CLI::App& command, bool shown) const {
+  command.add_option("--config", "TOML file (also COROHUB_CONFIG)");
+  const auto add_flag = [&](const std::string& flag, const Setting& setting, const std::string& about) {
+    CLI::Option* option = command.add_option(flag, about);
+    option->type_name(setting.kind == Setting::Kind::list ? "TEXT ..." : "");
+    if (setting.kind == Setting::Kind::list)
+      option->take_all()->expected(1)->allow_extra_args(false);
+    else
+      option->take_last()->expected(setting.kind == Setting::Kind::boolean ? 0 : 1, 1);
+    if (!shown) option->group("");
+  };
+  for (const auto& [alias, key] : flag_aliases())
+    for (const Setting& setting : settings_table())
+      if (setting.key == key) add_flag(std::string(alias), setting, "Short for " + setting.flag());
+  for (const Setting& setting : settings_table()) add_flag(setting.flag(), setting, setting.about);
+}
+
+const std::pair<CLI::App*, Command>* Parser::chosen() const {
+  const auto found = std::ranges::find_if(commands, [](const auto& entry) { return entry.first->parsed(); });
+  return found == commands.end() ? nullptr : &*found;
+}
+
+void collect_flags(const CLI::App& command, Invocation& invocation) {
+  for (const CLI::Option* option : command.get_options()) {
+    if (option->count() == 0 || option->get_lnames().empty()) continue;
+    const std::string flag = "--" + option->get_lnames().front();
+    if (flag == "--config") {
+      invocation.config_file = option->results().back();
+      continue;
+    }
+    const bool is_setting =
+        std::ranges::any_of(settings_table(),
+                            [&](const Setting& setting) { return setting.flag() == flag; }) ||
+        std::ranges::any_of(flag_aliases(), [&](const auto& alias) { return alias.first == flag; });
+    if (!is_setting) continue;
+    std::vector<std::string> values = option->results();
+    // A switch may stand alone.
+    if (values.empty() || (values.size() == 1 && values.front().empty() && option->get_expected_min() == 0))
+      values = {"true"};
+    invocation.sources.flags.push_back({flag, std::move(values)});
+  }
+}
+
+void refuse_extras(const CLI::App& command) {
+  const std::vector<std::string> extras = command.remaining();
+  if (extras.empty()) return;
+  const std::string& first = extras.front();
+  if (first.starts_with('-')) throw ConfigError(unknown_flag(first));
+  throw ConfigError(fmt::format("unexpected argument \"{}\"", first));
+}
+
+void refuse_unknown_command(const CLI::App& app) {
+  const std::vector<std::string> extras = app.remaining();
+  if (extras.empty()) return;
+  std::vector<std::string> known;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; }))
+    known.push_back(command->get_name());
+  throw ConfigError(
+      fmt::format("unknown command {} (did you mean {}?)", extras.front(), nearest(extras.front(), known)));
+}
+
+std::vector<std::pair<std::string, std::string>> read_environment() {
+  std::vector<std::pair<std::string, std::string>> variables;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view text(*entry);
+    const std::size_t equals = text.find('=');
+    if (!text.starts_with("COROHUB_") || equals == std::string_view::npos) continue;
+    variables.emplace_back(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
+}  // namespace
+
+Invocation parse_command_line(int argc, const char* const* argv) {
+  Parser parser;
+  try {
+    parser.app.parse(argc, argv);
+  } catch (const CLI::CallForHelp& help) {
+    std::ostringstream text;
+    parser.app.exit(help, text, text);
+    parser.result.help = text.str();
+    return parser.result;
+  } catch (const CLI::ParseError& error) {
+    throw ConfigError(error.what());
+  }
+  const auto* chosen = parser.chosen();
+  if (chosen == nullptr) {
+    refuse_unknown_command(parser.app);
+    throw ConfigError("what should corohub do? `corohub serve` serves, `corohub --help` lists the commands");
+  }
+  refuse_extras(*chosen->first);
+  Invocation result = std::move(parser.result);
+  result.command = chosen->second;
+  if (const char* file = std::getenv("COROHUB_CONFIG")) result.config_file = file;
+  collect_flags(*chosen->first, result);
+  result.sources.environment = read_environment();
+  return result;
+}
+
+Settings load_settings(const Invocation& invocation) {
+  ConfigSources sources = invocation.sources;
+  if (!invocation.config_file.empty()) {
+    sources.file_name = invocation.config_file;
+    std::ifstream file(invocation.config_file, std::ios::binary);
+    std::string text(config_bytes_max + 1, '\0');
+    if (!file.read(text.data(), static_cast<std::streamsize>(text.size())) && !file.eof())
+      throw ConfigError(fmt::format("cannot read the configuration file {}", invocation.config_file));
+    text.resize(static_cast<std::size_t>(file.gcount()));
+    if (text.size() > config_bytes_max)
+      throw ConfigError(fmt::format("{}: a configuration file has at most 1 MiB", invocation.config_file));
+    sources.file_text = std::move(text);
+  }
+  return load_settings(sources);
+}
+
+}  // namespace corohub::server

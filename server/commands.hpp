@@ -1,0 +1,15 @@
+// Each command of the command line; the result is the exit code. They write to standard output what was asked
+// for, and throw what main() turns into one line on standard error.
+#pragma once
+
+#include "server/command_line.hpp"
+
+namespace corohub::server {
+
+int run_serve(const Invocation& invocation);
+int run_doctor(const Invocation& invocation);
+// The user, keys and backup commands: through the control socket, or alone on the data directory.
+int run_administration(const Invocation& invocation);
+int run_config(const Invocation& invocation);
+
+}  // namespace corohub::server

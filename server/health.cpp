@@ -1,0 +1,182 @@
+#include "server/health.hpp"
+
+#include "core/log.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/redirect_error.hpp>
+
+namespace corohub::server {
+namespace {
+
+constexpr std::chrono::seconds round_time{1};
+constexpr std::array<Component, component_count> all_components{Component::database, Component::disk,
+                                                                Component::hub};
+
+http::Response unavailable(http::Response response) {
+  response.status = 503;
+  response.headers.push_back({"Retry-After", "1"});
+  return response;
+}
+
+Task<http::Response> answer_health(const HealthBoard& board, const Clock& clock, bool detailed) {
+  http::Response response = http::document(health_document(board, clock.unix_ms(), detailed));
+  response.headers.push_back({"Cache-Control", "no-store"});
+  if (board.overall() == Status::down) co_return unavailable(std::move(response));
+  co_return response;
+}
+
+Task<http::Response> answer_live() { co_return http::document(json::object{{"status", "ok"}}); }
+
+Task<http::Response> answer_ready(const HealthBoard& board) {
+  const std::string_view reason = board.not_ready();
+  if (reason.empty()) co_return http::document(json::object{{"status", "ready"}});
+  http::Response response = http::document(json::object{{"status", "not ready"}, {"reason", reason}});
+  co_return unavailable(std::move(response));
+}
+
+}  // namespace
+
+std::string_view name(Status status) noexcept {
+  switch (status) {
+    case Status::ok:
+      return "ok";
+    case Status::degraded:
+      return "degraded";
+    case Status::down:
+      return "down";
+  }
+  return "down";
+}
+
+std::string_view name(Component component) noexcept {
+  switch (component) {
+    case Component::database:
+      return "database";
+    case Component::disk:
+      return "disk";
+    case Component::hub:
+      return "hub";
+  }
+  return "hub";
+}
+
+Status HealthBoard::overall() const noexcept {
+  Status worst = Status::ok;
+  for (const auto& component : components_) worst = std::max(worst, component.load());
+  return worst;
+}
+
+std::string_view HealthBoard::not_ready() const noexcept {
+  if (phase() == Phase::starting) return "starting";
+  if (phase() == Phase::draining) return "draining";
+  if (status(Component::database) == Status::down) return "storage";
+  if (status(Component::hub) != Status::ok) return "stalled";
+  return {};
+}
+
+json::object health_document(const HealthBoard& board, UnixMs now, bool detailed) {
+  json::object components;
+  for (const Component component : all_components)
+    components.emplace(name(component), json::object{{"status", name(board.status(component))}});
+  if (detailed) components.at("disk").as_object().emplace("free_bytes", board.disk_free_bytes());
+  json::object document;
+  document.emplace("status", name(board.overall()));
+  document.emplace("components", std::move(components));
+  document.emplace("timestamp", rfc3339(now));
+  return document;
+}
+
+void add_health_routes(http::Router& router, const HealthBoard& board, const Clock& clock, bool detailed) {
+  router.add(http::Method::get, "/health", http::Access::guest,
+             [&board, &clock, detailed](http::Context&) { return answer_health(board, clock, detailed); });
+  router.add(http::Method::get, "/livez", http::Access::guest, [](http::Context&) { return answer_live(); });
+  router.add(http::Method::get, "/readyz", http::Access::guest,
+             [&board](http::Context&) { return answer_ready(board); });
+}
+
+StallWatch::Finding StallWatch::observe(const std::vector<std::uint64_t>& heartbeats) {
+  seen_.resize(heartbeats.size());
+  Finding worst;
+  for (std::size_t i = 0; i < heartbeats.size(); ++i) {
+    Seen& seen = seen_[i];
+    seen.rounds = heartbeats[i] == seen.heartbeat ? seen.rounds + 1 : 0;
+    seen.heartbeat = heartbeats[i];
+    if (seen.rounds > worst.rounds) worst = {i, seen.rounds};
+  }
+  return worst;
+}
+
+HealthMonitor::HealthMonitor(asio::io_context& context, HealthBoard& board, HealthProbes probes)
+    : board_(board), probes_(std::move(probes)), context_(context), timer_(context) {}
+
+void HealthMonitor::start() { asio::co_spawn(context_, run(), asio::detached); }
+
+void HealthMonitor::stop() {
+  stopped_ = true;
+  timer_.cancel();
+}
+
+Task<> HealthMonitor::run() {
+  while (!stopped_) {
+    try {
+      round();
+    } catch (const std::exception& error) {
+      log::error("health.exception", {{"what", error.what()}});
+    }
+    timer_.expires_after(round_time);
+    boost::system::error_code ignored;
+    co_await timer_.async_wait(asio::redirect_error(use_task, ignored));
+  }
+}
+
+void HealthMonitor::round() {
+  judge(Component::database, database_status());
+  judge(Component::disk, disk_status());
+  judge(Component::hub, hub_status());
+}
+
+void HealthMonitor::judge(Component component, Status status) {
+  const Status old_status = board_.status(component);
+  if (old_status == status) return;
+  board_.set(component, status);
+  log::warn("health.changed",
+            {{"component", name(component)}, {"from", name(old_status)}, {"to", name(status)}});
+  probes_.changed(component, old_status, status);
+}
+
+Status HealthMonitor::database_status() const {
+  switch (probes_.writer.state()) {
+    case storage::StorageState::ok:
+      return Status::ok;
+    case storage::StorageState::full:
+      return Status::degraded;
+    case storage::StorageState::failed:
+    case storage::StorageState::corrupt:
+      return Status::down;
+  }
+  return Status::down;
+}
+
+Status HealthMonitor::disk_status() {
+  std::error_code failure;
+  const std::filesystem::space_info space = std::filesystem::space(probes_.data_directory, failure);
+  if (failure) return Status::degraded;
+  board_.set_disk_free_bytes(space.available);
+  return space.available < probes_.disk_free_min_bytes ? Status::degraded : Status::ok;
+}
+
+Status HealthMonitor::hub_status() {
+  const StallWatch::Finding finding = watch_.observe(probes_.heartbeats());
+  if (finding.rounds < StallWatch::suspicious_rounds) return Status::ok;
+  if (finding.rounds >= StallWatch::fatal_rounds) {
+    board_.set(Component::hub, Status::down);
+    probes_.stalled(finding.shard);
+  }
+  return Status::degraded;
+}
+
+}  // namespace corohub::server

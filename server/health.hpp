@@ -1,0 +1,120 @@
+// How the server is: judged once a second by a monitor, read by the health routes on every shard.
+#pragma once
+
+#include "core/clock.hpp"
+#include "core/json.hpp"
+#include "core/task.hpp"
+#include "http/router.hpp"
+#include "storage/writer.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string_view>
+#include <vector>
+
+#include <boost/asio/steady_timer.hpp>
+
+namespace corohub::server {
+
+enum class Status : std::uint8_t { ok, degraded, down };
+enum class Component : std::uint8_t { database, disk, hub };
+inline constexpr std::size_t component_count = 3;
+enum class Phase : std::uint8_t { starting, serving, draining };
+
+std::string_view name(Status status) noexcept;
+std::string_view name(Component component) noexcept;
+
+// What is known now. Safe from any thread.
+class HealthBoard {
+ public:
+  Status status(Component component) const noexcept { return components_[index(component)].load(); }
+  Status overall() const noexcept;
+  Phase phase() const noexcept { return phase_.load(); }
+  std::uint64_t disk_free_bytes() const noexcept { return disk_free_bytes_.load(); }
+  // Why no traffic should come here; empty: it may.
+  std::string_view not_ready() const noexcept;
+
+  void set(Component component, Status status) noexcept { components_[index(component)].store(status); }
+  void set_phase(Phase phase) noexcept { phase_.store(phase); }
+  void set_disk_free_bytes(std::uint64_t bytes) noexcept { disk_free_bytes_.store(bytes); }
+
+ private:
+  static constexpr std::size_t index(Component component) noexcept {
+    return static_cast<std::size_t>(component);
+  }
+
+  std::array<std::atomic<Status>, component_count> components_{};
+  std::atomic<Phase> phase_{Phase::starting};
+  std::atomic<std::uint64_t> disk_free_bytes_{0};
+};
+
+// The document of GET /health; `detailed` adds figures, for the admin listener.
+json::object health_document(const HealthBoard& board, UnixMs now, bool detailed);
+
+// GET /health, /livez and /readyz. The board and the clock outlive the router.
+void add_health_routes(http::Router& router, const HealthBoard& board, const Clock& clock, bool detailed);
+
+// Notices a shard whose heartbeat stands still. It counts its own rounds, not time, so a process that was
+// stopped (SIGSTOP, a paused machine) is not taken for one that hangs. Pure.
+class StallWatch {
+ public:
+  static constexpr unsigned suspicious_rounds = 3;
+  static constexpr unsigned fatal_rounds = 10;
+
+  struct Finding {
+    std::size_t shard = 0;
+    unsigned rounds = 0;  // for so many rounds it has not moved
+  };
+
+  // The heartbeats of all shards, in order; the shard that stands still longest.
+  Finding observe(const std::vector<std::uint64_t>& heartbeats);
+
+ private:
+  struct Seen {
+    std::uint64_t heartbeat = 0;
+    unsigned rounds = 0;
+  };
+  std::vector<Seen> seen_;
+};
+
+// What the monitor looks at and whom it tells.
+struct HealthProbes {
+  const storage::Writer& writer;
+  std::filesystem::path data_directory;
+  std::uint64_t disk_free_min_bytes = 0;
+  std::function<std::vector<std::uint64_t>()> heartbeats;
+  std::function<void(Component, Status old_status, Status status)> changed;
+  std::function<void(std::size_t shard)> stalled;  // for good: it does not return
+};
+
+// One round a second on the context it is given; everything on that context's thread.
+class HealthMonitor {
+ public:
+  HealthMonitor(asio::io_context& context, HealthBoard& board, HealthProbes probes);
+
+  void start();
+  void stop();
+  void round();
+
+ private:
+  Task<> run();
+  void judge(Component component, Status status);
+  Status database_status() const;
+  Status disk_status();
+  Status hub_status();
+
+  HealthBoard& board_;
+  HealthProbes probes_;
+  StallWatch watch_;
+  asio::io_context& context_;
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                             Executor>
+      timer_;
+  bool stopped_ = false;
+};
+
+}  // namespace corohub::server

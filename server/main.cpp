@@ -1,0 +1,63 @@
+// The program: one command, one exit code, and for a failure one line on standard error.
+#include "server/commands.hpp"
+#include "server/services.hpp"
+
+#include <cstdlib>
+#include <iostream>
+
+#include <boost/system/system_error.hpp>
+
+namespace corohub::server {
+namespace {
+
+int run(const Invocation& invocation) {
+  switch (invocation.command) {
+    case Command::help:
+      std::cout << invocation.help;
+      return EXIT_SUCCESS;
+    case Command::version:
+      std::cout << "corohub " COROHUB_VERSION "\n";
+      return EXIT_SUCCESS;
+    case Command::serve:
+      return run_serve(invocation);
+    case Command::config_check:
+    case Command::config_show:
+    case Command::config_defaults:
+      return run_config(invocation);
+    case Command::doctor:
+      return run_doctor(invocation);
+    case Command::user_create:
+    case Command::user_list:
+    case Command::user_set_role:
+    case Command::user_set_password:
+    case Command::keys_rotate:
+    case Command::backup:
+      return run_administration(invocation);
+  }
+  return exit_software;
+}
+
+int fail(int code, const char* why) {
+  std::cerr << "corohub: " << why << '\n';
+  return code;
+}
+
+}  // namespace
+}  // namespace corohub::server
+
+int main(int argc, char** argv) {
+  using namespace corohub::server;
+  try {
+    return run(parse_command_line(argc, argv));
+  } catch (const ConfigError& error) {
+    return fail(exit_usage, error.what());
+  } catch (const corohub::storage::StartError& error) {
+    return fail(error.exit_code, error.what());
+  } catch (const boost::system::system_error& error) {
+    return fail(exit_io, error.what());
+  } catch (const std::filesystem::filesystem_error& error) {
+    return fail(exit_io, error.what());
+  } catch (const std::exception& error) {
+    return fail(exit_software, error.what());
+  }
+}

@@ -1,0 +1,75 @@
+#include "server/password_input.hpp"
+
+#include "server/settings.hpp"
+
+#include <array>
+#include <iostream>
+#include <string>
+
+#include <termios.h>
+#include <unistd.h>
+
+namespace corohub::server {
+namespace {
+
+constexpr std::size_t password_bytes_max = 4096;
+
+Secret read_all() {
+  std::string text;
+  std::array<char, 1024> buffer{};
+  for (;;) {
+    const ssize_t count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+    if (count <= 0) break;
+    text.append(buffer.data(), static_cast<std::size_t>(count));
+    if (text.size() > password_bytes_max) throw ConfigError("the password on standard input is too long");
+  }
+  buffer.fill('\0');
+  if (text.ends_with('\n')) text.pop_back();
+  return Secret(std::move(text));
+}
+
+// Echo off for as long as it lives.
+class QuietTerminal {
+ public:
+  QuietTerminal() {
+    ::tcgetattr(STDIN_FILENO, &before_);
+    termios quiet = before_;
+    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
+  }
+  ~QuietTerminal() { ::tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_); }
+  QuietTerminal(const QuietTerminal&) = delete;
+  QuietTerminal& operator=(const QuietTerminal&) = delete;
+
+ private:
+  termios before_{};
+};
+
+Secret ask(const char* question) {
+  std::cerr << question << std::flush;
+  std::string text;
+  std::getline(std::cin, text);
+  std::cerr << '\n';
+  if (text.size() > password_bytes_max) throw ConfigError("the password is too long");
+  return Secret(std::move(text));
+}
+
+}  // namespace
+
+Secret read_password(bool from_stdin) {
+  if (from_stdin) {
+    Secret password = read_all();
+    if (password.empty()) throw ConfigError("there is no password on standard input");
+    return password;
+  }
+  if (::isatty(STDIN_FILENO) == 0)
+    throw ConfigError("give the password on standard input with --password-stdin");
+  const QuietTerminal quiet;
+  Secret password = ask("Password: ");
+  const Secret again = ask("Again: ");
+  if (password.empty() || password.reveal() != again.reveal())
+    throw ConfigError("the two passwords are not the same");
+  return password;
+}
+
+}  // namespace corohub::server

@@ -1,0 +1,166 @@
+// `corohub serve`: one application, from its start to the signal that ends it.
+#include "core/log.hpp"
+#include "server/application.hpp"
+#include "server/commands.hpp"
+#include "server/process.hpp"
+#include "server/services.hpp"
+
+#include <csignal>
+#include <cstdlib>
+#include <iostream>
+#include <sstream>
+#include <thread>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <fmt/format.h>
+
+#include <unistd.h>
+
+namespace corohub::server {
+namespace {
+
+namespace asio = boost::asio;
+
+struct LogLifetime {
+  explicit LogLifetime(const log::Options& options) { log::start(options); }
+  ~LogLifetime() { log::stop(); }
+  LogLifetime(const LogLifetime&) = delete;
+  LogLifetime& operator=(const LogLifetime&) = delete;
+};
+
+std::string url_of(const Application::Endpoint& endpoint) {
+  std::ostringstream text;
+  text << "http://" << endpoint;
+  return text.str();
+}
+
+// How a browser on this machine reaches it.
+std::string local_url(const Application::Endpoint& endpoint) {
+  const bool local = endpoint.address().is_loopback() || endpoint.address().is_unspecified();
+  return local ? fmt::format("http://localhost:{}", endpoint.port()) : url_of(endpoint);
+}
+
+// To standard output, not to the log: the set-up link is a secret.
+void print_welcome(const Application& application, const Settings& settings) {
+  std::cout << "corohub " COROHUB_VERSION ", data in " << settings.data_dir << '\n';
+  for (const auto& endpoint : application.endpoints())
+    std::cout << "listening on " << url_of(endpoint) << '\n';
+  if (const auto admin = application.admin_endpoint())
+    std::cout << "admin listener on " << url_of(*admin) << " (/metrics)\n";
+  const std::string url = local_url(application.endpoints().front());
+  std::cout << "test client: " << url << "/websocket-test.html\n"
+            << "API reference: " << url << "/docs\n";
+  if (const auto& token = application.setup_token())
+    std::cout << "\nThere is no superadmin yet. This link makes the first one; it works once, for "
+              << settings.users.setup_ttl.count() / 60 << " minutes:\n  " << url << "/setup#token=" << *token
+              << "\n\n";
+  std::cout.flush();
+}
+
+std::string value_text(const Value& value) {
+  if (const auto* number = std::get_if<std::int64_t>(&value)) return std::to_string(*number);
+  if (const auto* flag = std::get_if<bool>(&value)) return *flag ? "true" : "false";
+  if (const auto* text = std::get_if<std::string>(&value)) return *text;
+  return fmt::format("{}", fmt::join(std::get<std::vector<std::string>>(value), " "));
+}
+
+void log_start(const Settings& settings) {
+  log::info("start", {{"version", COROHUB_VERSION},
+                      {"pid", ::getpid()},
+                      {"data_dir", settings.data_dir},
+                      {"descriptors", descriptor_limit()}});
+  const Settings defaults;
+  for (const Setting& setting : settings_table()) {
+    const Value value = setting.read(settings);
+    if (value != setting.read(defaults))
+      log::info("setting", {{"key", setting.key}, {"value", value_text(value)}});
+  }
+}
+
+// Waits for signals on the main thread while the application runs on its own.
+class SignalLoop {
+ public:
+  SignalLoop(Application& application, const Invocation& invocation, const Settings& settings)
+      : application_(application),
+        invocation_(invocation),
+        // The application's own deadline comes first; this one is for an end that hangs.
+        end_max_(settings.drain.total + std::chrono::milliseconds(500)) {}
+
+  // The exit code.
+  int run() {
+    wait();
+    context_.run();
+    if (stopper_.joinable()) stopper_.join();
+    return clean_ ? EXIT_SUCCESS : EXIT_FAILURE;
+  }
+
+ private:
+  void wait() {
+    signals_.async_wait([this](boost::system::error_code cancelled, int signal) {
+      if (cancelled) return;
+      if (signal == SIGHUP)
+        reload();
+      else
+        end(signal);
+      wait();
+    });
+  }
+
+  void end(int signal) {
+    if (stopper_.joinable()) ::_exit(128 + signal);  // the second one: at once
+    log::info("signal", {{"number", signal}});
+    deadline_.expires_after(end_max_);
+    deadline_.async_wait([](boost::system::error_code cancelled) {
+      if (!cancelled) ::_exit(EXIT_FAILURE);
+    });
+    stopper_ = std::thread([this] {
+      clean_ = application_.stop();
+      asio::post(context_, [this] {
+        signals_.cancel();
+        deadline_.cancel();
+      });
+    });
+  }
+
+  void reload() {
+    if (const Result<> reloaded = application_.reload_keys(); reloaded.has_error())
+      log::error("reload.keys", {{"why", reloaded.error().cause.empty() ? reloaded.error().detail
+                                                                        : reloaded.error().cause}});
+    try {
+      log::set_level(load_settings(invocation_).log.level);
+      log::info("reload");
+    } catch (const ConfigError& error) {
+      log::error("reload.config", {{"why", error.what()}});
+    }
+  }
+
+  Application& application_;
+  const Invocation& invocation_;
+  const std::chrono::milliseconds end_max_;
+  asio::io_context context_{1};
+  asio::signal_set signals_{context_, SIGTERM, SIGINT, SIGHUP};
+  asio::steady_timer deadline_{context_};
+  std::thread stopper_;
+  bool clean_ = true;  // written before the thread is joined
+};
+
+}  // namespace
+
+int run_serve(const Invocation& invocation) {
+  const Settings settings = load_settings(invocation);
+  prepare_process();
+  const LogLifetime log(settings.log);
+  Application application(settings);
+  SignalLoop signals(application, invocation, settings);  // from here on a signal ends in a drain
+  application.start();
+  log_start(settings);
+  print_welcome(application, settings);
+  const int exit_code = signals.run();
+  log::info("end", {{"exit_code", exit_code}});
+  return exit_code;
+}
+
+}  // namespace corohub::server

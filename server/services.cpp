@@ -1,0 +1,35 @@
+#include "server/services.hpp"
+
+namespace corohub::server {
+namespace {
+
+auth::KeyStore open_keys(const std::filesystem::path& file, const Clock& clock) try {
+  return auth::KeyStore(file, clock);
+} catch (const std::exception& error) {
+  throw storage::StartError(exit_secrets, error.what());
+}
+
+}  // namespace
+
+Services::Services(const Settings& settings, const Clock& clock)
+    : directory(settings.data_dir),
+      head(storage::prepare_database(directory)),
+      keys(open_keys(directory.path() / "keys.json", clock)),
+      hub(settings.roster),
+      publisher(hub),
+      writer(directory.database(), publisher, clock, settings.writer),
+      readers(directory.database(), settings.reader_threads, settings.reader_queue),
+      hasher(settings.password),
+      tokens(keys, settings.tokens, clock),
+      tickets(clock, settings.tickets_max),
+      users({writer, readers, hasher, tokens, tickets, clock, head.epoch}, settings.users) {
+  writer.set_committed_seq(head.seq);
+}
+
+void Services::stop() {
+  writer.stop();
+  readers.stop();
+  hasher.stop();
+}
+
+}  // namespace corohub::server

@@ -1,0 +1,79 @@
+#include "server/shard_thread.hpp"
+
+#include "core/log.hpp"
+
+#include <array>
+#include <csignal>
+#include <string>
+
+#include <execinfo.h>
+#include <pthread.h>
+#include <unistd.h>
+
+namespace corohub::server {
+namespace {
+
+constexpr int stack_signal = SIGUSR2;
+
+void print_own_stack(int) {
+  std::array<void*, 64> frames{};
+  const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
+  ::backtrace_symbols_fd(frames.data(), count, STDERR_FILENO);
+}
+
+}  // namespace
+
+ShardThread::ShardThread(std::size_t index, Services& services, const Settings& settings, const Clock& clock,
+                         http::Server& server)
+    : index_(index),
+      guard_(context_.get_executor()),
+      shard_(context_, clock, settings.shard),
+      accounts_(services.users.loader(), settings.cached_accounts),
+      authenticator_(services.tokens, accounts_, clock),
+      server_(server, index, context_, shard_.wheel(), authenticator_) {
+  shard_.set_listener(this);
+  shard_.set_head(services.head.seq);
+}
+
+ShardThread::~ShardThread() {
+  finish();
+  if (thread_.joinable()) join(true);
+}
+
+void ShardThread::start() {
+  if (thread_.joinable() || ended()) return;
+  asio::post(context_, [this] { shard_.start(); });
+  thread_ = std::thread([this] { thread_main(); });
+}
+
+void ShardThread::thread_main() {
+  ::pthread_setname_np(::pthread_self(), ("shard-" + std::to_string(index_)).c_str());
+  for (;;) {
+    try {
+      context_.run();
+      break;
+    } catch (const std::exception& error) {
+      // Coroutines answer for their own; this one escaped. The others on this shard go on.
+      log::error("shard.exception", {{"shard", index_}, {"what", error.what()}});
+    }
+  }
+  ended_.store(true);
+}
+
+void ShardThread::join(bool force) {
+  if (force) context_.stop();
+  if (thread_.joinable()) thread_.join();
+}
+
+void ShardThread::print_stack() {
+  struct sigaction action{};
+  action.sa_handler = print_own_stack;
+  ::sigaction(stack_signal, &action, nullptr);
+  if (thread_.joinable()) ::pthread_kill(thread_.native_handle(), stack_signal);
+}
+
+void ShardThread::account_changed(const hub::AccountChanged& change) noexcept {
+  accounts_.apply(change.user_id, change.account);
+}
+
+}  // namespace corohub::server

@@ -1,0 +1,148 @@
+#include "gateway/transports/sender.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+namespace corohub::gateway {
+namespace {
+
+// Copying a small frame is cheaper than another entry of the vector the kernel walks.
+constexpr std::size_t copied_frame_max = 2048;
+constexpr std::size_t send_bytes_max = 256 * 1024;
+
+// What one sendmsg() takes: small frames side by side in the thread's buffer, large ones where they are.
+class Gather {
+ public:
+  bool add(std::string_view bytes) noexcept {
+    if (bytes.empty()) return true;
+    if (total_ >= send_bytes_max) return false;
+    return bytes.size() <= copied_frame_max ? copy(bytes) : refer(bytes.data(), bytes.size());
+  }
+
+  ssize_t send(int fd) noexcept {
+    msghdr message{};
+    message.msg_iov = parts_.data();
+    message.msg_iovlen = count_;
+    for (;;) {
+      const ssize_t sent =
+          count_ == 1 ? ::send(fd, parts_[0].iov_base, parts_[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                      : ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent >= 0 || errno != EINTR) return sent;
+    }
+  }
+
+  bool empty() const noexcept { return count_ == 0; }
+  std::size_t total() const noexcept { return total_; }
+
+ private:
+  bool copy(std::string_view bytes) noexcept {
+    if (bytes.size() > buffer.size() - used_) return false;
+    char* const place = buffer.data() + used_;
+    const bool behind_last = count_ > 0 && end_of_last() == place;
+    if (!behind_last && !refer(place, 0)) return false;
+    std::memcpy(place, bytes.data(), bytes.size());
+    used_ += bytes.size();
+    parts_[count_ - 1].iov_len += bytes.size();
+    total_ += bytes.size();
+    return true;
+  }
+
+  bool refer(const char* bytes, std::size_t size) noexcept {
+    if (count_ == parts_.size()) return false;
+    parts_[count_++] = {const_cast<char*>(bytes), size};
+    total_ += size;
+    return true;
+  }
+
+  const char* end_of_last() const noexcept {
+    return static_cast<const char*>(parts_[count_ - 1].iov_base) + parts_[count_ - 1].iov_len;
+  }
+
+  static thread_local std::array<char, 64 * 1024> buffer;
+
+  std::array<iovec, 64> parts_;
+  std::size_t count_ = 0;
+  std::size_t used_ = 0;
+  std::size_t total_ = 0;
+};
+
+thread_local std::array<char, 64 * 1024> Gather::buffer;
+
+// A data frame that was started, then control, then data: frames are never torn apart.
+void gather(Gather& out, const hub::Outbox& outbox, std::string_view control) noexcept {
+  std::uint32_t next = 0;
+  if (outbox.sent() > 0 && !out.add(outbox.at(next++).bytes().substr(outbox.sent()))) return;
+  if (!out.add(control)) return;
+  while (next < outbox.messages() && out.add(outbox.at(next).bytes())) ++next;
+}
+
+}  // namespace
+
+Sender::Flushed Sender::flush() noexcept {
+  try {
+    begin_end_if_drained();
+    for (;;) {
+      Gather out;
+      gather(out, outbox_, control_);
+      if (out.empty()) return Flushed::all;
+      const ssize_t sent = out.send(socket_.native_handle());
+      if (sent < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? Flushed::some : Flushed::failed;
+      account(static_cast<std::size_t>(sent));
+      begin_end_if_drained();
+      if (static_cast<std::size_t>(sent) < out.total()) return Flushed::some;
+    }
+  } catch (const std::bad_alloc&) {
+    return Flushed::failed;
+  }
+}
+
+void Sender::account(std::size_t sent) noexcept {
+  backlog_ -= std::min(backlog_, sent);
+  if (outbox_.sent() > 0) {
+    const std::size_t tail = std::min(sent, outbox_.at(0).size() - outbox_.sent());
+    outbox_.consume(tail);
+    sent -= tail;
+  }
+  const std::size_t of_control = std::min(sent, control_.size());
+  if (of_control > 0 && of_control == control_.size())
+    std::string().swap(control_);  // an idle connection keeps no buffer
+  else
+    control_.erase(0, of_control);
+  if (sent > of_control) outbox_.consume(sent - of_control);
+}
+
+bool Sender::add_control(std::string_view bytes) {
+  if (ended_) return true;
+  if (control_.size() + bytes.size() > control_bytes_max) return false;
+  control_.append(bytes);
+  return true;
+}
+
+void Sender::end(std::string last_bytes, Drain drain) {
+  if (ended_) return;
+  last_bytes_ = std::move(last_bytes);
+  if (drain == Drain::yes) {
+    outbox_.close();
+  } else {
+    outbox_.close_and_clear();
+    ended_ = true;
+    control_.append(last_bytes_);
+    std::string().swap(last_bytes_);
+  }
+  begin_end_if_drained();
+}
+
+void Sender::begin_end_if_drained() {
+  if (ended_ || last_bytes_.empty() || !outbox_.empty()) return;
+  ended_ = true;
+  control_.append(last_bytes_);
+  std::string().swap(last_bytes_);
+}
+
+}  // namespace corohub::gateway

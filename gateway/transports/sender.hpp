@@ -1,0 +1,62 @@
+// The only writer of a connection's socket: shared frames out of the outbox and control bytes, never
+// interleaved. Used on the shard's thread only; never blocks.
+#pragma once
+
+#include "core/task.hpp"
+#include "gateway/transport.hpp"
+#include "hub/outbox.hpp"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace corohub::gateway {
+
+class Sender {
+ public:
+  static constexpr std::size_t control_bytes_max = 64 * 1024;
+
+  // The outbox must outlive the sender.
+  Sender(Socket socket, hub::Outbox& outbox) noexcept : socket_(std::move(socket)), outbox_(outbox) {}
+
+  Socket& socket() noexcept { return socket_; }
+
+  enum class Flushed : std::uint8_t {
+    all,
+    some,    // the socket is full
+    failed,  // the connection is broken
+  };
+  Flushed flush() noexcept;
+
+  // One or more whole control frames, or what the protocol says before the first frame. They go out before
+  // data, at a frame boundary. False: more waits than a client that reads would leave. Ignored once the end
+  // has begun.
+  bool add_control(std::string_view bytes);
+
+  // The last bytes of the connection; nothing is sent after them. Drain::yes: behind what waits. A second
+  // call with Drain::no ends the waiting.
+  void end(std::string last_bytes, Drain drain);
+
+  // The last bytes are on their way or gone.
+  bool ended() const noexcept { return ended_; }
+  // They are gone.
+  bool finished() const noexcept { return ended_ && control_.empty() && outbox_.empty(); }
+
+  // How much of what waited at mark_backlog() has not left yet: what a write deadline looks at.
+  std::size_t backlog() const noexcept { return backlog_; }
+  void mark_backlog() noexcept { backlog_ = waiting(); }
+
+ private:
+  std::size_t waiting() const noexcept { return control_.size() + outbox_.bytes() - outbox_.sent(); }
+  void account(std::size_t sent) noexcept;
+  void begin_end_if_drained();
+
+  Socket socket_;
+  hub::Outbox& outbox_;
+  std::string control_;     // behind a data frame that was started, before all others
+  std::string last_bytes_;  // wait for the outbox to be empty
+  std::size_t backlog_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace corohub::gateway

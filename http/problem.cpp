@@ -134,6 +134,7 @@ Response problem(const Error& error, const Request& request) {
   response.status = kind.status;
   response.content_type = "application/problem+json";
   response.body = json::serialize(body);
+  response.cause = error.cause;
   if (kind.status == 401) {
     const bool bad_token = error.code == ErrorCode::invalid_token;
     response.headers.push_back({"WWW-Authenticate", bad_token ? "Bearer error=\"invalid_token\"" : "Bearer"});

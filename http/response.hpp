@@ -26,6 +26,7 @@ struct Response {
   std::string body;
   std::vector<Header> headers;         // beside Content-Type, Content-Length, X-Request-Id, Date
   bool close = false;                  // end the connection after it
+  std::string cause;                   // private: what the log says of a failure
   std::unique_ptr<Takeover> takeover;  // instead of an answer
 
   Response&& with(std::string field, std::string value) && {

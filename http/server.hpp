@@ -48,9 +48,14 @@ class Server {
   bool draining() const noexcept { return draining_.load(std::memory_order_relaxed); }
   std::size_t connections() const noexcept { return connections_.load(std::memory_order_relaxed); }
 
+  const Router& router() const noexcept { return router_; }
+  const HttpSettings& settings() const noexcept { return settings_; }
+  const Clock& clock() const noexcept { return clock_; }
+  bool exempt(const asio::ip::address& peer) const noexcept { return exempt_.contains(peer); }
+  auth::RateLimiter& request_rate() noexcept { return request_rate_; }
+
  private:
-  friend class ShardServer;
-  friend class Connection;
+  friend class Connection;  // counts itself
 
   const Router& router_;
   HttpSettings settings_;
@@ -62,7 +67,7 @@ class Server {
 };
 
 // One shard's acceptors and connections. Its own thread only, but for the constructor and listen(), which run
-// before the thread starts.
+// before the thread starts, and the destructor, which runs after it has ended (and before the context goes).
 class ShardServer {
  public:
   ShardServer(Server& server, std::size_t shard, asio::io_context& context, Wheel& wheel,
@@ -85,7 +90,7 @@ class ShardServer {
 
  private:
   struct State;
-  std::unique_ptr<State> impl_;
+  std::shared_ptr<State> impl_;  // shared with the accepting coroutines
 };
 
 }  // namespace corohub::http

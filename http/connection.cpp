@@ -1,0 +1,375 @@
+#include "http/connection.hpp"
+
+#include "auth/policy.hpp"
+#include "core/log.hpp"
+#include "http/target.hpp"
+
+#include <algorithm>
+#include <array>
+#include <new>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/deferred.hpp>
+#include <boost/asio/post.hpp>
+
+namespace corohub::http {
+namespace {
+
+using namespace std::chrono_literals;
+
+// A body may be this slow for so long; later it must have come at this rate.
+constexpr std::chrono::seconds body_grace = 5s;
+constexpr std::size_t body_bytes_per_s_min = 1024;
+
+constexpr std::chrono::seconds linger_time = 2s;
+constexpr std::size_t linger_bytes_max = 1 << 20;
+constexpr std::size_t idle_buffer_bytes_max = 4096;
+constexpr std::size_t requests_per_turn = 32;  // then the shard's other connections get theirs
+constexpr std::chrono::seconds slow_request = 1s;
+
+constexpr auto ready = asio::as_tuple(asio::deferred);
+
+std::array<char, 16'384>& scratch() noexcept {
+  static thread_local std::array<char, 16'384> buffer;
+  return buffer;
+}
+
+bool is_sane_id(std::string_view id) noexcept {
+  const auto is_id_char = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  };
+  return !id.empty() && id.size() <= 64 && std::ranges::all_of(id, is_id_char);
+}
+
+}  // namespace
+
+Connection::Connection(std::shared_ptr<HttpShard> shard, Socket socket, const asio::ip::address& peer)
+    : shard_(std::move(shard)),
+      socket_(std::move(socket)),
+      peer_(peer),
+      exempt_(shard_->server->exempt(peer)),
+      reader_(shard_->limits) {
+  shard_->connections.push_back(*this);
+  shard_->server->connections_.fetch_add(1, std::memory_order_relaxed);
+  shard_->metrics.connections.Increment();
+}
+
+Connection::~Connection() {
+  if (shard_->server != nullptr) shard_->server->connections_.fetch_sub(1, std::memory_order_relaxed);
+  shard_->metrics.connections.Decrement();
+}
+
+Task<> Connection::serve(std::unique_ptr<Connection> connection) {
+  co_await connection->run();
+  const std::unique_ptr<Takeover> takeover = std::move(connection->takeover_);
+  if (!takeover) co_return;
+  Socket socket = std::move(connection->socket_);
+  std::string unread;
+  if (!connection->inbound_.empty()) unread = std::move(connection->inbound_);
+  connection.reset();  // before the new life begins: an idle WebSocket pays for nothing of HTTP
+  takeover->take(std::move(socket), std::move(unread));
+}
+
+void Connection::end_if_idle() noexcept {
+  if (phase_ == Phase::idle) abort();
+}
+
+void Connection::abort() noexcept {
+  stopped_ = true;
+  broken_ = true;
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+// ---- deadlines ----
+
+void Connection::enter(Phase phase) noexcept {
+  phase_ = phase;
+  shard_->wheel.disarm(*this);
+}
+
+void Connection::enter(Phase phase, SteadyTime until) noexcept {
+  phase_ = phase;
+  phase_started_ = shard_->now();
+  deadline_ = until;
+  shard_->wheel.arm(*this, deadline());
+}
+
+SteadyTime Connection::deadline() const noexcept {
+  if (phase_ != Phase::body) return deadline_;
+  const std::chrono::seconds earned(reader_.body_bytes() / body_bytes_per_s_min);
+  return std::min(deadline_, phase_started_ + body_grace + earned);
+}
+
+void Connection::on_due(SteadyTime now) noexcept {
+  if (now < deadline()) return shard_->wheel.arm(*this, deadline());
+  timed_out_ = true;
+  if (phase_ == Phase::head) shard_->metrics.header_timeouts.Increment();
+  if (phase_ == Phase::body) shard_->metrics.body_timeouts.Increment();
+  if (phase_ == Phase::writing) shard_->metrics.write_timeouts.Increment();
+  boost::system::error_code ignored;
+  socket_.cancel(ignored);
+}
+
+// ---- bytes ----
+
+void Connection::feed() {
+  std::size_t used = 0;
+  std::size_t piece = 0;
+  do {
+    const RequestReader::State before = reader_.state();
+    piece = reader_.feed(std::string_view(inbound_).substr(used));
+    used += piece;
+    if (reader_.state() != before) break;  // behind the head: the body is another step
+  } while (piece > 0);
+  inbound_.erase(0, used);
+  if (inbound_.empty() && inbound_.capacity() > idle_buffer_bytes_max) inbound_ = std::string();
+}
+
+bool Connection::receive_now(boost::system::error_code& failure) {
+  const std::size_t size = socket_.read_some(asio::buffer(scratch()), failure);
+  if (!failure) inbound_.append(scratch().data(), size);
+  return !failure;
+}
+
+// False: nothing more will come (end of stream, deadline, stop).
+Task<bool> Connection::receive() {
+  boost::system::error_code failure;
+  while (!ended()) {
+    if (receive_now(failure)) co_return true;
+    if (failure != asio::error::would_block) co_return false;
+    const auto [wait_failure] = co_await socket_.async_wait(Socket::wait_read, ready);
+    if (wait_failure) co_return false;
+  }
+  co_return false;
+}
+
+Task<> Connection::send(std::string_view bytes) {
+  enter(Phase::writing, shard_->now() + shard_->server->settings().write_timeout);
+  boost::system::error_code failure;
+  while (!bytes.empty() && !broken_) {
+    bytes.remove_prefix(socket_.write_some(asio::buffer(bytes.data(), bytes.size()), failure));
+    if (!failure) continue;
+    broken_ = failure != asio::error::would_block || ended();
+    if (broken_) break;
+    const auto [wait_failure] = co_await socket_.async_wait(Socket::wait_write, ready);
+    broken_ = wait_failure || ended();
+  }
+  enter(Phase::handling);
+}
+
+// The answer to a client that is still sending must not be lost to a reset: say that we are through, and read
+// on for a moment.
+Task<> Connection::linger() {
+  boost::system::error_code failure;
+  socket_.shutdown(Socket::shutdown_send, failure);
+  if (failure) co_return;
+  timed_out_ = false;
+  enter(Phase::lingering, shard_->now() + linger_time);
+  for (std::size_t total = 0; total < linger_bytes_max; total += inbound_.size()) {
+    inbound_.clear();
+    const bool more = co_await receive();
+    if (!more) co_return;
+  }
+}
+
+// ---- requests ----
+
+Task<> Connection::run() {
+  while (!closing_ && !broken_) {
+    const bool whole = co_await read_head();
+    if (!whole && !(timed_out_ && phase_ == Phase::head)) co_return;
+    co_await answer();
+    if (takeover_) co_return;
+    reader_.next();
+    if (served_ % requests_per_turn == 0) co_await asio::post(socket_.get_executor(), asio::deferred);
+  }
+  if (!broken_) co_await linger();
+}
+
+Task<bool> Connection::read_head() {
+  const HttpSettings& settings = shard_->server->settings();
+  bool between_requests = served_ > 0 && inbound_.empty();
+  const std::chrono::seconds patience = between_requests ? settings.idle_timeout : settings.header_timeout;
+  enter(inbound_.empty() ? Phase::idle : Phase::head, shard_->now() + patience);
+  for (feed(); reader_.state() == RequestReader::State::head; feed()) {
+    const bool more = co_await receive();
+    if (!more) co_return false;
+    if (between_requests) enter(Phase::head, shard_->now() + settings.header_timeout);
+    between_requests = false;
+    phase_ = Phase::head;
+  }
+  enter(Phase::handling);
+  co_return true;
+}
+
+Task<> Connection::answer() {
+  request_started_ = shard_->now();
+  route_ = nullptr;
+  user_ = 0;
+  name_request();
+  Response response = co_await respond();
+  ++served_;
+  record(response);
+  if (response.takeover) {
+    takeover_ = std::move(response.takeover);
+    co_return;
+  }
+  const Request& request = reader_.request();
+  shard_->cors.apply(request, response);
+  Framing framing;
+  framing.request_id = request.id;
+  framing.date = shard_->date();
+  framing.close = closing_ = must_close(response);
+  framing.keep_alive = !request.http11;
+  framing.head_only = request.method == Method::head;
+  const std::string bytes = serialize(response, framing);
+  response = Response();
+  co_await send(bytes);
+}
+
+void Connection::name_request() {
+  Request& request = reader_.request();
+  request.peer = peer_;
+  const std::string_view wanted = request.header("x-request-id");
+  request.id = is_sane_id(wanted) ? std::string(wanted) : shard_->next_request_id();
+}
+
+Task<Response> Connection::respond() {
+  const Request& request = reader_.request();
+  if (reader_.state() == RequestReader::State::failed) co_return problem(reader_.error(), request);
+  if (timed_out_) {
+    const Error late(ErrorCode::request_timeout, "The request's head took too long.");
+    co_return problem(late, request);
+  }
+  Router::Match match = shard_->server->router().match(request.method, request.raw_path());
+  route_ = match.route;
+  Context context{request,      shard_->index,           shard_->authenticator,
+                  std::nullopt, std::move(match.params), exempt_};
+  const Result<> admitted = co_await admit(context, route_);
+  if (!admitted) co_return problem(admitted.error(), request);
+  if (route_ == nullptr) co_return unrouted(match.allow);
+  if (reader_.state() == RequestReader::State::body) {
+    const Result<> body = co_await read_body();
+    if (!body) co_return problem(body.error(), request);
+  }
+  co_return co_await handle(context, *route_);
+}
+
+// Rate and rights, before the body is read. Whoever proves to be a user is counted as that user, everybody
+// else by address.
+Task<Result<>> Connection::admit(Context& context, const Route* route) {
+  if (route == nullptr || route->access == Access::guest) co_return take_rate(auth::rate_key(peer_));
+
+  const Request& request = context.request;
+  Result<auth::Principal> principal{Error(ErrorCode::unauthorized, "This needs an access token.")};
+  if (request.count("authorization") > 1)
+    principal = Error(ErrorCode::invalid_request, "Authorization stands there twice.");
+  else if (const std::string_view token = request.bearer().value_or(std::string_view()); !token.empty())
+    principal = co_await context.authenticator.authenticate(token);
+  if (!principal) {
+    const Result<> rate = take_rate(auth::rate_key(peer_));
+    if (!rate) co_return rate;
+    co_return principal.error();
+  }
+
+  user_ = principal->user_id();
+  const Result<> rate = take_rate("user:" + std::to_string(user_));
+  if (!rate) co_return rate;
+  if (route->access == Access::admin && !auth::is_admin(principal->role()))
+    co_return Error(ErrorCode::forbidden, "This is for admins.");
+  context.principal.emplace(std::move(*principal));
+  co_return Result<>();
+}
+
+Result<> Connection::take_rate(std::string_view key) {
+  if (exempt_) return {};
+  const auth::RateDecision decision = shard_->server->request_rate().take(key);
+  if (decision.allowed) return {};
+  return Error(ErrorCode::rate_limited, "Too many requests.")
+      .retry_in(decision.retry_after)
+      .limited_to(decision.limit);
+}
+
+// What no handler takes: 404, 405, and the answer to OPTIONS.
+Response Connection::unrouted(const std::string& allow) const {
+  const Request& request = reader_.request();
+  const std::string methods = request.target == "*" ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : allow;
+  if (methods.empty()) return problem(Error(ErrorCode::not_found, "There is nothing at this path."), request);
+  if (request.method != Method::options)
+    return problem(Error(ErrorCode::method_not_allowed, "This path takes " + methods + "."), request)
+        .with("Allow", methods);
+  Response response = no_content().with("Allow", methods);
+  shard_->cors.apply_preflight(request, methods, response);
+  return response;
+}
+
+Task<Result<>> Connection::read_body() {
+  if (reader_.expects_continue() && inbound_.empty()) co_await send("HTTP/1.1 100 Continue\r\n\r\n");
+  enter(Phase::body, shard_->now() + shard_->server->settings().body_timeout);
+  for (feed(); reader_.state() == RequestReader::State::body; feed()) {
+    const bool more = co_await receive();
+    if (more) continue;
+    if (timed_out_) co_return Error(ErrorCode::request_timeout, "The request's body took too long.");
+    co_return Error(ErrorCode::invalid_request, "The request ended before its body was whole.");
+  }
+  enter(Phase::handling);
+  if (reader_.state() == RequestReader::State::failed) co_return reader_.error();
+  co_return Result<>();
+}
+
+// No exception of a handler reaches another request (T70).
+Task<Response> Connection::handle(Context& context, const Route& route) {
+  Error failure(ErrorCode::internal_error);
+  try {
+    co_return co_await route.handler(context);
+  } catch (const std::bad_alloc&) {
+    failure =
+        Error(ErrorCode::overloaded, "There is not enough memory for this now.").because("out of memory");
+  } catch (const std::exception& exception) {
+    failure.cause = exception.what();
+  } catch (...) {
+    failure.cause = "an exception of unknown type";
+  }
+  co_return problem(failure, context.request);
+}
+
+// Called once per answer. A body nobody wanted is read over when it is here already; otherwise its end is not
+// worth waiting for.
+bool Connection::must_close(const Response& response) {
+  boost::system::error_code nothing_there;
+  if (reader_.state() == RequestReader::State::body) feed();
+  if (reader_.state() == RequestReader::State::body && !ended() && receive_now(nothing_there)) feed();
+  const Server& server = *shard_->server;
+  return reader_.state() != RequestReader::State::complete || ended() || response.close ||
+         !reader_.request().keep_alive || server.draining() ||
+         served_ >= server.settings().requests_per_connection;
+}
+
+void Connection::record(const Response& response) {
+  const Request& request = reader_.request();
+  const int status = response.takeover ? 101 : response.status;
+  const std::chrono::duration<double> took = shard_->now() - request_started_;
+  shard_->metrics.count(route_, request.method, status, took);
+
+  log::Level level = log::Level::debug;
+  if (status >= 400 || took > slow_request) level = log::Level::info;
+  if (status >= 500) level = log::Level::error;
+  if (!log::enabled(level)) return;
+  const std::string target = redacted_target(request.target);
+  const std::string peer = peer_.to_string();
+  log::write(level, "http_request",
+             {{"method", name(request.method)},
+              {"target", target},
+              {"status", status},
+              {"ms", took.count() * 1000},
+              {"bytes", response.body.size()},
+              {"peer", peer},
+              {"user", user_},
+              {"request_id", request.id},
+              {"cause", response.cause}});
+}
+
+}  // namespace corohub::http

@@ -1,0 +1,81 @@
+// One HTTP/1.1 connection: reads requests, asks the router, answers in order, under a deadline in every
+// phase. It belongs to its coroutine and is gone when that ends. Shard's thread only.
+#pragma once
+
+#include "core/task.hpp"
+#include "core/wheel.hpp"
+#include "http/http_shard.hpp"
+#include "http/request_reader.hpp"
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace corohub::http {
+
+class Connection final : public Timed, public ListedConnection {
+ public:
+  // The socket is non-blocking.
+  Connection(std::shared_ptr<HttpShard> shard, Socket socket, const asio::ip::address& peer);
+  ~Connection() override;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  // Serves until the connection ends or a handler takes its socket over.
+  static Task<> serve(std::unique_ptr<Connection> connection);
+
+  void end_if_idle() noexcept;  // unless a request is in flight
+  void abort() noexcept;        // ends at once
+  void on_due(SteadyTime now) noexcept override;
+
+ private:
+  enum class Phase : std::uint8_t { idle, head, body, handling, writing, lingering };
+
+  Task<> run();
+  Task<bool> read_head();
+  Task<> answer();
+  Task<Response> respond();
+  Task<Result<>> admit(Context& context, const Route* route);
+  Task<Result<>> read_body();
+  Task<Response> handle(Context& context, const Route& route);
+  Task<bool> receive();
+  Task<> send(std::string_view bytes);
+  Task<> linger();
+
+  void name_request();
+  Result<> take_rate(std::string_view key);
+  Response unrouted(const std::string& allow) const;
+  bool must_close(const Response& response);
+  void record(const Response& response);
+
+  void feed();
+  bool receive_now(boost::system::error_code& failure);
+  void enter(Phase phase) noexcept;  // without a deadline
+  void enter(Phase phase, SteadyTime deadline) noexcept;
+  SteadyTime deadline() const noexcept;
+  bool ended() const noexcept { return timed_out_ || stopped_; }
+
+  std::shared_ptr<HttpShard> shard_;
+  Socket socket_;
+  const asio::ip::address peer_;
+  const bool exempt_;
+  RequestReader reader_;
+  std::string inbound_;  // received and not yet taken by the reader
+  Phase phase_ = Phase::idle;
+  SteadyTime phase_started_;
+  SteadyTime deadline_;
+  bool timed_out_ = false;
+  bool stopped_ = false;  // from outside
+  bool broken_ = false;   // nothing more can be sent
+  bool closing_ = false;  // the last answer is out
+  std::size_t served_ = 0;
+
+  // Of the request in hand, for metrics and log.
+  SteadyTime request_started_;
+  const Route* route_ = nullptr;
+  UserId user_ = 0;
+
+  std::unique_ptr<Takeover> takeover_;
+};
+
+}  // namespace corohub::http

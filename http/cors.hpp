@@ -1,0 +1,31 @@
+// Which foreign pages may read our answers (the Fetch standard's CORS protocol), by configuration. Without
+// origins there are no CORS headers at all. Immutable after construction.
+#pragma once
+
+#include "http/request.hpp"
+#include "http/response.hpp"
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace corohub::http {
+
+class Cors {
+ public:
+  // Exact origins ("https://app.example.com"), or "*". Credentials are never allowed: we take no cookies.
+  explicit Cors(std::vector<std::string> origins);
+
+  // Adds what an answer to this request needs.
+  void apply(const Request& request, Response& response) const;
+  // The same for an answer to OPTIONS that may be a preflight; `allow` are the methods of the path.
+  void apply_preflight(const Request& request, std::string_view allow, Response& response) const;
+
+ private:
+  bool allows(std::string_view origin) const noexcept;
+
+  std::vector<std::string> origins_;
+  bool any_ = false;
+};
+
+}  // namespace corohub::http

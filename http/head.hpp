@@ -1,0 +1,50 @@
+// The head of a request before any library sees it: where it ends, and whether its framing leaves no doubt.
+// Boost 1.81 accepts shapes that another server in front of us reads differently (request smuggling); they
+// end here. Pure; no I/O.
+#pragma once
+
+#include "core/error.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace corohub::http {
+
+struct ReadLimits {
+  std::size_t max_header_bytes = 8192;  // request line and fields
+  std::size_t max_headers = 100;
+  std::size_t max_uri_bytes = 4096;
+  std::size_t max_body_bytes = 65'536;
+};
+
+// Finds the end of a head that arrives in pieces, and refuses at the first byte that can't be part of one.
+class HeadScanner {
+ public:
+  // Looks at `bytes`, which begin with all that was shown before. The answer is the size of the whole head
+  // with its empty line; 0: more is needed.
+  Result<std::size_t> scan(std::string_view bytes, const ReadLimits& limits);
+
+ private:
+  std::size_t scanned_ = 0;
+  std::size_t line_start_ = 0;
+  std::size_t lines_ = 0;  // complete ones; the first is the request line
+};
+
+// What a head says about itself; the views point into it.
+struct Head {
+  std::string_view method;
+  std::string_view target;
+  bool http11 = true;
+  std::string_view host;  // empty: none (HTTP/1.0)
+  std::optional<std::uint64_t> content_length;
+  bool chunked = false;
+  bool expects_continue = false;
+  bool expects_other = false;  // an expectation nobody can meet
+};
+
+// Checks a whole head: only its form; a length that is too large is for the caller. What could be read before
+// an error stands in `head` (for the log).
+Result<> read_head(std::string_view bytes, const ReadLimits& limits, Head& head);
+
+}  // namespace corohub::http

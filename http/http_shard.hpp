@@ -1,0 +1,69 @@
+// What the HTTP connections of one shard share. Shard's thread only.
+#pragma once
+
+#include "core/random.hpp"
+#include "core/wheel.hpp"
+#include "http/cors.hpp"
+#include "http/head.hpp"
+#include "http/http_metrics.hpp"
+#include "http/serialize.hpp"
+#include "http/server.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <boost/intrusive/list.hpp>
+
+namespace corohub::http {
+
+struct ByShard;
+// In the list of its shard's connections for as long as it lives.
+using ListedConnection =
+    boost::intrusive::list_base_hook<boost::intrusive::tag<ByShard>,
+                                     boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+
+struct HttpShard {
+  HttpShard(Server& the_server, std::size_t shard_index, Wheel& the_wheel,
+            auth::Authenticator& the_authenticator)
+      : server(&the_server),
+        index(shard_index),
+        wheel(the_wheel),
+        authenticator(the_authenticator),
+        metrics(the_server.router()),
+        cors(the_server.settings().cors_origins),
+        limits{the_server.settings().max_header_bytes, the_server.settings().max_headers,
+               the_server.settings().max_uri_bytes, the_server.settings().max_body_bytes} {}
+
+  SteadyTime now() const noexcept { return server->clock().steady(); }
+
+  // Unique among the requests of all shards and starts, not secret.
+  std::string next_request_id() { return id_prefix_ + "-" + std::to_string(++last_id_); }
+
+  // The Date header, made once per second.
+  std::string_view date() {
+    const UnixMs second = server->clock().unix_ms() / 1000;
+    if (second != date_second_) date_ = http_date(second * 1000);
+    date_second_ = second;
+    return date_;
+  }
+
+  Server* server;  // null once the ShardServer is gone; a connection then only ends
+  const std::size_t index;
+  Wheel& wheel;
+  auth::Authenticator& authenticator;
+  HttpMetrics metrics;
+  const Cors cors;
+  const ReadLimits limits;
+  boost::intrusive::list<ListedConnection, boost::intrusive::base_hook<ListedConnection>,
+                         boost::intrusive::constant_time_size<false>>
+      connections;
+
+ private:
+  const std::string id_prefix_ = random_token(9);
+  std::uint64_t last_id_ = 0;
+  std::string date_;
+  UnixMs date_second_ = -1;
+};
+
+}  // namespace corohub::http

@@ -1,0 +1,47 @@
+// One listening socket of one shard: accepts in small portions, and keeps its head when descriptors run out.
+#pragma once
+
+#include "core/task.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+
+namespace corohub::http {
+
+class Listener {
+ public:
+  using Accepted = std::function<void(Socket socket, const asio::ip::tcp::endpoint& peer)>;
+  using Shed = std::function<void()>;
+
+  // Binds and listens; throws boost::system::system_error. The first on an address finds a busy port, later
+  // ones share it (SO_REUSEPORT).
+  Listener(asio::io_context& context, const asio::ip::tcp::endpoint& endpoint, bool first, int backlog);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  asio::ip::tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
+
+  // Accepts until close(). `shed` counts a connection that was closed for want of a descriptor.
+  static Task<> run(std::shared_ptr<Listener> listener, Accepted accepted, Shed shed);
+  void close() noexcept;
+
+ private:
+  bool accept_some(const Accepted& accepted, const Shed& shed);
+  bool shed_one();
+  void open_spare() noexcept;
+  void close_spare() noexcept;
+
+  asio::io_context& context_;
+  asio::basic_socket_acceptor<asio::ip::tcp, Executor> acceptor_;
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                             Executor>
+      timer_;
+  int spare_ = -1;  // a descriptor to give up for a moment (T65)
+};
+
+}  // namespace corohub::http

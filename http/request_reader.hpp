@@ -1,0 +1,61 @@
+// Reads one request after the other from bytes as they come: no socket, no clock. It stops behind the head,
+// so that its reader can judge the request before the body. One connection's, one thread's.
+#pragma once
+
+#include "core/error.hpp"
+#include "http/chunked.hpp"
+#include "http/head.hpp"
+#include "http/request.hpp"
+
+#include <cstddef>
+#include <string_view>
+
+namespace corohub::http {
+
+class RequestReader {
+ public:
+  enum class State : std::uint8_t {
+    head,      // waits for the rest of the head
+    body,      // the head is known and good; waits for the body
+    complete,  // the request is whole
+    failed,    // nothing that follows on this connection can be trusted
+  };
+
+  explicit RequestReader(const ReadLimits& limits) : limits_(limits) {}
+
+  // Takes what it can from the front of `bytes` and answers how many bytes that was; the caller shows the
+  // rest again, with more behind it. Takes nothing once complete or failed.
+  std::size_t feed(std::string_view bytes);
+
+  State state() const noexcept { return state_; }
+  const Error& error() const noexcept { return error_; }  // failed only
+  // The client holds the body back until it is told to go on.
+  bool expects_continue() const noexcept { return expects_continue_; }
+  std::size_t body_bytes() const noexcept { return body_bytes_; }  // taken so far, as they came
+
+  // Known from the body state on; after a failure as far as it could be read.
+  Request& request() noexcept { return request_; }
+  const Request& request() const noexcept { return request_; }
+
+  // Begins the next request.
+  void next();
+
+ private:
+  Result<std::size_t> take_head(std::string_view bytes);
+  Result<std::size_t> take_body(std::string_view bytes);
+  Result<> parse(std::string_view head_bytes);
+
+  const ReadLimits limits_;
+  State state_ = State::head;
+  Error error_{ErrorCode::internal_error};
+  Request request_;
+  HeadScanner scanner_;
+  ChunkedDecoder decoder_;
+  bool skipped_empty_line_ = false;
+  bool chunked_ = false;
+  bool expects_continue_ = false;
+  std::size_t body_left_ = 0;
+  std::size_t body_bytes_ = 0;
+};
+
+}  // namespace corohub::http

@@ -1,0 +1,29 @@
+// A Response as the bytes of an HTTP/1.1 message.
+#pragma once
+
+#include "core/clock.hpp"
+#include "http/response.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace corohub::http {
+
+// What the connection knows and the response does not.
+struct Framing {
+  std::string_view request_id;
+  std::string_view date;    // IMF-fixdate
+  bool close = false;       // this is the last answer here
+  bool keep_alive = false;  // said aloud, for HTTP/1.0
+  bool head_only = false;   // an answer to HEAD: the length of the body, but not the body
+};
+
+// Control characters in header values become underscores: no value can end its line (T54).
+std::string serialize(const Response& response, const Framing& framing);
+
+// "Tue, 06 Jan 2026 10:30:01 GMT"
+std::string http_date(UnixMs time);
+
+std::string_view reason_phrase(int status) noexcept;
+
+}  // namespace corohub::http

@@ -12,6 +12,8 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,6 +48,9 @@ struct UsersParts {
   auth::TicketStore& tickets;
   const Clock& clock;
   std::string epoch;
+  // The last durable seq a shard has applied, asked on its thread: lets GET /users/me answer from that
+  // shard's memory. Without it, storage is asked.
+  std::function<Seq(std::size_t shard)> applied_seq{};
 };
 
 // What the command line may do; the actor in events and audit is null.
@@ -57,6 +62,9 @@ struct NewUser {
   Role role = Role::user;
 };
 
+struct Services;  // users/services.hpp
+
+// Safe from any shard's thread.
 class Users {
  public:
   Users(UsersParts parts, UsersSettings settings);
@@ -72,7 +80,7 @@ class Users {
 
   // ---- the command line and the control socket ----
   Task<Result<Account>> create_user(NewUser user);
-  Task<Result<std::vector<Account>>> list_users();
+  Task<Result<std::vector<Account>>> list_users();  // the first 10,000 by id
   Task<Result<Account>> set_role(std::string email, Role role);
   Task<Result<Account>> set_password(std::string email, Secret password);
 
@@ -82,8 +90,7 @@ class Users {
   Task<Result<std::optional<std::string>>> issue_setup_token();
 
  private:
-  struct State;
-  std::shared_ptr<State> impl_;
+  std::shared_ptr<Services> services_;
 };
 
 }  // namespace corohub::users

@@ -1,0 +1,43 @@
+// What people do with their own accounts: register, log in, change, leave, set a forgotten password. Rules
+// only; safe from any shard's thread. Argon2 runs before the unit is submitted, and the unit reads again what
+// was decided by.
+#pragma once
+
+#include "users/password_check.hpp"
+#include "users/session_service.hpp"
+#include "users/validation.hpp"
+
+#include <string>
+
+namespace corohub::users {
+
+class AccountService {
+ public:
+  AccountService(const UsersParts& parts, SessionRules rules) : parts_(parts), rules_(rules), check_(parts) {}
+
+  // email_taken. Always a plain user.
+  Task<Outcome<Login>> register_user(NewUser user, Caller caller);
+
+  // invalid_credentials, rate_limited.
+  Task<Outcome<Login>> login(Credentials credentials, Caller caller);
+
+  // Nothing happens if nothing changes. Another e-mail address needs the current password:
+  // validation_failed without it, current_password_wrong with a wrong one.
+  Task<Outcome<AccountRef>> change_profile(AccountRef account, ProfileChange change, Caller caller);
+
+  // The login it is done from goes on with new tokens; all others end.
+  Task<Outcome<Login>> change_password(SessionId session, PasswordChange change, Caller caller);
+
+  // last_superadmin.
+  Task<Outcome<storage::Nothing>> leave(Caller caller);
+
+  // By a one-time link of an administrator: all logins end. invalid_grant for a link that is no good.
+  Task<Outcome<storage::Nothing>> reset_password(TokenAndPassword reset, Caller caller);
+
+ private:
+  const UsersParts& parts_;
+  const SessionRules rules_;
+  PasswordCheck check_;
+};
+
+}  // namespace corohub::users

@@ -1,0 +1,51 @@
+// What administrators and the command line do with other people's accounts. Every right is judged inside the
+// unit by the live row of whoever acts, never by his token; what is refused for rank leaves an audit row.
+// Rules only; safe from any shard's thread.
+#pragma once
+
+#include "users/account_changes.hpp"
+#include "users/audit.hpp"
+#include "users/decision.hpp"
+#include "users/user_repository.hpp"
+#include "users/validation.hpp"
+
+#include <string>
+
+namespace corohub::users {
+
+class AdminService {
+ public:
+  AdminService(const UsersParts& parts, SessionRules rules, std::chrono::seconds reset_ttl)
+      : parts_(parts), rules_(rules), reset_ttl_(reset_ttl) {}
+
+  // Reading needs no more than the route's own check.
+  Task<Result<UserPage>> list(UserQuery query);
+  Task<Result<Account>> find(UserId id);
+  Task<Result<Account>> find_by_email(std::string email);  // the command line names people so
+  Task<Result<AuditPage>> audit(AuditQuery query);
+
+  // forbidden for a role above one's own; email_taken.
+  Task<Outcome<AccountRef>> create(NewUser user, Caller caller);
+
+  // All of them: not_found; forbidden unless the target's rank is lower (superadmins also act on
+  // superadmins); last_superadmin. What changes nothing answers the account as it is.
+  Task<Outcome<AccountRef>> change_profile(UserId target, ProfileChange change, Caller caller);
+  Task<Outcome<AccountRef>> set_role(UserId target, Role role, Caller caller);  // also self_role_change
+  Task<Outcome<AccountRef>> set_status(UserId target, UserStatus status, Caller caller);
+  Task<Outcome<storage::Nothing>> remove(UserId target, Caller caller);
+
+  // A one-time token by which its holder sets the password; links made earlier die.
+  Task<Outcome<std::string>> make_reset_link(UserId target, Caller caller);
+
+  // The command line alone: ends every login.
+  Task<Outcome<AccountRef>> set_password(UserId target, Secret password, Caller caller);
+
+  std::chrono::seconds reset_ttl() const noexcept { return reset_ttl_; }
+
+ private:
+  const UsersParts& parts_;
+  const SessionRules rules_;
+  const std::chrono::seconds reset_ttl_;
+};
+
+}  // namespace corohub::users

@@ -1,0 +1,72 @@
+#include "users/rate_limits.hpp"
+
+namespace corohub::users {
+namespace {
+
+std::string address_key(const http::Context& context) { return auth::rate_key(context.request.peer); }
+
+std::string user_key(const http::Context& context) { return std::to_string(context.principal->user_id()); }
+
+std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& context, std::string_view key) {
+  if (context.exempt) return std::nullopt;
+  const auth::RateDecision decision = limiter.take(key);
+  if (decision.allowed) return std::nullopt;
+  return Error(ErrorCode::rate_limited, "Too many requests of this kind.")
+      .retry_in(decision.retry_after)
+      .limited_to(decision.limit);
+}
+
+// Both buckets or neither.
+std::optional<Error> take_both(auth::RateLimiter& first, auth::RateLimiter& second,
+                               const http::Context& context) {
+  const std::string key = address_key(context);
+  if (std::optional<Error> refusal = take(first, context, key)) return refusal;
+  std::optional<Error> refusal = take(second, context, key);
+  if (refusal) first.give_back(key);
+  return refusal;
+}
+
+}  // namespace
+
+RateLimits::RateLimits(const UsersSettings& settings, const Clock& clock)
+    : failures_minute_(settings.login_failures_minute, clock),
+      failures_hour_(settings.login_failures_hour, clock),
+      registrations_burst_(settings.registrations_burst, clock),
+      registrations_hour_(settings.registrations_hour, clock),
+      refreshes_(settings.refreshes, clock),
+      tickets_(settings.tickets, clock),
+      password_changes_(settings.password_changes, clock),
+      admin_writes_(settings.admin_writes, clock) {}
+
+std::optional<Error> RateLimits::password_attempt(const http::Context& context) {
+  return take_both(failures_minute_, failures_hour_, context);
+}
+
+void RateLimits::give_back_password_attempt(const http::Context& context) {
+  if (context.exempt) return;
+  const std::string key = address_key(context);
+  failures_minute_.give_back(key);
+  failures_hour_.give_back(key);
+}
+
+std::optional<Error> RateLimits::registration(const http::Context& context) {
+  return take_both(registrations_burst_, registrations_hour_, context);
+}
+
+std::optional<Error> RateLimits::refresh(const http::Context& context, const SessionId& session) {
+  return take(refreshes_, context, session.text());
+}
+
+std::optional<Error> RateLimits::ticket(const http::Context& context) {
+  return take(tickets_, context, user_key(context));
+}
+
+std::optional<Error> RateLimits::password_change(const http::Context& context) {
+  return take(password_changes_, context, user_key(context));
+}
+
+std::optional<Error> RateLimits::admin_write(const http::Context& context) {
+  return take(admin_writes_, context, user_key(context));
+}
+
+}  // namespace corohub::users

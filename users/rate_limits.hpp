@@ -1,0 +1,41 @@
+// How often who may ask for what (SECURITY 3.9), over the buckets of auth. A refusal is a rate_limited Error.
+// Exempt callers are never counted. Safe from any shard's thread.
+#pragma once
+
+#include "auth/rate_limit.hpp"
+#include "core/error.hpp"
+#include "http/router.hpp"
+#include "users/users.hpp"
+
+#include <optional>
+#include <string>
+
+namespace corohub::users {
+
+class RateLimits {
+ public:
+  RateLimits(const UsersSettings& settings, const Clock& clock);
+
+  // One attempt to prove a password from this address: taken before it is known to fail, so that a storm in
+  // parallel gets no further than one after the other. Give it back when it did not fail.
+  std::optional<Error> password_attempt(const http::Context& context);
+  void give_back_password_attempt(const http::Context& context);
+
+  std::optional<Error> registration(const http::Context& context);
+  std::optional<Error> refresh(const http::Context& context, const SessionId& session);
+  std::optional<Error> ticket(const http::Context& context);
+  std::optional<Error> password_change(const http::Context& context);
+  std::optional<Error> admin_write(const http::Context& context);
+
+ private:
+  auth::RateLimiter failures_minute_;
+  auth::RateLimiter failures_hour_;
+  auth::RateLimiter registrations_burst_;
+  auth::RateLimiter registrations_hour_;
+  auth::RateLimiter refreshes_;
+  auth::RateLimiter tickets_;
+  auth::RateLimiter password_changes_;
+  auth::RateLimiter admin_writes_;
+};
+
+}  // namespace corohub::users

@@ -1,0 +1,52 @@
+// What the routes of this room have in common: who calls, how a login is answered, where a reader may go on.
+#pragma once
+
+#include "http/router.hpp"
+#include "users/services.hpp"
+
+#include <memory>
+#include <string_view>
+
+namespace corohub::users {
+
+using http::Access;
+using http::Context;
+using http::fail;
+using http::Method;
+using http::Response;
+
+// One handler: a coroutine over the services, which outlive the router's handlers.
+using RouteFunction = Task<Response> (*)(Services&, Context&);
+
+class Routes {
+ public:
+  Routes(http::Router& router, std::shared_ptr<Services> services)
+      : router_(router), services_(std::move(services)) {}
+
+  void add(Method method, std::string_view pattern, Access access, RouteFunction function) {
+    router_.add(method, std::string(pattern), access,
+                [services = services_, function](Context& context) { return function(*services, context); });
+  }
+
+ private:
+  http::Router& router_;
+  std::shared_ptr<Services> services_;
+};
+
+void add_auth_routes(Routes& routes);     // /api/v1/auth/…, /api/v1/setup
+void add_profile_routes(Routes& routes);  // /api/v1/users/me…
+void add_admin_routes(Routes& routes);    // /api/v1/admin/users…, /api/v1/admin/audit
+
+// The caller as audit rows and the list of logins name him.
+Caller caller_of(const Context& context);
+
+// The answer with its position: that of the event it caused, else where the state it shows was known to be.
+Response at_position(const Services& services, Response response, Seq seq);
+
+// CONTRACT section 2, "login's data".
+Response login_answer(const Services& services, const storage::Committed<Login>& login, int status);
+
+// True for an error that is a failed attempt to prove who one is, and counts as one.
+bool is_failed_proof(const Error& error) noexcept;
+
+}  // namespace corohub::users

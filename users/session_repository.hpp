@@ -1,0 +1,58 @@
+// The tables `sessions` (logins) and `refresh_tokens`: SQL only, no rules. `Source` is a storage::UnitOfWork
+// or a storage::Snapshot. Times are milliseconds UTC.
+#pragma once
+
+#include "core/account.hpp"
+#include "storage/unit_of_work.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace corohub::users {
+
+struct SessionRow {
+  SessionId id{};
+  UserId user_id = 0;
+  UnixMs created_at = 0;
+  UnixMs last_used_at = 0;
+  UnixMs expires_at = 0;  // the absolute end, however often it is refreshed
+  std::string ip;
+  std::string user_agent;
+};
+
+void insert_session(storage::UnitOfWork& work, const SessionRow& session);
+template <class Source>
+std::optional<SessionRow> find_session(Source& source, const SessionId& id);
+// Logins that have not ended by themselves, the newest first.
+template <class Source>
+std::vector<SessionRow> live_sessions(Source& source, UserId user, UnixMs now, UnixMs used_since);
+void touch_session(storage::UnitOfWork& work, const SessionId& id);
+
+// With their refresh tokens.
+void delete_session(storage::UnitOfWork& work, const SessionId& id);
+void delete_sessions(storage::UnitOfWork& work, UserId user, const std::optional<SessionId>& except);
+// Of the user of `newest`: those that ended by themselves, and the oldest beyond `keep`.
+void trim_sessions(storage::UnitOfWork& work, const SessionRow& newest, UnixMs used_since, std::int64_t keep);
+
+struct RefreshRow {
+  std::string hash;  // SHA-256 of the token
+  SessionId session{};
+  UnixMs issued_at = 0;
+  UnixMs expires_at = 0;
+  std::optional<UnixMs> used_at;
+  std::optional<std::string> successor;  // hash; used without one: replaced by a sibling before it was used
+};
+
+void insert_refresh_token(storage::UnitOfWork& work, const RefreshRow& token);
+template <class Source>
+std::optional<RefreshRow> find_refresh_token(Source& source, std::string_view hash);
+void mark_refresh_token(storage::UnitOfWork& work, std::string_view hash, UnixMs used_at,
+                        std::optional<std::string_view> successor);
+void delete_refresh_tokens(storage::UnitOfWork& work, const SessionId& session);
+// Keeps the newest used ones: by them reuse is recognised.
+void trim_refresh_tokens(storage::UnitOfWork& work, const SessionId& session, std::int64_t keep);
+
+}  // namespace corohub::users

@@ -1,0 +1,128 @@
+#include "users/session_service.hpp"
+
+#include "core/encoding.hpp"
+#include "users/audit.hpp"
+#include "users/user_repository.hpp"
+
+namespace corohub::users {
+namespace {
+
+// Used refresh tokens that are kept per login, to recognise reuse.
+constexpr std::int64_t used_tokens_kept = 100;
+
+Error no_grant() {
+  return Error(ErrorCode::invalid_grant, "The refresh token is unknown, used or expired; log in again.");
+}
+
+enum class Use : std::uint8_t { first, again, superseded, stolen };
+
+// What presenting this token means. `successor` is the row it names, if there is one.
+Use judge(const RefreshRow& token, const std::optional<RefreshRow>& successor, UnixMs now,
+          const SessionRules& rules) {
+  if (!token.used_at) return Use::first;
+  if (now - *token.used_at > rules.grace) return Use::stolen;
+  if (!token.successor) return Use::superseded;
+  return successor && !successor->used_at ? Use::again : Use::stolen;
+}
+
+// A login that lost its secrecy ends, for the thief and for the owner.
+Decision<Login> revoke_family(storage::UnitOfWork& work, const SessionRow& session, const Caller& caller,
+                              const SessionRules& rules) {
+  delete_session(work, session.id);
+  json::object detail;
+  detail["session_id"] = session.id.text();
+  record_denied(work, caller, "refresh_reuse", session.user_id, detail);
+  publish_account(work, session.user_id, CloseReason::session_revoked, rules);
+  return Decision<Login>::refused(no_grant());
+}
+
+Result<Decision<Login>> rotate(storage::UnitOfWork& work, const std::string& text, const Caller& caller,
+                               const SessionRules& rules) {
+  const std::optional<RefreshRow> token = find_refresh_token(work, sha256_text(text));
+  if (!token) return no_grant();
+  const std::optional<SessionRow> session = find_session(work, token->session);
+  if (!session) return no_grant();
+  std::optional<RefreshRow> successor;
+  if (token->successor) successor = find_refresh_token(work, *token->successor);
+
+  const Use use = judge(*token, successor, work.now(), rules);
+  if (use == Use::stolen) return revoke_family(work, *session, caller, rules);
+  if (use == Use::superseded || token->expires_at <= work.now()) return no_grant();
+  AccountRef account = load_account(work, session->user_id, work.now(), rules);
+  if (!account || account->status != UserStatus::active || !account->has_session(session->id))
+    return no_grant();
+
+  Login login;
+  login.refresh_token = issue_refresh_token(work, session->id, session->expires_at, rules);
+  const std::string next = sha256_text(login.refresh_token);
+  const UnixMs used_at = token->used_at.value_or(work.now());
+  mark_refresh_token(work, token->hash, used_at, next);
+  // The sibling that is replaced has no successor of its own, and shares the first use's time.
+  if (successor) mark_refresh_token(work, successor->hash, used_at, std::nullopt);
+  touch_session(work, session->id);
+  trim_refresh_tokens(work, session->id, used_tokens_kept);
+  login.account = std::move(account);
+  login.session = session->id;
+  return Decision<Login>::granted(std::move(login));
+}
+
+}  // namespace
+
+Login open_login(storage::UnitOfWork& work, UserId user, const Caller& caller, const SessionRules& rules) {
+  OpenedSession opened = open_session(work, user, caller, rules);
+  Login login;
+  login.account = publish_account(work, user, CloseReason::session_revoked, rules);
+  login.session = opened.id;
+  login.refresh_token = std::move(opened.refresh_token);
+  return login;
+}
+
+Task<Result<SessionId>> SessionService::session_of(std::string refresh_token) {
+  auto look = [hash = sha256_text(refresh_token)](storage::Snapshot& snapshot) -> Result<SessionId> {
+    const std::optional<RefreshRow> token = find_refresh_token(snapshot, hash);
+    if (!token) return no_grant();
+    return token->session;
+  };
+  co_return co_await parts_.readers.read(std::move(look));
+}
+
+Task<Outcome<Login>> SessionService::refresh(std::string refresh_token, Caller caller) {
+  auto unit = [text = std::move(refresh_token), caller = std::move(caller),
+               rules = rules_](storage::UnitOfWork& work) { return rotate(work, text, caller, rules); };
+  co_return settle(co_await parts_.writer.commit(std::move(unit)));
+}
+
+Task<Outcome<storage::Nothing>> SessionService::end(UserId user, SessionId session, CloseReason reason) {
+  auto unit = [user, session, reason, rules = rules_](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+    const std::optional<SessionRow> row = find_session(work, session);
+    if (!row || row->user_id != user) return Error(ErrorCode::not_found);
+    delete_session(work, session);
+    publish_account(work, user, reason, rules);
+    return storage::Nothing{};
+  };
+  co_return co_await parts_.writer.commit(std::move(unit));
+}
+
+Task<Outcome<storage::Nothing>> SessionService::end_by_token(std::string refresh_token) {
+  auto unit = [hash = sha256_text(refresh_token),
+               rules = rules_](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+    const std::optional<RefreshRow> token = find_refresh_token(work, hash);
+    if (!token) return storage::Nothing{};
+    const std::optional<SessionRow> row = find_session(work, token->session);
+    if (!row) return storage::Nothing{};
+    delete_session(work, row->id);
+    publish_account(work, row->user_id, CloseReason::logged_out, rules);
+    return storage::Nothing{};
+  };
+  co_return co_await parts_.writer.commit(std::move(unit));
+}
+
+Task<Result<std::vector<SessionRow>>> SessionService::list(UserId user) {
+  const UnixMs now = parts_.clock.unix_ms();
+  auto look = [user, now, rules = rules_](storage::Snapshot& snapshot) -> Result<std::vector<SessionRow>> {
+    return live_sessions(snapshot, user, now, rules.used_since(now));
+  };
+  co_return co_await parts_.readers.read(std::move(look));
+}
+
+}  // namespace corohub::users

@@ -1,0 +1,51 @@
+// Logins after they have begun: refresh with rotation and reuse detection, logout, the list of one's own.
+// Rules only; safe from any shard's thread.
+#pragma once
+
+#include "core/secret.hpp"
+#include "core/task.hpp"
+#include "users/account_changes.hpp"
+#include "users/decision.hpp"
+#include "users/session_repository.hpp"
+#include "users/users.hpp"
+
+#include <string>
+#include <vector>
+
+namespace corohub::users {
+
+// What a login hands out: CONTRACT section 2, "login's data".
+struct Login {
+  AccountRef account;
+  SessionId session{};
+  std::string refresh_token;
+};
+
+// A new login in a unit, and the last of its steps: it publishes the account.
+Login open_login(storage::UnitOfWork& work, UserId user, const Caller& caller, const SessionRules& rules);
+
+class SessionService {
+ public:
+  SessionService(const UsersParts& parts, SessionRules rules) : parts_(parts), rules_(rules) {}
+
+  // The login a refresh token belongs to, used or not; invalid_grant if there is none.
+  Task<Result<SessionId>> session_of(std::string refresh_token);
+
+  // One live refresh token per login, always. A used one answers invalid_grant and ends the whole login (it
+  // was stolen, by whoever comes second), except within the grace while its successor is unused: then the
+  // answer was lost, and a replacement successor takes its place.
+  Task<Outcome<Login>> refresh(std::string refresh_token, Caller caller);
+
+  // Ends one login of this user; not_found for any other.
+  Task<Outcome<storage::Nothing>> end(UserId user, SessionId session, CloseReason reason);
+  // Ends the login a refresh token belongs to; an unknown token has nothing left to end.
+  Task<Outcome<storage::Nothing>> end_by_token(std::string refresh_token);
+
+  Task<Result<std::vector<SessionRow>>> list(UserId user);
+
+ private:
+  const UsersParts& parts_;
+  const SessionRules rules_;
+};
+
+}  // namespace corohub::users

@@ -1,0 +1,57 @@
+// The table `users`: SQL only, no rules. `Source` is a storage::UnitOfWork or a storage::Snapshot.
+#pragma once
+
+#include "core/account.hpp"
+#include "storage/unit_of_work.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace corohub::users {
+
+struct UserRow {
+  Account account;  // without its sessions
+  std::string password_hash;
+};
+
+// By what two e-mail addresses are the same: no capitals.
+std::string email_key(std::string_view email);
+
+template <class Source>
+std::optional<UserRow> find_user(Source& source, UserId id);
+template <class Source>
+std::optional<UserRow> find_user_by_email(Source& source, std::string_view key);
+template <class Source>
+bool superadmin_exists(Source& source);
+
+// Stores a new user at the unit's time; id and times are filled in.
+void insert_user(storage::UnitOfWork& work, UserRow& user);
+// Stores every column that can change, with the unit's time as updated_at.
+void save_user(storage::UnitOfWork& work, UserRow& user);
+// The same password under stronger parameters: no change anybody sees.
+void save_password_hash(storage::UnitOfWork& work, UserId id, std::string_view hash);
+void delete_user(storage::UnitOfWork& work, UserId id);
+std::int64_t count_active_superadmins(storage::UnitOfWork& work, UserId except);
+
+enum class UserSort : std::uint8_t { id, name, email, created_at, updated_at };
+
+struct UserQuery {
+  std::int64_t page = 1;
+  std::int64_t per_page = 20;
+  std::optional<std::string> text;  // part of the name or of the e-mail address
+  std::optional<Role> role;
+  UserSort sort = UserSort::id;
+  bool descending = false;
+};
+
+struct UserPage {
+  std::vector<Account> users;
+  std::int64_t total = 0;
+};
+
+UserPage list_users(storage::Snapshot& snapshot, const UserQuery& query);
+
+}  // namespace corohub::users

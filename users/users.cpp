@@ -1,0 +1,96 @@
+#include "users/users.hpp"
+
+#include "users/route_support.hpp"
+#include "users/services.hpp"
+
+namespace corohub::users {
+namespace {
+
+constexpr std::int64_t listed_users_max = 10'000;
+
+SessionRules rules_of(const UsersSettings& settings) {
+  using std::chrono::milliseconds;
+  SessionRules rules;
+  rules.idle = milliseconds(settings.refresh_idle).count();
+  rules.absolute = milliseconds(settings.refresh_absolute).count();
+  rules.grace = milliseconds(settings.refresh_grace).count();
+  rules.per_user = static_cast<std::int64_t>(settings.sessions_per_user);
+  return rules;
+}
+
+Result<Account> account_of(const Outcome<AccountRef>& outcome) {
+  if (!outcome) return outcome.error();
+  return *outcome->value;
+}
+
+}  // namespace
+
+Services::Services(UsersParts its_parts, UsersSettings its_settings)
+    : parts(std::move(its_parts)),
+      settings(std::move(its_settings)),
+      rules(rules_of(settings)),
+      limits(settings, parts.clock),
+      accounts(parts, rules),
+      sessions(parts, rules),
+      admin(parts, rules, settings.reset_ttl),
+      setup(parts, rules, settings.setup_ttl) {}
+
+Users::Users(UsersParts parts, UsersSettings settings)
+    : services_(std::make_shared<Services>(std::move(parts), std::move(settings))) {}
+
+Users::~Users() = default;
+
+void Users::add_routes(http::Router& router) {
+  Routes routes(router, services_);
+  add_auth_routes(routes);
+  add_profile_routes(routes);
+  add_admin_routes(routes);
+}
+
+auth::AccountLoader Users::loader() const {
+  return [services = services_](UserId id) -> Task<Result<AccountRef>> {
+    auto look = [id, now = services->parts.clock.unix_ms(),
+                 rules = services->rules](storage::Snapshot& snapshot) -> Result<AccountRef> {
+      return load_account(snapshot, id, now, rules);
+    };
+    return services->parts.readers.read(std::move(look));
+  };
+}
+
+Task<Result<Account>> Users::create_user(NewUser user) {
+  const Result<> good = check_new_user(user);
+  if (!good) co_return good.error();
+  const auto created = co_await services_->admin.create(std::move(user), Caller::operator_of_this_machine());
+  co_return account_of(created);
+}
+
+Task<Result<std::vector<Account>>> Users::list_users() {
+  UserQuery query;
+  query.per_page = listed_users_max;
+  Result<UserPage> page = co_await services_->admin.list(std::move(query));
+  if (!page) co_return page.error();
+  co_return std::move(page->users);
+}
+
+Task<Result<Account>> Users::set_role(std::string email, Role role) {
+  const Result<Account> user = co_await services_->admin.find_by_email(std::move(email));
+  if (!user) co_return user.error();
+  const auto changed = co_await services_->admin.set_role(user->id, role, Caller::operator_of_this_machine());
+  co_return account_of(changed);
+}
+
+Task<Result<Account>> Users::set_password(std::string email, Secret password) {
+  const Result<> good = check_new_password(password);
+  if (!good) co_return good.error();
+  const Result<Account> user = co_await services_->admin.find_by_email(std::move(email));
+  if (!user) co_return user.error();
+  const auto changed = co_await services_->admin.set_password(user->id, std::move(password),
+                                                              Caller::operator_of_this_machine());
+  co_return account_of(changed);
+}
+
+Task<Result<std::optional<std::string>>> Users::issue_setup_token() {
+  co_return co_await services_->setup.issue();
+}
+
+}  // namespace corohub::users

@@ -1,0 +1,216 @@
+#include "users/validation.hpp"
+
+#include "core/encoding.hpp"
+#include "http/fields.hpp"
+#include "users/user_repository.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace corohub::users {
+namespace {
+
+using http::Fields;
+
+constexpr http::TextRule name_rule{.min = 1, .max = 100, .trim = true};
+constexpr http::TextRule email_rule{.min = 1, .max = 254, .trim = true};
+constexpr http::TextRule new_password_rule{.min = 8, .max = 128, .controls = true};
+// Whatever it is, it is tried; the bound is only there to have one.
+constexpr http::TextRule tried_password_rule{.min = 1, .max = 512, .controls = true};
+constexpr http::TextRule token_rule{.min = 1, .max = 512};
+constexpr std::size_t password_bytes_max = 512;
+
+// What only the server sets, however it is spelled.
+constexpr std::array<std::string_view, 10> privileged{
+    "role",           "roles",         "is_admin",   "id",         "status",
+    "email_verified", "token_version", "created_at", "updated_at", "password_hash"};
+
+void forbid_privileged(const json::object& body, Fields& fields, std::string_view allowed = {}) {
+  for (const json::key_value_pair& member : body) {
+    const std::string_view key = member.key();
+    if (!allowed.empty() && key == allowed) continue;
+    if (std::ranges::find(privileged, std::string_view(email_key(key))) != privileged.end())
+      fields.forbid({key});
+  }
+}
+
+std::string checked_email(Fields& fields, std::string email) {
+  if (!email.empty() && !is_plausible_email(email))
+    fields.refuse("email", "invalid_format", "Must be an e-mail address.");
+  return email;
+}
+
+Secret read_password(Fields& fields, std::string_view key, const http::TextRule& rule) {
+  Secret password(fields.required_text(key, rule));
+  if (password.reveal().size() > password_bytes_max)
+    fields.refuse(key, "too_long", "Must have at most 512 bytes.");
+  return password;
+}
+
+std::optional<std::int64_t> read_age(Fields& fields) {
+  return fields.is_null("age") ? std::nullopt : fields.integer("age", 0, 150);
+}
+
+// Reads what registration, an admin and the command line have in common.
+NewUser read_user(Fields& fields) {
+  NewUser user;
+  user.name = fields.required_text("name", name_rule);
+  user.email = checked_email(fields, fields.required_text("email", email_rule));
+  user.password = read_password(fields, "password", new_password_rule);
+  user.age = read_age(fields);
+  return user;
+}
+
+ProfileChange read_change(Fields& fields) {
+  ProfileChange change;
+  change.name = fields.text("name", name_rule);
+  if (std::optional<std::string> email = fields.text("email", email_rule))
+    change.email = checked_email(fields, std::move(*email));
+  change.sets_age = fields.has("age");
+  change.age = read_age(fields);
+  return change;
+}
+
+template <class T>
+Result<T> finish(const Fields& fields, T value) {
+  if (Result<> result = fields.result(); !result) return result.error();
+  return value;
+}
+
+bool is_atom(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+         std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string_view::npos;
+}
+
+bool is_label_character(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+// True when `text` is made of parts between dots and each part is good.
+template <class Good>
+bool dotted(std::string_view text, Good good) {
+  for (;;) {
+    const std::size_t dot = text.find('.');
+    if (!good(text.substr(0, dot))) return false;
+    if (dot == std::string_view::npos) return true;
+    text.remove_prefix(dot + 1);
+  }
+}
+
+}  // namespace
+
+bool is_plausible_email(std::string_view email) noexcept {
+  const std::size_t at = email.rfind('@');
+  if (at == std::string_view::npos || at > 64 || email.size() > 254) return false;
+  const auto is_word = [](std::string_view part) {
+    return !part.empty() && std::ranges::all_of(part, is_atom);
+  };
+  const auto is_label = [](std::string_view part) {
+    return !part.empty() && part.size() <= 63 && std::ranges::all_of(part, is_label_character) &&
+           part.front() != '-' && part.back() != '-';
+  };
+  return dotted(email.substr(0, at), is_word) && dotted(email.substr(at + 1), is_label);
+}
+
+Result<NewUser> read_registration(const json::object& body) {
+  Fields fields(body);
+  forbid_privileged(body, fields);
+  NewUser user = read_user(fields);
+  return finish(fields, std::move(user));
+}
+
+Result<NewUser> read_new_user(const json::object& body) {
+  Fields fields(body);
+  forbid_privileged(body, fields, "role");
+  NewUser user = read_user(fields);
+  if (const std::optional<std::string_view> role = fields.one_of("role", {"user", "admin", "superadmin"}))
+    user.role = *parse_role(*role);
+  return finish(fields, std::move(user));
+}
+
+Result<> check_new_user(const NewUser& user) {
+  json::object body;
+  body["name"] = user.name;
+  body["email"] = user.email;
+  body["password"] = user.password.reveal();
+  if (user.age) body["age"] = *user.age;
+  Fields fields(body);
+  read_user(fields);
+  return fields.result();
+}
+
+Result<> check_new_password(const Secret& password) {
+  json::object body;
+  body["password"] = password.reveal();
+  Fields fields(body);
+  read_password(fields, "password", new_password_rule);
+  return fields.result();
+}
+
+Result<Credentials> read_credentials(const json::object& body) {
+  Fields fields(body);
+  Credentials credentials;
+  credentials.email = fields.required_text("email", email_rule);
+  credentials.password = read_password(fields, "password", tried_password_rule);
+  return finish(fields, std::move(credentials));
+}
+
+Result<ProfileChange> read_own_profile_change(const json::object& body) {
+  Fields fields(body);
+  forbid_privileged(body, fields);
+  ProfileChange change = read_change(fields);
+  if (fields.has("current_password"))
+    change.current_password = read_password(fields, "current_password", tried_password_rule);
+  return finish(fields, std::move(change));
+}
+
+Result<ProfileChange> read_profile_change(const json::object& body) {
+  Fields fields(body);
+  forbid_privileged(body, fields);
+  ProfileChange change = read_change(fields);
+  return finish(fields, std::move(change));
+}
+
+Result<PasswordChange> read_password_change(const json::object& body) {
+  Fields fields(body);
+  PasswordChange change;
+  change.current = read_password(fields, "current_password", tried_password_rule);
+  change.next = read_password(fields, "new_password", new_password_rule);
+  return finish(fields, std::move(change));
+}
+
+Result<TokenAndPassword> read_password_reset(const json::object& body) {
+  Fields fields(body);
+  TokenAndPassword reset;
+  reset.token = fields.required_text("token", token_rule);
+  reset.password = read_password(fields, "password", new_password_rule);
+  return finish(fields, std::move(reset));
+}
+
+Result<std::string> read_setup_token(const json::object& body) {
+  Fields fields(body);
+  std::string token = fields.required_text("token", token_rule);
+  return finish(fields, std::move(token));
+}
+
+Result<std::string> read_refresh_token(const json::object& body) {
+  Fields fields(body);
+  std::string token = fields.required_text("refresh_token", token_rule);
+  return finish(fields, std::move(token));
+}
+
+Result<Role> read_role(const json::object& body) {
+  Fields fields(body);
+  fields.require("role");
+  const std::optional<std::string_view> role = fields.one_of("role", {"user", "admin", "superadmin"});
+  return finish(fields, role ? *parse_role(*role) : Role::user);
+}
+
+Result<UserStatus> read_status(const json::object& body) {
+  Fields fields(body);
+  fields.require("status");
+  const std::optional<std::string_view> status = fields.one_of("status", {"active", "disabled"});
+  return finish(fields, status ? *parse_status(*status) : UserStatus::disabled);
+}
+
+}  // namespace corohub::users

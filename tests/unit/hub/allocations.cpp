@@ -3,9 +3,21 @@
 #include <cstdlib>
 #include <new>
 
+// ThreadSanitizer brings its own operators and cannot have ours beside them: there nothing is counted.
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define COROHUB_OPERATORS_ARE_TAKEN
+#endif
+#endif
+
 namespace {
 
 thread_local std::size_t allocations = 0;
+
+}  // namespace
+
+#ifndef COROHUB_OPERATORS_ARE_TAKEN
+namespace {
 
 void* counted(std::size_t size) noexcept {
   ++allocations;
@@ -30,6 +42,7 @@ void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
 void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
 void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+#endif
 
 namespace corohub::hub::test {
 

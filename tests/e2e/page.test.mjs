@@ -1,0 +1,206 @@
+// The pages in a real browser. Screenshots stay in the build folder, to be looked at.
+import assert from 'node:assert/strict';
+import { existsSync, mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+import { chromium } from 'playwright-core';
+
+import { Api } from './api.mjs';
+import { ARTIFACTS, Server } from './server.mjs';
+
+const BROWSERS = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome', '/usr/bin/chromium-browser'];
+const executablePath = BROWSERS.find((path) => path && existsSync(path));
+const options = { skip: executablePath ? false : `no Chromium at ${BROWSERS.filter(Boolean).join(', ')}` };
+const TIMEOUT_MS = 15_000;
+
+async function openBrowser(t) {
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  t.after(() => browser.close());
+  mkdirSync(ARTIFACTS, { recursive: true });
+  return browser;
+}
+
+// A page that may not complain: no script error, nothing its policy blocked.
+async function openPage(browser, url, { expected = /^$/, ...settings } = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...settings });
+  context.setDefaultTimeout(TIMEOUT_MS);
+  const page = await context.newPage();
+  page.complaints = [];
+  page.on('pageerror', (error) => page.complaints.push(error.message));
+  page.on('console', (line) => {
+    if (line.type() === 'error' && !expected.test(line.text())) page.complaints.push(line.text());
+  });
+  await page.goto(url);
+  return page;
+}
+
+const shoot = (page, name) => page.screenshot({ path: join(ARTIFACTS, `${name}.png`) });
+const status = (page, text) => page.locator('#status', { hasText: new RegExp(`^${text}$`) }).waitFor();
+const message = (page, type) => page.locator(`.message[data-type="${type}"]`);
+const colour = (locator) => locator.evaluate((element) => getComputedStyle(element).color.match(/\d+/g).map(Number));
+
+async function logIn(page, account) {
+  await page.getByLabel('Email').fill(account.email);
+  await page.getByLabel('Password').fill(account.password);
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.getByText('Signed in as').waitFor();
+}
+
+const connect = (page) => page.getByRole('button', { name: 'Connect', exact: true }).click();
+
+test('log in, connect, see what happens, clear, disconnect', options, async (t) => {
+  const server = await Server.start(t);
+  const api = new Api(server);
+  const john = await api.register({ name: 'John Doe' });
+  const page = await openPage(await openBrowser(t), server.url);
+  assert.match(page.url(), /\/websocket-test\.html$/);
+  await status(page, 'Disconnected');
+  const [red, green] = await colour(page.locator('#status'));
+  assert.ok(red > green, 'disconnected is red');
+
+  await logIn(page, john);
+  assert.match(await page.getByLabel('JWT token').inputValue(), /^eyJ/);
+  await connect(page);
+  await status(page, 'Connected');
+  const [r, g] = await colour(page.locator('#status'));
+  assert.ok(g > r, 'connected is green');
+  await message(page, 'connection.established').waitFor();
+
+  await john.expect(200, 'PATCH', '/api/v1/users/me', { body: { name: 'John <b>D.</b>' } });
+  await message(page, 'profile.updated').waitFor();
+  await message(page, 'user.updated').waitFor();
+  assert.equal(await page.locator('#count').innerText(), '3');
+  assert.match(await message(page, 'profile.updated').locator('time').innerText(), /^\d\d:\d\d:\d\d\.\d{3}$/);
+  const colours = await Promise.all(['connection.established', 'user.updated', 'profile.updated']
+    .map((type) => colour(message(page, type).locator('.type'))));
+  assert.equal(new Set(colours.map(String)).size, 3, 'a colour for each type');
+  await shoot(page, 'connected-user');
+
+  await page.getByRole('button', { name: 'Clear' }).click();
+  assert.equal(await page.locator('#count').innerText(), '0');
+  assert.equal(await page.locator('.message').count(), 0);
+  assert.equal(await page.locator('#broadcast-card').isVisible(), false);
+  await page.getByRole('button', { name: 'Disconnect' }).click();
+  await status(page, 'Disconnected');
+  assert.deepEqual(page.complaints, []);
+});
+
+test('an admin broadcasts; a promotion shows the form, live', options, async (t) => {
+  const server = await Server.start(t);
+  const api = new Api(server);
+  const root = await api.member('superadmin');
+  const jane = await api.register({ name: 'Jane' });
+  const browser = await openBrowser(t);
+  const page = await openPage(browser, `${server.url}/websocket-test.html`, { colorScheme: 'dark', expected: /status of 401/ });
+  await logIn(page, jane);
+  await connect(page);
+  await status(page, 'Connected');
+  assert.equal(await page.locator('#broadcast-card').isVisible(), false);
+  await root.expect(200, 'PUT', `/api/v1/admin/users/${jane.id}/role`, { body: { role: 'admin' } });
+  await message(page, 'user.role.changed').waitFor();
+  await page.getByLabel('Message').fill('System maintenance in 5 minutes');
+  await page.getByLabel('Priority').selectOption('high');
+  await page.getByRole('button', { name: 'Send' }).click();
+  await page.getByText('Queued for 1 of 1 connections.').waitFor();
+  await message(page, 'system.alert').getByText('System maintenance in 5 minutes (high)').waitFor();
+  await shoot(page, 'connected-admin-dark');
+
+  await root.expect(200, 'PUT', `/api/v1/admin/users/${jane.id}/role`, { body: { role: 'user' } });
+  await page.locator('#broadcast-card').waitFor({ state: 'hidden' });
+  assert.deepEqual(page.complaints, []);
+});
+
+test('register, another tab changes the password, come back after an expiry and a restart', options, async (t) => {
+  const server = await Server.start(t, { settings: { 'auth.access_ttl_s': 5 } });
+  const api = new Api(server);
+  const browser = await openBrowser(t);
+  const page = await openPage(browser, `${server.url}/websocket-test.html`, { expected: /status of 401|WebSocket connection|ERR_/ });
+  await page.getByLabel('Email').fill('tab@example.com');
+  await page.getByLabel('Password').fill('secure123');
+  await page.getByLabel('Name').fill('Tab');
+  await page.getByRole('button', { name: 'Register' }).click();
+  await page.getByText('Signed in as Tab').waitFor();
+  await connect(page);
+  await message(page, 'connection.established').first().waitFor();
+  const welcomes = (n) => page.waitForFunction((count) => document.querySelectorAll('[data-type="connection.established"]').length >= count, n);
+
+  await welcomes(2); // 1008 token_expired: it refreshed and came back
+  await server.crash();
+  await page.locator('#status', { hasText: 'Reconnecting' }).waitFor();
+  server.launchArgs[server.launchArgs.indexOf('127.0.0.1:0')] = server.host; // where the page looks for it
+  await server.launch();
+  const before = await message(page, 'connection.established').count();
+  await welcomes(before + 1);
+
+  const other = await api.login('tab@example.com', 'secure123');
+  await other.expect(200, 'PUT', '/api/v1/users/me/password', { body: { current_password: 'secure123', new_password: 'secure1234' } });
+  await page.getByText('credentials_changed').waitFor();
+  await status(page, 'Disconnected');
+  assert.deepEqual(page.complaints, []);
+});
+
+test('a wrong password and a wrong token are said plainly', options, async (t) => {
+  const server = await Server.start(t);
+  const user = await new Api(server).register();
+  const page = await openPage(await openBrowser(t), `${server.url}/websocket-test.html`, { expected: /status of 401|WebSocket connection/ });
+  await page.getByLabel('Email').fill(user.email);
+  await page.getByLabel('Password').fill('not the one');
+  await page.getByRole('button', { name: 'Log in' }).click();
+  await page.locator('#sign-in-note.bad').waitFor();
+  await connect(page);
+  await page.getByText('Log in above, or paste a token.').waitFor();
+  for (const token of ['not a token', 'eyJhbGciOiJIUzI1NiJ9.e30.x']) {
+    await page.getByLabel('JWT token').fill(token);
+    await connect(page);
+    await page.locator('#connection-note.bad').waitFor();
+    await status(page, 'Disconnected');
+  }
+  assert.deepEqual(page.complaints, []);
+});
+
+test('opened from disk, the page says where it is served', options, async (t) => {
+  const file = join(dirname(fileURLToPath(import.meta.url)), '../../web/websocket-test.html');
+  const page = await openPage(await openBrowser(t), pathToFileURL(file).href);
+  const link = page.getByRole('link', { name: 'http://localhost:8080/websocket-test.html' });
+  assert.equal(await link.getAttribute('href'), 'http://localhost:8080/websocket-test.html');
+  assert.equal(await page.locator('#client').isVisible(), false);
+  await shoot(page, 'from-disk');
+});
+
+test('the setup link', options, async (t) => {
+  const server = await Server.start(t);
+  const [, fragment] = await server.process.printed(/\/setup(#\S+)/);
+  const page = await openPage(await openBrowser(t), `${server.url}/setup${fragment}`);
+  await page.getByLabel('Name').fill('Root');
+  await page.getByLabel('Email').fill('root@example.com');
+  await page.getByLabel('Password').fill('secure123');
+  await shoot(page, 'setup');
+  await page.getByRole('button', { name: 'Create' }).click();
+  await page.getByText('Root is superadmin now').waitFor();
+  assert.equal(new URL(page.url()).hash, '');
+  await page.getByRole('link', { name: 'Open the WebSocket test client' }).click();
+  await page.waitForURL(/websocket-test\.html$/);
+  assert.deepEqual(page.complaints, []);
+});
+
+test('the API reference renders every operation', options, async (t) => {
+  const server = await Server.start(t);
+  const page = await openPage(await openBrowser(t), `${server.url}/docs#broadcast`);
+  await page.locator('#broadcast[open]').waitFor();
+  const { paths } = await (await fetch(`${server.url}/openapi.json`)).json();
+  const operations = Object.values(paths).reduce((sum, path) => sum + Object.keys(path).length, 0);
+  assert.equal(await page.locator('.operation').count(), operations);
+  await shoot(page, 'docs');
+  assert.deepEqual(page.complaints, []);
+});
+
+test('a narrow window shows everything', options, async (t) => {
+  const server = await Server.start(t);
+  const page = await openPage(await openBrowser(t), `${server.url}/websocket-test.html`, { viewport: { width: 360, height: 740 } });
+  await status(page, 'Disconnected');
+  const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  assert.equal(overflow, 0);
+  await shoot(page, 'narrow');
+});

@@ -1,5 +1,5 @@
 // One shard's accounts, so that authentication needs no hop: filled on a miss, replaced by control entries,
-// bounded. Used on the shard's thread only.
+// bounded. Used on the shard's thread only. It must outlive every get() under way.
 #pragma once
 
 #include "core/account.hpp"

@@ -13,6 +13,7 @@
 namespace {
 
 thread_local std::size_t allocations = 0;
+thread_local std::size_t releases = 0;
 
 }  // namespace
 
@@ -22,6 +23,12 @@ namespace {
 void* counted(std::size_t size) noexcept {
   ++allocations;
   return std::malloc(size == 0 ? 1 : size);
+}
+
+void release(void* memory) noexcept {
+  if (memory == nullptr) return;
+  ++releases;
+  std::free(memory);
 }
 
 void* counted_or_throw(std::size_t size) {
@@ -36,16 +43,17 @@ void* operator new(std::size_t size) { return counted_or_throw(size); }
 void* operator new[](std::size_t size) { return counted_or_throw(size); }
 void* operator new(std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
 void* operator new[](std::size_t size, const std::nothrow_t&) noexcept { return counted(size); }
-void operator delete(void* memory) noexcept { std::free(memory); }
-void operator delete[](void* memory) noexcept { std::free(memory); }
-void operator delete(void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete[](void* memory, std::size_t) noexcept { std::free(memory); }
-void operator delete(void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
-void operator delete[](void* memory, const std::nothrow_t&) noexcept { std::free(memory); }
+void operator delete(void* memory) noexcept { release(memory); }
+void operator delete[](void* memory) noexcept { release(memory); }
+void operator delete(void* memory, std::size_t) noexcept { release(memory); }
+void operator delete[](void* memory, std::size_t) noexcept { release(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { release(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { release(memory); }
 #endif
 
 namespace corohub::hub::test {
 
 std::size_t allocations_of_this_thread() noexcept { return allocations; }
+std::size_t releases_of_this_thread() noexcept { return releases; }
 
 }  // namespace corohub::hub::test

@@ -1,5 +1,7 @@
 #include "hub/roster.hpp"
 
+#include "unit/hub/allocations.hpp"
+
 #include <map>
 #include <numeric>
 #include <random>
@@ -119,6 +121,14 @@ TEST(Roster, a_moved_admission_is_one_place) {
   }
   EXPECT_EQ(roster.counts().total, 0U);
   EXPECT_EQ(roster.places(), 0U);
+}
+
+TEST(Roster, remembers_nobody_who_is_gone) {
+  Roster roster({});
+  take(roster, 1, 1, here);  // the tables have their first buckets
+  const test::AllocationCount allocations;
+  for (int i = 1; i <= 10; ++i) take(roster, 1, i, other_host(i));
+  EXPECT_EQ(allocations.still_alive(), 0U);
 }
 
 // Whatever happens in whatever order, the counts are what a slow and simple count says.

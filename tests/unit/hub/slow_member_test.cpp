@@ -135,6 +135,9 @@ TEST_F(CloseAll, takes_along_those_who_come_and_passes_those_who_went) {
   members.push_back(std::make_unique<FakeMember>(one.shard, who(99)));
   one.tick(6);
   EXPECT_EQ(closed(), members.size());
+  FakeMember later(one.shard, who(100));
+  one.tick(5);
+  EXPECT_THAT(later.closed_with, IsEmpty()) << "it is over";
 }
 
 TEST_F(CloseAll, lets_what_waits_leave_first_and_nothing_after) {

@@ -346,6 +346,7 @@ bool Application::stop() {
 const std::vector<Endpoint>& Application::endpoints() const noexcept { return state_->endpoints; }
 std::optional<Endpoint> Application::admin_endpoint() const noexcept { return state_->admin_endpoint; }
 const std::optional<std::string>& Application::setup_token() const noexcept { return state_->setup_token; }
+const http::Router& Application::router() const noexcept { return state_->router; }
 Result<> Application::reload_keys() { return state_->services.keys.reload(); }
 
 }  // namespace corohub::server

@@ -4,6 +4,7 @@
 
 #include "core/clock.hpp"
 #include "core/error.hpp"
+#include "http/router.hpp"
 #include "server/settings.hpp"
 
 #include <cstdint>
@@ -39,6 +40,8 @@ class Application {
   std::optional<Endpoint> admin_endpoint() const noexcept;
   // The one-time token for the first superadmin, while there is none. Print it; never log it.
   const std::optional<std::string>& setup_token() const noexcept;
+  // What the public listeners serve; /openapi.json is compared with it.
+  const http::Router& router() const noexcept;
   // SIGHUP: reads the signing keys again.
   Result<> reload_keys();
 

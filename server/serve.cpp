@@ -74,6 +74,7 @@ void log_start(const Settings& settings) {
                       {"descriptors", descriptor_limit()}});
   const Settings defaults;
   for (const Setting& setting : settings_table()) {
+    if (setting.key.ends_with("listen")) continue;  // the bound addresses have lines of their own
     const Value value = setting.read(settings);
     if (value != setting.read(defaults))
       log::info("setting", {{"key", setting.key}, {"value", value_text(value)}});

@@ -1,0 +1,62 @@
+#include "server/health.hpp"
+
+#include <gtest/gtest.h>
+
+namespace corohub::server {
+namespace {
+
+TEST(StallWatch, a_shard_that_moves_is_never_found) {
+  StallWatch watch;
+  for (std::uint64_t beat = 1; beat < 100; ++beat) EXPECT_LT(watch.observe({beat, beat * 3}).rounds, 2U);
+}
+
+TEST(StallWatch, counts_rounds_in_which_one_stood_still_and_forgets_them_when_it_moves) {
+  StallWatch watch;
+  watch.observe({5, 5});
+  for (unsigned round = 1; round <= StallWatch::fatal_rounds; ++round) {
+    const StallWatch::Finding finding = watch.observe({5 + round, 5});
+    EXPECT_EQ(finding.shard, 1U);
+    EXPECT_EQ(finding.rounds, round);
+  }
+  EXPECT_EQ(watch.observe({100, 6}).rounds, 0U);
+}
+
+// R13: a process that was stopped has missed rounds as well as heartbeats.
+TEST(StallWatch, R13_time_alone_is_no_stall) {
+  StallWatch watch;
+  watch.observe({7});
+  EXPECT_EQ(watch.observe({7}).rounds, 1U);
+}
+
+TEST(Health, ready_only_while_serving_with_storage_and_moving_shards) {
+  HealthBoard board;
+  EXPECT_EQ(board.not_ready(), "starting");
+  board.set_phase(Phase::serving);
+  EXPECT_EQ(board.not_ready(), "");
+  board.set(Component::database, Status::degraded);  // a full disk: reads and sockets go on
+  EXPECT_EQ(board.not_ready(), "");
+  board.set(Component::database, Status::down);
+  EXPECT_EQ(board.not_ready(), "storage");
+  board.set(Component::database, Status::ok);
+  board.set(Component::hub, Status::degraded);
+  EXPECT_EQ(board.not_ready(), "stalled");
+  board.set(Component::hub, Status::ok);
+  board.set_phase(Phase::draining);
+  EXPECT_EQ(board.not_ready(), "draining");
+}
+
+TEST(Health, T45_the_public_document_has_statuses_and_nothing_else) {
+  HealthBoard board;
+  board.set_disk_free_bytes(1234);
+  board.set(Component::disk, Status::degraded);
+  const json::object open = health_document(board, 0, false);
+  EXPECT_EQ(open.at("status"), "degraded");
+  EXPECT_EQ(open.at("components").at("disk"), (json::object{{"status", "degraded"}}));
+  EXPECT_EQ(open.at("components").at("database"), (json::object{{"status", "ok"}}));
+  EXPECT_EQ(open.at("components").at("hub"), (json::object{{"status", "ok"}}));
+  EXPECT_EQ(open.at("timestamp"), "1970-01-01T00:00:00.000Z");
+  EXPECT_EQ(health_document(board, 0, true).at("components").at("disk").at("free_bytes"), 1234U);
+}
+
+}  // namespace
+}  // namespace corohub::server

@@ -1,0 +1,191 @@
+#include "server/settings.hpp"
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include <gmock/gmock.h>
+
+namespace corohub::server {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+ConfigSources file(std::string text) {
+  ConfigSources sources;
+  sources.file_name = "corohub.toml";
+  sources.file_text = std::move(text);
+  return sources;
+}
+
+std::string refusal(const ConfigSources& sources) {
+  try {
+    load_settings(sources);
+  } catch (const ConfigError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Settings, defaults_are_those_of_the_contract) {
+  const Settings settings = load_settings({});
+  EXPECT_THAT(settings.listen, ElementsAre("localhost:8080"));
+  EXPECT_EQ(settings.admin_listen, "127.0.0.1:8081");
+  EXPECT_EQ(settings.gateway.ping_interval.count(), 54);
+  EXPECT_EQ(settings.gateway.pong_timeout.count(), 60);
+  EXPECT_EQ(settings.gateway.outbox.messages_max, 1024U);
+  EXPECT_EQ(settings.gateway.outbox.bytes_max, 1'048'576U);
+  EXPECT_EQ(settings.gateway.max_message_bytes, 65'536U);
+  EXPECT_EQ(settings.gateway.message_timeout.count(), 10);
+  EXPECT_EQ(settings.gateway.write_timeout.count(), 10);
+  EXPECT_EQ(settings.tokens.access_ttl.count(), 900);
+  EXPECT_EQ(settings.http.max_body_bytes, 65'536U);
+  EXPECT_EQ(settings.roster.sockets_per_user, 20U);
+  EXPECT_TRUE(settings.gateway.allowed_origins.empty());
+  EXPECT_TRUE(settings.http.cors_origins.empty());
+  EXPECT_TRUE(settings.exempt_cidrs.empty());
+  EXPECT_TRUE(settings.users.registration_open);
+  EXPECT_FALSE(settings.compression);
+  EXPECT_FALSE(settings.gateway.echo);
+}
+
+TEST(Settings, the_contract_s_keys_are_in_the_table) {
+  std::set<std::string> keys;
+  for (const Setting& setting : settings_table()) {
+    EXPECT_TRUE(keys.insert(setting.key).second) << setting.key << " is there twice";
+    EXPECT_EQ(std::ranges::count(setting.key, '.'), 1) << setting.key;
+    EXPECT_TRUE(setting.about.ends_with('.')) << setting.key;
+  }
+  for (const char* key : {"server.listen",           "server.admin_listen",
+                          "server.data_dir",         "log.level",
+                          "ws.ping_interval_s",      "ws.pong_timeout_s",
+                          "ws.outbox_max_messages",  "ws.outbox_max_bytes",
+                          "ws.max_message_bytes",    "ws.message_timeout_s",
+                          "ws.write_timeout_s",      "ws.allowed_origins",
+                          "ws.compression",          "auth.access_ttl_s",
+                          "http.max_body_bytes",     "http.cors_origins",
+                          "limits.sockets_per_user", "limits.exempt_cidrs",
+                          "registration.mode",       "health.disk_free_min_bytes",
+                          "diagnostics.echo"})
+    EXPECT_TRUE(keys.contains(key)) << key;
+}
+
+TEST(Settings, flags_beat_environment_beats_file_beats_defaults) {
+  ConfigSources sources = file("[ws]\nping_interval_s = 10\npong_timeout_s = 600\n");
+  EXPECT_EQ(load_settings(sources).gateway.ping_interval.count(), 10);
+  sources.environment = {{"COROHUB_WS_PING_INTERVAL_S", "20"}, {"PATH", "/bin"}};
+  EXPECT_EQ(load_settings(sources).gateway.ping_interval.count(), 20);
+  sources.flags = {{"--ws-ping-interval-s", {"30"}}};
+  EXPECT_EQ(load_settings(sources).gateway.ping_interval.count(), 30);
+  EXPECT_EQ(load_settings(sources).gateway.pong_timeout.count(), 600);
+}
+
+TEST(Settings, a_list_comes_from_repeated_flags_or_a_comma_separated_variable) {
+  ConfigSources sources;
+  sources.environment = {{"COROHUB_LIMITS_EXEMPT_CIDRS", "127.0.0.0/8, ::1/128"}};
+  EXPECT_THAT(load_settings(sources).exempt_cidrs, ElementsAre("127.0.0.0/8", "::1/128"));
+  sources.environment = {{"COROHUB_LIMITS_EXEMPT_CIDRS", R"(["127.0.0.0/8"])"}};
+  EXPECT_THAT(load_settings(sources).exempt_cidrs, ElementsAre("127.0.0.0/8"));
+  sources.flags = {{"--listen", {"127.0.0.1:0", "[::1]:0"}}, {"--server-listen", {"0.0.0.0:8080"}}};
+  EXPECT_THAT(load_settings(sources).listen, ElementsAre("127.0.0.1:0", "[::1]:0", "0.0.0.0:8080"));
+}
+
+TEST(Settings, unknown_names_are_refused_with_the_nearest_known_one) {
+  EXPECT_THAT(refusal(file("[ws]\nping_intervall_s = 1\n")), HasSubstr("did you mean ws.ping_interval_s?"));
+  EXPECT_THAT(refusal(file("listen = \"127.0.0.1:1\"\n")), HasSubstr("unknown setting listen"));
+  ConfigSources environment;
+  environment.environment = {{"COROHUB_WS_PING_INTERVAL", "1"}};
+  EXPECT_THAT(refusal(environment), HasSubstr("did you mean COROHUB_WS_PING_INTERVAL_S?"));
+  ConfigSources flags;
+  flags.flags = {{"--lissten", {"127.0.0.1:1"}}};
+  EXPECT_THAT(refusal(flags), HasSubstr("did you mean --listen?"));
+}
+
+TEST(Settings, values_of_the_wrong_kind_or_out_of_range_are_refused_in_one_line) {
+  const std::vector<std::string> files{
+      "[auth]\naccess_ttl_s = 4\n",
+      "[auth]\naccess_ttl_s = 86401\n",
+      "[ws]\noutbox_max_messages = 255\n",
+      "[ws]\nping_interval_s = \"54\"\n",
+      "[ws]\nping_interval_s = 60\n",
+      "[ws]\npong_timeout_s = 54\n",
+      "[ws]\ncompression = true\n",
+      "[ws]\nallowed_origins = [1]\n",
+      "[ws]\nallowed_origins = [\"app.example.com\"]\n",
+      "[ws]\nallowed_origins = [\"https://app.example.com/\"]\n",
+      "[server]\nlisten = [\"8080\"]\n",
+      "[server]\nlisten = []\n",
+      "[server]\nlisten = [\"example.com:80\"]\n",
+      "[limits]\nexempt_cidrs = [\"127.0.0.0/33\"]\n",
+      "[registration]\nmode = \"maybe\"\n",
+      "[diagnostics]\necho = 1\n",
+      "[ws\n",
+  };
+  for (const std::string& text : files) {
+    const std::string why = refusal(file(text));
+    EXPECT_FALSE(why.empty()) << text;
+    EXPECT_EQ(why.find('\n'), std::string::npos) << why;
+  }
+  ConfigSources flags;
+  for (const char* number : {"", " 5", "5 ", "5s", "0x5", "99999999999999999999", "-5"}) {
+    flags.flags = {{"--ws-ping-interval-s", {number}}};
+    EXPECT_THAT(refusal(flags), HasSubstr("--ws-ping-interval-s must be an integer from")) << number;
+  }
+}
+
+TEST(Settings, a_rate_s_allowance_is_its_burst_too) {
+  const Settings settings = load_settings(file("[limits]\nlogin_failures_per_minute = 3\n"));
+  EXPECT_EQ(settings.users.login_failures_minute.tokens, 3);
+  EXPECT_EQ(settings.users.login_failures_minute.burst, 3);
+  EXPECT_EQ(settings.users.login_failures_minute.per, std::chrono::minutes(1));
+}
+
+TEST(Settings, every_setting_can_be_written_and_read_back) {
+  for (const Setting& setting : settings_table()) {
+    Settings settings;
+    const Value before = setting.read(settings);
+    Value changed = before;
+    if (setting.kind == Setting::Kind::integer)
+      changed = std::get<std::int64_t>(before) == setting.max ? setting.min : setting.max;
+    else if (setting.kind == Setting::Kind::boolean)
+      changed = !std::get<bool>(before);
+    else if (setting.kind == Setting::Kind::list)
+      changed = std::vector<std::string>{"a", "b"};
+    else if (setting.kind == Setting::Kind::choice)
+      changed = setting.choices.front();
+    else
+      changed = std::string("other");
+    setting.write(settings, changed);
+    EXPECT_EQ(setting.read(settings), changed) << setting.key;
+    if (setting.kind == Setting::Kind::integer) {
+      EXPECT_GE(std::get<std::int64_t>(before), setting.min) << setting.key;
+      EXPECT_LE(std::get<std::int64_t>(before), setting.max) << setting.key;
+    }
+  }
+}
+
+TEST(Settings, the_printed_defaults_are_a_file_that_changes_nothing) {
+  const std::string text = to_toml(Settings(), true);
+  EXPECT_EQ(to_toml(load_settings(file(text)), true), text);
+}
+
+TEST(Settings, a_shown_configuration_can_be_loaded_again) {
+  const Settings settings = load_settings(
+      file("[server]\ndata_dir = \"/tmp/a \\\"b\\\\\"\n[ws]\nallowed_origins = [\"https://a.example\"]\n"));
+  const Settings again = load_settings(file(to_toml(settings, false)));
+  EXPECT_EQ(again.data_dir, "/tmp/a \"b\\");
+  EXPECT_EQ(to_toml(again, false), to_toml(settings, false));
+}
+
+// Tests run in the root of the source tree.
+TEST(Settings, the_manual_is_generated_from_the_table) {
+  std::ifstream manual("docs/CONFIGURATION.md", std::ios::binary);
+  std::ostringstream text;
+  text << manual.rdbuf();
+  EXPECT_TRUE(text.str() == to_markdown())
+      << "write it again: build/dev/corohub config defaults --markdown > docs/CONFIGURATION.md";
+}
+
+}  // namespace
+}  // namespace corohub::server

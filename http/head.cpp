@@ -8,6 +8,8 @@
 namespace corohub::http {
 namespace {
 
+constexpr std::size_t request_line_rest_max = 64;  // method, version and blanks around the URI
+
 Error malformed(std::string_view why) {
   return Error(ErrorCode::invalid_request, "The request is malformed: " + std::string(why) + ".");
 }
@@ -111,6 +113,7 @@ Result<> check(const Framing& framing, Head& head) {
 Result<std::size_t> HeadScanner::scan(std::string_view bytes, const ReadLimits& limits) {
   const std::size_t end = std::min(bytes.size(), limits.max_header_bytes);
   for (; scanned_ < end; ++scanned_) {
+    if (lines_ == 0 && scanned_ > limits.max_uri_bytes + request_line_rest_max) return too_large(lines_);
     const auto byte = static_cast<unsigned char>(bytes[scanned_]);
     const bool after_return = scanned_ > line_start_ && bytes[scanned_ - 1] == '\r';
     if ((byte == '\n') != after_return) return malformed("lines end with CR LF");
@@ -126,7 +129,6 @@ Result<std::size_t> HeadScanner::scan(std::string_view bytes, const ReadLimits& 
     if (++lines_ > limits.max_headers + 1)
       return Error(ErrorCode::header_too_large, "There are too many header fields.");
   }
-  if (lines_ == 0 && end > limits.max_uri_bytes + 64) return too_large(lines_);
   if (end == limits.max_header_bytes) return too_large(lines_);
   return std::size_t{0};
 }

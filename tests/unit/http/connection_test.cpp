@@ -1,0 +1,317 @@
+// Requests and answers over real sockets.
+#include "unit/http/rig.hpp"
+
+#include <new>
+#include <stdexcept>
+
+#include <boost/asio/steady_timer.hpp>
+#include <boost/json/parse.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace corohub::http {
+namespace {
+
+using namespace std::chrono_literals;
+using test::Answer;
+using test::Client;
+using test::Rig;
+using testing::HasSubstr;
+using testing::Not;
+
+std::string get(const std::string& target, const std::string& fields = {}) {
+  return "GET " + target + " HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n";
+}
+std::string post(const std::string& target, const std::string& body, const std::string& fields = {}) {
+  return "POST " + target + " HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\n" + fields + "\r\n" + body;
+}
+std::string bearer(const std::string& token) { return "Authorization: Bearer " + token + "\r\n"; }
+
+std::string member(const Answer& answer, std::string_view key) {
+  const json::value body = json::parse(answer.body);
+  const json::value* value = body.as_object().if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : "";
+}
+
+Task<Response> say_path(Context& context) {
+  co_return document({{"path", context.request.path}, {"exempt", context.exempt}});
+}
+Task<Response> echo(Context& context) {
+  Response response;
+  response.body = context.request.body;
+  co_return response;
+}
+Task<Response> say_user(Context& context) {
+  co_return document({{"user", context.principal ? context.principal->user_id() : 0}});
+}
+Task<Response> say_id(Context& context) {
+  const Result<std::int64_t> id = context.id_param("id");
+  if (!id) co_return fail(id.error(), context);
+  co_return document({{"id", *id}});
+}
+Task<Response> throw_it(Context&) { throw std::runtime_error("the secret reason"); }
+Task<Response> run_out_of_memory(Context&) { throw std::bad_alloc(); }
+
+struct HttpConnection : testing::Test {
+  explicit HttpConnection(HttpSettings settings = {}, std::vector<std::string> exempt = {})
+      : rig(std::move(settings), std::move(exempt)) {
+    rig.router.add(Method::get, "/path", Access::guest, say_path);
+    rig.router.add(Method::post, "/echo", Access::guest, echo);
+    rig.router.add(Method::get, "/user", Access::user, say_user);
+    rig.router.add(Method::post, "/user", Access::user, echo);
+    rig.router.add(Method::get, "/admin", Access::admin, say_user);
+    rig.router.add(Method::get, "/things/{id}", Access::guest, say_id);
+    rig.router.add(Method::get, "/throws", Access::guest, throw_it);
+    rig.router.add(Method::get, "/memory", Access::guest, run_out_of_memory);
+    rig.listen();
+  }
+  Rig rig;
+};
+
+HttpSettings with(void (*change)(HttpSettings&)) {
+  HttpSettings settings;
+  change(settings);
+  return settings;
+}
+
+TEST_F(HttpConnection, answers_with_the_headers_of_every_answer) {
+  Client client(rig);
+  const Answer answer = client.ask(get("/path"));
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(answer.body, R"({"path":"/path","exempt":false})");
+  EXPECT_EQ(answer.header("date"), "Tue, 06 Jan 2026 10:30:01 GMT");
+  EXPECT_EQ(answer.header("content-type"), "application/json");
+  EXPECT_EQ(answer.header("x-content-type-options"), "nosniff");
+  EXPECT_EQ(answer.header("referrer-policy"), "no-referrer");
+  EXPECT_EQ(answer.header("cache-control"), "no-store");
+  EXPECT_FALSE(answer.header("x-request-id").empty());
+  EXPECT_EQ(answer.header("connection"), "");
+}
+
+TEST_F(HttpConnection, keeps_the_connection_and_its_order) {
+  Client client(rig);
+  client.send(get("/path") + post("/echo", "hello") + get("/things/7") +
+              get("/path", "Connection: close\r\n") + get("/path"));
+  EXPECT_EQ(client.read().body, R"({"path":"/path","exempt":false})");
+  EXPECT_EQ(client.read().body, "hello");
+  EXPECT_EQ(client.read().body, R"({"id":7})");
+  EXPECT_EQ(client.read().header("connection"), "close");
+  EXPECT_TRUE(client.ended());
+}
+
+TEST_F(HttpConnection, takes_a_sane_request_id_and_no_other) {
+  Client client(rig);
+  EXPECT_EQ(client.ask(get("/path", "X-Request-Id: abc-1.2_3\r\n")).header("x-request-id"), "abc-1.2_3");
+  for (const std::string& id :
+       {std::string("a b"), std::string(65, 'x'), std::string("\"<>"), std::string()}) {
+    const std::string made = client.ask(get("/path", "X-Request-Id: " + id + "\r\n")).header("x-request-id");
+    EXPECT_FALSE(made.empty());
+    EXPECT_NE(made, id);
+  }
+  const Answer refused = client.ask(get("/nowhere", "X-Request-Id: abc\r\n"));
+  EXPECT_EQ(member(refused, "request_id"), "abc");
+}
+
+TEST_F(HttpConnection, T45_knows_what_a_path_takes) {
+  Client client(rig);
+  const Answer head = client.ask("HEAD /path HTTP/1.1\r\nHost: a\r\n\r\n", true);
+  EXPECT_EQ(head.status, 200);
+  EXPECT_EQ(head.header("content-length"), "31");
+
+  const Answer options = client.ask("OPTIONS /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(options.status, 204);
+  EXPECT_EQ(options.header("allow"), "POST, OPTIONS");
+  EXPECT_EQ(client.ask("OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n").status, 204);
+  EXPECT_EQ(client.ask("OPTIONS /nowhere HTTP/1.1\r\nHost: a\r\n\r\n").status, 404);
+
+  EXPECT_EQ(member(client.ask(get("/nowhere")), "code"), "not_found");
+  for (const char* method : {"TRACE", "DELETE", "BREW", "PUT"}) {
+    const Answer refused = client.ask(std::string(method) + " /path HTTP/1.1\r\nHost: a\r\n\r\n");
+    EXPECT_EQ(refused.status, 405) << method;
+    EXPECT_EQ(refused.header("allow"), "GET, HEAD, OPTIONS") << method;
+    EXPECT_EQ(member(refused, "code"), "method_not_allowed") << method;
+  }
+}
+
+TEST_F(HttpConnection, T6_a_framing_error_ends_the_connection_and_nothing_behind_it_is_answered) {
+  for (const char* fields :
+       {"Host: b\r\n", "Transfer-Encoding: xchunked\r\n", "Content-Length: 1, 1\r\n", " x\r\n"}) {
+    Client client(rig);
+    client.send(get("/path", fields) + get("/path"));
+    const Answer answer = client.read();
+    EXPECT_EQ(answer.status, 400) << fields;
+    EXPECT_EQ(answer.header("connection"), "close") << fields;
+    EXPECT_EQ(answer.header("content-type"), "application/problem+json") << fields;
+    EXPECT_EQ(member(answer, "instance"), "/path") << fields;
+    EXPECT_TRUE(client.ended()) << fields;
+  }
+}
+
+TEST_F(HttpConnection, T7_large_heads_have_their_own_answers) {
+  EXPECT_EQ(Client(rig).ask(get("/path", "X: " + std::string(9000, 'x') + "\r\n")).status, 431);
+  EXPECT_EQ(Client(rig).ask(get("/" + std::string(5000, 'x'))).status, 414);
+}
+
+TEST_F(HttpConnection, T10_a_large_body_is_refused_by_its_length_and_without_a_reset) {
+  Client client(rig);
+  client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10737418240\r\n\r\n");
+  client.send(std::string(300'000, 'x'));  // does not stop by itself
+  const Answer answer = client.read();
+  EXPECT_EQ(answer.status, 413);
+  EXPECT_EQ(member(answer, "code"), "payload_too_large");
+  client.shut();
+  EXPECT_TRUE(client.ended());
+  EXPECT_FALSE(client.reset());
+}
+
+TEST_F(HttpConnection, T10_says_go_on_only_where_the_body_would_be_taken) {
+  const std::string expect = "Expect: 100-continue\r\n";
+  Client client(rig);
+  client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n" + expect + "\r\n");
+  EXPECT_EQ(client.read().status, 100);
+  client.send("hello");
+  EXPECT_EQ(client.read().body, "hello");
+
+  const auto refused = [&](const std::string& target, const std::string& fields) {
+    Client other(rig);
+    const Answer answer = other.ask("POST " + target + " HTTP/1.1\r\nHost: a\r\n" + fields + "\r\n");
+    EXPECT_EQ(answer.header("connection"), "close");
+    EXPECT_TRUE(other.ended());
+    return answer.status;
+  };
+  EXPECT_EQ(refused("/echo", "Content-Length: 10000000\r\n" + expect), 413);
+  EXPECT_EQ(refused("/user", "Content-Length: 5\r\n" + expect), 401);
+  EXPECT_EQ(refused("/nowhere", "Content-Length: 5\r\n" + expect), 404);
+  EXPECT_EQ(refused("/echo", "Content-Length: 5\r\nExpect: miracles\r\n"), 417);
+}
+
+TEST_F(HttpConnection, a_small_body_nobody_wanted_does_not_end_the_connection) {
+  Client client(rig);
+  EXPECT_EQ(client.ask(post("/user", "{\"a\":1}")).status, 401);
+  EXPECT_EQ(client.ask(post("/nowhere", "{\"a\":1}")).status, 404);
+  EXPECT_EQ(client.ask(get("/path")).status, 200);
+}
+
+TEST_F(HttpConnection, a_request_that_breaks_off_changes_nothing) {
+  Client client(rig);
+  client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhel");
+  client.shut();
+  EXPECT_EQ(client.read().status, 400);
+  EXPECT_TRUE(client.ended());
+}
+
+TEST_F(HttpConnection, T1_asks_for_a_valid_token) {
+  Client client(rig);
+  const std::string token = rig.log_in(7, Role::user);
+
+  const Answer nothing = client.ask(get("/user"));
+  EXPECT_EQ(nothing.status, 401);
+  EXPECT_EQ(nothing.header("www-authenticate"), "Bearer");
+  EXPECT_EQ(member(nothing, "error"), "unauthorized");
+  EXPECT_EQ(client.ask(get("/user", "Authorization: Basic eDp5\r\n")).header("www-authenticate"), "Bearer");
+
+  const Answer garbage = client.ask(get("/user", bearer("garbage")));
+  EXPECT_EQ(garbage.status, 401);
+  EXPECT_EQ(garbage.header("www-authenticate"), "Bearer error=\"invalid_token\"");
+  EXPECT_EQ(member(garbage, "error"), "unauthorized");
+  EXPECT_EQ(member(garbage, "code"), "invalid_token");
+
+  EXPECT_EQ(client.ask(get("/user", bearer(token))).body, R"({"user":7})");
+  EXPECT_EQ(client.ask(get("/user", bearer(token) + bearer(token))).status, 400);
+  EXPECT_EQ(client.ask(get("/path", bearer("garbage"))).status, 200);  // guests are not looked at
+}
+
+TEST_F(HttpConnection, an_admin_route_refuses_by_the_live_role) {
+  Client client(rig);
+  const Answer refused = client.ask(get("/admin", bearer(rig.log_in(7, Role::user))));
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(member(refused, "error"), "admin access required");
+  EXPECT_EQ(client.ask(get("/admin")).status, 401);
+  EXPECT_EQ(client.ask(get("/admin", bearer(rig.log_in(8, Role::admin)))).status, 200);
+  EXPECT_EQ(client.ask(get("/admin", bearer(rig.log_in(9, Role::superadmin)))).status, 200);
+}
+
+TEST_F(HttpConnection, T52_an_id_is_a_positive_integer_or_not_found) {
+  Client client(rig);
+  EXPECT_EQ(client.ask(get("/things/9223372036854775807")).status, 200);
+  for (const char* id :
+       {"0", "-1", "+1", "01", "1.0", "1e3", "%201", "abc", "9223372036854775808", "'%20OR%201=1"})
+    EXPECT_EQ(client.ask(get(std::string("/things/") + id)).status, 404) << id;
+}
+
+TEST_F(HttpConnection, T70_an_exception_is_a_500_without_details_and_the_connection_lives) {
+  Client client(rig);
+  const Answer answer = client.ask(get("/throws"));
+  EXPECT_EQ(answer.status, 500);
+  EXPECT_EQ(member(answer, "code"), "internal_error");
+  EXPECT_THAT(answer.body, Not(HasSubstr("secret")));
+  const Answer memory = client.ask(get("/memory"));
+  EXPECT_EQ(memory.status, 503);
+  EXPECT_FALSE(memory.header("retry-after").empty());
+  EXPECT_EQ(client.ask(get("/path")).status, 200);
+}
+
+struct LimitedHttpConnection : HttpConnection {
+  static HttpSettings settings() {
+    HttpSettings settings;
+    settings.request_rate = {2, std::chrono::seconds(10), 2};
+    return settings;
+  }
+  explicit LimitedHttpConnection(std::vector<std::string> exempt = {})
+      : HttpConnection(settings(), std::move(exempt)) {}
+};
+
+TEST_F(LimitedHttpConnection, T17_limits_requests_per_address_and_per_user) {
+  Client client(rig);
+  EXPECT_EQ(client.ask(get("/path")).status, 200);
+  EXPECT_EQ(client.ask(get("/nowhere")).status, 404);
+  const Answer limited = client.ask(get("/path"));
+  EXPECT_EQ(limited.status, 429);
+  EXPECT_EQ(limited.header("retry-after"), "5");
+  EXPECT_EQ(limited.header("ratelimit-limit"), "2");
+  EXPECT_EQ(limited.header("ratelimit-remaining"), "0");
+  EXPECT_FALSE(limited.header("ratelimit-reset").empty());
+  EXPECT_EQ(member(limited, "code"), "rate_limited");
+  EXPECT_EQ(client.ask(get("/user", bearer("garbage"))).status, 429);
+
+  const std::string token = rig.log_in(7, Role::user);  // has a bucket of his own
+  EXPECT_EQ(client.ask(get("/user", bearer(token))).status, 200);
+  EXPECT_EQ(client.ask(get("/admin", bearer(token))).status, 403);
+  EXPECT_EQ(client.ask(get("/user", bearer(token))).status, 429);
+
+  rig.pass(10s);
+  EXPECT_EQ(client.ask(get("/path")).status, 200);
+}
+
+struct ExemptHttpConnection : LimitedHttpConnection {
+  ExemptHttpConnection() : LimitedHttpConnection({"127.0.0.0/8"}) {}
+};
+
+TEST_F(ExemptHttpConnection, an_exempt_peer_has_no_limit) {
+  Client client(rig);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(client.ask(get("/path")).body, R"({"path":"/path","exempt":true})");
+}
+
+struct CorsHttpConnection : HttpConnection {
+  CorsHttpConnection()
+      : HttpConnection(
+            with([](HttpSettings& settings) { settings.cors_origins = {"https://app.example"}; })) {}
+};
+
+TEST_F(CorsHttpConnection, every_answer_can_be_read_by_its_page) {
+  Client client(rig);
+  const std::string origin = "Origin: https://app.example\r\n";
+  for (const char* target : {"/path", "/nowhere", "/user", "/throws"})
+    EXPECT_EQ(client.ask(get(target, origin)).header("access-control-allow-origin"), "https://app.example")
+        << target;
+  EXPECT_EQ(
+      client.ask(get("/path", "Origin: https://evil.example\r\n")).header("access-control-allow-origin"), "");
+  const Answer preflight = client.ask("OPTIONS /echo HTTP/1.1\r\nHost: a\r\n" + origin +
+                                      "Access-Control-Request-Method: POST\r\n\r\n");
+  EXPECT_EQ(preflight.status, 204);
+  EXPECT_EQ(preflight.header("access-control-allow-methods"), "POST, OPTIONS");
+}
+
+}  // namespace
+}  // namespace corohub::http

@@ -52,6 +52,8 @@ Task<Response> post_refresh(Services& services, Context& context) {
 
 // By the access token, or by the refresh token when that is all the client has left.
 Task<Response> post_logout(Services& services, Context& context) {
+  if (context.request.count("authorization") > 1)
+    co_return fail(Error(ErrorCode::invalid_request, "Authorization stands there twice."), context);
   const std::optional<std::string_view> bearer = context.request.bearer();
   Result<auth::Principal> principal = Error(ErrorCode::unauthorized, "Logging out needs a token.");
   if (bearer && !bearer->empty()) principal = co_await context.authenticator.authenticate(*bearer);

@@ -5,16 +5,12 @@
 #include "storage/work_queue.hpp"
 
 namespace corohub::storage {
-namespace {
-
-constexpr std::chrono::milliseconds probe_interval{1000};  // while the state is not ok
-
-}  // namespace
 
 struct Writer::State {
   State(std::filesystem::path database, CommitSink& sink, const Clock& clock, const WriterLimits& limits,
         std::atomic<StorageState>& state, std::atomic<Seq>& committed_seq)
       : queue(limits.queue_units),
+        probe_interval(limits.probe_interval),
         commits(std::move(database), sink, clock, limits, state, committed_seq),
         storage_state(state) {}
 
@@ -35,6 +31,7 @@ struct Writer::State {
   }
 
   WorkQueue<Unit> queue;
+  const std::chrono::milliseconds probe_interval;
   GroupCommit commits;
   std::atomic<StorageState>& storage_state;
   metrics::Gauge& waiting =

@@ -3,8 +3,9 @@
 // Units wait in a bounded queue. The thread takes what is there (at most 256 units, 1 MiB or 5 ms of work),
 // runs each in a savepoint of one transaction and commits once, with an fsync. A unit with effects is
 // answered after every shard has applied them; one without, right after the commit. A refused or throwing
-// unit is rolled back and answered alone. A full disk or a failed commit answers every unit of the batch with
-// storage_full or storage_unavailable.
+// unit is rolled back alone and answered after the commit too: what it was refused for may be a change of the
+// same batch. If the batch cannot be committed, every unit in it is answered storage_full or
+// storage_unavailable. The writer recovers by itself once the disk does.
 //
 // commit() may be called from any shard's thread; it never blocks: a full queue answers overloaded.
 #pragma once
@@ -74,8 +75,10 @@ struct WriterLimits {
   std::size_t batch_units = 256;
   std::size_t batch_bytes = 1 << 20;
   std::chrono::milliseconds batch_time{5};
+  std::chrono::milliseconds probe_interval{1000};  // while the state is not ok and nobody writes
 };
 
+// full and failed end with the first commit that succeeds again; corrupt lasts until the next start.
 enum class StorageState : std::uint8_t { ok, full, failed, corrupt };
 
 class Writer {

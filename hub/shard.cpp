@@ -19,8 +19,6 @@ namespace {
 // After so many deliveries a turn flushes and lets the rest of the thread run, about 50 ms. Fewer would part
 // what can leave in one send.
 constexpr std::size_t deliveries_per_turn = 1 << 18;
-// Members are taken out of the cache line by line while the ones before them are served.
-constexpr std::size_t look_ahead = 4;
 
 struct Counters {
   metrics::Counter& deliveries =
@@ -133,10 +131,9 @@ std::uint32_t Shard::apply_entry(Batch& batch, std::size_t i) noexcept {
 void Shard::end_turn() noexcept {
   for (Member* member : overflowed_) member->close(CloseReason::slow_consumer);
   overflowed_.clear();
-  for (std::size_t i = 0; i < dirty_.size(); ++i) {
-    if (i + look_ahead < dirty_.size()) __builtin_prefetch(dirty_[i + look_ahead]);
-    dirty_[i]->dirty_ = false;
-    dirty_[i]->flush();
+  for (Member* member : dirty_) {
+    member->dirty_ = false;
+    member->flush();
   }
   dirty_.clear();
 }
@@ -149,11 +146,7 @@ std::uint32_t Shard::apply(const EventRef& event) noexcept {
   std::uint32_t reached = 0;
   for (std::size_t role = 0; role < role_count; ++role) {
     if ((audience.roles & role_bit(static_cast<Role>(role))) == 0) continue;
-    const std::vector<Member*>& members = by_role_[role];
-    for (std::size_t i = 0; i < members.size(); ++i) {
-      if (i + look_ahead < members.size()) __builtin_prefetch(members[i + look_ahead]);
-      reached += offer(*members[i], delivery);
-    }
+    for (Member* member : by_role_[role]) reached += offer(*member, delivery);
   }
   for (Member* member = first_of(audience.user_id); member != nullptr; member = member->same_user_next_)
     if ((audience.roles & role_bit(member->identity_.role)) == 0) reached += offer(*member, delivery);

@@ -4,6 +4,7 @@
 
 #include <map>
 
+#include <boost/asio/post.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -184,6 +185,26 @@ TEST(Delivery, allocates_no_more_for_a_thousand_members_than_for_one) {
     return allocations.so_far();
   };
   EXPECT_EQ(allocations_with(1000), allocations_with(1));
+}
+
+// Pings, reads and new connections of the same thread must not wait for a flood to end.
+TEST(Delivery, a_flood_lets_the_rest_of_the_thread_run_and_keeps_its_order) {
+  constexpr int events = 900;
+  OneShard one;
+  const OutboxLimits limits;
+  FakeMember witness(one.shard, who(1));
+  std::vector<std::unique_ptr<SilentMember>> crowd;
+  for (UserId id = 2; id <= 600; ++id)
+    crowd.push_back(std::make_unique<SilentMember>(one.shard, who(id), limits));
+  for (int i = 1; i <= events; ++i) one.put({event("e" + std::to_string(i), Audience::everyone(), i)});
+  Seq head_of_neighbour = 0;
+  asio::post(one.context, [&] { head_of_neighbour = one.shard.head(); });
+  one.run();
+  EXPECT_GT(head_of_neighbour, 0);
+  EXPECT_LT(head_of_neighbour, events);
+  ASSERT_EQ(witness.log.size(), static_cast<std::size_t>(events));
+  for (int i = 1; i <= events; ++i)
+    ASSERT_EQ(witness.log[static_cast<std::size_t>(i) - 1], "e" + std::to_string(i));
 }
 
 }  // namespace

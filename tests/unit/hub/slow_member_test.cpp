@@ -2,6 +2,7 @@
 #include "core/metrics.hpp"
 #include "unit/hub/support.hpp"
 
+#include <boost/asio/post.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -47,6 +47,8 @@ struct GatewayParts {
   std::string epoch;
 };
 
+struct GatewayState;
+
 class Gateway {
  public:
   Gateway(GatewayParts parts, GatewaySettings settings);
@@ -65,8 +67,7 @@ class Gateway {
   void publish_health(std::string_view component, std::string_view old_status, std::string_view status);
 
  private:
-  struct State;
-  std::shared_ptr<State> impl_;
+  std::shared_ptr<GatewayState> state_;
 };
 
 }  // namespace corohub::gateway

@@ -234,7 +234,7 @@ void WebSocket::open() {
 
 // ---- reading ----
 
-Task<> WebSocket::run(std::shared_ptr<WebSocket> self) {
+Task<> WebSocket::run(std::shared_ptr<WebSocket> /*keeps this*/) {
   bool at_end_of_file = false;
   try {
     for (;;) {
@@ -410,7 +410,7 @@ void WebSocket::start_write_loop() {
 }
 
 // Lives only while the socket is full.
-Task<> WebSocket::write_loop(std::shared_ptr<WebSocket> self) {
+Task<> WebSocket::write_loop(std::shared_ptr<WebSocket> /*keeps this*/) {
   for (;;) {
     const auto [error] = co_await socket().async_wait(Socket::wait_write, as_result);
     if (dead_) co_return;

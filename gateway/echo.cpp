@@ -1,0 +1,46 @@
+#include "gateway/echo.hpp"
+
+#include "gateway/transports/frames.hpp"
+
+namespace corohub::gateway {
+namespace {
+
+constexpr std::size_t message_bytes_max = 16 << 20;
+// While more waits, the client is not read from. One read can still bring a few hundred small messages.
+constexpr std::uint32_t waiting_bytes_max = 1 << 20;
+constexpr std::uint32_t waiting_messages_max = 1024;
+
+constexpr hub::OutboxLimits outbox_limits{.messages_max = 16 * waiting_messages_max,
+                                          .bytes_max = 4 * message_bytes_max};
+
+}  // namespace
+
+WebSocketSettings echo_settings() noexcept {
+  using namespace std::chrono_literals;
+  WebSocketSettings settings;
+  settings.ping_interval = 5min;
+  settings.pong_timeout = 6min;
+  settings.message_timeout = 5min;
+  settings.write_timeout = 1min;
+  settings.drain_timeout = 1min;
+  settings.max_message_bytes = message_bytes_max;
+  settings.max_fragments = 1 << 20;
+  settings.text_only = false;
+  settings.on_client_close = Drain::yes;
+  return settings;
+}
+
+Echo::Echo() noexcept : outbox_(outbox_limits) {}
+
+void Echo::on_message(MessageKind kind, std::string_view payload) {
+  const Opcode opcode = kind == MessageKind::text ? Opcode::text : Opcode::binary;
+  if (outbox_.push(message_frame(opcode, payload)) == hub::Push::full)
+    return transport_->close(CloseReason::slow_consumer, Drain::no);
+  transport_->flush();
+  if (outbox_.bytes() > waiting_bytes_max || outbox_.messages() > waiting_messages_max)
+    transport_->pause_reading();
+}
+
+void Echo::on_low_water() { transport_->resume_reading(); }
+
+}  // namespace corohub::gateway

@@ -1,0 +1,76 @@
+// GET /ws/echo: the WebSocket code under a mirror, for loopback peers.
+#include "core/log.hpp"
+#include "gateway/echo.hpp"
+#include "gateway/handshake.hpp"
+#include "gateway/state.hpp"
+
+#include <utility>
+
+namespace corohub::gateway {
+namespace {
+
+using http::Context;
+using http::Response;
+
+bool is_loopback(const asio::ip::address& address) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped())
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback();
+  return address.is_loopback();
+}
+
+class EchoTakeover final : public http::Takeover {
+ public:
+  EchoTakeover(GatewayState& state, const Context& context, Handshake handshake)
+      : settings_(state.echo_sockets),
+        shard_(*state.parts.hub.shards()[context.shard]),
+        handshake_(std::move(handshake)),
+        request_id_(context.request.id) {}
+
+  void take(Socket socket, std::string unread) noexcept override {
+    try {
+      const auto echo = std::make_shared<Echo>();
+      WebSocketStart connection{.socket = std::move(socket),
+                                .unread = std::move(unread),
+                                .key = std::move(handshake_.key),
+                                .request_id = std::move(request_id_),
+                                .subprotocol = handshake_.subprotocol,
+                                .limited = false};
+      const WebSocketPlace place{settings_, shard_.wheel(), shard_.clock()};
+      start_websocket(std::move(connection), place, echo->outbox(), echo);
+    } catch (const std::exception& failure) {
+      log::error("echo.not_started", {{"cause", failure.what()}});
+    }
+  }
+
+ private:
+  const WebSocketSettings& settings_;
+  hub::Shard& shard_;
+  Handshake handshake_;
+  std::string request_id_;
+};
+
+Task<Response> open_echo(GatewayState& state, Context& context) {
+  if (!is_loopback(context.request.peer))
+    co_return http::fail(Error(ErrorCode::not_found, "There is nothing here."), context);
+  if (context.request.method != http::Method::get)
+    co_return http::fail(Error(ErrorCode::method_not_allowed, "A WebSocket is opened with GET."), context)
+        .with("Allow", "GET, OPTIONS");
+  Result<Handshake> handshake = read_handshake(context.request);
+  if (!handshake) {
+    Response response = http::fail(handshake.error(), context);
+    if (handshake.error().code == ErrorCode::upgrade_required)
+      response.headers.push_back({"Upgrade", "websocket"});
+    co_return response;
+  }
+  Response response;
+  response.takeover = std::make_unique<EchoTakeover>(state, context, std::move(*handshake));
+  co_return response;
+}
+
+}  // namespace
+
+void add_echo_route(Routes& routes) {
+  routes.add(http::Method::get, "/ws/echo", http::Access::guest, open_echo);
+}
+
+}  // namespace corohub::gateway

@@ -1,0 +1,108 @@
+#include "gateway/gateway.hpp"
+
+#include "auth/policy.hpp"
+#include "core/log.hpp"
+#include "gateway/echo.hpp"
+#include "gateway/state.hpp"
+
+#include <utility>
+
+#include <boost/json/serialize.hpp>
+
+namespace corohub::gateway {
+namespace {
+
+WebSocketSettings socket_settings(const GatewaySettings& settings) {
+  WebSocketSettings result;
+  result.ping_interval = settings.ping_interval;
+  result.pong_timeout = settings.pong_timeout;
+  result.message_timeout = settings.message_timeout;
+  result.write_timeout = settings.write_timeout;
+  result.max_message_bytes = settings.max_message_bytes;
+  result.rates = {settings.inbound_messages, settings.inbound_bytes, settings.inbound_control};
+  return result;
+}
+
+}  // namespace
+
+GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_settings)
+    : parts(std::move(gateway_parts)),
+      settings(std::move(gateway_settings)),
+      origins{settings.allowed_origins, settings.loopback_only},
+      sessions{settings.ping_interval, settings.outbox, parts.epoch, {}},
+      sockets(socket_settings(settings)),
+      echo_sockets(echo_settings()),
+      connects_per_address(settings.connects_per_address, parts.clock),
+      connects_total(settings.connects_total, parts.clock),
+      broadcasts(settings.broadcasts_per_admin, parts.clock),
+      stats(settings.stats_per_admin, parts.clock) {}
+
+Gateway::Gateway(GatewayParts parts, GatewaySettings settings)
+    : state_(std::make_shared<GatewayState>(std::move(parts), std::move(settings))) {}
+
+Gateway::~Gateway() = default;
+
+void Gateway::add_routes(http::Router& router) {
+  Routes routes(router, state_);
+  add_socket_routes(routes);
+  if (state_->settings.echo) add_echo_route(routes);
+  add_broadcast_routes(routes);
+  add_event_routes(routes);
+  add_connection_routes(routes);
+}
+
+void Gateway::begin_drain() noexcept { state_->draining.store(true, std::memory_order_relaxed); }
+
+void Gateway::publish_health(std::string_view component, std::string_view old_status,
+                             std::string_view status) {
+  const UnixMs now = state_->parts.clock.unix_ms();
+  const json::value data{
+      {"component", component}, {"old_status", old_status}, {"status", status}, {"changed_at", rfc3339(now)}};
+  hub::EventDraft draft{"health.status.changed", json::serialize(data), hub::Audience::admins()};
+  std::vector<hub::Entry> entries;
+  entries.emplace_back(hub::EventRef(new hub::Event(std::move(draft), 0, now)));
+  if (!state_->parts.hub.try_publish(std::make_shared<hub::Batch>(std::move(entries))))
+    log::warn("health.not_published", {{"component", component}, {"status", status}});
+}
+
+// ---- what the routes share ----
+
+std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& context, std::string_view key) {
+  if (context.exempt) return std::nullopt;
+  const auth::RateDecision decision = limiter.take(key);
+  if (decision.allowed) return std::nullopt;
+  return Error(ErrorCode::rate_limited, "Too many requests of this kind.")
+      .retry_in(decision.retry_after)
+      .limited_to(decision.limit);
+}
+
+Result<Role> live_admin(storage::UnitOfWork& work, UserId actor) {
+  storage::Query query = work.query("SELECT role, status FROM users WHERE id = ?");
+  query.bind(actor);
+  if (!query.next() || parse_status(query.text(1)) != UserStatus::active)
+    return Error(ErrorCode::invalid_token, "The account is gone or disabled.");
+  const Role role = parse_role(query.text(0)).value_or(Role::user);
+  if (!auth::is_admin(role)) return Error(ErrorCode::forbidden, "Only for administrators.");
+  return role;
+}
+
+AuditRow audit_row(const http::Context& context, std::string_view action, std::optional<UserId> target,
+                   json::object detail) {
+  return {context.principal->user_id(),
+          action,
+          target,
+          std::move(detail),
+          context.request.peer.to_string(),
+          context.request.id};
+}
+
+void record(storage::UnitOfWork& work, const AuditRow& row) {
+  work.query(
+          "INSERT INTO audit (created_at, actor_id, action, target_id, outcome, detail, ip, request_id) "
+          "VALUES (?, ?, ?, ?, 'ok', ?, ?, ?)")
+      .bind(work.now(), row.actor, row.action, row.target, json::serialize(row.detail), row.ip,
+            row.request_id)
+      .run();
+}
+
+}  // namespace corohub::gateway

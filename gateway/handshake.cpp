@@ -1,0 +1,99 @@
+#include "gateway/handshake.hpp"
+
+#include "http/text.hpp"
+
+#include <algorithm>
+#include <string_view>
+#include <vector>
+
+namespace corohub::gateway {
+namespace {
+
+constexpr std::string_view protocol_name = "corohub.v1";
+constexpr std::string_view bearer_prefix = "bearer.";
+
+Error malformed(std::string detail) { return Error(ErrorCode::invalid_request, std::move(detail)); }
+
+bool is_base64_char(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' || c == '/';
+}
+
+// 16 bytes in base64.
+bool is_key(std::string_view text) noexcept {
+  return text.size() == 24 && text.ends_with("==") && std::ranges::all_of(text.substr(0, 22), is_base64_char);
+}
+
+// Nothing if a name is no token, or if there is a header without names.
+std::optional<std::vector<std::string_view>> offered_protocols(const http::Request& request) {
+  std::vector<std::string_view> names;
+  for (const http::Header& header : request.headers) {
+    if (!http::same_word(header.name, "Sec-WebSocket-Protocol")) continue;
+    std::string_view rest = header.value;
+    do {
+      const std::string_view name = http::trim_blanks(http::cut(rest, ','));
+      if (name.empty() || !std::ranges::all_of(name, http::is_token_char)) return std::nullopt;
+      names.push_back(name);
+    } while (!rest.empty());
+  }
+  return names;
+}
+
+Result<bool> wants_subprotocol(const http::Request& request) {
+  const auto names = offered_protocols(request);
+  if (!names) return malformed("Sec-WebSocket-Protocol is not a list of names.");
+  if (names->empty()) return false;
+  if (std::ranges::find(*names, protocol_name) != names->end()) return true;
+  return Error(ErrorCode::unsupported_subprotocol, "Offer corohub.v1, or no subprotocol.");
+}
+
+Result<> check_since(const http::Request& request) {
+  const std::optional<std::string_view> since = request.query_value("since");
+  if (!since) return {};
+  if (request.query_count("since") > 1) return Error(ErrorCode::invalid_since, "since is given twice.");
+  const Result<Position> position = parse_position(*since);
+  if (!position) return position.error();
+  return {};
+}
+
+}  // namespace
+
+Result<Handshake> read_handshake(const http::Request& request) {
+  if (!request.has_token("Upgrade", "websocket"))
+    return Error(ErrorCode::upgrade_required, "This address speaks WebSocket.");
+  if (request.count("Sec-WebSocket-Version") != 1 || request.header("Sec-WebSocket-Version") != "13")
+    return Error(ErrorCode::upgrade_required, "The only WebSocket version here is 13.");
+  if (!request.http11) return malformed("A WebSocket needs HTTP/1.1.");
+  if (!request.has_token("Connection", "Upgrade")) return malformed("Connection must name Upgrade.");
+  if (request.count("Sec-WebSocket-Key") != 1 || !is_key(request.header("Sec-WebSocket-Key")))
+    return malformed("Sec-WebSocket-Key must be 16 bytes in base64, once.");
+  if (!request.body.empty()) return malformed("An upgrade has no body.");
+  if (request.count("Origin") > 1) return malformed("Origin is given twice.");
+  const Result<bool> subprotocol = wants_subprotocol(request);
+  if (!subprotocol) return subprotocol.error();
+  if (const Result<> since = check_since(request); !since) return since.error();
+  return Handshake{std::string(request.header("Sec-WebSocket-Key")), *subprotocol};
+}
+
+Result<Credential> read_credential(const http::Request& request, bool query_token) {
+  std::vector<Credential> found;
+  bool foreign_scheme = false;
+  for (const auto& [key, value] : request.query) {
+    if (key == "token" && query_token) found.push_back({Credential::Kind::token, value});
+    if (key == "ticket") found.push_back({Credential::Kind::ticket, value});
+  }
+  if (const std::optional<std::string_view> bearer = request.bearer()) {
+    found.insert(found.end(), request.count("Authorization"),
+                 {Credential::Kind::token, std::string(*bearer)});
+    foreign_scheme = bearer->empty();
+  }
+  for (const std::string_view name : offered_protocols(request).value_or(std::vector<std::string_view>()))
+    if (name.starts_with(bearer_prefix))
+      found.push_back({Credential::Kind::token, std::string(name.substr(bearer_prefix.size()))});
+
+  if (found.size() > 1) return malformed("Give one credential, once.");
+  if (found.empty()) return Error(ErrorCode::unauthorized, "A WebSocket needs an access token or a ticket.");
+  if (foreign_scheme) return Error(ErrorCode::invalid_token, "Authorization must be a Bearer token.");
+  return std::move(found.front());
+}
+
+}  // namespace corohub::gateway

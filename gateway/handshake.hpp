@@ -1,0 +1,30 @@
+// What an upgrade request must look like (RFC 6455 section 4.2.1), and which credential it carries. Pure.
+#pragma once
+
+#include "core/error.hpp"
+#include "core/position.hpp"
+#include "http/request.hpp"
+
+#include <optional>
+#include <string>
+
+namespace corohub::gateway {
+
+struct Handshake {
+  std::string key;           // Sec-WebSocket-Key
+  bool subprotocol = false;  // corohub.v1 was offered
+};
+
+// upgrade_required, or invalid_request, unsupported_subprotocol, invalid_since.
+Result<Handshake> read_handshake(const http::Request& request);
+
+struct Credential {
+  enum class Kind : std::uint8_t { token, ticket } kind = Kind::token;
+  std::string text;
+};
+
+// Exactly one of ?token= (if `query_token`), Authorization, ?ticket= and subprotocol bearer.<token>; cookies
+// never count. unauthorized: none; invalid_request: several; invalid_token: no Bearer.
+Result<Credential> read_credential(const http::Request& request, bool query_token);
+
+}  // namespace corohub::gateway

@@ -1,0 +1,207 @@
+#include "gateway/session.hpp"
+
+#include "core/log.hpp"
+#include "gateway/transports/frames.hpp"
+
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/json/serialize.hpp>
+
+namespace corohub::gateway {
+namespace {
+
+// The principal of a session that is closed as soon as it opens.
+hub::Identity identity_of(const auth::Principal* principal) noexcept {
+  if (principal == nullptr) return {};
+  return {principal->user_id(), principal->role(), principal->session};
+}
+
+}  // namespace
+
+SessionMetrics::SessionMetrics()
+    : messages(metrics::counter("corohub_websocket_messages_received_total", "Messages of clients.")) {
+  for (std::size_t i = 0; i < role_count; ++i)
+    connections[i] = &metrics::gauge("corohub_connections", "Registered push connections.",
+                                     {{"role", std::string(name(static_cast<Role>(i)))}});
+  for (std::size_t i = 0; i < close_reason_count; ++i) {
+    const auto reason = static_cast<CloseReason>(i);
+    closes[i] = &metrics::counter(
+        "corohub_closes_total", "Connections ended, by close code and reason.",
+        {{"code", std::to_string(close_code(reason))}, {"reason", std::string(name(reason))}});
+  }
+}
+
+Session::Session(const SessionPlace& place, const auth::Principal* principal,
+                 hub::Roster::Admission admission, const boost::asio::ip::address& address)
+    : Member(identity_of(principal), ClientId::random(), place.settings.outbox),
+      place_(place),
+      admission_(std::move(admission)),
+      address_(address),
+      connected_at_(place.shard.clock().unix_ms()),
+      token_expires_at_(principal == nullptr ? 0 : principal->token_expires_at),
+      refused_(principal == nullptr) {}
+
+// ---- the beginning and the end ----
+
+void Session::on_open(Transport& transport) {
+  transport_ = &transport;
+  if (refused_) return transport.close(CloseReason::session_revoked, Drain::no);
+  place_.shard.attach(*this);
+  enter_counts();
+  log::debug(
+      "connection.opened",
+      {{"client_id", client_id().text()}, {"user_id", identity().user_id}, {"ip", address_.to_string()}});
+  welcome();
+  expire_at(token_expires_at_);
+}
+
+void Session::welcome() {
+  json::object data;
+  data["client_id"] = client_id().text();
+  data["user_id"] = identity().user_id;
+  data["role"] = name(identity().role);
+  data["message"] = "Welcome to WebSocket real-time updates";
+  data["epoch"] = place_.settings.epoch;
+  data["seq"] = place_.shard.head();
+  data["recovered"] = false;
+  data["ping_interval"] = place_.settings.ping_interval.count();
+  data["token_expires_at"] = rfc3339(token_expires_at_ * 1000);
+  push_event("connection.established", data);
+}
+
+void Session::close(CloseReason reason) noexcept {
+  leave_counts();  // whoever is told to go is no client any more
+  if (transport_ == nullptr) return;
+  transport_->close(reason, reason == CloseReason::slow_consumer ? Drain::no : Drain::yes);
+}
+
+void Session::on_closed(CloseReason reason) noexcept {
+  transport_ = nullptr;
+  outbox().close_and_clear();
+  place_.shard.wheel().disarm(*this);
+  place_.shard.detach(*this);
+  leave_counts();
+  admission_ = hub::Roster::Admission();
+  place_.settings.metrics.closes[static_cast<std::size_t>(reason)]->Increment();
+  const bool usual = reason == CloseReason::normal || reason == CloseReason::peer_gone;
+  const log::Level level = usual ? log::Level::debug : log::Level::info;
+  if (!log::enabled(level)) return;
+  log::write(level, "connection.closed",
+             {{"client_id", client_id().text()}, {"user_id", identity().user_id}, {"reason", name(reason)}});
+}
+
+void Session::flush() noexcept {
+  if (transport_ != nullptr) transport_->flush();
+}
+
+// ---- who it is ----
+
+void Session::enter_counts() {
+  counted_ = true;
+  counted_role_ = identity().role;
+  admission_.enter(counted_role_);
+  place_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Increment();
+}
+
+void Session::leave_counts() noexcept {
+  if (!std::exchange(counted_, false)) return;
+  admission_.leave();
+  place_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Decrement();
+}
+
+void Session::role_changed() noexcept {
+  if (!counted_) return;
+  place_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Decrement();
+  counted_role_ = identity().role;
+  admission_.change(counted_role_);
+  place_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Increment();
+}
+
+hub::MemberInfo Session::info() const {
+  return {client_id(), identity().user_id, identity().role, "websocket", address_.to_string(), connected_at_};
+}
+
+// ---- what it says ----
+
+void Session::push_event(std::string type, const json::object& data) {
+  hub::EventDraft draft{std::move(type), json::serialize(data), hub::Audience::one_connection()};
+  const hub::Event event(std::move(draft), 0, place_.shard.clock().unix_ms());
+  place_.shard.push(*this, event.frame(format()));
+}
+
+void Session::push_text(std::string_view text) {
+  if (transport_ != nullptr) place_.shard.push(*this, message_frame(Opcode::text, text));
+}
+
+void Session::on_message(MessageKind, std::string_view payload) {
+  place_.settings.metrics.messages.Increment();
+  const native_json::Command command = native_json::parse(payload);
+  std::visit([&](const auto& what) { answer(command.id, what); }, command.what);
+}
+
+void Session::on_throttled() { answer(nullptr, {"rate_limited", "You send faster than you may."}); }
+
+void Session::answer(const native_json::RequestId& id, const native_json::Refusal& refusal) {
+  push_text(native_json::error_text(id, refusal));
+}
+
+void Session::answer(const native_json::RequestId& id, const native_json::Ping&) {
+  const json::value data{{"seq", place_.shard.head()}};
+  push_text(native_json::reply_text(id, data));
+}
+
+void Session::answer(const native_json::RequestId& id, const native_json::AuthRefresh& asked) {
+  if (refreshing_) return answer(id, {"rate_limited", "A refresh is under way."});
+  refreshing_ = true;
+  asio::co_spawn(place_.shard.context(), refresh(shared_from_this(), id, asked.token),
+                 [](const std::exception_ptr& failure) {
+                   if (failure) log::error("session.refresh_failed");
+                 });
+}
+
+// T25: the same user and login, or the connection lives to its old end.
+Task<> Session::refresh(std::shared_ptr<Session> /*keeps this*/, native_json::RequestId id,
+                        std::string token) {
+  const Result<auth::Principal> fresh = co_await place_.authenticator.authenticate(token);
+  refreshing_ = false;
+  if (outbox().closed()) co_return;
+  if (!fresh) co_return answer(id, {name(fresh.error().code), fresh.error().detail});
+  if (fresh->user_id() != identity().user_id || fresh->session != identity().session)
+    co_return answer(id, {name(ErrorCode::invalid_token), "The token is not of this user and login."});
+  if (fresh->token_expires_at > token_expires_at_) expire_at(fresh->token_expires_at);
+  const json::value data{{"token_expires_at", rfc3339(token_expires_at_ * 1000)}};
+  push_text(native_json::reply_text(id, data));
+}
+
+// ---- the token's end ----
+
+void Session::expire_at(std::int64_t seconds) {
+  const Clock& clock = place_.shard.clock();
+  token_expires_at_ = seconds;
+  token_ends_ = clock.steady() + std::chrono::milliseconds(seconds * 1000 - clock.unix_ms());
+  expiry_noticed_ = clock.steady() + expiry_notice >= token_ends_;
+  if (expiry_noticed_) notice_expiry();
+  place_.shard.wheel().arm(*this, expiry_noticed_ ? token_ends_ : token_ends_ - expiry_notice);
+}
+
+void Session::notice_expiry() {
+  push_event("auth.expiring", {{"expires_at", rfc3339(token_expires_at_ * 1000)}});
+}
+
+void Session::on_due(SteadyTime) noexcept {
+  if (outbox().closed()) return;
+  if (expiry_noticed_) {
+    outbox().close();
+    return close(CloseReason::token_expired);
+  }
+  expiry_noticed_ = true;
+  try {
+    notice_expiry();
+  } catch (const std::bad_alloc&) {
+    log::error("session.out_of_memory");
+  }
+  place_.shard.wheel().arm(*this, token_ends_);
+}
+
+}  // namespace corohub::gateway

@@ -1,0 +1,105 @@
+// One client's conversation: who he is, what he asks, when his token ends. It joins a transport with the hub.
+// Used on its shard's thread only.
+#pragma once
+
+#include "auth/authenticator.hpp"
+#include "core/metrics.hpp"
+#include "core/wheel.hpp"
+#include "gateway/protocols/native_json.hpp"
+#include "gateway/transport.hpp"
+#include "hub/member.hpp"
+#include "hub/roster.hpp"
+#include "hub/shard.hpp"
+
+#include <array>
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include <boost/asio/ip/address.hpp>
+
+namespace corohub::gateway {
+
+// References into the registry, looked up once.
+struct SessionMetrics {
+  SessionMetrics();
+
+  std::array<metrics::Gauge*, role_count> connections{};
+  std::array<metrics::Counter*, close_reason_count> closes{};
+  metrics::Counter& messages;
+};
+
+// The same for all sessions of a gateway.
+struct SessionSettings {
+  std::chrono::seconds ping_interval{54};
+  hub::OutboxLimits outbox;
+  std::string epoch;
+  SessionMetrics metrics;
+};
+
+// Where a session lives; all of it outlives it.
+struct SessionPlace {
+  hub::Shard& shard;
+  auth::Authenticator& authenticator;
+  const SessionSettings& settings;
+};
+
+class Session final : public hub::Member,
+                      public TransportListener,
+                      public Timed,
+                      public std::enable_shared_from_this<Session> {
+ public:
+  static constexpr std::chrono::seconds expiry_notice{60};
+
+  // `principal` has been judged in this same turn; null: his login died during the upgrade, so the session
+  // closes as soon as it opens.
+  Session(const SessionPlace& place, const auth::Principal* principal, hub::Roster::Admission admission,
+          const boost::asio::ip::address& address);
+
+  // ---- hub::Member ----
+  hub::WireFormat format() const noexcept override { return transport_->format(); }
+  void flush() noexcept override;
+  void close(CloseReason reason) noexcept override;
+  void role_changed() noexcept override;
+  hub::MemberInfo info() const override;
+
+  // ---- TransportListener ----
+  void on_open(Transport& transport) override;
+  void on_message(MessageKind kind, std::string_view payload) override;
+  void on_throttled() override;
+  void on_low_water() override {}
+  void on_closed(CloseReason reason) noexcept override;
+
+  // ---- Timed: the end of the token ----
+  void on_due(SteadyTime now) noexcept override;
+
+ private:
+  void welcome();
+  void push_event(std::string type, const json::object& data);
+  void push_text(std::string_view text);
+
+  void answer(const native_json::RequestId& id, const native_json::Refusal& refusal);
+  void answer(const native_json::RequestId& id, const native_json::Ping&);
+  void answer(const native_json::RequestId& id, const native_json::AuthRefresh& refresh);
+  Task<> refresh(std::shared_ptr<Session> self, native_json::RequestId id, std::string token);
+
+  void expire_at(std::int64_t seconds);
+  void notice_expiry();
+  void enter_counts();
+  void leave_counts() noexcept;
+
+  SessionPlace place_;
+  Transport* transport_ = nullptr;
+  hub::Roster::Admission admission_;
+  boost::asio::ip::address address_;
+  UnixMs connected_at_;
+  std::int64_t token_expires_at_;  // seconds since 1970
+  SteadyTime token_ends_{};        // the same moment; the wall clock may be set meanwhile
+  Role counted_role_ = Role::user;
+  bool counted_ = false;
+  bool refused_;
+  bool expiry_noticed_ = false;
+  bool refreshing_ = false;
+};
+
+}  // namespace corohub::gateway

@@ -1,0 +1,77 @@
+// What the routes of this room share: the gateway's parts, settings, limits and counters. Safe from any
+// shard's thread.
+#pragma once
+
+#include "gateway/gateway.hpp"
+#include "gateway/origin.hpp"
+#include "gateway/session.hpp"
+#include "gateway/transports/websocket.hpp"
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string_view>
+
+namespace corohub::gateway {
+
+struct GatewayState {
+  GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_settings);
+
+  Position head() const { return {parts.epoch, parts.writer.committed_seq()}; }
+
+  const GatewayParts parts;
+  const GatewaySettings settings;
+  const OriginRules origins;
+  const SessionSettings sessions;
+  const WebSocketSettings sockets;
+  const WebSocketSettings echo_sockets;
+  auth::RateLimiter connects_per_address;
+  auth::RateLimiter connects_total;
+  auth::RateLimiter broadcasts;
+  auth::RateLimiter stats;
+  std::atomic<bool> draining{false};
+};
+
+using RouteFunction = Task<http::Response> (*)(GatewayState&, http::Context&);
+
+class Routes {
+ public:
+  Routes(http::Router& router, std::shared_ptr<GatewayState> state)
+      : router_(router), state_(std::move(state)) {}
+
+  void add(http::Method method, std::string_view pattern, http::Access access, RouteFunction function) {
+    router_.add(method, std::string(pattern), access,
+                [state = state_, function](http::Context& context) { return function(*state, context); });
+  }
+
+ private:
+  http::Router& router_;
+  std::shared_ptr<GatewayState> state_;
+};
+
+void add_socket_routes(Routes& routes);      // GET /ws
+void add_echo_route(Routes& routes);         // GET /ws/echo
+void add_broadcast_routes(Routes& routes);   // /ws/stats, /ws/broadcast
+void add_event_routes(Routes& routes);       // /api/v1/events
+void add_connection_routes(Routes& routes);  // /api/v1/admin/connections
+
+// One attempt; nothing if it is allowed or the caller is exempt.
+std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& context, std::string_view key);
+
+// The actor's role is read again inside the unit, because it may have changed since the request was let in.
+Result<Role> live_admin(storage::UnitOfWork& work, UserId actor);
+
+// One row of the audit trail. `detail` is a JSON object.
+struct AuditRow {
+  UserId actor = 0;
+  std::string_view action;  // a literal
+  std::optional<UserId> target;
+  json::object detail;
+  std::string ip;
+  std::string request_id;
+};
+AuditRow audit_row(const http::Context& context, std::string_view action, std::optional<UserId> target,
+                   json::object detail);
+void record(storage::UnitOfWork& work, const AuditRow& row);
+
+}  // namespace corohub::gateway

@@ -1,0 +1,32 @@
+#include "gateway/raw_json.hpp"
+
+#include <gtest/gtest.h>
+
+namespace corohub::gateway {
+namespace {
+
+TEST(RawJson, CutsBlanksOutsideOfStrings) {
+  EXPECT_EQ(compact_json(" { \"a b\" : [ 1 ,\n2 ] , \"c\":\t\"x \\\" y\" } "),
+            R"({"a b":[1,2],"c":"x \" y"})");
+}
+
+TEST(RawJson, KeepsAValueAsItWasGiven) {
+  const char* object =
+      R"({"message":"{\"metadata\":1}", "metadata" : {"n":1.10,"big":123456789012345678901234567890,
+                           "e":1e2,"s":"\u00e9 \/","list":[{"}":"]"}]}, "to":{"role":"admin"}})";
+  EXPECT_EQ(raw_member(object, "metadata"),
+            R"({"n":1.10,"big":123456789012345678901234567890,"e":1e2,"s":"\u00e9 \/","list":[{"}":"]"}]})");
+  EXPECT_EQ(raw_member(object, "message"), R"("{\"metadata\":1}")");
+  EXPECT_EQ(raw_member(object, "to"), R"({"role":"admin"})");
+  EXPECT_EQ(raw_member(object, "role"), std::nullopt) << "only the object's own members";
+}
+
+TEST(RawJson, FindsEscapedKeysAndLastMembers) {
+  EXPECT_EQ(raw_member(R"({"\u006detadata":{}})", "metadata"), "{}");
+  EXPECT_EQ(raw_member(R"({"a":[],"b":null})", "b"), "null");
+  EXPECT_EQ(raw_member("{}", "a"), std::nullopt);
+  EXPECT_EQ(raw_member(R"({"a":"\\","b":"\\\""})", "b"), R"("\\\"")");
+}
+
+}  // namespace
+}  // namespace corohub::gateway

@@ -1,0 +1,400 @@
+#include "websocket_rig.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace corohub::gateway::test {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::HasSubstr;
+
+std::vector<std::string> payloads(const RawClient& client, std::uint8_t opcode) {
+  std::vector<std::string> out;
+  for (const ServerFrame& frame : client.frames)
+    if (frame.opcode == opcode) out.push_back(frame.payload);
+  return out;
+}
+
+bool has_close(const RawClient& client) {
+  return !client.frames.empty() && client.frames.back().opcode == 0x8;
+}
+
+// ---- the upgrade ----
+
+TEST(WebSocket, AnswersTheHandshake) {
+  WebSocketRig rig;
+  rig.start();
+  ASSERT_TRUE(rig.until([&] { return !rig.client.head.empty(); }));
+  EXPECT_THAT(rig.client.head, HasSubstr("HTTP/1.1 101 "));
+  EXPECT_THAT(rig.client.head, HasSubstr("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+  EXPECT_THAT(rig.client.head, HasSubstr("Sec-WebSocket-Protocol: corohub.v1\r\n"));
+  EXPECT_THAT(rig.client.head, HasSubstr("X-Request-Id: request-1\r\n"));
+}
+
+TEST(WebSocket, T6_BytesBehindTheRequestAreTheFirstFrames) {
+  WebSocketRig rig;
+  rig.start(text("early") + text("bird").substr(0, 3));
+  rig.client.send(text("bird").substr(3));
+  ASSERT_TRUE(rig.until([&] { return rig.recorder->messages.size() == 2; }));
+  EXPECT_EQ(rig.recorder->messages[0].second, "early");
+  EXPECT_EQ(rig.recorder->messages[1].second, "bird");
+}
+
+// ---- messages in ----
+
+TEST(WebSocket, ReadsMessagesOfEverySizeAndCut) {
+  WebSocketRig rig;
+  rig.start();
+  std::vector<std::string> sent;
+  for (const std::size_t size : {0, 1, 63, 64, 65, 125, 126, 513, 1535, 1536, 1537, 65'535, 65'536})
+    sent.emplace_back(size, 'a');
+  for (const std::string& message : sent) rig.client.send(text(message));
+  ASSERT_TRUE(rig.until([&] { return rig.recorder->messages.size() == sent.size(); }));
+  for (std::size_t i = 0; i < sent.size(); ++i) EXPECT_EQ(rig.recorder->messages[i].second, sent[i]);
+}
+
+TEST(WebSocket, JoinsFragmentsAroundControlFrames) {
+  WebSocketRig rig;
+  rig.start();
+  rig.client.send(encode({.opcode = 0x1, .payload = "one ", .last = false}));
+  rig.client.send(encode({.opcode = 0x9, .payload = "in between"}));
+  rig.client.send(encode({.opcode = 0x0, .payload = "", .last = false}));
+  rig.client.send(encode({.opcode = 0x0, .payload = "message"}));
+  ASSERT_TRUE(rig.until([&] { return !rig.recorder->messages.empty() && !rig.client.frames.empty(); }));
+  EXPECT_EQ(rig.recorder->messages[0].second, "one message");
+  EXPECT_EQ(payloads(rig.client, 0xA), std::vector<std::string>{"in between"});
+}
+
+struct Violation {
+  std::string name;
+  std::string bytes;
+  CloseReason reason;
+};
+
+class Violations : public testing::TestWithParam<Violation> {};
+
+TEST_P(Violations, T55_EndTheConnectionWithCodeAndWord) {
+  WebSocketRig rig;
+  rig.start();
+  rig.client.send(text("before"));
+  rig.client.send(GetParam().bytes);
+  ASSERT_TRUE(rig.until([&] { return has_close(rig.client); }));
+  EXPECT_EQ(rig.client.frames.back().close_code(), close_code(GetParam().reason));
+  EXPECT_EQ(rig.client.frames.back().close_reason(), name(GetParam().reason));
+  rig.client.send(close(rig.client.frames.back().close_code()));
+  rig.client.shut_down_sending();
+  ASSERT_TRUE(rig.until_closed());
+  EXPECT_EQ(rig.recorder->closed, GetParam().reason);
+  EXPECT_EQ(rig.recorder->closes, 1);
+  ASSERT_EQ(rig.recorder->messages.size(), 1U);
+}
+
+std::string length_64(std::string_view eight_bytes) {
+  return std::string("\x81\xff", 2) + std::string(eight_bytes) + "mask";
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    WebSocket, Violations,
+    testing::Values(
+        Violation{"binary", encode({.opcode = 0x2, .payload = "bytes"}), CloseReason::binary_not_supported},
+        Violation{"empty_binary", encode({.opcode = 0x2}), CloseReason::binary_not_supported},
+        Violation{"bad_utf8", text("\xc0\xaf"), CloseReason::invalid_utf8},
+        Violation{"cut_utf8", text("\xe2\x82"), CloseReason::invalid_utf8},
+        Violation{"cut_utf8_before_an_empty_fragment",
+                  encode({.opcode = 0x1, .payload = "\xe2\x82", .last = false}) + encode({.opcode = 0x0}),
+                  CloseReason::invalid_utf8},
+        Violation{"too_big", text(std::string(65'537, 'a')), CloseReason::message_too_big},
+        Violation{"too_big_in_fragments",
+                  encode({.opcode = 0x1, .payload = std::string(40'000, 'a'), .last = false}) +
+                      encode({.opcode = 0x0, .payload = std::string(40'000, 'a')}),
+                  CloseReason::message_too_big},
+        Violation{"length_2_62", length_64({"\x40\0\0\0\0\0\0\0", 8}), CloseReason::message_too_big},
+        Violation{"unmasked", encode({.opcode = 0x1, .payload = "x", .masked = false}),
+                  CloseReason::protocol_error},
+        Violation{"reserved_bit", encode({.opcode = 0x1, .payload = "x", .reserved_bits = 0x40}),
+                  CloseReason::protocol_error},
+        Violation{"reserved_opcode", encode({.opcode = 0x3, .payload = "x"}), CloseReason::protocol_error},
+        Violation{"reserved_control", encode({.opcode = 0xB, .payload = "x"}), CloseReason::protocol_error},
+        Violation{"big_ping", encode({.opcode = 0x9, .payload = std::string(126, 'p')}),
+                  CloseReason::protocol_error},
+        Violation{"fragmented_ping", encode({.opcode = 0x9, .payload = "p", .last = false}),
+                  CloseReason::protocol_error},
+        Violation{"stray_continuation", encode({.opcode = 0x0, .payload = "x"}), CloseReason::protocol_error},
+        Violation{"interleaved_messages", encode({.opcode = 0x1, .payload = "x", .last = false}) + text("y"),
+                  CloseReason::protocol_error},
+        Violation{"close_code_1005", close(1005), CloseReason::protocol_error},
+        Violation{"close_of_one_byte", encode({.opcode = 0x8, .payload = "x"}), CloseReason::protocol_error}),
+    [](const auto& info) { return info.param.name; });
+
+// ---- control frames ----
+
+TEST(WebSocket, AnswersEveryPingWithItsPayloadInOrder) {
+  WebSocketRig rig(4096);
+  rig.start({}, /*limited=*/false);
+  std::vector<std::string> pings;
+  for (int i = 0; i < 500; ++i) {
+    pings.push_back(std::to_string(i) + std::string(static_cast<std::size_t>(i % 120), 'p'));
+    rig.client.send(encode({.opcode = 0x9, .payload = pings.back()}));
+  }
+  ASSERT_TRUE(rig.until([&] { return rig.client.frames.size() >= pings.size(); }));
+  EXPECT_EQ(payloads(rig.client, 0xA), pings);
+}
+
+TEST(WebSocket, SharedFramesAndPongsNeverMixUnderSmallBuffers) {
+  WebSocketRig rig(4096);
+  rig.start({}, /*limited=*/false);
+  std::vector<std::string> data;
+  std::vector<std::string> pings;
+  for (int round = 0; round < 20; ++round) {
+    for (int i = 0; i < 40; ++i) {
+      data.push_back(std::to_string(round) + "/" + std::to_string(i) +
+                     std::string(static_cast<std::size_t>(i) * 97, 'd'));
+      rig.push(data.back());
+      pings.push_back(data.back().substr(0, 100));
+      rig.client.send(encode({.opcode = 0x9, .payload = pings.back()}));
+    }
+    rig.recorder->transport->flush();
+    ASSERT_TRUE(rig.until([&] { return rig.client.frames.size() == data.size() + pings.size(); })) << round;
+  }
+  EXPECT_EQ(payloads(rig.client, 0x1), data);
+  EXPECT_EQ(payloads(rig.client, 0xA), pings);
+}
+
+TEST(WebSocket, TellsWhenAFullSocketHasTakenAll) {
+  WebSocketRig rig(4096);
+  rig.start();
+  for (int i = 0; i < 100; ++i) rig.push(std::string(5000, 'x'));
+  rig.recorder->transport->flush();
+  EXPECT_FALSE(rig.recorder->outbox.empty());
+  ASSERT_TRUE(rig.until([&] { return rig.client.frames.size() == 100; }));
+  EXPECT_EQ(rig.recorder->low_waters, 1);
+}
+
+// ---- closing ----
+
+TEST(WebSocket, EchoesTheCodeOfAClientsClose) {
+  WebSocketRig rig;
+  rig.start();
+  rig.client.send(close(3001, "bye"));
+  ASSERT_TRUE(rig.until([&] { return rig.client.end_of_file; }));
+  ASSERT_TRUE(has_close(rig.client));
+  EXPECT_EQ(rig.client.frames.back().close_code(), 3001);
+  rig.client.shut_down_sending();
+  ASSERT_TRUE(rig.until_closed());
+  EXPECT_EQ(rig.recorder->closed, CloseReason::normal);
+  EXPECT_FALSE(rig.client.reset);
+}
+
+TEST(WebSocket, NoDataFollowsTheAnswerToAClientsClose) {
+  WebSocketRig rig(4096);
+  rig.start();
+  for (int i = 0; i < 300; ++i) rig.push("event " + std::to_string(i) + std::string(1000, 'x'));
+  rig.recorder->transport->flush();
+  rig.client.reading = false;
+  rig.client.send(close(1000));
+  rig.settle();
+  rig.push("too late");
+  if (rig.recorder->transport != nullptr) rig.recorder->transport->flush();
+  rig.client.reading = true;
+  ASSERT_TRUE(rig.until([&] { return rig.client.end_of_file || rig.client.reset; }));
+  ASSERT_TRUE(has_close(rig.client));
+  EXPECT_EQ(payloads(rig.client, 0x8).size(), 1U);
+  EXPECT_LT(payloads(rig.client, 0x1).size(), 300U) << "what waited is dropped";
+  for (std::size_t i = 0; i + 1 < rig.client.frames.size(); ++i)
+    EXPECT_TRUE(rig.client.frames[i].payload.starts_with("event " + std::to_string(i)));
+}
+
+TEST(WebSocket, WhatWaitsLeavesBeforeACloseOfOurs) {
+  WebSocketRig rig(4096);
+  rig.start();
+  for (int i = 0; i < 200; ++i) rig.push(std::to_string(i) + std::string(2000, 'x'));
+  rig.recorder->transport->close(CloseReason::credentials_changed, Drain::yes);
+  ASSERT_TRUE(rig.until([&] { return has_close(rig.client); }));
+  EXPECT_EQ(payloads(rig.client, 0x1).size(), 200U);
+  EXPECT_EQ(rig.client.frames.back().close_code(), 1008);
+  EXPECT_EQ(rig.client.frames.back().close_reason(), "credentials_changed");
+  rig.client.send(close(1008));
+  rig.client.shut_down_sending();
+  ASSERT_TRUE(rig.until_closed());
+  EXPECT_EQ(rig.recorder->closed, CloseReason::credentials_changed);
+}
+
+TEST(WebSocket, ACloseOfOursDropsWhatHasNotLeftAfterASecondAndResetsAfterAnother) {
+  WebSocketRig rig(4096);
+  rig.start();
+  rig.client.reading = false;
+  for (int i = 0; i < 200; ++i) rig.push(std::string(5000, 'x'));
+  rig.recorder->transport->close(CloseReason::draining, Drain::yes);
+  rig.settle();
+  rig.pass(900ms);
+  EXPECT_FALSE(rig.recorder->outbox.empty());
+  rig.pass(200ms);
+  EXPECT_LE(rig.recorder->outbox.messages(), 1U) << "only a frame that was started may stay";
+  EXPECT_FALSE(rig.recorder->closed.has_value());
+  rig.pass(1100ms);
+  ASSERT_TRUE(rig.until_closed());
+  EXPECT_EQ(rig.recorder->closed, CloseReason::draining);
+  rig.client.reading = true;
+  ASSERT_TRUE(rig.until([&] { return rig.client.reset; }));
+}
+
+TEST(WebSocket, APeerThatNeverAnswersOurCloseIsReset) {
+  WebSocketRig rig;
+  rig.start();
+  rig.recorder->transport->close(CloseReason::kicked, Drain::yes);
+  ASSERT_TRUE(rig.until([&] { return has_close(rig.client); }));
+  rig.pass(900ms);
+  EXPECT_FALSE(rig.recorder->closed.has_value());
+  rig.pass(200ms);
+  ASSERT_TRUE(rig.until_closed());
+  ASSERT_TRUE(rig.until([&] { return rig.client.reset; }));
+}
+
+TEST(WebSocket, NothingIsDeliveredAfterACloseOfOurs) {
+  WebSocketRig rig;
+  rig.start();
+  rig.recorder->transport->close(CloseReason::kicked, Drain::yes);
+  rig.client.send(text("late") + encode({.opcode = 0x9, .payload = "late"}) + close(1008));
+  rig.client.shut_down_sending();
+  ASSERT_TRUE(rig.until_closed());
+  EXPECT_TRUE(rig.recorder->messages.empty());
+  ASSERT_EQ(rig.client.frames.size(), 1U);
+}
+
+TEST(WebSocket, ABrokenConnectionIsToldOnce) {
+  WebSocketRig rig;
+  rig.start();
+  rig.client.send(text("half").substr(0, 4));
+  rig.client.shut_down_sending();
+  ASSERT_TRUE(rig.until_closed());
+  EXPECT_EQ(rig.recorder->closed, CloseReason::peer_gone);
+  EXPECT_EQ(rig.recorder->closes, 1);
+}
+
+// ---- deadlines ----
+
+TEST(WebSocket, T64_PingsOncePerIntervalBeginningAtARandomMoment) {
+  WebSocketRig rig;
+  rig.start();
+  rig.pass(54s);
+  EXPECT_EQ(payloads(rig.client, 0x9).size(), 1U);
+  rig.client.send(encode({.opcode = 0xA}));
+  rig.settle();
+  rig.pass(54s);
+  EXPECT_EQ(payloads(rig.client, 0x9).size(), 2U);
+}
+
+TEST(WebSocket, T64_WithoutAPongItEndsAfterSixtySecondsWhateverElseIsSent) {
+  WebSocketRig rig;
+  rig.start();
+  for (int second = 0; second < 60; ++second) {
+    EXPECT_FALSE(has_close(rig.client)) << second;
+    rig.client.send(text("I live"));
+    rig.pass(1s - Wheel::tick);
+    rig.pass(Wheel::tick);
+  }
+  rig.pass(500ms);
+  ASSERT_TRUE(has_close(rig.client));
+  EXPECT_EQ(rig.client.frames.back().close_code(), 1001);
+  EXPECT_EQ(rig.client.frames.back().close_reason(), "pong_timeout");
+}
+
+TEST(WebSocket, T64_AnyPongStartsTheDeadlineAgain) {
+  WebSocketRig rig;
+  rig.start();
+  rig.pass(50s);
+  rig.client.send(encode({.opcode = 0xA, .payload = "unasked"}));
+  rig.settle();
+  rig.pass(59s);
+  EXPECT_FALSE(has_close(rig.client));
+  rig.pass(1500ms);
+  EXPECT_TRUE(has_close(rig.client));
+}
+
+TEST(WebSocket, T56_AMessageMustEndWithinTenSecondsOfItsFirstByte) {
+  WebSocketRig rig;
+  rig.start();
+  const std::string message = text(std::string(100, 'x'));
+  for (int i = 0; i < 9; ++i) {
+    rig.client.send(message.substr(static_cast<std::size_t>(i), 1));
+    rig.settle();
+    rig.pass(1s);
+  }
+  EXPECT_FALSE(has_close(rig.client));
+  rig.client.send(encode({.opcode = 0x9}).substr(0, 1));
+  rig.settle();
+  rig.pass(1200ms);
+  ASSERT_TRUE(has_close(rig.client));
+  EXPECT_EQ(rig.client.frames.back().close_reason(), "message_timeout");
+}
+
+TEST(WebSocket, T56_EndlessEmptyFragmentsEnd) {
+  WebSocketRig rig;
+  rig.start();
+  rig.client.send(encode({.opcode = 0x1, .last = false}));
+  for (int i = 0; i < 1100; ++i) rig.client.send(encode({.opcode = 0x0, .last = false}));
+  ASSERT_TRUE(rig.until([&] { return has_close(rig.client); }));
+  EXPECT_EQ(rig.client.frames.back().close_reason(), "message_timeout");
+}
+
+TEST(WebSocket, T60_AClientThatDoesNotReadIsClosedAfterTenSeconds) {
+  WebSocketRig rig(4096);
+  rig.start();
+  rig.client.reading = false;
+  for (int i = 0; i < 200; ++i) rig.push(std::string(5000, 'x'));
+  rig.recorder->transport->flush();
+  rig.settle();
+  for (int second = 0; second < 9; ++second) {
+    rig.client.send(encode({.opcode = 0xA}));  // it talks, but it does not read
+    rig.pass(1s);
+  }
+  EXPECT_FALSE(rig.recorder->closed.has_value());
+  rig.pass(2200ms);
+  ASSERT_TRUE(rig.until_closed());
+  EXPECT_EQ(rig.recorder->closed, CloseReason::slow_consumer);
+}
+
+TEST(WebSocket, T58_APingFloodIsHeldBackAndThenClosed) {
+  WebSocketRig rig;
+  rig.start();
+  for (int i = 0; i < 5000; ++i) rig.client.send(encode({.opcode = 0x9}));
+  rig.settle();
+  EXPECT_EQ(rig.recorder->throttled, 1);
+  EXPECT_LT(payloads(rig.client, 0xA).size(), 400U) << "one buffer's worth at most";
+  rig.pass(4900ms);
+  EXPECT_FALSE(has_close(rig.client));
+  rig.pass(300ms);
+  ASSERT_TRUE(rig.until([&] { return has_close(rig.client); }));
+  EXPECT_EQ(rig.client.frames.back().close_code(), 1008);
+  EXPECT_EQ(rig.client.frames.back().close_reason(), "rate_limited");
+  EXPECT_EQ(rig.recorder->throttled, 1);
+}
+
+TEST(WebSocket, T58_ABurstABitAboveTheLimitOnlyWaits) {
+  WebSocketRig rig;
+  rig.start();
+  for (int i = 0; i < 260; ++i) rig.client.send(text("message " + std::to_string(i) + std::string(40, 'x')));
+  rig.settle();
+  EXPECT_LT(rig.recorder->messages.size(), 260U);
+  rig.pass(2s);
+  EXPECT_EQ(rig.recorder->messages.size(), 260U);
+  EXPECT_EQ(rig.recorder->throttled, 1);
+  rig.pass(6s);
+  EXPECT_FALSE(has_close(rig.client));
+}
+
+TEST(WebSocket, APausedListenerGetsNothingUntilItResumes) {
+  WebSocketRig rig;
+  rig.settings.max_message_bytes = 1 << 20;
+  rig.start({}, /*limited=*/false);
+  rig.recorder->transport->pause_reading();
+  for (int i = 0; i < 10; ++i) rig.client.send(text(std::string(60'000, 'x')));
+  rig.settle();
+  EXPECT_EQ(rig.recorder->messages.size(), 0U);
+  rig.recorder->transport->resume_reading();
+  ASSERT_TRUE(rig.until([&] { return rig.recorder->messages.size() == 10; }));
+}
+
+}  // namespace
+}  // namespace corohub::gateway::test

@@ -48,25 +48,17 @@ void reserve_for(std::vector<Member*>& members, std::size_t count) {
 
 }  // namespace
 
-struct Shard::Delivery {
-  explicit Delivery(const Event& what) noexcept : event(what), seq(what.seq()) {}
-
-  const FrameRef& frame(WireFormat format) {
-    const FrameRef*& known = frames[static_cast<std::size_t>(format)];
-    if (known == nullptr) known = &event.frame(format);
-    return *known;
-  }
-
-  const Event& event;
-  const Seq seq;
-  std::array<const FrameRef*, wire_format_count> frames{};
-};
+const FrameRef& Shard::Delivery::frame(WireFormat format) {
+  const FrameRef*& known = frames[static_cast<std::size_t>(format)];
+  if (known == nullptr) known = &event.frame(format);
+  return *known;
+}
 
 Shard::Shard(asio::io_context& context, const Clock& clock, ShardLimits limits)
     : context_(context),
       clock_(clock),
       limits_(limits),
-      inbox_(limits.inbox),
+      inbox_({limits.inbox_entries, limits.inbox_bytes}),
       wheel_(clock.steady()),
       timer_(context.get_executor()),
       closing_(*this) {
@@ -141,7 +133,7 @@ void Shard::end_turn() noexcept {
 // ---- delivery ----
 
 std::uint32_t Shard::apply(const EventRef& event) noexcept {
-  Delivery delivery(*event);
+  Delivery delivery{*event, event->seq(), {}};
   const Audience& audience = event->audience();
   std::uint32_t reached = 0;
   for (std::size_t role = 0; role < role_count; ++role) {

@@ -19,7 +19,8 @@
 namespace corohub::hub {
 
 struct ShardLimits {
-  InboxLimits inbox;
+  std::size_t inbox_entries = 8192;
+  std::size_t inbox_bytes = 16 << 20;
   // Of all outboxes of the process together, a shared frame counted once. Above it every shard closes those
   // whose backlog is worst.
   std::size_t outbox_memory = 256 << 20;
@@ -79,7 +80,13 @@ class Shard {
 
  private:
   // The frames of one event, asked for at most once per format.
-  struct Delivery;
+  struct Delivery {
+    const FrameRef& frame(WireFormat format);
+
+    const Event& event;
+    const Seq seq;
+    std::array<const FrameRef*, wire_format_count> frames;
+  };
   // close_all on its way.
   struct Closing final : Timed {
     explicit Closing(Shard& owner) noexcept : shard(owner) {}

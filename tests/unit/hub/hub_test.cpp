@@ -52,7 +52,7 @@ TEST_F(ThreeShards, the_receipt_adds_up_all_shards_and_comes_from_the_last) {
 }
 
 TEST_F(ThreeShards, a_volatile_batch_goes_to_all_or_to_none) {
-  Shard narrow(context, clock, {.inbox = {.entries = 2}});
+  Shard narrow(context, clock, {.inbox_entries = 2});
   hub.set_shards({&a, &narrow, &c});
   FakeMember first(a, who(1)), last(c, who(2));
   metrics::Counter& refused = metrics::counter("corohub_publish_refused_total", "");

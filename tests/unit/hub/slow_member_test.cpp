@@ -79,7 +79,7 @@ TEST(SlowMember, a_push_by_hand_into_a_full_outbox_closes_it) {
 }
 
 TEST(SlowMember, T61_above_the_memory_of_all_outboxes_the_worst_go_first) {
-  OneShard one(ShardLimits{.inbox = {}, .outbox_memory = frame_bytes() + 200'000});
+  OneShard one(ShardLimits{.outbox_memory = frame_bytes() + 200'000});
   FakeMember worst(one.shard, who(1)), bad(one.shard, who(2)), healthy(one.shard, who(3));
   worst.blocked = bad.blocked = true;
   const auto big_event = [&](UserId user) {

@@ -134,7 +134,7 @@ class Neighbourhood final : public ShardListener {
   ManualClock clock_;
   asio::io_context context_{1};
   const OutboxLimits limits_;
-  Shard shard_{context_, clock_, {.inbox = {.entries = 6}}};
+  Shard shard_{context_, clock_, {.inbox_entries = 6}};
   std::vector<std::unique_ptr<StoryMember>> members_;
   std::vector<Story> stories_;
   Seq seen_ = -1;
@@ -298,7 +298,7 @@ TEST(Threads, every_connection_gets_exactly_what_was_for_it) {
 TEST(Threads, a_full_inbox_holds_the_writer_back_and_loses_nothing) {
   ManualClock clock;
   asio::io_context context(1);
-  Shard shard(context, clock, {.inbox = {.entries = 2}});
+  Shard shard(context, clock, {.inbox_entries = 2});
   Hub hub;
   hub.set_shards({&shard});
   FakeMember member(shard, {1, Role::user, {}});
@@ -324,7 +324,7 @@ TEST(Threads, a_full_inbox_holds_the_writer_back_and_loses_nothing) {
 TEST(Threads, stop_lets_a_waiting_writer_go) {
   ManualClock clock;
   asio::io_context context(1);
-  Shard shard(context, clock, {.inbox = {.entries = 1}});
+  Shard shard(context, clock, {.inbox_entries = 1});
   Hub hub;
   hub.set_shards({&shard});
   std::optional<std::vector<std::uint32_t>> said;
@@ -343,8 +343,8 @@ TEST(Threads, volatile_events_come_from_all_sides) {
   constexpr int each = 300;
   ManualClock clock;
   std::array<asio::io_context, 2> contexts;
-  Shard left(contexts[0], clock, {.inbox = {.entries = 4}});
-  Shard right(contexts[1], clock, {.inbox = {.entries = 4}});
+  Shard left(contexts[0], clock, {.inbox_entries = 4});
+  Shard right(contexts[1], clock, {.inbox_entries = 4});
   Hub hub;
   hub.set_shards({&left, &right});
   FakeMember here(left, {1, Role::user, {}}), there(right, {2, Role::user, {}});

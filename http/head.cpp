@@ -61,8 +61,9 @@ struct Framing {
 
 Result<> read_content_length(std::string_view value, Head& head) {
   std::uint64_t length = 0;
-  const char* end = value.data() + value.size();
-  const auto [stop, failure] = std::from_chars(value.data(), end, length);
+  const char* begin = value.data();
+  const char* end = begin + value.size();
+  const auto [stop, failure] = std::from_chars(begin, end, length);
   if (failure != std::errc() || stop != end || value.size() > 19)
     return malformed("Content-Length is no number of bytes");
   head.content_length = length;

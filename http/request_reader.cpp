@@ -65,7 +65,7 @@ Result<std::size_t> RequestReader::take_head(std::string_view bytes) {
     scanner_ = HeadScanner();
     return std::size_t{2};
   }
-  const Result<std::size_t> size = scanner_.scan(bytes, limits_);
+  Result<std::size_t> size = scanner_.scan(bytes, limits_);
   if (!size || *size == 0) return size;
   if (Result<> parsed = parse(bytes.substr(0, *size)); !parsed) return parsed.error();
   state_ = chunked_ || body_left_ > 0 ? State::body : State::complete;
@@ -75,7 +75,7 @@ Result<std::size_t> RequestReader::take_head(std::string_view bytes) {
 Result<std::size_t> RequestReader::take_body(std::string_view bytes) {
   std::size_t used = std::min(body_left_, bytes.size());
   if (chunked_) {
-    const Result<std::size_t> decoded = decoder_.feed(bytes, limits_, request_.body);
+    Result<std::size_t> decoded = decoder_.feed(bytes, limits_, request_.body);
     if (!decoded) return decoded;
     used = *decoded;
   } else {
@@ -89,11 +89,11 @@ Result<std::size_t> RequestReader::take_body(std::string_view bytes) {
 
 Result<> RequestReader::parse(std::string_view head_bytes) {
   Head head;
-  const Result<> framing = read_head(head_bytes, limits_, head);
+  Result<> framing = read_head(head_bytes, limits_, head);
   request_.http11 = head.http11;
   request_.method = method_of(beast_http::string_to_verb(head.method));
   if (!head.target.empty()) {
-    const Result<> target = read_target(head.target, head.host, request_);
+    Result<> target = read_target(head.target, head.host, request_);
     if (framing && !target) return target;
   }
   if (!framing) return framing;

@@ -27,7 +27,7 @@ void turn_away(Socket& socket) {
 }
 
 // The end of a coroutine nobody waits for: an exception that got here is a bug, and ends only its connection.
-void log_escaped(std::exception_ptr failure) noexcept {
+void log_escaped(const std::exception_ptr& failure) noexcept {
   if (!failure) return;
   try {
     std::rethrow_exception(failure);

@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 9> shown_keys{"page",    "per_page", "sin
 
 // "http://host/path" without scheme and authority, when the authority is the one in Host.
 Result<std::string_view> without_authority(std::string_view target, std::string_view host) {
-  const Error refused(ErrorCode::invalid_request, "The target is neither a path nor a URI of this host.");
+  Error refused(ErrorCode::invalid_request, "The target is neither a path nor a URI of this host.");
   for (const std::string_view scheme : {"http://", "https://"}) {
     if (!same_word(target.substr(0, scheme.size()), scheme)) continue;
     target.remove_prefix(scheme.size());

@@ -116,7 +116,8 @@ void Parser::add_settings(CLI::App& command, bool shown) const {
   };
   for (const auto& [alias, key] : flag_aliases())
     for (const Setting& setting : settings_table())
-      if (setting.key == key) add_flag(std::string(alias), setting, "Short for " + setting.flag());
+      if (setting.key == key && setting.flag() != alias)
+        add_flag(std::string(alias), setting, "Short for " + setting.flag());
   for (const Setting& setting : settings_table()) add_flag(setting.flag(), setting, setting.about);
 }
 

@@ -69,7 +69,7 @@ std::vector<std::string> Reply::errors() const {
 
 std::string Reply::text(std::string_view member) const { return std::string(data().at(member).as_string()); }
 
-House::House(UsersSettings settings) {
+House::House(UsersSettings settings, std::function<Seq(std::size_t)> applied_seq) {
   data_ = std::make_unique<storage::DataDirectory>(directory_.path() / "data");
   const storage::LogHead head = storage::prepare_database(*data_);
   writer_ = std::make_unique<storage::Writer>(data_->database(), sink_, clock_);
@@ -82,6 +82,7 @@ House::House(UsersSettings settings) {
   tokens_ = std::make_unique<auth::Tokens>(*keys_, auth::TokenSettings{}, clock_);
   tickets_ = std::make_unique<auth::TicketStore>(clock_);
   UsersParts parts{*writer_, *readers_, *hasher_, *tokens_, *tickets_, clock_, head.epoch};
+  parts.applied_seq = std::move(applied_seq);
   users_ = std::make_unique<Users>(std::move(parts), settings);
   users_->add_routes(router_);
 }

@@ -11,6 +11,7 @@
 #include "support/temp_dir.hpp"
 #include "users/users.hpp"
 
+#include <functional>
 #include <mutex>
 #include <ostream>
 #include <string>
@@ -69,7 +70,7 @@ inline constexpr std::string_view password = "secure123";
 
 class House {
  public:
-  explicit House(UsersSettings settings = {});
+  explicit House(UsersSettings settings = {}, std::function<Seq(std::size_t)> applied_seq = {});
   ~House();
 
   Reply ask(Ask what);

@@ -53,6 +53,14 @@ TEST(Profile, what_changes_nothing_tells_nobody) {
   EXPECT_THAT(house.happened(), IsEmpty());
 }
 
+TEST(Profile, is_shown_from_memory_at_the_position_the_memory_has) {
+  House house({}, [](std::size_t shard) { return static_cast<Seq>(40 + shard); });
+  const Person ann = house.person("ann");
+  const Reply reply = house.get(me, ann);
+  EXPECT_EQ(reply.text("name"), "ann");
+  EXPECT_THAT(reply.header("Corohub-Position"), EndsWith(":40"));
+}
+
 TEST(Profile, null_clears_the_age) {
   House house;
   const Person ann = house.person("ann");

@@ -53,13 +53,15 @@ test('R3: the disk is full, and then it is not', { skip, timeout: 120_000 }, asy
   assert.equal((await user.expect(200, 'GET', '/api/v1/users/me')).name, `user ${acknowledged}`);
   assert.equal((await admin.expect(200, 'GET', '/ws/stats')).total_clients, 1);
   assert.equal(feed.closedWith, undefined);
-  assert.equal((await admin.request('POST', '/ws/broadcast', { body: { message: 'x' } })).status, 503);
+  // Another kind of write needs other pages: there may be room for it in what is allocated.
+  const broadcast = (await admin.request('POST', '/ws/broadcast', { body: { message: 'x' } })).status;
+  assert.ok(broadcast === 503 || broadcast === 200, `${broadcast}`);
 
   rmSync(filler);
   await eventually(10_000, 'a write', async () => (await user.request('PATCH', '/api/v1/users/me', { body: { name: 'after' } })).status === 200);
   await feed.next('profile.updated', () => feed.count('profile.updated') === acknowledged + 1);
   await barrier(admin, feed);
-  assert.equal(feed.count('system.alert'), 1); // the refused broadcast was not kept for later
+  assert.equal(feed.count('system.alert'), broadcast === 200 ? 2 : 1); // a refused one was not kept for later
 
   // What the connection saw is what the log has.
   const seen = feed.messages.filter(({ seq }) => seq !== undefined);

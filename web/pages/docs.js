@@ -29,7 +29,8 @@
     const name = schema.$ref && schema.$ref.split('/').pop();
     const full = resolve(schema);
     if (full.const !== undefined) return JSON.stringify(full.const);
-    if (full.enum) return full.enum.map((value) => JSON.stringify(value)).join(' or ');
+    const otherwise = full.default === undefined ? [] : [`default ${JSON.stringify(full.default)}`];
+    if (full.enum) return [full.enum.map((value) => JSON.stringify(value)).join(' or '), ...otherwise].join(', ');
     if (full.oneOf) return full.oneOf.map((each) => `{${Object.keys(resolve(each).properties).join(', ')}}`).join(' or ');
     const types = [].concat(full.type || 'any');
     if (types.includes('object')) return name || 'object';
@@ -39,8 +40,8 @@
     if (full.minimum !== undefined && full.maximum !== undefined) bounds.push(`${full.minimum} to ${full.maximum}`);
     else if (full.minimum !== undefined) bounds.push(`from ${full.minimum}`);
     if (full.maxLength !== undefined) bounds.push(`${full.minLength ?? 0} to ${full.maxLength} characters`);
-    if (full.default !== undefined) bounds.push(`default ${JSON.stringify(full.default)}`);
-    return [types.filter((type) => type !== 'null').join(' or '), ...bounds, ...(types.includes('null') ? ['or null'] : [])].join(', ');
+    const nothing = types.includes('null') ? ['or null'] : [];
+    return [types.filter((type) => type !== 'null').join(' or '), ...bounds, ...otherwise, ...nothing].join(', ');
   }
 
   function table(rows) {

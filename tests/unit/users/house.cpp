@@ -5,6 +5,10 @@
 #include "eventlog/batch_effects.hpp"
 #include "http/target.hpp"
 
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
@@ -195,6 +199,13 @@ std::vector<std::string> House::audit() {
     return rows;
   };
   return run([&] { return readers_->read(look); }).value();
+}
+
+std::string House::disk() const {
+  std::ostringstream bytes;
+  for (const auto& entry : std::filesystem::directory_iterator(data_->path()))
+    if (entry.is_regular_file() && entry.file_size() > 0) bytes << std::ifstream(entry.path()).rdbuf();
+  return bytes.str();
 }
 
 std::int64_t House::count(std::string_view table) {

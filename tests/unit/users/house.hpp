@@ -98,6 +98,7 @@ class House {
   std::vector<json::object> event_data() const { return event_data_; }
   std::vector<std::string> audit();  // "admin.action outcome" of all rows
   std::int64_t count(std::string_view table);
+  std::string disk() const;  // every byte of the data directory
 
   template <class Make>
   auto run(Make make) {

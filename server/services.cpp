@@ -22,7 +22,9 @@ Services::Services(const Settings& settings, const Clock& clock)
       hasher(settings.password),
       tokens(keys, settings.tokens, clock),
       tickets(clock, settings.tickets_max),
-      users({writer, readers, hasher, tokens, tickets, clock, head.epoch}, settings.users) {
+      users({writer, readers, hasher, tokens, tickets, clock, head.epoch,
+             [this](std::size_t shard) { return hub.shards()[shard]->head(); }},
+            settings.users) {
   writer.set_committed_seq(head.seq);
 }
 

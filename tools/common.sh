@@ -2,6 +2,9 @@
 # shellcheck shell=bash
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 
+# What one clone has compiled, the next one finds.
+export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1
+
 # The biggest units take 1.5 GB under the sanitizers: as many at a time as cores and memory allow.
 parallel_units() {
   local cores memory_mb

@@ -43,7 +43,7 @@ void close_to_others(const fs::path& path) {
 
 }  // namespace
 
-DataDirectory::DataDirectory(fs::path path) {
+DataDirectory::DataDirectory(const fs::path& path) {
   ::umask(077);  // whatever else the process creates: keys, sockets, logs of SQLite
   path_ = make_directory(path);
   close_to_others(path_);

@@ -99,6 +99,16 @@ Seq head_of(Connection& connection) {
   return query.next() ? query.integer(0) : 0;
 }
 
+// What a crash left in the log goes into the database; a disk too full for that is no reason not to start.
+void shorten_log(Connection& connection) {
+  try {
+    connection.checkpoint(true);
+  } catch (const DatabaseError& error) {
+    if (trouble_of(error) != Trouble::full) throw;
+    log::warn("storage_checkpoint_failed", {{"cause", error.what()}});
+  }
+}
+
 LogHead open_database(const fs::path& database, std::span<const Migration> known) {
   const std::int64_t size = guarded_size(database);
   const std::int64_t log_size = guarded_size(beside(database, "-wal"));
@@ -112,7 +122,7 @@ LogHead open_database(const fs::path& database, std::span<const Migration> known
   Connection connection(database, Access::migrate);
   migrate(connection, known, system_clock().unix_ms());
   LogHead head{epoch_of(connection), head_of(connection)};
-  connection.checkpoint(true);
+  shorten_log(connection);
   return head;
 }
 

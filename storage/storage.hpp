@@ -19,7 +19,7 @@ struct StartError : std::runtime_error {
 // Holds `DIR/lock` (flock) for as long as it lives; the directory is made 0700. Busy: StartError 75.
 class DataDirectory {
  public:
-  explicit DataDirectory(std::filesystem::path path);
+  explicit DataDirectory(const std::filesystem::path& path);
   ~DataDirectory();
   DataDirectory(const DataDirectory&) = delete;
   DataDirectory& operator=(const DataDirectory&) = delete;

@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t token_bytes_max = 4096;
 constexpr JsonLimits json_limits{4, 64};
 constexpr std::string_view token_type = "at+jwt";
-constexpr std::int64_t lifetime_seconds_max = 24 * 60 * 60;
+constexpr std::int64_t lifetime_seconds_max = 86'400;
 constexpr std::size_t key_id_bytes_max = 64;
 constexpr std::size_t token_id_bytes_max = 128;
 

@@ -106,6 +106,7 @@ TEST(TicketStore, T36_of_fifty_at_once_exactly_one_gets_it) {
     std::atomic<bool> go{false};
     std::atomic<int> got{0};
     std::vector<std::thread> threads;
+    threads.reserve(50);
     for (int i = 0; i < 50; ++i)
       threads.emplace_back([&] {
         while (!go) std::this_thread::yield();

@@ -171,7 +171,7 @@ void Shard::drop_slow(Member& member) noexcept {
   counters().slow_consumers.Increment();
 }
 
-Push Shard::push(Member& member, FrameRef frame) noexcept {
+Push Shard::push(Member& member, const FrameRef& frame) noexcept {
   const Push pushed = member.outbox_.closed() ? Push::closed : queue(member, frame);
   if (!in_turn_) end_turn();
   return pushed;

@@ -58,7 +58,7 @@ class Shard {
   void detach(Member& member) noexcept;
   // Queues a frame for one member and flushes it at the end of the turn, at once outside of one. Full: the
   // member is closed (slow_consumer).
-  Push push(Member& member, FrameRef frame) noexcept;
+  Push push(Member& member, const FrameRef& frame) noexcept;
 
   // Closes every member with `reason`, in equal steps over `spread` (at once when it is zero), also those who
   // come meanwhile.

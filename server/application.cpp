@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -48,12 +47,6 @@ http::HttpSettings admin_settings(const Settings& settings) {
   result.backlog = 64;
   result.cors_origins.clear();
   return result;
-}
-
-std::string text_of(const Endpoint& endpoint) {
-  std::ostringstream text;
-  text << endpoint;
-  return text.str();
 }
 
 bool no_such_address(const boost::system::error_code& error) {
@@ -332,10 +325,6 @@ void Application::start() {
     state_.reset();
     throw;
   }
-  for (const Endpoint& endpoint : state_->endpoints) log::info("listening", {{"address", text_of(endpoint)}});
-  if (state_->admin_endpoint) log::info("listening.admin", {{"address", text_of(*state_->admin_endpoint)}});
-  if (!settings_.exempt_cidrs.empty())
-    log::warn("limits.exempt", {{"why", "limits.exempt_cidrs lifts every rate and connection limit"}});
 }
 
 bool Application::stop() {

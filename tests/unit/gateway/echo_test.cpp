@@ -21,11 +21,11 @@ class EchoTest : public testing::Test {
   }
   ~EchoTest() override {
     client.shut_down_sending();
-    turn_until(context, client, [this] { return echo.use_count() == 1; });
+    turn_until(context, {&client}, [this] { return echo.use_count() == 1; });
   }
 
   bool until_frames(std::size_t count) {
-    return turn_until(context, client, [&] { return client.frames.size() >= count; });
+    return turn_until(context, {&client}, [&] { return client.frames.size() >= count; });
   }
 
   asio::io_context context{1};
@@ -86,7 +86,7 @@ TEST_F(EchoTest, R17_ManyMessagesBeforeACloseComeBackFirst) {
     client.turn();
   }
   client.reading = true;
-  ASSERT_TRUE(turn_until(context, client, [&] { return client.end_of_file; }));
+  ASSERT_TRUE(turn_until(context, {&client}, [&] { return client.end_of_file; }));
   std::vector<std::string> echoed;
   std::size_t pongs = 0;
   for (const ServerFrame& frame : client.frames) {

@@ -73,7 +73,7 @@ struct Application::State {
     for (const auto& shard : shards) shard->run([&] { function(*shard); });
   }
   std::size_t members();
-  bool quiet() { return server.connections() == 0 && members() == 0; }
+  bool quiet() { return server.connections() == 0 && members() == 0 && gateway.mirrors() == 0; }
   // Asks until it is true or the deadline has passed.
   template <class F>
   bool wait_until(SteadyTime deadline, F condition) {
@@ -125,7 +125,8 @@ Application::State::State(const Settings& given, const Clock& given_clock)
       administration(services, settings),
       control(supervisor, services.directory.path(), administration),
       monitor(supervisor, board,
-              {services.writer, services.directory.path(), settings.disk_free_min_bytes,
+              {[this] { return services.writer.state(); }, services.directory.path(),
+               settings.disk_free_min_bytes,
                [this] {
                  std::vector<std::uint64_t> beats;
                  for (const auto& shard : shards) beats.push_back(shard->shard().heartbeat());

@@ -130,7 +130,13 @@ LogHead open_database(const fs::path& database, std::span<const Migration> known
 
 LogHead prepare_database(const DataDirectory& directory) {
   try {
-    return open_database(directory.database(), embedded_migrations());
+    if (directory.had_database() && guarded_size(directory.database()) <= 0)
+      throw StartError(bad_data,
+                       "the database is missing or empty, but there was one; restore a backup, or remove " +
+                           (directory.path() / "lock").string() + " to begin anew");
+    const LogHead head = open_database(directory.database(), embedded_migrations());
+    directory.mark_database();
+    return head;
   } catch (const DatabaseError& error) {
     const std::string why = "the database cannot be opened: " + std::string(error.what());
     switch (trouble_of(error)) {

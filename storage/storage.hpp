@@ -24,6 +24,10 @@ class DataDirectory {
   DataDirectory(const DataDirectory&) = delete;
   DataDirectory& operator=(const DataDirectory&) = delete;
 
+  // A database was made here once: from then on a missing one is a loss, not a first start.
+  bool had_database() const noexcept;
+  void mark_database() const;
+
   const std::filesystem::path& path() const noexcept { return path_; }
   std::filesystem::path database() const { return path_ / "corohub.db"; }
 

@@ -48,7 +48,7 @@ TEST(Session, WelcomesFirstOfAll) {
                               {"seq", 41},
                               {"recovered", false},
                               {"ping_interval", 54},
-                              {"token_expires_at", "2026-01-06T10:45:01.000Z"}};
+                              {"token_expires_at", "2026-01-06T10:45:02.000Z"}};
   EXPECT_EQ(data, expected);
   EXPECT_EQ(received[1].at("seq"), 42);
 }
@@ -140,17 +140,17 @@ TEST(Session, T25_SaysThatItsTokenEndsAndThenEnds) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::user);
   const auto client = rig.connect(*ann);
-  // The clock stands at .123 s; tokens count whole seconds. Pongs keep the heartbeat content.
+  // The clock stands at .123 s; tokens end on the next whole second. Pongs keep the heartbeat content.
   for (int i = 0; i < 27; ++i) {
     rig.pass(31s);
     client->send(encode({.opcode = 0xA}));
     rig.settle();
   }
   EXPECT_EQ(types(*client).size(), 1U);
-  rig.pass(3s);
+  rig.pass(4s);
   ASSERT_TRUE(gets(rig, *client, 2));
   EXPECT_EQ(messages(*client)[1].at("type"), "auth.expiring");
-  EXPECT_EQ(messages(*client)[1].at("data"), (json::object{{"expires_at", "2026-01-06T10:45:01.000Z"}}));
+  EXPECT_EQ(messages(*client)[1].at("data"), (json::object{{"expires_at", "2026-01-06T10:45:02.000Z"}}));
   client->send(encode({.opcode = 0xA}));
   rig.pass(59'700ms);
   EXPECT_FALSE(has_close(*client));
@@ -193,7 +193,7 @@ TEST(Session, T25_ARefreshKeepsItOpen) {
   const json::object expected{{"type", "reply"},
                               {"id", "r"},
                               {"ok", true},
-                              {"data", {{"token_expires_at", "2026-01-06T10:55:01.000Z"}}}};
+                              {"data", {{"token_expires_at", "2026-01-06T10:55:02.000Z"}}}};
   EXPECT_EQ(json::serialize(messages(*client).back()), json::serialize(expected));
   pass_with_pongs(20);
   EXPECT_FALSE(has_close(*client)) << "the old token has ended five minutes ago";

@@ -23,6 +23,7 @@ std::string upper(std::string_view text) {
 
 std::string_view name(http::Access access) {
   switch (access) {
+    case http::Access::probe:  // who may, not how often
     case http::Access::guest:
       return "guest";
     case http::Access::user:

@@ -6,7 +6,7 @@
 namespace corohub::eventlog {
 namespace {
 
-constexpr Seq rows_per_call = 5'000;                 // looked at, visible or not
+constexpr Seq rows_per_call = 5'000;                          // looked at, visible or not
 constexpr std::size_t bytes_per_page = std::size_t{1} << 20;  // of event data; one event may exceed it
 
 Seq floor_of(storage::Snapshot& snapshot) {

@@ -60,7 +60,8 @@ class Gateway {
   // GET /api/v1/admin/connections, DELETE /api/v1/admin/connections/{client_id}
   void add_routes(http::Router& router);
 
-  // New connections get 503 draining; the mirrors of /ws/echo, which are no members of the hub, are told to go.
+  // New connections get 503 draining; the mirrors of /ws/echo, which are no members of the hub, are told to
+  // go.
   void begin_drain();
   // Mirrors that are still open. Any thread.
   std::size_t mirrors() const;

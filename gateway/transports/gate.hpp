@@ -6,7 +6,7 @@
 
 #include <array>
 #include <cstddef>
-#include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -47,10 +47,33 @@ class GateKeeper {
   ~GateKeeper() = default;
 };
 
+// Exactly what is asked for. Asio gives std::allocator a block that something else left behind, however much
+// larger; this operation waits for as long as its connection lives.
+template <class T>
+struct ExactAllocator {
+  using value_type = T;
+
+  ExactAllocator() noexcept = default;
+  template <class U>
+  ExactAllocator(const ExactAllocator<U>&) noexcept {
+  }  // NOLINT(google-explicit-constructor): as all allocators
+
+  T* allocate(std::size_t count) { return std::allocator<T>().allocate(count); }
+  void deallocate(T* pointer, std::size_t count) noexcept { std::allocator<T>().deallocate(pointer, count); }
+
+  template <class U>
+  bool operator==(const ExactAllocator<U>&) const noexcept {
+    return true;
+  }
+};
+
 // Waits for the socket without a buffer, receives, and hands over.
 template <class Buffers, class Handler>
 class GateRead : public beast::async_base<Handler, Executor> {
  public:
+  using allocator_type = ExactAllocator<void>;
+  allocator_type get_allocator() const noexcept { return {}; }
+
   GateRead(Handler&& handler, GateKeeper& keeper, const Buffers& buffers)
       : beast::async_base<Handler, Executor>(std::move(handler), keeper.socket().get_executor()),
         keeper_(keeper),

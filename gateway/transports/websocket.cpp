@@ -14,6 +14,7 @@
 #include <cerrno>
 #include <cstring>
 #include <exception>
+#include <memory>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -34,8 +35,13 @@ namespace beast_http = beast::http;
 namespace websocket = beast::websocket;
 
 constexpr SteadyTime never = SteadyTime::max();
-// Parked operations cost least with this token: no coroutine of their own.
+// Operations cost least with this token: no coroutine of their own.
 constexpr auto as_result = asio::as_tuple(asio::deferred);
+
+// Asio keeps the memory of coroutines that ended for those that come next, however much smaller they are:
+// good for a request, but a connection would sit for hours in what a request left, a kilobyte too large.
+// Placeholders hold what is kept while the connection's own coroutine is born.
+Task<> placeholder() { co_return; }
 
 struct Counters {
   metrics::Counter& pings = metrics::counter("corohub_websocket_pings_total", "Heartbeat pings sent.");
@@ -120,6 +126,7 @@ class WebSocket final : public Transport,
   void on_due(SteadyTime now) noexcept override;
 
  private:
+  void start_read_loop();
   Task<> run(std::shared_ptr<WebSocket> self);
   Task<> write_loop(std::shared_ptr<WebSocket> self);
   Task<> say_goodbye();
@@ -221,10 +228,7 @@ void WebSocket::open() {
   ping_due_ = now + std::chrono::milliseconds(random_below(std::max(1U, interval)));
   pong_due_ = now + settings_.pong_timeout;
   arm_by(next_due());
-  const std::shared_ptr<WebSocket> self = shared_from_this();
-  asio::co_spawn(socket().get_executor(), run(self), [](const std::exception_ptr& failure) {
-    if (failure) log::error("websocket.failed");
-  });
+  start_read_loop();
   try {
     listener_->on_open(*this);
   } catch (const std::exception& failure) {
@@ -235,6 +239,14 @@ void WebSocket::open() {
 }
 
 // ---- reading ----
+
+void WebSocket::start_read_loop() {
+  const Task<> first = placeholder();
+  const Task<> second = placeholder();
+  asio::co_spawn(socket().get_executor(), run(shared_from_this()), [](const std::exception_ptr& failure) {
+    if (failure) log::error("websocket.failed");
+  });
+}
 
 Task<> WebSocket::run(std::shared_ptr<WebSocket> /*keeps this*/) {
   bool at_end_of_file = false;

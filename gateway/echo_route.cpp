@@ -24,6 +24,7 @@ class EchoTakeover final : public http::Takeover {
       : settings_(state.echo_sockets),
         shard_(*state.parts.hub.shards()[context.shard]),
         mirrors_(state.mirrors),
+        sockets_(state.sockets_open),
         handshake_(std::move(handshake)),
         request_id_(context.request.id) {}
 
@@ -36,7 +37,7 @@ class EchoTakeover final : public http::Takeover {
                                 .request_id = std::move(request_id_),
                                 .subprotocol = handshake_.subprotocol,
                                 .limited = false};
-      const WebSocketPlace place{settings_, shard_.wheel(), shard_.clock()};
+      const WebSocketPlace place{settings_, shard_.wheel(), shard_.clock(), &sockets_};
       start_websocket(std::move(connection), place, echo->outbox(), echo);
     } catch (const std::exception& failure) {
       log::error("echo.not_started", {{"cause", failure.what()}});
@@ -47,6 +48,7 @@ class EchoTakeover final : public http::Takeover {
   const WebSocketSettings& settings_;
   hub::Shard& shard_;
   Mirrors& mirrors_;
+  std::atomic<std::size_t>& sockets_;
   Handshake handshake_;
   std::string request_id_;
 };

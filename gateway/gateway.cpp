@@ -56,7 +56,7 @@ void Gateway::begin_drain() {
   state_->mirrors.close_all();
 }
 
-std::size_t Gateway::mirrors() const { return state_->mirrors.size(); }
+std::size_t Gateway::sockets() const noexcept { return state_->sockets_open.load(std::memory_order_relaxed); }
 
 void Gateway::publish_health(std::string_view component, std::string_view old_status,
                              std::string_view status) {

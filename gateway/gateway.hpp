@@ -63,8 +63,8 @@ class Gateway {
   // New connections get 503 draining; the mirrors of /ws/echo, which are no members of the hub, are told to
   // go.
   void begin_drain();
-  // Mirrors that are still open. Any thread.
-  std::size_t mirrors() const;
+  // WebSockets that exist, mirrors too. Any thread.
+  std::size_t sockets() const noexcept;
 
   // A volatile health.status.changed for the admins. Any thread.
   void publish_health(std::string_view component, std::string_view old_status, std::string_view status);

@@ -45,7 +45,8 @@ class SessionTakeover final : public http::Takeover {
                               .request_id = std::move(request_id_),
                               .subprotocol = handshake_.subprotocol,
                               .limited = limited_};
-    const WebSocketPlace socket_place{state_.sockets, place_.shard.wheel(), place_.shard.clock()};
+    const WebSocketPlace socket_place{state_.sockets, place_.shard.wheel(), place_.shard.clock(),
+                                      &state_.sockets_open};
     start_websocket(std::move(connection), socket_place, session->outbox(), session);
   }
 

@@ -31,6 +31,7 @@ struct GatewayState {
   auth::RateLimiter broadcasts;
   auth::RateLimiter stats;
   Mirrors mirrors;
+  std::atomic<std::size_t> sockets_open{0};
   std::atomic<bool> draining{false};
 };
 

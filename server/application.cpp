@@ -73,7 +73,7 @@ struct Application::State {
     for (const auto& shard : shards) shard->run([&] { function(*shard); });
   }
   std::size_t members();
-  bool quiet() { return server.connections() == 0 && members() == 0 && gateway.mirrors() == 0; }
+  bool quiet() { return server.connections() == 0 && members() == 0 && gateway.sockets() == 0; }
   // Asks until it is true or the deadline has passed.
   template <class F>
   bool wait_until(SteadyTime deadline, F condition) {

@@ -55,8 +55,7 @@ struct ExactAllocator {
 
   ExactAllocator() noexcept = default;
   template <class U>
-  ExactAllocator(const ExactAllocator<U>&) noexcept {
-  }  // NOLINT(google-explicit-constructor): as all allocators
+  ExactAllocator(const ExactAllocator<U>&) noexcept {}
 
   T* allocate(std::size_t count) { return std::allocator<T>().allocate(count); }
   void deallocate(T* pointer, std::size_t count) noexcept { std::allocator<T>().deallocate(pointer, count); }

@@ -102,6 +102,7 @@ class WebSocket final : public Transport,
  public:
   WebSocket(WebSocketStart& start, const WebSocketPlace& place, hub::Outbox& outbox,
             std::shared_ptr<TransportListener> listener);
+  ~WebSocket() override;
 
   void accept(const WebSocketStart& start);
   void open();
@@ -176,6 +177,7 @@ class WebSocket final : public Transport,
 
   CloseReason reason_ = CloseReason::peer_gone;
   bool limited_;
+  std::atomic<std::size_t>* open_count_;
   bool open_ = false;
   bool paused_ = false;         // by the listener
   bool held_ = false;           // by the budget
@@ -197,7 +199,14 @@ WebSocket::WebSocket(WebSocketStart& start, const WebSocketPlace& place, hub::Ou
       stream_(static_cast<GateKeeper&>(*this)),
       unread_(std::move(start.unread)),
       budget_(place.settings.rates, place.clock.steady()),
-      limited_(start.limited) {}
+      limited_(start.limited),
+      open_count_(place.open) {
+  if (open_count_ != nullptr) open_count_->fetch_add(1, std::memory_order_relaxed);
+}
+
+WebSocket::~WebSocket() {
+  if (open_count_ != nullptr) open_count_->fetch_sub(1, std::memory_order_relaxed);
+}
 
 // ---- the beginning ----
 

@@ -8,6 +8,7 @@
 #include "gateway/transports/inbound_budget.hpp"
 #include "hub/outbox.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -46,6 +47,9 @@ struct WebSocketPlace {
   const WebSocketSettings& settings;
   Wheel& wheel;
   const Clock& clock;
+  // Counts those that exist, also one whose listener is gone and whose TCP connection is not: a drain waits
+  // for them.
+  std::atomic<std::size_t>* open = nullptr;
 };
 
 // Sends the 101 and serves until the end; on_open() is called inside. `outbox` belongs to the listener.

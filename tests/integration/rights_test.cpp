@@ -132,8 +132,9 @@ class Rights : public testing::Test {
 
   std::string events_since(const std::string& since) {
     const HttpAnswer page = client_.get("/api/v1/events?since=" + since, root_.access_token);
+    const json::value events = page.at("data");
     std::string types;
-    for (const json::value& event : page.at("data").as_array())
+    for (const json::value& event : events.as_array())
       types += (types.empty() ? "" : " ") + std::string(event.at("type").as_string());
     return types;
   }

@@ -17,8 +17,8 @@
 namespace corohub::server {
 namespace {
 
-constexpr std::chrono::seconds busy_wait{
-    2};  // a server that is just starting or ending has the lock, not the socket
+constexpr std::chrono::milliseconds busy_wait{
+    1500};  // a server that is just starting or ending has the lock, not the socket
 
 json::object request_of(const Invocation& invocation) {
   json::object request;

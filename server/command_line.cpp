@@ -42,6 +42,7 @@ struct Parser {
 Parser::Parser() {
   app.require_subcommand(0, 1);
   app.allow_extras();
+  app.set_version_flag("--version", COROHUB_VERSION);
   add_settings(*add(app, "serve", "Serve until SIGTERM.", Command::serve), true);
   add_user_commands();
 
@@ -186,6 +187,9 @@ Invocation parse_command_line(int argc, const char* const* argv) {
     std::ostringstream text;
     parser.app.exit(help, text, text);
     parser.result.help = text.str();
+    return parser.result;
+  } catch (const CLI::CallForVersion&) {
+    parser.result.command = Command::version;
     return parser.result;
   } catch (const CLI::ParseError& error) {
     throw ConfigError(error.what());

@@ -175,6 +175,7 @@ Status HealthMonitor::hub_status() {
   if (finding.rounds >= StallWatch::fatal_rounds) {
     board_.set(Component::hub, Status::down);
     probes_.stalled(finding.shard);
+    return Status::down;
   }
   return Status::degraded;
 }

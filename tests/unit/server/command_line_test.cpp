@@ -77,6 +77,7 @@ TEST(CommandLine, user_create_has_what_an_account_needs_but_no_password) {
 
 TEST(CommandLine, help_is_text_for_the_command_that_was_asked) {
   EXPECT_THAT(parse({"--help"}).help, HasSubstr("serve"));
+  EXPECT_EQ(parse({"--version"}).command, Command::version);
   EXPECT_THAT(parse({"serve", "--help"}).help, HasSubstr("--ws-ping-interval-s"));
 }
 

@@ -14,7 +14,7 @@ using http::Context;
 using http::Response;
 
 constexpr std::size_t message_characters_max = 4096;
-constexpr std::size_t metadata_bytes_max = 8 * 1024;
+constexpr std::size_t metadata_bytes_max = 8192;
 constexpr std::size_t metadata_nesting_max = 8;
 constexpr UserId user_id_max = UserId{1} << 53;  // what every JSON reader can hold
 

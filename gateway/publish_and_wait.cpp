@@ -23,7 +23,7 @@ class Waiting : public Completion {
 template <class Handler>
 class WaitingFor final : public Waiting {
  public:
-  WaitingFor(Executor origin, Handler handler) : Waiting(origin), handler_(std::move(handler)) {}
+  WaitingFor(const Executor& origin, Handler handler) : Waiting(origin), handler_(std::move(handler)) {}
   void finish() noexcept override {
     Handler handler(std::move(handler_));
     std::move(handler)(std::move(outcome));

@@ -14,7 +14,7 @@ namespace {
 
 // Copying a small frame is cheaper than another entry of the vector the kernel walks.
 constexpr std::size_t copied_frame_max = 2048;
-constexpr std::size_t send_bytes_max = 256 * 1024;
+constexpr std::size_t send_bytes_max = 262'144;
 
 // What one sendmsg() takes: small frames side by side in the thread's buffer, large ones where they are.
 class Gather {
@@ -64,7 +64,7 @@ class Gather {
     return static_cast<const char*>(parts_[count_ - 1].iov_base) + parts_[count_ - 1].iov_len;
   }
 
-  static thread_local std::array<char, 64 * 1024> buffer;
+  static thread_local std::array<char, 65'536> buffer;
 
   std::array<iovec, 64> parts_;
   std::size_t count_ = 0;
@@ -72,7 +72,7 @@ class Gather {
   std::size_t total_ = 0;
 };
 
-thread_local std::array<char, 64 * 1024> Gather::buffer;
+thread_local std::array<char, 65'536> Gather::buffer;
 
 // A data frame that was started, then control, then data: frames are never torn apart.
 void gather(Gather& out, const hub::Outbox& outbox, std::string_view control) noexcept {

@@ -14,7 +14,7 @@ namespace corohub::gateway {
 
 class Sender {
  public:
-  static constexpr std::size_t control_bytes_max = 64 * 1024;
+  static constexpr std::size_t control_bytes_max = 65'536;
 
   // The outbox must outlive the sender.
   Sender(Socket socket, hub::Outbox& outbox) noexcept : socket_(std::move(socket)), outbox_(outbox) {}

@@ -21,7 +21,7 @@ http::Request with(http::Request request, std::string name, std::string value) {
   return request;
 }
 
-http::Request replaced(std::string_view name, std::string value) {
+http::Request replaced(std::string_view name, const std::string& value) {
   http::Request request = good_request();
   for (http::Header& header : request.headers)
     if (header.name == name) header.value = value;

@@ -129,6 +129,7 @@ Application::State::State(const Settings& given, const Clock& given_clock)
                settings.disk_free_min_bytes,
                [this] {
                  std::vector<std::uint64_t> beats;
+                 beats.reserve(shards.size());
                  for (const auto& shard : shards) beats.push_back(shard->shard().heartbeat());
                  return beats;
                },

@@ -130,7 +130,7 @@ Task<> ControlServer::accept_loop() {
     }
     if (connections_ >= control_connections_max || !same_user(stream.native_handle())) continue;
     ++connections_;
-    asio::co_spawn(context_, serve(std::move(stream)), [this](std::exception_ptr) { --connections_; });
+    asio::co_spawn(context_, serve(std::move(stream)), [this](const std::exception_ptr&) { --connections_; });
   }
 }
 

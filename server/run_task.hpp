@@ -24,7 +24,7 @@ template <class T>
 T wait_for(asio::io_context& context, Task<T> task) {
   std::optional<T> result;
   std::promise<void> done;
-  asio::co_spawn(context, detail::store(std::move(task), result), [&](std::exception_ptr failure) {
+  asio::co_spawn(context, detail::store(std::move(task), result), [&](const std::exception_ptr& failure) {
     if (failure)
       done.set_exception(failure);
     else
@@ -40,7 +40,7 @@ T run_here(asio::io_context& context, Task<T> task) {
   std::optional<T> result;
   std::exception_ptr failure;
   asio::co_spawn(context, detail::store(std::move(task), result),
-                 [&](std::exception_ptr error) { failure = error; });
+                 [&](std::exception_ptr error) { failure = std::move(error); });
   context.restart();
   context.run();
   if (failure) std::rethrow_exception(failure);

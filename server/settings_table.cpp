@@ -95,7 +95,7 @@ Setting list(std::string key, Access access, std::string about) {
 
 // The place of a word among `words` is the field's value.
 template <class Access>
-Setting choice(std::string key, std::vector<std::string> words, Access access, std::string about) {
+Setting choice(std::string key, const std::vector<std::string>& words, Access access, std::string about) {
   Setting row{std::move(key), Kind::choice, 0, 0, words, std::move(about), {}, {}};
   row.write = [access, words](Settings& settings, const Value& value) {
     using Field = std::remove_reference_t<decltype(access(settings))>;
@@ -108,6 +108,7 @@ Setting choice(std::string key, std::vector<std::string> words, Access access, s
   return row;
 }
 
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a path of members cannot stand in parentheses
 #define FIELD(path) [](auto& settings) -> auto& { return settings.path; }
 
 void add_server(std::vector<Setting>& rows) {

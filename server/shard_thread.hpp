@@ -25,7 +25,7 @@ class ShardThread final : private hub::ShardListener {
  public:
   ShardThread(std::size_t index, Services& services, const Settings& settings, const Clock& clock,
               http::Server& server);
-  ~ShardThread();
+  ~ShardThread() override;
   ShardThread(const ShardThread&) = delete;
   ShardThread& operator=(const ShardThread&) = delete;
 

@@ -40,10 +40,12 @@ Result<Role> role_of(const json::object& request) {
   return *role;
 }
 
-// One sentence of what was wrong, with the fields of a validation error.
+// What was wrong in one line: "password: Must have at least 8 characters."
 std::string detail_of(const Error& error) {
-  std::string detail = error.detail.empty() ? std::string(name(error.code)) : error.detail;
-  for (const FieldError& field : error.fields) detail += "; " + field.field + ": " + field.message;
+  if (error.fields.empty()) return error.detail.empty() ? std::string(name(error.code)) : error.detail;
+  std::string detail;
+  for (const FieldError& field : error.fields)
+    detail += (detail.empty() ? "" : " ") + field.field.substr(1) + ": " + field.message;
   return detail;
 }
 

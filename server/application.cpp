@@ -54,6 +54,21 @@ bool no_such_address(const boost::system::error_code& error) {
          error == boost::system::errc::address_not_available;
 }
 
+[[noreturn]] void refuse_listen(const std::string& text, const boost::system::error_code& error) {
+  const bool busy = error == boost::asio::error::address_in_use;
+  throw storage::StartError(busy ? exit_busy : exit_io,
+                            fmt::format("cannot listen on {}: {}", text, error.message()));
+}
+
+// Before anything is written: a start that cannot succeed leaves no trace.
+void check_addresses(const Settings& settings) {
+  std::vector<std::string> texts = settings.listen;
+  if (!settings.admin_listen.empty()) texts.push_back(settings.admin_listen);
+  for (const std::string& text : texts)
+    if (const auto failure = try_bind(parse_listen("server.listen", text).endpoints.front()))
+      refuse_listen(text, failure);
+}
+
 }  // namespace
 
 // Members are in the order of their making; the threads are joined before any of them goes.
@@ -163,13 +178,10 @@ Application::State::~State() { drain(); }
 
 void Application::State::listen() {
   for (const std::string& text : settings.listen) {
-    const ListenAddress address = parse_listen("server.listen", text);
     try {
-      listen_on(address);
+      listen_on(parse_listen("server.listen", text));
     } catch (const boost::system::system_error& error) {
-      const bool busy = error.code() == boost::asio::error::address_in_use;
-      throw storage::StartError(busy ? exit_busy : exit_io,
-                                fmt::format("cannot listen on {}: {}", text, error.code().message()));
+      refuse_listen(text, error.code());
     }
   }
   listen_for_admin();
@@ -203,10 +215,7 @@ void Application::State::listen_for_admin() {
   try {
     admin_endpoint = admin_shard->listen(address.endpoints.front(), true);
   } catch (const boost::system::system_error& error) {
-    const bool busy = error.code() == boost::asio::error::address_in_use;
-    throw storage::StartError(busy ? exit_busy : exit_io,
-                              fmt::format("cannot listen on {} for administration: {}", settings.admin_listen,
-                                          error.code().message()));
+    refuse_listen(settings.admin_listen, error.code());
   }
 }
 
@@ -319,6 +328,7 @@ Application::Application(Settings settings, const Clock& clock)
 Application::~Application() { stop(); }
 
 void Application::start() {
+  check_addresses(settings_);
   state_ = std::make_unique<State>(settings_, clock_);
   try {
     state_->listen();

@@ -8,8 +8,7 @@
 #include <filesystem>
 #include <iostream>
 
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/error.hpp>
 #include <fmt/format.h>
 
 #include <sys/stat.h>
@@ -77,12 +76,7 @@ void check_disk(Report& report, const Settings& settings) {
 
 void check_port(Report& report, const std::string& text) {
   for (const auto& endpoint : parse_listen("server.listen", text).endpoints) {
-    boost::asio::io_context context;
-    boost::asio::ip::tcp::acceptor acceptor(context);
-    boost::system::error_code failure;
-    acceptor.open(endpoint.protocol(), failure);
-    if (!failure) acceptor.set_option(boost::asio::socket_base::reuse_address(true), failure);
-    if (!failure) acceptor.bind(endpoint, failure);
+    const boost::system::error_code failure = try_bind(endpoint);
     if (failure == boost::asio::error::address_in_use)
       report.bad("port", text + " is in use");
     else if (failure)

@@ -5,7 +5,9 @@
 #include <charconv>
 #include <cstdint>
 
+#include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/v6_only.hpp>
 #include <fmt/format.h>
 
 namespace corohub::server {
@@ -35,6 +37,18 @@ ListenAddress parse_listen(std::string_view source, std::string_view text) {
   const ip::address address = ip::make_address(host, failure);
   if (failure || address.is_v6() != bracketed) throw refuse();
   return {{{address, port}}, false};
+}
+
+boost::system::error_code try_bind(const ip::tcp::endpoint& endpoint) {
+  boost::asio::io_context context;
+  ip::tcp::acceptor acceptor(context);
+  boost::system::error_code failure;
+  acceptor.open(endpoint.protocol(), failure);
+  // A listener of somebody else is in the way all the same; its old connections are not.
+  if (!failure) acceptor.set_option(boost::asio::socket_base::reuse_address(true), failure);
+  if (!failure && endpoint.address().is_v6()) acceptor.set_option(ip::v6_only(true), failure);
+  if (!failure) acceptor.bind(endpoint, failure);
+  return failure;
 }
 
 }  // namespace corohub::server

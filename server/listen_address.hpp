@@ -18,4 +18,7 @@ struct ListenAddress {
 // `source`.
 ListenAddress parse_listen(std::string_view source, std::string_view text);
 
+// Whether this process could listen there now; it binds and lets go again.
+boost::system::error_code try_bind(const boost::asio::ip::tcp::endpoint& endpoint);
+
 }  // namespace corohub::server

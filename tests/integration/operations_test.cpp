@@ -102,6 +102,14 @@ TEST(Operations, R23_failures_to_start_have_an_exit_code_and_one_line) {
             75);
   EXPECT_EQ(start_failure([](server::Settings& settings) { settings.listen = {"192.0.2.1:0"}; }), 74);
   EXPECT_EQ(server.client().get("/livez").status, 200);
+
+  const TempDir untouched;
+  EXPECT_EQ(start_failure([&](server::Settings& settings) {
+              settings.listen = {"127.0.0.1:" + std::to_string(server.port())};
+              settings.data_dir = (untouched.path() / "data").string();
+            }),
+            75);
+  EXPECT_FALSE(std::filesystem::exists(untouched.path() / "data"));
 }
 
 TEST(Operations, T35_signing_keys_that_others_can_read_are_refused) {

@@ -24,8 +24,8 @@ class Model final : public ReplayOwner {
  public:
   explicit Model(std::uint32_t seed)
       : dice_(seed),
-        one_({.tail = {.events = pick({3, 6, 12}), .bytes = 1 << 20}}),
-        page_size_(pick({2, 4, 8})),
+        one_({.tail = {.events = pick({1, 3, 12}), .bytes = 1 << 20}}),
+        page_size_(pick({2, 8, 32})),
         commits_(20 + below(100)),
         role_(below(2) == 0 ? Role::admin : Role::user),
         limits_{static_cast<std::uint32_t>(pick({8, 16, 1024})), 1 << 20} {}
@@ -41,6 +41,8 @@ class Model final : public ReplayOwner {
   }
 
  private:
+  enum class Due : std::uint8_t { no, yes, perhaps };
+
   std::uint32_t below(std::uint32_t bound) { return static_cast<std::uint32_t>(dice_() % bound); }
   std::size_t pick(std::initializer_list<std::size_t> from) {
     return *(from.begin() + below(static_cast<std::uint32_t>(from.size())));
@@ -51,8 +53,8 @@ class Model final : public ReplayOwner {
   void step(std::uint32_t what) {
     if (what < 30 && log_.size() < commits_) return commit(1 + below(3));
     if (what < 34) return expire();
-    if (what < 65 && applied_ < log_.size()) return apply();
-    if (what < 75 && !member_ && newest() > 0) return connect();
+    if (what < 60 && applied_ < log_.size()) return apply();
+    if (what < 62 && !member_ && newest() > 0) return connect();
     if (!member_) return;
     if (what < 80) member_->blocked = !member_->blocked;
     if (what < 85) return drain();
@@ -66,7 +68,7 @@ class Model final : public ReplayOwner {
       const Seq seq = newest() + 1;
       const std::uint32_t kind = below(100);
       Logged entry{.seq = seq, .event = nullptr};
-      if (kind < 8) {
+      if (kind < 12) {
         entry.role = below(2) == 0 ? Role::admin : Role::user;
         entry.event = event("role", Audience::one_connection(), seq);
       } else {
@@ -85,22 +87,35 @@ class Model final : public ReplayOwner {
     std::vector<Entry> entries;
     if (entry.role) {
       role_ = *entry.role;
+      // What was queued and has not left is taken back.
+      if (role_ == Role::user)
+        for (auto& [seq, due] : for_admin_) due = due == Due::yes ? Due::perhaps : due;
       entries.emplace_back(AccountChanged{1, account(1, role_, {login_}), CloseReason::session_revoked});
     }
     entries.emplace_back(entry.event);
     role_at_[entry.seq] = role_;
     one_.publish(std::move(entries));
+    if (member_ && !replay_) pass(entry.seq);
+  }
+
+  // Events up to here have been judged by the role of this moment.
+  void pass(Seq position) {
+    for (; passed_ < position; ++passed_) for_admin_[passed_ + 1] = role_ == Role::admin ? Due::yes : Due::no;
   }
 
   void connect() {
     since_ = below(static_cast<std::uint32_t>(newest()) + 1);
+    passed_ = since_;
     member_ = std::make_unique<FakeMember>(one_.shard, Identity{1, role_, login_}, limits_);
     replay_ = std::make_unique<Replay>(one_.shard, *member_, *this, since_);
     advance();
   }
 
   void advance() {
-    if (replay_ && replay_->advance()) replay_.reset();
+    if (!replay_) return;
+    const bool live = replay_->advance();
+    pass(replay_->position());
+    if (live) replay_.reset();
   }
 
   void drain() {
@@ -131,6 +146,7 @@ class Model final : public ReplayOwner {
     wish_.reset();
     permit_.give_back();
     replay_->page_read(page);
+    pass(replay_->position());
     advance();
   }
 
@@ -157,17 +173,15 @@ class Model final : public ReplayOwner {
         ASSERT_FALSE(arrived) << entry.seq;
         continue;
       }
+      if (was_told(entry.seq)) continue;
       const bool for_all = entry.event->audience() == Audience::everyone();
-      if (for_all && !was_told(entry.seq)) ASSERT_TRUE(arrived) << "missing " << entry.seq;
-      // Whoever was never an admin from this event on must not have it; who always was must.
-      bool ever = false;
-      bool always = true;
-      for (auto at = role_at_.find(entry.seq); at != role_at_.end(); ++at) {
-        ever = ever || at->second == Role::admin;
-        always = always && at->second == Role::admin;
-      }
-      if (!for_all && !ever) ASSERT_FALSE(arrived) << "not his: " << entry.seq;
-      if (always && !was_told(entry.seq)) ASSERT_TRUE(arrived) << "missing " << entry.seq;
+      const Due due = for_all ? Due::yes : for_admin_.at(entry.seq);
+      if (due != Due::perhaps) ASSERT_EQ(arrived, due == Due::yes) << entry.seq;
+      // Whatever was judged: who has lost his rights before an event must not have it.
+      const auto from = role_at_.find(entry.seq);
+      const bool ever =
+          std::any_of(from, role_at_.end(), [](const auto& at) { return at.second == Role::admin; });
+      ASSERT_TRUE(for_all || ever || !arrived) << "not his: " << entry.seq;
     }
   }
 
@@ -179,7 +193,9 @@ class Model final : public ReplayOwner {
   const SessionId login_{};
   const OutboxLimits limits_;
   std::vector<Logged> log_;
-  std::map<Seq, Role> role_at_;  // after it was applied
+  std::map<Seq, Role> role_at_;   // after it was applied
+  std::map<Seq, Due> for_admin_;  // an admins' event, by the role when the member's position passed it
+  Seq passed_ = 0;
   std::size_t applied_ = 0;
   Seq floor_ = 0;
   Seq since_ = 0;

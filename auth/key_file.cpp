@@ -23,7 +23,7 @@ namespace {
 
 constexpr std::size_t secret_bytes = 32;
 constexpr std::size_t distinct_bytes_min = 8;
-constexpr off_t file_bytes_max = 64 * 1024;
+constexpr off_t file_bytes_max = 65'536;
 
 class Descriptor {
  public:

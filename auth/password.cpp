@@ -102,7 +102,7 @@ class VerifyWork {
 template <class Work, class Handler>
 class JobOf final : public Job {
  public:
-  JobOf(Executor origin, Work work, Handler handler)
+  JobOf(const Executor& origin, Work work, Handler handler)
       : Job(origin), work_(std::move(work)), handler_(std::move(handler)) {}
   void run(Cost cost, const std::string& dummy_hash) override { outcome_.emplace(work_(cost, dummy_hash)); }
   void fail(Error error) override { outcome_.emplace(std::move(error)); }

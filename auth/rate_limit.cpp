@@ -127,7 +127,6 @@ void RateLimiter::give_back(std::string_view key) {
 namespace {
 
 using boost::asio::ip::address;
-using boost::asio::ip::address_v4;
 using boost::asio::ip::address_v6;
 
 constexpr unsigned mapped_bits = 96;  // ::ffff:0:0/96, IPv4 inside IPv6

@@ -17,7 +17,7 @@ namespace {
 constexpr std::size_t token_bytes_max = 4096;
 constexpr JsonLimits json_limits{4, 64};
 constexpr std::string_view token_type = "at+jwt";
-constexpr std::int64_t lifetime_seconds_max = 24 * 60 * 60;
+constexpr std::int64_t lifetime_seconds_max = 86'400;
 constexpr std::size_t key_id_bytes_max = 64;
 constexpr std::size_t token_id_bytes_max = 128;
 
@@ -126,7 +126,7 @@ const char* read_times(const json::object& payload, std::int64_t now, std::int64
   if (now >= *ends) return "expired";
   if (*begins > now + leeway) return "not valid yet";
   if (*issued > now + leeway) return "issued in the future";
-  if (*ends - *issued > lifetime_seconds_max) return "lifetime";
+  if (*ends - *issued > lifetime_seconds_max + 1) return "lifetime";  // issue() rounds the end up
   out.issued_at = *issued;
   out.not_before = *begins;
   out.expires_at = *ends;
@@ -170,7 +170,10 @@ Tokens::Tokens(const KeyStore& keys, TokenSettings settings, const Clock& clock)
 std::string Tokens::issue(const Account& account, const SessionId& session) const {
   const std::shared_ptr<const KeyRing> ring = keys_.ring();
   const Key& key = ring->active();
-  const std::int64_t now = clock_.unix_ms() / 1000;
+  const UnixMs now = clock_.unix_ms();
+  const std::int64_t issued = now / 1000;
+  const std::int64_t begun =
+      (now + 999) / 1000;  // whole seconds must not make the life shorter than promised
 
   json::object header;
   header["alg"] = name(key.algorithm);
@@ -184,9 +187,9 @@ std::string Tokens::issue(const Account& account, const SessionId& session) cons
   payload["sid"] = session.text();
   payload["tv"] = account.token_version;
   payload["role"] = name(account.role);
-  payload["iat"] = now;
-  payload["nbf"] = now;
-  payload["exp"] = now + settings_.access_ttl.count();
+  payload["iat"] = issued;
+  payload["nbf"] = issued;
+  payload["exp"] = begun + settings_.access_ttl.count();
   payload["jti"] = random_token(16);
 
   std::string token = base64url(json::serialize(header)) + "." + base64url(json::serialize(payload));

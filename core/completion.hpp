@@ -14,7 +14,7 @@ namespace corohub {
 // keeps the origin's io_context running until then, so `finish` always runs.
 class Completion {
  public:
-  explicit Completion(Executor origin) : origin_(origin) {}
+  explicit Completion(const Executor& origin) : origin_(origin) {}
   virtual ~Completion() = default;
   Completion(const Completion&) = delete;
   Completion& operator=(const Completion&) = delete;

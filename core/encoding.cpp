@@ -9,13 +9,13 @@ namespace {
 
 constexpr char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-int base64url_digit(char c) noexcept {
-  if (c >= 'A' && c <= 'Z') return c - 'A';
-  if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-  if (c >= '0' && c <= '9') return c - '0' + 52;
-  if (c == '-') return 62;
-  return c == '_' ? 63 : -1;
-}
+// What each character stands for; -1: nothing.
+constexpr std::array<std::int16_t, 256> base64url_digits = [] {
+  std::array<std::int16_t, 256> digits{};
+  digits.fill(-1);
+  for (int i = 0; i < 64; ++i) digits[static_cast<unsigned char>(alphabet[i])] = static_cast<std::int16_t>(i);
+  return digits;
+}();
 
 // Bytes of the sequence that starts here, 0 if it is not well-formed UTF-8 (Unicode table 3-7).
 std::size_t sequence_length(std::string_view text) noexcept {
@@ -58,21 +58,22 @@ std::string base64url(std::string_view bytes) {
 }
 
 std::optional<std::string> from_base64url(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() * 3 / 4);
+  if (text.size() % 4 == 1) return std::nullopt;
+  std::string out(text.size() * 3 / 4, '\0');
+  char* next = out.data();
   std::uint32_t bits = 0;
   int count = 0;
   for (const char c : text) {
-    const int digit = base64url_digit(c);
+    const int digit = base64url_digits[static_cast<unsigned char>(c)];
     if (digit < 0) return std::nullopt;
     bits = (bits << 6) | static_cast<std::uint32_t>(digit);
     count += 6;
     if (count >= 8) {
       count -= 8;
-      out += static_cast<char>((bits >> count) & 255);
+      *next++ = static_cast<char>((bits >> count) & 255);
     }
   }
-  if (count >= 6 || (bits & ((1U << count) - 1)) != 0) return std::nullopt;
+  if ((bits & ((1U << count) - 1)) != 0) return std::nullopt;
   return out;
 }
 

@@ -2,64 +2,82 @@
 
 #include <algorithm>
 #include <cmath>
-#include <vector>
 
 #include <boost/json/basic_parser_impl.hpp>
-#include <boost/json/parser.hpp>
+#include <boost/json/value_stack.hpp>
 
 namespace corohub {
 namespace {
 
-// Looks at the text once without building anything: duplicate keys, member count, numbers out of range.
-class Inspector {
+// Builds the value in the one pass in which the text is checked, and counts the members that it says there
+// are.
+class Builder {
  public:
   static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
   static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
 
-  explicit Inspector(std::size_t members_max) : members_max_(members_max) {}
+  explicit Builder(std::size_t members_max) : members_max_(members_max) { stack_.reset(); }
 
   std::string_view complaint() const noexcept { return complaint_; }
+  std::size_t members() const noexcept { return members_; }
+  json::value release() { return stack_.release(); }
 
   using error_code = boost::system::error_code;
   using view = boost::json::string_view;
 
   bool on_document_begin(error_code&) { return true; }
   bool on_document_end(error_code&) { return true; }
-  bool on_object_begin(error_code&) {
-    keys_.emplace_back();
-    return true;
-  }
-  bool on_object_end(std::size_t, error_code& ec) {
-    std::vector<std::string>& keys = keys_.back();
-    std::ranges::sort(keys);
-    if (std::ranges::adjacent_find(keys) != keys.end()) return refuse(ec, "an object has the same key twice");
-    keys_.pop_back();
+  bool on_object_begin(error_code&) { return true; }
+  bool on_object_end(std::size_t count, error_code&) {
+    stack_.push_object(count);
     return true;
   }
   bool on_array_begin(error_code&) { return true; }
-  bool on_array_end(std::size_t, error_code&) { return true; }
+  bool on_array_end(std::size_t count, error_code&) {
+    stack_.push_array(count);
+    return true;
+  }
   bool on_key_part(view part, std::size_t, error_code&) {
-    key_.append(part.data(), part.size());
+    stack_.push_chars(part);
     return true;
   }
   bool on_key(view part, std::size_t, error_code& ec) {
-    key_.append(part.data(), part.size());
     if (++members_ > members_max_) return refuse(ec, "too many members");
-    keys_.back().push_back(std::exchange(key_, {}));
+    stack_.push_key(part);
     return true;
   }
-  bool on_string_part(view, std::size_t, error_code&) { return true; }
-  bool on_string(view, std::size_t, error_code&) { return true; }
-  bool on_number_part(view, error_code&) { return true; }
-  bool on_int64(std::int64_t, view, error_code&) { return true; }
-  bool on_uint64(std::uint64_t, view, error_code&) { return true; }
-  bool on_double(double value, view, error_code& ec) {
-    return std::isfinite(value) || refuse(ec, "a number is out of range");
+  bool on_string_part(view part, std::size_t, error_code&) {
+    stack_.push_chars(part);
+    return true;
   }
-  bool on_bool(bool, error_code&) { return true; }
-  bool on_null(error_code&) { return true; }
+  bool on_string(view part, std::size_t, error_code&) {
+    stack_.push_string(part);
+    return true;
+  }
+  bool on_number_part(view, error_code&) { return true; }
+  bool on_int64(std::int64_t number, view, error_code&) {
+    stack_.push_int64(number);
+    return true;
+  }
+  bool on_uint64(std::uint64_t number, view, error_code&) {
+    stack_.push_uint64(number);
+    return true;
+  }
+  bool on_double(double number, view, error_code& ec) {
+    if (!std::isfinite(number)) return refuse(ec, "a number is out of range");
+    stack_.push_double(number);
+    return true;
+  }
+  bool on_bool(bool value, error_code&) {
+    stack_.push_bool(value);
+    return true;
+  }
+  bool on_null(error_code&) {
+    stack_.push_null();
+    return true;
+  }
   bool on_comment_part(view, error_code&) { return true; }
   bool on_comment(view, error_code&) { return true; }
 
@@ -73,9 +91,21 @@ class Inspector {
   std::size_t members_max_;
   std::size_t members_ = 0;
   std::string_view complaint_;
-  std::string key_;
-  std::vector<std::vector<std::string>> keys_;
+  json::value_stack stack_;
 };
+
+std::size_t count_members(const json::value& value) noexcept {
+  std::size_t count = 0;
+  if (value.is_object())
+    for (const auto& member : value.get_object()) count += 1 + count_members(member.value());
+  if (value.is_array())
+    for (const auto& element : value.get_array()) count += count_members(element);
+  return count;
+}
+
+Error invalid(std::string_view why) {
+  return Error(ErrorCode::invalid_json, "The body is not valid JSON: " + std::string(why) + ".");
+}
 
 }  // namespace
 
@@ -84,20 +114,19 @@ Result<json::value> parse_json(std::string_view text, JsonLimits limits) {
   options.max_depth = limits.depth;
   boost::system::error_code ec;
 
-  json::basic_parser<Inspector> inspector(options, limits.members);
-  const std::size_t read = inspector.write_some(false, text.data(), text.size(), ec);
+  json::basic_parser<Builder> parser(options, limits.members);
+  const std::size_t read = parser.write_some(false, text.data(), text.size(), ec);
   if (!ec && read < text.size()) ec = json::error::extra_data;
   if (ec) {
-    const std::string_view complaint = inspector.handler().complaint();
-    return Error(ErrorCode::invalid_json, "The body is not valid JSON: " +
-                                              (complaint.empty() ? ec.message() : std::string(complaint)) +
-                                              " (at byte " + std::to_string(read) + ").");
+    const std::string_view complaint = parser.handler().complaint();
+    return invalid((complaint.empty() ? ec.message() : std::string(complaint)) + " (at byte " +
+                   std::to_string(read) + ")");
   }
 
-  json::parser parser({}, options);
-  parser.write(text.data(), text.size(), ec);
-  if (ec) return Error(ErrorCode::invalid_json, "The body is not valid JSON: " + ec.message() + ".");
-  return parser.release();
+  json::value value = parser.handler().release();
+  // An object keeps one of two equal keys, so the value then holds less than the text said.
+  if (count_members(value) != parser.handler().members()) return invalid("an object has the same key twice");
+  return value;
 }
 
 std::size_t depth(const json::value& value) noexcept {

@@ -3,7 +3,6 @@
 #include "gateway/state.hpp"
 #include "http/fields.hpp"
 
-#include <limits>
 #include <utility>
 
 #include <boost/json/serialize.hpp>
@@ -17,6 +16,7 @@ using http::Response;
 constexpr std::size_t message_characters_max = 4096;
 constexpr std::size_t metadata_bytes_max = 8 * 1024;
 constexpr std::size_t metadata_nesting_max = 8;
+constexpr UserId user_id_max = UserId{1} << 53;  // what every JSON reader can hold
 
 json::object stats_of(const hub::RosterCounts& counts) {
   json::object by_role;
@@ -74,7 +74,7 @@ void read_recipients(http::Fields& fields, Broadcast& broadcast) {
   if (to->contains("user_id") == to->contains("role"))
     return fields.refuse("to", "invalid_value", "Must have exactly one of user_id and role.");
   http::Fields nested(*to, "/to");
-  broadcast.user = nested.integer("user_id", 1, std::numeric_limits<std::int64_t>::max());
+  broadcast.user = nested.integer("user_id", 1, user_id_max);
   if (const auto word = nested.one_of("role", {"user", "admin", "superadmin"}))
     broadcast.role = parse_role(*word);
   if (broadcast.user) broadcast.audience = hub::Audience::user(*broadcast.user);

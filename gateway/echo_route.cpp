@@ -23,12 +23,13 @@ class EchoTakeover final : public http::Takeover {
   EchoTakeover(GatewayState& state, const Context& context, Handshake handshake)
       : settings_(state.echo_sockets),
         shard_(*state.parts.hub.shards()[context.shard]),
+        mirrors_(state.mirrors),
         handshake_(std::move(handshake)),
         request_id_(context.request.id) {}
 
   void take(Socket socket, std::string unread) noexcept override {
     try {
-      const auto echo = std::make_shared<Echo>();
+      const auto echo = std::make_shared<Echo>(shard_, mirrors_);
       WebSocketStart connection{.socket = std::move(socket),
                                 .unread = std::move(unread),
                                 .key = std::move(handshake_.key),
@@ -45,6 +46,7 @@ class EchoTakeover final : public http::Takeover {
  private:
   const WebSocketSettings& settings_;
   hub::Shard& shard_;
+  Mirrors& mirrors_;
   Handshake handshake_;
   std::string request_id_;
 };
@@ -52,9 +54,6 @@ class EchoTakeover final : public http::Takeover {
 Task<Response> open_echo(GatewayState& state, Context& context) {
   if (!is_loopback(context.request.peer))
     co_return http::fail(Error(ErrorCode::not_found, "There is nothing here."), context);
-  if (context.request.method != http::Method::get)
-    co_return http::fail(Error(ErrorCode::method_not_allowed, "A WebSocket is opened with GET."), context)
-        .with("Allow", "GET, OPTIONS");
   Result<Handshake> handshake = read_handshake(context.request);
   if (!handshake) {
     Response response = http::fail(handshake.error(), context);

@@ -60,7 +60,12 @@ void Gateway::add_routes(http::Router& router) {
   add_connection_routes(routes);
 }
 
-void Gateway::begin_drain() noexcept { state_->draining.store(true, std::memory_order_relaxed); }
+void Gateway::begin_drain() {
+  state_->draining.store(true, std::memory_order_relaxed);
+  state_->mirrors.close_all();
+}
+
+std::size_t Gateway::mirrors() const { return state_->mirrors.size(); }
 
 void Gateway::publish_health(std::string_view component, std::string_view old_status,
                              std::string_view status) {

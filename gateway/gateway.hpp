@@ -61,8 +61,10 @@ class Gateway {
   // GET /api/v1/admin/connections, DELETE /api/v1/admin/connections/{client_id}
   void add_routes(http::Router& router);
 
-  // New connections get 503 draining.
-  void begin_drain() noexcept;
+  // New connections get 503 draining; the mirrors of /ws/echo, which are no members of the hub, are told to go.
+  void begin_drain();
+  // Mirrors that are still open. Any thread.
+  std::size_t mirrors() const;
 
   // A volatile health.status.changed for the admins. Any thread.
   void publish_health(std::string_view component, std::string_view old_status, std::string_view status);

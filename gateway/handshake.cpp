@@ -50,7 +50,7 @@ Result<bool> wants_subprotocol(const http::Request& request) {
 }  // namespace
 
 Result<Handshake> read_handshake(const http::Request& request) {
-  if (!request.has_token("Upgrade", "websocket"))
+  if (request.method != http::Method::get || !request.has_token("Upgrade", "websocket"))
     return Error(ErrorCode::upgrade_required, "This address speaks WebSocket.");
   if (request.count("Sec-WebSocket-Version") != 1 || request.header("Sec-WebSocket-Version") != "13")
     return Error(ErrorCode::upgrade_required, "The only WebSocket version here is 13.");

@@ -62,7 +62,6 @@ Response refuse(const Error& error, const Context& context) {
     response.headers.push_back({"Upgrade", "websocket"});
     response.headers.push_back({"Sec-WebSocket-Version", "13"});
   }
-  if (error.code == ErrorCode::method_not_allowed) response.headers.push_back({"Allow", "GET, OPTIONS"});
   response.close = true;
   return response;
 }
@@ -74,8 +73,6 @@ bool is_foreign(const GatewayState& state, const http::Request& request) {
 
 Task<Response> open_socket(GatewayState& state, Context& context) {
   const http::Request& request = context.request;
-  if (request.method != http::Method::get)
-    co_return refuse(Error(ErrorCode::method_not_allowed, "A WebSocket is opened with GET."), context);
   Result<Handshake> handshake = read_handshake(request);
   if (!handshake) co_return refuse(handshake.error(), context);
   if (is_foreign(state, request))

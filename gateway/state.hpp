@@ -2,6 +2,7 @@
 // shard's thread.
 #pragma once
 
+#include "gateway/echo.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/origin.hpp"
 #include "gateway/session.hpp"
@@ -31,6 +32,7 @@ struct GatewayState {
   auth::RateLimiter connects_total;
   auth::RateLimiter broadcasts;
   auth::RateLimiter stats;
+  Mirrors mirrors;
   std::atomic<bool> draining{false};
 };
 

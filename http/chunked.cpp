@@ -61,14 +61,18 @@ Result<> ChunkedDecoder::take(char c, const ReadLimits& limits, const std::strin
     case State::trailer_start:
       if (c == '\r') return expect('\r', State::last_end);
       if (!is_token_char(c) || ++trailers_ > limits.max_headers) return malformed();
-      state_ = State::trailer;
+      state_ = State::trailer_name;
       [[fallthrough]];
+    case State::trailer_name:
+      if (c == ':')
+        state_ = State::trailer;
+      else if (!is_token_char(c))
+        return malformed();
+      return count_trailer_byte(limits);
     case State::trailer:
       if (c == '\r') return expect('\r', State::trailer_end);
       if (is_control(c)) return malformed();
-      if (++trailer_bytes_ > limits.max_header_bytes)
-        return Error(ErrorCode::header_too_large, "The trailer fields are too large.");
-      return {};
+      return count_trailer_byte(limits);
     case State::trailer_end:
       return expect('\n', State::trailer_start);
     case State::last_end:
@@ -78,6 +82,11 @@ Result<> ChunkedDecoder::take(char c, const ReadLimits& limits, const std::strin
       break;
   }
   return malformed();
+}
+
+Result<> ChunkedDecoder::count_trailer_byte(const ReadLimits& limits) {
+  if (++trailer_bytes_ <= limits.max_header_bytes) return {};
+  return Error(ErrorCode::header_too_large, "The trailer fields are too large.");
 }
 
 Result<> ChunkedDecoder::take_size(char c) {

@@ -33,6 +33,7 @@ class ChunkedDecoder {
     data_return,
     data_end,
     trailer_start,
+    trailer_name,
     trailer,
     trailer_end,
     last_end,  // the LF of the empty line
@@ -41,6 +42,7 @@ class ChunkedDecoder {
 
   Result<> take(char c, const ReadLimits& limits, const std::string& body);
   Result<> take_size(char c);
+  Result<> count_trailer_byte(const ReadLimits& limits);
   Result<> end_size_line(const ReadLimits& limits, const std::string& body);
 
   State state_ = State::size_start;

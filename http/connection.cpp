@@ -273,6 +273,7 @@ Task<Response> Connection::respond() {
 // Rate and rights, before the body is read. Whoever proves to be a user is counted as that user, everybody
 // else by address.
 Task<Result<>> Connection::admit(Context& context, const Route* route) {
+  if (route != nullptr && route->access == Access::probe) co_return Result<>();
   if (route == nullptr || route->access == Access::guest) co_return take_rate(auth::rate_key(peer_));
 
   const Request& request = context.request;

@@ -26,9 +26,9 @@ Kind kind_of(ErrorCode code) noexcept {
     case ErrorCode::invalid_token:
       return {401, "Invalid token", "unauthorized"};
     case ErrorCode::invalid_credentials:
-      return {401, "Invalid credentials", "invalid credentials"};
+      return {401, "Invalid credentials", "unauthorized"};
     case ErrorCode::invalid_grant:
-      return {401, "Invalid grant", "invalid grant"};
+      return {401, "Invalid grant", "unauthorized"};
     case ErrorCode::forbidden:
       return {403, "Forbidden", "admin access required"};
     case ErrorCode::origin_not_allowed:

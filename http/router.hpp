@@ -19,6 +19,7 @@ namespace corohub::http {
 
 // Who may call a route: checked before the body is read and before the handler runs.
 enum class Access : std::uint8_t {
+  probe,  // anyone, as often as they like: what a load balancer asks
   guest,  // anyone; a credential is not looked at
   user,   // a valid access token: else 401
   admin,  // role admin or superadmin: else 403 "admin access required"

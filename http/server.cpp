@@ -13,13 +13,18 @@
 namespace corohub::http {
 namespace {
 
-constexpr std::string_view full_answer =
-    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nRetry-After: 5\r\nConnection: close\r\n\r\n";
-
-// A last word to a connection there is no room for.
-void turn_away(Socket& socket) {
+// A last word to a connection there is no room for; its request is not waited for.
+void turn_away(Socket& socket, HttpShard& shard) {
+  Request nobody;
+  nobody.id = shard.next_request_id();
+  const Error full(ErrorCode::overloaded, "The server has no room for another connection.");
+  Framing framing;
+  framing.request_id = nobody.id;
+  framing.date = shard.date();
+  framing.close = true;
+  const std::string answer = serialize(problem(full, nobody), framing);
   boost::system::error_code ignored;
-  socket.write_some(asio::buffer(full_answer.data(), full_answer.size()), ignored);
+  socket.write_some(asio::buffer(answer), ignored);
   socket.shutdown(Socket::shutdown_send, ignored);
   // What has come already would turn the close into a reset, and the answer would be lost.
   char discarded[4096];
@@ -58,7 +63,7 @@ struct ShardServer::State {
     if (shard->server == nullptr) return;
     if (shard->server->connections() >= shard->server->settings().connections_max) {
       shard->metrics.connections_refused.Increment();
-      return turn_away(socket);
+      return turn_away(socket, *shard);
     }
     try {
       auto connection = std::make_unique<Connection>(shard, std::move(socket), peer.address());

@@ -15,7 +15,7 @@ metrics::Counter& refused_counter() {
 
 }  // namespace
 
-void Hub::publish(BatchRef batch) {
+void Hub::publish(const BatchRef& batch) {
   if (shards_.empty()) {
     batch->expect(1);
     batch->applied_by_one_shard();

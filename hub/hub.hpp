@@ -20,7 +20,7 @@ class Hub {
   const std::vector<Shard*>& shards() const noexcept { return shards_; }
 
   // Durable batches: in commit order, from the writer's thread, waiting for room.
-  void publish(BatchRef batch);
+  void publish(const BatchRef& batch);
   // Volatile events and kicks: all shards take it or none does; false and counted when one has no room.
   bool try_publish(const BatchRef& batch);
 

@@ -67,6 +67,12 @@ void Outbox::discard_lost(const Identity& who) noexcept {
   });
 }
 
+void Outbox::discard_all_but_personal(UserId user) noexcept {
+  keep_only([&](const Frame& frame) {
+    return frame.audience() == Audience::one_connection() || frame.audience().user_id == user;
+  });
+}
+
 void Outbox::close_and_clear() noexcept {
   closed_ = true;
   keep_only([](const Frame&) { return false; });

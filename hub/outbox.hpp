@@ -42,6 +42,8 @@ class Outbox {
 
   // Takes back what has not been started and is not for `who` any more.
   void discard_lost(const Identity& who) noexcept;
+  // Takes back what has not been started and is not for this user by name: the last words to one who leaves.
+  void discard_all_but_personal(UserId user) noexcept;
   // Forgets all but a frame that was started; later pushes answer `closed`.
   void close_and_clear() noexcept;
   // Keeps what waits; later pushes answer `closed`.

@@ -58,10 +58,12 @@ Result<Roster::Admission> Roster::admit(UserId user, const boost::asio::ip::addr
           .retry_in(retry_delay());
     if (count_of(by_address_, key) >= limits_.sockets_per_address)
       return Error(ErrorCode::too_many_connections, "Too many connections from this address.")
-          .retry_in(retry_delay());
+          .retry_in(retry_delay())
+          .limited_to(limits_.sockets_per_address);
     if (user != 0 && count_of(by_user_, user) >= limits_.sockets_per_user)
       return Error(ErrorCode::too_many_connections, "Too many connections of this user.")
-          .retry_in(retry_delay());
+          .retry_in(retry_delay())
+          .limited_to(limits_.sockets_per_user);
   }
   ++by_address_[key];
   if (user != 0) ++by_user_[user];

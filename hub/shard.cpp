@@ -175,7 +175,7 @@ void Shard::drop_slow(Member& member) noexcept {
   counters().slow_consumers.Increment();
 }
 
-Push Shard::push(Member& member, FrameRef frame) noexcept {
+Push Shard::push(Member& member, const FrameRef& frame) noexcept {
   const Push pushed = member.outbox_.closed() ? Push::closed : queue(member, frame);
   if (!in_turn_) end_turn();
   return pushed;
@@ -192,7 +192,9 @@ std::uint32_t Shard::apply(const AccountChanged& change) noexcept {
   for (Member* member = first_of(change.user_id); member != nullptr; member = member->same_user_next_) {
     if (member->identity_.role != role) move_to_role(*member, role);
     const bool stays = account != nullptr && account->has_session(member->identity_.session);
-    if (!stays) ended += end(*member, change.ending);
+    if (stays) continue;
+    member->outbox_.discard_all_but_personal(change.user_id);
+    ended += end(*member, change.ending);
   }
   return ended;
 }

@@ -75,7 +75,7 @@ class Shard {
   void detach(Member& member) noexcept;
   // Queues a frame for one member and flushes it at the end of the turn, at once outside of one. Full: the
   // member is closed (slow_consumer).
-  Push push(Member& member, FrameRef frame) noexcept;
+  Push push(Member& member, const FrameRef& frame) noexcept;
   // What is pushed during its life leaves together at its end.
   class Burst;
 

@@ -13,7 +13,6 @@
 
 #include <algorithm>
 #include <cstdlib>
-#include <sstream>
 #include <thread>
 #include <utility>
 
@@ -50,12 +49,6 @@ http::HttpSettings admin_settings(const Settings& settings) {
   return result;
 }
 
-std::string text_of(const Endpoint& endpoint) {
-  std::ostringstream text;
-  text << endpoint;
-  return text.str();
-}
-
 bool no_such_address(const boost::system::error_code& error) {
   return error == boost::asio::error::address_family_not_supported ||
          error == boost::system::errc::address_not_available;
@@ -80,7 +73,7 @@ struct Application::State {
     for (const auto& shard : shards) shard->run([&] { function(*shard); });
   }
   std::size_t members();
-  bool quiet() { return server.connections() == 0 && members() == 0; }
+  bool quiet() { return server.connections() == 0 && members() == 0 && gateway.mirrors() == 0; }
   // Asks until it is true or the deadline has passed.
   template <class F>
   bool wait_until(SteadyTime deadline, F condition) {
@@ -132,7 +125,8 @@ Application::State::State(const Settings& given, const Clock& given_clock)
       administration(services, settings),
       control(supervisor, services.directory.path(), administration),
       monitor(supervisor, board,
-              {services.writer, services.directory.path(), settings.disk_free_min_bytes,
+              {[this] { return services.writer.state(); }, services.directory.path(),
+               settings.disk_free_min_bytes,
                [this] {
                  std::vector<std::uint64_t> beats;
                  for (const auto& shard : shards) beats.push_back(shard->shard().heartbeat());
@@ -333,10 +327,6 @@ void Application::start() {
     state_.reset();
     throw;
   }
-  for (const Endpoint& endpoint : state_->endpoints) log::info("listening", {{"address", text_of(endpoint)}});
-  if (state_->admin_endpoint) log::info("listening.admin", {{"address", text_of(*state_->admin_endpoint)}});
-  if (!settings_.exempt_cidrs.empty())
-    log::warn("limits.exempt", {{"why", "limits.exempt_cidrs lifts every rate and connection limit"}});
 }
 
 bool Application::stop() {

@@ -20,6 +20,7 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ namespace corohub::server {
 namespace {
 
 constexpr std::chrono::seconds request_timeout{10};
+constexpr std::chrono::seconds answer_timeout{600};  // a backup of a big database
 constexpr std::string_view socket_name = "control.sock";
 using Timer = asio::basic_waitable_timer<std::chrono::steady_clock,
                                          asio::wait_traits<std::chrono::steady_clock>, Executor>;
@@ -187,6 +189,9 @@ std::optional<json::object> ask_server(const std::filesystem::path& data_directo
   if (socket.get() < 0) throw std::runtime_error("cannot make a socket");
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return std::nullopt;
+  const timeval patience{answer_timeout.count(), 0};
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 
   std::string line = json::serialize(request) + "\n";
   std::size_t sent = 0;

@@ -5,6 +5,7 @@
 #include "server/process.hpp"
 #include "server/services.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
@@ -67,7 +68,17 @@ std::string value_text(const Value& value) {
   return fmt::format("{}", fmt::join(std::get<std::vector<std::string>>(value), " "));
 }
 
-void log_start(const Settings& settings) {
+// What is right on a test rig and seldom elsewhere.
+void warn_of_open_doors(const Settings& settings) {
+  const auto& origins = settings.gateway.allowed_origins;
+  if (!settings.exempt_cidrs.empty())
+    log::warn("limits.exempt", {{"why", "limits.exempt_cidrs lifts every rate and connection limit"}});
+  if (std::ranges::find(origins, "*") != origins.end())
+    log::warn("origins.any", {{"why", "ws.allowed_origins lets the pages of every site connect"}});
+  if (settings.gateway.echo) log::warn("diagnostics.echo", {{"why", "/ws/echo takes anyone on loopback"}});
+}
+
+void log_start(const Application& application, const Settings& settings) {
   log::info("start", {{"version", COROHUB_VERSION},
                       {"pid", ::getpid()},
                       {"data_dir", settings.data_dir},
@@ -79,6 +90,10 @@ void log_start(const Settings& settings) {
     if (value != setting.read(defaults))
       log::info("setting", {{"key", setting.key}, {"value", value_text(value)}});
   }
+  for (const auto& endpoint : application.endpoints()) log::info("listening", {{"url", url_of(endpoint)}});
+  if (const auto admin = application.admin_endpoint())
+    log::info("listening.admin", {{"url", url_of(*admin)}});
+  warn_of_open_doors(settings);
 }
 
 // Waits for signals on the main thread while the application runs on its own.
@@ -157,7 +172,7 @@ int run_serve(const Invocation& invocation) {
   Application application(settings);
   SignalLoop signals(application, invocation, settings);  // from here on a signal ends in a drain
   application.start();
-  log_start(settings);
+  log_start(application, settings);
   print_welcome(application, settings);
   const int exit_code = signals.run();
   log::info("end", {{"exit_code", exit_code}});

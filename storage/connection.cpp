@@ -26,7 +26,7 @@ int open_flags(Access access) {
 }
 
 std::string open_name(const std::filesystem::path& database, Access access) {
-  const std::string path = std::filesystem::absolute(database).string();  // never read as a URI
+  std::string path = std::filesystem::absolute(database).string();  // never read as a URI
   if (access != Access::read_frozen) return path;
   std::string uri = "file:";
   for (const char c : path) {

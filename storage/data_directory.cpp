@@ -43,7 +43,7 @@ void close_to_others(const fs::path& path) {
 
 }  // namespace
 
-DataDirectory::DataDirectory(fs::path path) {
+DataDirectory::DataDirectory(const fs::path& path) {
   ::umask(077);  // whatever else the process creates: keys, sockets, logs of SQLite
   path_ = make_directory(path);
   close_to_others(path_);
@@ -59,5 +59,19 @@ DataDirectory::DataDirectory(fs::path path) {
 }
 
 DataDirectory::~DataDirectory() { ::close(lock_fd_); }
+
+// The mark is in the lock file, because that is never moved or restored with the database.
+bool DataDirectory::had_database() const noexcept {
+  struct stat info{};
+  return ::fstat(lock_fd_, &info) == 0 && info.st_size > 0;
+}
+
+void DataDirectory::mark_database() const {
+  static constexpr std::string_view mark = "corohub.db was made\n";
+  if (had_database()) return;
+  if (::pwrite(lock_fd_, mark.data(), mark.size(), 0) < 0)
+    log::warn("data_directory_not_marked",
+              {{"cause", std::strerror(errno)}});  // a full disk is no reason to stop
+}
 
 }  // namespace corohub::storage

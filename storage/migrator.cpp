@@ -84,7 +84,9 @@ void migrate(Connection& connection, std::span<const Migration> known, UnixMs no
       log::info("migration_applied", {{"name", migration.name}});
     } catch (const DatabaseError& error) {
       if (connection.in_transaction()) connection.run("ROLLBACK");
-      throw StartError(trouble_of(error) == Trouble::statement ? bad_data : io_failed, failed + error.what());
+      const Trouble trouble = trouble_of(error);
+      const bool data = trouble == Trouble::statement || trouble == Trouble::corrupt;
+      throw StartError(data ? bad_data : io_failed, failed + error.what());
     } catch (const StartError& error) {
       if (connection.in_transaction()) connection.run("ROLLBACK");
       refuse(failed + error.what());

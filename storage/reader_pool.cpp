@@ -17,6 +17,7 @@ struct ReaderPool::State {
 
   void start(std::size_t count) {
     std::vector<std::unique_ptr<Connection>> connections;  // all of them, before any thread
+    connections.reserve(count);
     for (std::size_t i = 0; i < count; ++i)
       connections.push_back(std::make_unique<Connection>(database, Access::read));
     for (std::unique_ptr<Connection>& connection : connections)

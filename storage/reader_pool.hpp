@@ -58,7 +58,7 @@ auto ReaderPool::read(F function) -> Task<std::invoke_result_t<F&, Snapshot&>> {
     using Handler = decltype(handler);
     class Operation final : public Read {
      public:
-      Operation(Executor origin, F reader, Handler continuation)
+      Operation(const Executor& origin, F reader, Handler continuation)
           : Read(origin), function_(std::move(reader)), handler_(std::move(continuation)) {}
       void run(Snapshot& snapshot) override { result_.emplace(function_(snapshot)); }
       void fail(Error error) noexcept override { result_.emplace(std::move(error)); }

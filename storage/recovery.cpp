@@ -114,23 +114,23 @@ bool GroupCommit::ready() {
     connection_ = std::make_unique<Connection>(path_, Access::write);
     resolve();
     prove();
+    if (unresolved_) log::warn("storage_outcome", {{"batch", unresolved_->number}, {"committed", false}});
+    unresolved_.reset();
   } catch (const DatabaseError& error) {
     enter(trouble_of(error), error.what());
     abandon(trouble_of(error));
-    if (unresolved_) connection_.reset();  // nothing may be written before that is known
+    if (unresolved_) connection_.reset();  // no unit may write before that is settled
   }
   return connection_ != nullptr;
 }
 
-// A sync that failed may have left the commit in the log or not. Now the log says which.
+// A sync that failed may have left the commit in the log or not. Now the log says which. "Not" is final only
+// once something else has been written in its place.
 void GroupCommit::resolve() {
-  if (!unresolved_) return;
-  const bool committed = read_batch_number(*connection_) == unresolved_->number;
-  log::warn("storage_outcome", {{"committed", committed}, {"batch", unresolved_->number}});
-  if (committed) {
-    if (unresolved_->last_seq > 0) committed_seq_.store(unresolved_->last_seq, std::memory_order_release);
-    sink_.committed(std::move(unresolved_->effects), {});
-  }
+  if (!unresolved_ || read_batch_number(*connection_) != unresolved_->number) return;
+  log::warn("storage_outcome", {{"batch", unresolved_->number}, {"committed", true}});
+  if (unresolved_->last_seq > 0) committed_seq_.store(unresolved_->last_seq, std::memory_order_release);
+  sink_.committed(std::move(unresolved_->effects), {});
   unresolved_.reset();
 }
 

@@ -99,6 +99,16 @@ Seq head_of(Connection& connection) {
   return query.next() ? query.integer(0) : 0;
 }
 
+// What a crash left in the log goes into the database; a disk too full for that is no reason not to start.
+void shorten_log(Connection& connection) {
+  try {
+    connection.checkpoint(true);
+  } catch (const DatabaseError& error) {
+    if (trouble_of(error) != Trouble::full) throw;
+    log::warn("storage_checkpoint_failed", {{"cause", error.what()}});
+  }
+}
+
 LogHead open_database(const fs::path& database, std::span<const Migration> known) {
   const std::int64_t size = guarded_size(database);
   const std::int64_t log_size = guarded_size(beside(database, "-wal"));
@@ -112,7 +122,7 @@ LogHead open_database(const fs::path& database, std::span<const Migration> known
   Connection connection(database, Access::migrate);
   migrate(connection, known, system_clock().unix_ms());
   LogHead head{epoch_of(connection), head_of(connection)};
-  connection.checkpoint(true);
+  shorten_log(connection);
   return head;
 }
 
@@ -120,7 +130,13 @@ LogHead open_database(const fs::path& database, std::span<const Migration> known
 
 LogHead prepare_database(const DataDirectory& directory) {
   try {
-    return open_database(directory.database(), embedded_migrations());
+    if (directory.had_database() && guarded_size(directory.database()) <= 0)
+      throw StartError(bad_data,
+                       "the database is missing or empty, but there was one; restore a backup, or remove " +
+                           (directory.path() / "lock").string() + " to begin anew");
+    const LogHead head = open_database(directory.database(), embedded_migrations());
+    directory.mark_database();
+    return head;
   } catch (const DatabaseError& error) {
     const std::string why = "the database cannot be opened: " + std::string(error.what());
     switch (trouble_of(error)) {

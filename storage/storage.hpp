@@ -19,10 +19,14 @@ struct StartError : std::runtime_error {
 // Holds `DIR/lock` (flock) for as long as it lives; the directory is made 0700. Busy: StartError 75.
 class DataDirectory {
  public:
-  explicit DataDirectory(std::filesystem::path path);
+  explicit DataDirectory(const std::filesystem::path& path);
   ~DataDirectory();
   DataDirectory(const DataDirectory&) = delete;
   DataDirectory& operator=(const DataDirectory&) = delete;
+
+  // A database was made here once: from then on a missing one is a loss, not a first start.
+  bool had_database() const noexcept;
+  void mark_database() const;
 
   const std::filesystem::path& path() const noexcept { return path_; }
   std::filesystem::path database() const { return path_ / "corohub.db"; }

@@ -18,9 +18,8 @@ Trouble trouble_of(const DatabaseError& error) noexcept {
     case SQLITE_CANTOPEN:
     case SQLITE_NOMEM:
     case SQLITE_PROTOCOL:
+    case SQLITE_READONLY:  // opened again, it may be writable
       return Trouble::io;
-    case SQLITE_READONLY:
-      return Trouble::io;  // opened again, it may be writable
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
     case SQLITE_INTERRUPT:

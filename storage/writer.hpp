@@ -127,7 +127,7 @@ auto Writer::commit(F unit)
     using Handler = decltype(handler);
     class Operation final : public Unit {
      public:
-      Operation(Executor origin, F function, Handler continuation)
+      Operation(const Executor& origin, F function, Handler continuation)
           : Unit(origin), function_(std::move(function)), handler_(std::move(continuation)) {}
       bool run(UnitOfWork& work) override {
         result_.emplace(function_(work));

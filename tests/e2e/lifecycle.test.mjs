@@ -76,7 +76,7 @@ test('R23: what is wrong in the configuration is said in one line', async (t) =>
     assert.equal(result.code, 64, `${args.join(' ')}: ${result.output}`);
     assert.match(result.output, reason);
   }
-  const unknown = await corohub(['config', 'check'], { env: { ...process.env, COROHUB_WS_PING_INTERVAL: '10' } });
+  const unknown = await corohub(['config', 'check'], { env: { PATH: process.env.PATH, COROHUB_WS_PING_INTERVAL: '10' } });
   assert.notEqual(unknown.code, 0);
   assert.match(unknown.output, /COROHUB_WS_PING_INTERVAL_S/);
 });

@@ -20,6 +20,9 @@ const RIG_SETTINGS = {
   'server.admin_listen': '127.0.0.1:0',
 };
 
+// Without settings of the caller's own, and without the variables above, which corohub would refuse as unknown.
+const ENVIRONMENT = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('COROHUB_')));
+
 export function temporaryDirectory(t) {
   const path = mkdtempSync(join(tmpdir(), 'corohub-e2e-'));
   t.after(() => rmSync(path, { recursive: true, force: true }));
@@ -61,7 +64,7 @@ export class Process {
   constructor(command, args, options = {}) {
     this.output = '';
     this.watchers = new Set();
-    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], ...options });
+    this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: ENVIRONMENT, ...options });
     for (const stream of [this.child.stdout, this.child.stderr]) {
       stream.setEncoding('utf8').on('data', (text) => {
         this.output += text;
@@ -120,7 +123,7 @@ export class Server {
     this.config = join(directory, 'corohub.toml');
     writeFileSync(this.config, toml(settings));
     this.launchArgs = ['serve', '--config', this.config, '--data-dir', this.data, '--listen', '127.0.0.1:0', ...args];
-    this.env = { ...process.env, ...env };
+    this.env = { ...ENVIRONMENT, ...env };
     this.wrap = wrap || ((command, list) => [command, list]);
     this.logs = ''; // of the processes before the present one
     t.after(async () => {

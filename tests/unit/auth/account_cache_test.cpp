@@ -30,9 +30,10 @@ class AccountCacheTest : public testing::Test {
   // Begins a get(); its answer appears in what is returned.
   std::shared_ptr<Answer> ask(AccountCache& from, UserId id) {
     auto answer = std::make_shared<Answer>();
-    asio::co_spawn(context, from.get(id), [answer](std::exception_ptr failure, Result<AccountRef> result) {
-      if (!failure) answer->emplace(std::move(result));
-    });
+    asio::co_spawn(context, from.get(id),
+                   [answer](const std::exception_ptr& failure, Result<AccountRef> result) {
+                     if (!failure) answer->emplace(std::move(result));
+                   });
     run();
     return answer;
   }
@@ -77,7 +78,7 @@ TEST_F(AccountCacheTest, a_cached_account_is_answered_without_suspending) {
     others_ran_before_the_answer = others_ran;
     EXPECT_TRUE(found);
   };
-  asio::co_spawn(context, check(), [](std::exception_ptr) {});
+  asio::co_spawn(context, check(), [](const std::exception_ptr&) {});
   run();
   EXPECT_TRUE(others_ran);
   EXPECT_FALSE(others_ran_before_the_answer);

@@ -297,6 +297,7 @@ TEST_F(KeyStoreTest, T34_no_token_fails_while_keys_are_reloaded_and_rotated) {
   std::atomic<bool> done{false};
   std::atomic<int> failures{0};
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i)
     threads.emplace_back([&] {
       while (!done) {

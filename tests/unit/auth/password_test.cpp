@@ -46,7 +46,7 @@ std::vector<Result<std::string>> hash_many(asio::io_context& context, PasswordHa
   std::vector<Result<std::string>> results;
   for (int i = 0; i < count; ++i)
     asio::co_spawn(context, hasher.hash(Secret("secure123")),
-                   [&results](std::exception_ptr failure, Result<std::string> result) {
+                   [&results](const std::exception_ptr& failure, Result<std::string> result) {
                      EXPECT_FALSE(failure);
                      results.push_back(std::move(result));
                    });
@@ -180,8 +180,9 @@ TEST(PasswordHasher, stopping_finishes_what_was_accepted_and_takes_no_more) {
   asio::io_context context(1);
   std::vector<Result<bool>> results;
   for (int i = 0; i < 8; ++i)
-    asio::co_spawn(context, hasher.verify(Secret("secure123"), ""),
-                   [&](std::exception_ptr, Result<bool> result) { results.push_back(std::move(result)); });
+    asio::co_spawn(
+        context, hasher.verify(Secret("secure123"), ""),
+        [&](const std::exception_ptr&, Result<bool> result) { results.push_back(std::move(result)); });
   context.poll();
   hasher.stop();
   hasher.stop();
@@ -197,6 +198,7 @@ TEST(PasswordHasher, stopping_finishes_what_was_accepted_and_takes_no_more) {
 TEST(PasswordHasher, answers_each_shard_on_its_own_thread) {
   PasswordHasher hasher(cheap());
   std::vector<std::thread> shards;
+  shards.reserve(3);
   for (int i = 0; i < 3; ++i)
     shards.emplace_back([&hasher] {
       asio::io_context context(1);

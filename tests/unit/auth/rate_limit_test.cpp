@@ -143,6 +143,7 @@ TEST(RateLimiter, callers_on_many_threads_get_the_burst_once) {
   RateLimiter limiter(rate(1, std::chrono::hours(1), 500), clock);
   std::atomic<int> allowed{0};
   std::vector<std::thread> threads;
+  threads.reserve(8);
   for (int i = 0; i < 8; ++i)
     threads.emplace_back([&] {
       for (int k = 0; k < 200; ++k) {

@@ -81,6 +81,7 @@ TEST(TicketStore, is_bounded_and_the_oldest_gives_way) {
   corohub::test::ManualClock clock;
   TicketStore store(clock, 3);
   std::vector<std::string> texts;
+  texts.reserve(5);
   for (int i = 0; i < 5; ++i) texts.push_back(store.issue(for_user(i + 1)));
   EXPECT_EQ(store.size(), 3u);
   EXPECT_FALSE(store.take(texts[0], ""));
@@ -106,6 +107,7 @@ TEST(TicketStore, T36_of_fifty_at_once_exactly_one_gets_it) {
     std::atomic<bool> go{false};
     std::atomic<int> got{0};
     std::vector<std::thread> threads;
+    threads.reserve(50);
     for (int i = 0; i < 50; ++i)
       threads.emplace_back([&] {
         while (!go) std::this_thread::yield();

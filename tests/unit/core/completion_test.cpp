@@ -12,7 +12,7 @@ namespace {
 
 class Note final : public Completion {
  public:
-  Note(Executor origin, int number, std::vector<int>& out, std::thread::id& thread)
+  Note(const Executor& origin, int number, std::vector<int>& out, std::thread::id& thread)
       : Completion(origin), number_(number), out_(out), thread_(thread) {}
   void finish() noexcept override {
     out_.push_back(number_);

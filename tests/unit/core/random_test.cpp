@@ -26,6 +26,7 @@ TEST(RandomToken, holds_256_bits_and_never_comes_twice) {
 TEST(RandomToken, may_be_asked_for_by_many_threads_at_once) {
   std::vector<std::string> tokens(8);
   std::vector<std::thread> threads;
+  threads.reserve(tokens.size());
   for (std::string& token : tokens) threads.emplace_back([&token] { token = random_token(); });
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(std::set<std::string>(tokens.begin(), tokens.end()).size(), tokens.size());

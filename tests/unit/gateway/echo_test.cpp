@@ -17,22 +17,23 @@ class EchoTest : public testing::Test {
                      .request_id = {},
                      .subprotocol = false,
                      .limited = false},
-                    {settings, wheel, clock}, echo->outbox(), echo);
+                    {settings, shard.wheel(), clock}, echo->outbox(), echo);
   }
   ~EchoTest() override {
     client.shut_down_sending();
-    turn_until(context, client, [this] { return echo.use_count() == 1; });
+    turn_until(context, {&client}, [this] { return echo.use_count() == 1; });
   }
 
   bool until_frames(std::size_t count) {
-    return turn_until(context, client, [&] { return client.frames.size() >= count; });
+    return turn_until(context, {&client}, [&] { return client.frames.size() >= count; });
   }
 
   asio::io_context context{1};
   corohub::test::ManualClock clock;
-  Wheel wheel{clock.steady()};
+  hub::Shard shard{context, clock};
+  Mirrors mirrors;
   WebSocketSettings settings = echo_settings();
-  std::shared_ptr<Echo> echo = std::make_shared<Echo>();
+  std::shared_ptr<Echo> echo = std::make_shared<Echo>(shard, mirrors);
   RawClient client;
 };
 
@@ -86,7 +87,7 @@ TEST_F(EchoTest, R17_ManyMessagesBeforeACloseComeBackFirst) {
     client.turn();
   }
   client.reading = true;
-  ASSERT_TRUE(turn_until(context, client, [&] { return client.end_of_file; }));
+  ASSERT_TRUE(turn_until(context, {&client}, [&] { return client.end_of_file; }));
   std::vector<std::string> echoed;
   std::size_t pongs = 0;
   for (const ServerFrame& frame : client.frames) {
@@ -97,6 +98,15 @@ TEST_F(EchoTest, R17_ManyMessagesBeforeACloseComeBackFirst) {
   EXPECT_EQ(pongs, 300U);
   ASSERT_EQ(client.frames.back().opcode, 0x8);
   EXPECT_EQ(client.frames.back().close_code(), 4000);
+}
+
+TEST_F(EchoTest, R2_ADrainSendsItAway) {
+  EXPECT_EQ(mirrors.size(), 1U);
+  mirrors.close_all();
+  ASSERT_TRUE(until_frames(1));
+  EXPECT_EQ(client.frames[0].close_code(), 1001);
+  client.shut_down_sending();
+  ASSERT_TRUE(turn_until(context, {&client}, [this] { return mirrors.size() == 0; }));
 }
 
 TEST_F(EchoTest, AClientThatDoesNotReadIsNotReadFrom) {

@@ -1,5 +1,6 @@
 #include "raw_client.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -9,8 +10,10 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 
+#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -88,10 +91,12 @@ RawClient::~RawClient() { ::close(fd_); }
 
 void RawClient::shut_down_sending() { ::shutdown(fd_, SHUT_WR); }
 
-void RawClient::turn() {
+bool RawClient::turn() {
+  bool moved = false;
   if (!out_.empty()) {
     const ssize_t sent = ::send(fd_, out_.data(), out_.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent > 0) out_.erase(0, static_cast<std::size_t>(sent));
+    moved = sent > 0;
   }
   std::array<char, 4096> bytes;
   while (reading && !end_of_file && !reset) {
@@ -101,7 +106,20 @@ void RawClient::turn() {
     if (received <= 0) break;
     in_.append(bytes.data(), static_cast<std::size_t>(received));
     parse();
+    moved = true;
   }
+  return moved;
+}
+
+bool RawClient::all_arrived() const {
+  int unacknowledged = 0;
+  ::ioctl(fd_, SIOCOUTQ, &unacknowledged);
+  return out_.empty() && unacknowledged == 0;
+}
+
+void RawClient::wait_a_moment() const {
+  pollfd readable{fd_, static_cast<short>(reading && !end_of_file && !reset ? POLLIN : 0), 0};
+  ::poll(&readable, 1, 1);
 }
 
 void RawClient::parse() {
@@ -130,15 +148,28 @@ void RawClient::parse() {
   in_.erase(0, at);
 }
 
-bool turn_until(asio::io_context& context, RawClient& client, const std::function<bool()>& done) {
-  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+bool turn_until(asio::io_context& context, const std::vector<RawClient*>& clients,
+                const std::function<bool()>& done) {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (!done()) {
     if (std::chrono::steady_clock::now() > give_up) return false;
     context.restart();
-    context.poll();
-    client.turn();
+    bool moved = context.poll() > 0;
+    for (RawClient* client : clients) moved = client->turn() || moved;
+    if (!moved && !clients.empty()) clients.front()->wait_a_moment();
   }
   return true;
+}
+
+void turn_until_quiet(asio::io_context& context, const std::vector<RawClient*>& clients) {
+  constexpr int quiet_rounds_enough = 3;
+  const auto arrived = [](const RawClient* client) { return client->all_arrived(); };
+  int quiet_rounds = 0;
+  turn_until(context, clients, [&] {
+    const bool quiet = std::ranges::all_of(clients, arrived);
+    quiet_rounds = quiet ? quiet_rounds + 1 : 0;
+    return quiet_rounds > quiet_rounds_enough;
+  });
 }
 
 }  // namespace corohub::gateway::test

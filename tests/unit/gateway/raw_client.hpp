@@ -48,15 +48,18 @@ class RawClient {
   // Queues bytes; they leave as the socket takes them.
   void send(std::string_view bytes) { out_.append(bytes); }
   void shut_down_sending();
-  // Moves what can be moved; `reading` false leaves everything in the kernel.
-  void turn();
+  // Moves what can be moved; `reading` false leaves everything in the kernel. True if anything was.
+  bool turn();
+  // Waits until something can be moved, but not long.
+  void wait_a_moment() const;
 
   std::string head;                 // the HTTP answer
   std::vector<ServerFrame> frames;  // whole ones so far
   bool reading = true;
   bool end_of_file = false;
   bool reset = false;
-  bool all_sent() const { return out_.empty(); }
+  // What was sent has arrived at the server's end.
+  bool all_arrived() const;
 
  private:
   void parse();
@@ -67,7 +70,12 @@ class RawClient {
   std::string in_;
 };
 
-// Runs the context and the client until `done`; false after a time that only a failure needs.
-bool turn_until(asio::io_context& context, RawClient& client, const std::function<bool()>& done);
+// Runs the context and the clients until `done`; false after a time that only a failure needs.
+bool turn_until(asio::io_context& context, const std::vector<RawClient*>& clients,
+                const std::function<bool()>& done);
+
+// Runs them until all the clients sent has arrived and nothing moves any more. What the server sent may still
+// be under way on a busy machine: wait for that with turn_until().
+void turn_until_quiet(asio::io_context& context, const std::vector<RawClient*>& clients);
 
 }  // namespace corohub::gateway::test

@@ -58,18 +58,11 @@ class WebSocketRig {
                     {settings, wheel, clock}, recorder->outbox, recorder);
   }
 
-  bool until(const std::function<bool()>& done) { return turn_until(context, client, done); }
+  bool until(const std::function<bool()>& done) { return turn_until(context, {&client}, done); }
   bool until_closed() {
     return until([this] { return recorder->closed.has_value(); });
   }
-  // A few turns of both ends; enough for what is under way in memory.
-  void settle() {
-    for (int i = 0; i < 20; ++i) {
-      context.restart();
-      context.poll();
-      client.turn();
-    }
-  }
+  void settle() { turn_until_quiet(context, {&client}); }
 
   void pass(std::chrono::milliseconds time) {
     for (std::chrono::milliseconds passed{0}; passed < time; passed += Wheel::tick) {
@@ -79,6 +72,7 @@ class WebSocketRig {
       context.poll();
       client.turn();
     }
+    settle();
   }
 
   void push(std::string_view payload) { recorder->outbox.push(message_frame(Opcode::text, payload)); }

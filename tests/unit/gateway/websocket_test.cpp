@@ -178,7 +178,7 @@ TEST(WebSocket, EchoesTheCodeOfAClientsClose) {
   rig.start();
   rig.client.send(close(3001, "bye"));
   ASSERT_TRUE(rig.until([&] { return rig.client.end_of_file; }));
-  ASSERT_TRUE(has_close(rig.client));
+  ASSERT_TRUE(rig.until([&] { return has_close(rig.client); }));
   EXPECT_EQ(rig.client.frames.back().close_code(), 3001);
   rig.client.shut_down_sending();
   ASSERT_TRUE(rig.until_closed());
@@ -198,7 +198,7 @@ TEST(WebSocket, NoDataFollowsTheAnswerToAClientsClose) {
   if (rig.recorder->transport != nullptr) rig.recorder->transport->flush();
   rig.client.reading = true;
   ASSERT_TRUE(rig.until([&] { return rig.client.end_of_file || rig.client.reset; }));
-  ASSERT_TRUE(has_close(rig.client));
+  ASSERT_TRUE(rig.until([&] { return has_close(rig.client); }));
   EXPECT_EQ(payloads(rig.client, 0x8).size(), 1U);
   EXPECT_LT(payloads(rig.client, 0x1).size(), 300U) << "what waited is dropped";
   for (std::size_t i = 0; i + 1 < rig.client.frames.size(); ++i)
@@ -278,11 +278,11 @@ TEST(WebSocket, T64_PingsOncePerIntervalBeginningAtARandomMoment) {
   WebSocketRig rig;
   rig.start();
   rig.pass(54s);
-  EXPECT_EQ(payloads(rig.client, 0x9).size(), 1U);
+  EXPECT_TRUE(rig.until([&] { return payloads(rig.client, 0x9).size() == 1; }));
   rig.client.send(encode({.opcode = 0xA}));
   rig.settle();
   rig.pass(54s);
-  EXPECT_EQ(payloads(rig.client, 0x9).size(), 2U);
+  EXPECT_TRUE(rig.until([&] { return payloads(rig.client, 0x9).size() == 2; }));
 }
 
 TEST(WebSocket, T64_WithoutAPongItEndsAfterSixtySecondsWhateverElseIsSent) {
@@ -291,11 +291,10 @@ TEST(WebSocket, T64_WithoutAPongItEndsAfterSixtySecondsWhateverElseIsSent) {
   for (int second = 0; second < 60; ++second) {
     EXPECT_FALSE(has_close(rig.client)) << second;
     rig.client.send(text("I live"));
-    rig.pass(1s - Wheel::tick);
-    rig.pass(Wheel::tick);
+    rig.pass(1s);
   }
   rig.pass(500ms);
-  ASSERT_TRUE(has_close(rig.client));
+  ASSERT_TRUE(rig.until([&] { return has_close(rig.client); }));
   EXPECT_EQ(rig.client.frames.back().close_code(), 1001);
   EXPECT_EQ(rig.client.frames.back().close_reason(), "pong_timeout");
 }
@@ -309,7 +308,7 @@ TEST(WebSocket, T64_AnyPongStartsTheDeadlineAgain) {
   rig.pass(59s);
   EXPECT_FALSE(has_close(rig.client));
   rig.pass(1500ms);
-  EXPECT_TRUE(has_close(rig.client));
+  EXPECT_TRUE(rig.until([&] { return has_close(rig.client); }));
 }
 
 TEST(WebSocket, T56_AMessageMustEndWithinTenSecondsOfItsFirstByte) {
@@ -325,7 +324,7 @@ TEST(WebSocket, T56_AMessageMustEndWithinTenSecondsOfItsFirstByte) {
   rig.client.send(encode({.opcode = 0x9}).substr(0, 1));
   rig.settle();
   rig.pass(1200ms);
-  ASSERT_TRUE(has_close(rig.client));
+  ASSERT_TRUE(rig.until([&] { return has_close(rig.client); }));
   EXPECT_EQ(rig.client.frames.back().close_reason(), "message_timeout");
 }
 
@@ -390,7 +389,8 @@ TEST(WebSocket, APausedListenerGetsNothingUntilItResumes) {
   rig.start({}, /*limited=*/false);
   rig.recorder->transport->pause_reading();
   for (int i = 0; i < 10; ++i) rig.client.send(text(std::string(60'000, 'x')));
-  rig.settle();
+  int rounds = 0;
+  ASSERT_TRUE(rig.until([&] { return ++rounds > 200; }));
   EXPECT_EQ(rig.recorder->messages.size(), 0U);
   rig.recorder->transport->resume_reading();
   ASSERT_TRUE(rig.until([&] { return rig.recorder->messages.size() == 10; }));

@@ -49,6 +49,7 @@ TEST(Delivery, T48_goes_to_those_it_is_for_once) {
     SCOPED_TRACE(row.name);
     const auto reached = one.publish({event("e", row.audience)});
     std::vector<int> got;
+    got.reserve(members.size());
     for (FakeMember* member : members) {
       got.push_back(static_cast<int>(member->log.size()));
       EXPECT_EQ(!member->log.empty(), row.audience.includes(member->identity()));
@@ -142,6 +143,7 @@ TEST(Delivery, lists_its_members) {
 TEST(Delivery, one_frame_is_built_per_event_for_a_thousand_members) {
   OneShard one;
   std::vector<std::unique_ptr<FakeMember>> members;
+  members.reserve(1000);
   for (UserId id = 1; id <= 1000; ++id) members.push_back(std::make_unique<FakeMember>(one.shard, who(id)));
   const std::uint64_t before = frames_built();
   const auto reached = one.publish({event("a", Audience::everyone(), 1), event("b", Audience::everyone(), 2),
@@ -173,6 +175,7 @@ TEST(Delivery, allocates_no_more_for_a_thousand_members_than_for_one) {
   const auto allocations_with = [&](UserId count) {
     OneShard one;
     std::vector<std::unique_ptr<SilentMember>> members;
+    members.reserve(static_cast<std::size_t>(count));
     for (UserId id = 1; id <= count; ++id)
       members.push_back(std::make_unique<SilentMember>(one.shard, who(id), limits));
     const auto publish_five = [&] {
@@ -194,6 +197,7 @@ TEST(Delivery, a_flood_lets_the_rest_of_the_thread_run_and_keeps_its_order) {
   const OutboxLimits limits;
   FakeMember witness(one.shard, who(1));
   std::vector<std::unique_ptr<SilentMember>> crowd;
+  crowd.reserve(600);
   for (UserId id = 2; id <= 600; ++id)
     crowd.push_back(std::make_unique<SilentMember>(one.shard, who(id), limits));
   for (int i = 1; i <= events; ++i) one.put({event("e" + std::to_string(i), Audience::everyone(), i)});

@@ -84,6 +84,7 @@ TEST(Event, is_encoded_once_per_format_whoever_asks_first) {
   const Event event({"t", "1", Audience::user(7)}, 0, some_time);
   const std::uint64_t before = frames_built();
   std::vector<std::thread> threads;
+  threads.reserve(4);
   for (int i = 0; i < 4; ++i)
     threads.emplace_back([&] {
       for (int n = 0; n < 100; ++n) (void)event.frame(WireFormat::websocket_text)->bytes();

@@ -16,6 +16,7 @@ Identity who(UserId id, Role role = Role::user) { return {id, role, {}}; }
 
 BatchRef batch_of(std::size_t events, std::size_t data_bytes = 2) {
   std::vector<Entry> entries;
+  entries.reserve(events);
   for (std::size_t i = 0; i < events; ++i)
     entries.emplace_back(
         EventRef(new Event({"e", std::string(data_bytes, '1'), Audience::everyone()}, 0, 0)));

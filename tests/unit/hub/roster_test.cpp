@@ -22,6 +22,7 @@ address other_host(int i) { return make_address("198.51.100." + std::to_string(i
 
 std::vector<Roster::Admission> take(Roster& roster, int count, UserId user, const address& from) {
   std::vector<Roster::Admission> taken;
+  taken.reserve(static_cast<std::size_t>(count));
   for (int i = 0; i < count; ++i) taken.push_back(roster.admit(user, from, false).value());
   return taken;
 }
@@ -183,6 +184,7 @@ TEST(Roster, T46_counts_add_up_through_10_000_random_changes) {
 TEST(Roster, T46_totals_never_disagree_while_others_come_and_go) {
   Roster roster({.sockets_per_address = 1'000'000});
   std::vector<std::thread> threads;
+  threads.reserve(3);
   for (int t = 0; t < 3; ++t)
     threads.emplace_back([&roster, t] {
       for (int i = 0; i < 3000; ++i) {

@@ -23,6 +23,7 @@ TEST(SlowMember, T60_a_full_outbox_closes_that_member_alone) {
   metrics::Counter& closed = metrics::counter("corohub_slow_consumers_total", "");
   const double before = closed.Value();
   std::vector<Entry> entries;
+  entries.reserve(5);
   for (int i = 1; i <= 5; ++i) entries.push_back(event("e", Audience::everyone(), i));
   EXPECT_THAT(one.publish(std::move(entries)), ElementsAre(2, 2, 2, 1, 1));
   EXPECT_THAT(slow.log, ElementsAre("close slow_consumer"));

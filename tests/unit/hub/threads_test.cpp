@@ -356,6 +356,7 @@ TEST(Threads, volatile_events_come_from_all_sides) {
   }
   std::atomic<std::size_t> accepted{0};
   std::vector<std::thread> threads;
+  threads.reserve(publishers);
   for (int i = 0; i < publishers; ++i)
     threads.emplace_back([&] {
       for (int n = 0; n < each; ++n) {

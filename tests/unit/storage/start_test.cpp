@@ -107,7 +107,7 @@ TEST_F(StartTest, T67_a_damaged_database_is_refused_and_left_as_it_is) {
   create();
   std::string bytes = content(data_->database());
   ASSERT_GT(bytes.size(), 3 * 4096U);
-  for (std::size_t i = 4096; i < 3 * 4096; ++i) bytes[i] = 'x';
+  for (std::size_t i = 4096; i < std::size_t{3} * 4096; ++i) bytes[i] = 'x';
   std::ofstream(data_->database(), std::ios::binary) << bytes;
   expect_refused_untouched();
 }

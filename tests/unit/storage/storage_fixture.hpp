@@ -98,9 +98,10 @@ class StorageTest : public testing::Test {
   // Puts a unit into the queue; its answer comes out of finish().
   template <class F>
   void submit(F unit, std::size_t slot) {
-    asio::co_spawn(context_, writer_->commit(unit), [this, slot](std::exception_ptr, Answer answer) {
-      answers_[slot] = answer ? "ok" : std::string(name(answer.error().code));
-    });
+    asio::co_spawn(context_, writer_->commit(std::move(unit)),
+                   [this, slot](const std::exception_ptr&, const Answer& answer) {
+                     answers_[slot] = answer ? "ok" : std::string(name(answer.error().code));
+                   });
     context_.restart();
     context_.poll();
   }

@@ -8,7 +8,6 @@
 namespace corohub::storage::test {
 namespace {
 
-using testing::Test;
 using Batches = std::vector<std::vector<std::string>>;
 using Answers = std::map<std::size_t, std::string>;
 
@@ -170,13 +169,14 @@ TEST_F(WriterTest, many_threads_lose_nothing) {
   constexpr int threads = 4;
   constexpr int units = 100;
   std::vector<std::thread> shards;
+  shards.reserve(threads);
   for (int shard = 0; shard < threads; ++shard)
     shards.emplace_back([&, shard] {
       asio::io_context context(1);
       int answered = 0;
       for (int i = 0; i < units; ++i)
         asio::co_spawn(context, writer_->commit(adding(std::to_string(shard * units + i))),
-                       [&](std::exception_ptr, Answer answer) { answered += answer ? 1 : 0; });
+                       [&](const std::exception_ptr&, const Answer& answer) { answered += answer ? 1 : 0; });
       context.run();
       EXPECT_EQ(answered, units);
     });
@@ -218,7 +218,7 @@ TEST_F(WriterTest, T52_the_connection_refuses_attach_and_unbound_parameters) {
 
 TEST_F(WriterTest, values_of_every_kind_come_back_as_they_were) {
   open();
-  const std::string bytes("a\0b'; DROP TABLE meta; --\xff", 27);
+  const std::string bytes("a\0b'; DROP TABLE meta; --\xff", 26);
   const auto unit = [&](UnitOfWork& work) -> Result<bool> {
     Query query = work.query("SELECT ?, ?, ?, ?, ?, typeof(?), typeof(?)");
     query.bind(std::int64_t{-5}, true, std::string("a\0b", 3), Blob{bytes}, std::optional<std::int64_t>(),
@@ -258,7 +258,7 @@ TEST_F(ReaderPoolTest, a_full_queue_answers_overloaded_and_stop_answers_draining
   Barrier barrier;
   std::vector<std::string> answers;
   const auto submit_read = [&](auto read) {
-    asio::co_spawn(context_, readers_->read(read), [&](std::exception_ptr, Result<int> answer) {
+    asio::co_spawn(context_, readers_->read(read), [&](const std::exception_ptr&, const Result<int>& answer) {
       answers.push_back(answer ? "ok" : std::string(name(answer.error().code)));
     });
     context_.restart();

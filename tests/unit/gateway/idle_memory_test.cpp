@@ -1,0 +1,60 @@
+// What one idle connection costs: a guard, because nobody notices a few hundred bytes until they are many.
+#include "session_rig.hpp"
+
+#include <iostream>
+
+#include <gtest/gtest.h>
+
+#include <malloc.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#include <sanitizer/allocator_interface.h>
+#define COROHUB_ASAN_HEAP 1
+#endif
+#endif
+
+namespace corohub::gateway::test {
+namespace {
+
+std::size_t heap_in_use() {
+#ifdef COROHUB_ASAN_HEAP
+  return __sanitizer_get_current_allocated_bytes();
+#else
+  return mallinfo2().uordblks;
+#endif
+}
+
+TEST(IdleMemory, AConnectionThatWaitsCostsLittle) {
+  constexpr std::size_t warm_up = 20;
+  constexpr std::size_t counted = 200;
+  SessionRig rig;
+  std::vector<std::unique_ptr<RawClient>> clients;
+  std::vector<AccountRef> accounts;
+  const auto connect = [&](std::size_t connections) {
+    std::vector<std::unique_ptr<RawClient>> fresh;
+    std::vector<auth::Principal> principals;
+    for (std::size_t i = 0; i < connections; ++i) {
+      accounts.push_back(rig.add_account(static_cast<UserId>(accounts.size() + 1), Role::user));
+      principals.push_back(rig.principal(rig.token(*accounts.back())));
+      clients.push_back(std::make_unique<RawClient>(rig.context));
+    }
+    rig.clients.reserve(rig.clients.size() + connections);
+    const std::size_t before = heap_in_use();
+    for (std::size_t i = 0; i < connections; ++i)
+      rig.start(*clients[clients.size() - connections + i], principals[i]);
+    for (int i = 0; i < 20; ++i) {
+      rig.context.restart();
+      rig.context.poll();
+    }
+    return heap_in_use() - before;
+  };
+  connect(warm_up);
+  const std::size_t bytes = connect(counted) / counted;
+  std::cout << "heap bytes per idle connection: " << bytes << "\n";
+  EXPECT_GT(bytes, 2000U) << "is it counted at all?";
+  EXPECT_LT(bytes, 4600U);
+}
+
+}  // namespace
+}  // namespace corohub::gateway::test

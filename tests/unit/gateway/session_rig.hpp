@@ -1,0 +1,110 @@
+// A shard with sessions on real sockets, tokens and an account cache, on a clock that stands still.
+#pragma once
+
+#include "auth/authenticator.hpp"
+#include "gateway/session.hpp"
+#include "gateway/transports/websocket.hpp"
+#include "hub/hub.hpp"
+#include "raw_client.hpp"
+#include "support/manual_clock.hpp"
+#include "support/run_task.hpp"
+#include "support/temp_dir.hpp"
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/json/parse.hpp>
+
+namespace corohub::gateway::test {
+
+class SessionRig {
+ public:
+  SessionRig() { hub.set_shards({&shard}); }
+  ~SessionRig() {
+    clients.clear();  // they are gone already
+    shard.close_all(CloseReason::draining, std::chrono::milliseconds(0));
+    pass(std::chrono::seconds(3));
+  }
+
+  AccountRef add_account(UserId id, Role role, const SessionId& session = SessionId::random()) {
+    auto account = std::make_shared<Account>();
+    account->id = id;
+    account->role = role;
+    account->sessions.push_back(session);
+    accounts[id] = account;
+    cache.apply(id, account);
+    return account;
+  }
+  std::string token(const Account& account) { return tokens.issue(account, account.sessions.front()); }
+  auth::Principal principal(const std::string& text) {
+    return corohub::test::run_task([&] { return authenticator.authenticate(text); }).value();
+  }
+
+  // A connection of this account with the token it would get now.
+  std::unique_ptr<RawClient> connect(const Account& account) {
+    auto client = std::make_unique<RawClient>(context);
+    start(*client, principal(token(account)));
+    return client;
+  }
+  void start(RawClient& client, const auth::Principal& principal) {
+    auto admission = hub.roster().admit(principal.user_id(), asio::ip::address_v4::loopback(), false);
+    const auto session =
+        std::make_shared<Session>(SessionPlace{shard, authenticator, settings}, &principal,
+                                  std::move(admission.value()), asio::ip::address_v4::loopback());
+    start_websocket({.socket = client.take_server_socket(),
+                     .unread = {},
+                     .key = "dGhlIHNhbXBsZSBub25jZQ==",
+                     .request_id = {},
+                     .subprotocol = false,
+                     .limited = true},
+                    {sockets, shard.wheel(), clock}, session->outbox(), session);
+    clients.push_back(&client);
+  }
+
+  void publish(std::vector<hub::Entry> entries) {
+    hub.publish(std::make_shared<hub::Batch>(std::move(entries)));
+    settle();
+  }
+  void settle() { turn_until_quiet(context, clients); }
+  bool until(const std::function<bool()>& done) { return turn_until(context, clients, done); }
+  void pass(std::chrono::milliseconds time) {
+    for (std::chrono::milliseconds passed{0}; passed < time; passed += Wheel::tick) {
+      clock.advance(Wheel::tick);
+      shard.tick();
+      context.restart();
+      context.poll();
+      for (RawClient* client : clients) client->turn();
+    }
+    settle();
+  }
+
+  std::map<UserId, AccountRef> accounts;
+  asio::io_context context{1};
+  corohub::test::ManualClock clock;
+  corohub::test::TempDir directory;
+  auth::KeyStore keys{directory.path() / "keys", clock};
+  auth::Tokens tokens{keys, auth::TokenSettings(), clock};
+  auth::AccountCache cache{[this](UserId id) { return load(id); }, 100};
+  auth::Authenticator authenticator{tokens, cache, clock};
+  hub::Shard shard{context, clock};
+  hub::Hub hub;
+  SessionSettings settings{std::chrono::seconds(54), {}, "epoch-1", {}};
+  WebSocketSettings sockets;
+  std::vector<RawClient*> clients;
+
+ private:
+  Task<Result<AccountRef>> load(UserId id) { co_return accounts[id]; }
+};
+
+// The text messages a client has, as JSON.
+inline std::vector<boost::json::object> messages(const RawClient& client) {
+  std::vector<boost::json::object> all;
+  for (const ServerFrame& frame : client.frames)
+    if (frame.opcode == 0x1) all.push_back(boost::json::parse(frame.payload).as_object());
+  return all;
+}
+
+}  // namespace corohub::gateway::test

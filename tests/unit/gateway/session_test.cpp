@@ -1,0 +1,287 @@
+#include "session_rig.hpp"
+
+#include <boost/json/serialize.hpp>
+#include <gtest/gtest.h>
+
+namespace corohub::gateway::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+bool has_close(const RawClient& client) {
+  return !client.frames.empty() && client.frames.back().opcode == 0x8;
+}
+
+hub::EventRef event(std::string type, hub::Audience audience, Seq seq = 0) {
+  return hub::EventRef(new hub::Event({std::move(type), "{}", audience}, seq, 0));
+}
+
+bool gets(SessionRig& rig, const RawClient& client, std::size_t count) {
+  return rig.until([&] { return messages(client).size() >= count; });
+}
+
+std::vector<std::string> types(const RawClient& client) {
+  std::vector<std::string> all;
+  for (const json::object& message : messages(client)) all.emplace_back(message.at("type").as_string());
+  return all;
+}
+
+TEST(Session, WelcomesFirstOfAll) {
+  SessionRig rig;
+  rig.shard.set_head(41);
+  const AccountRef ann = rig.add_account(7, Role::admin);
+  const auto client = rig.connect(*ann);
+  rig.publish({event("system.alert", hub::Audience::everyone(), 42)});
+  ASSERT_TRUE(gets(rig, *client, 2));
+  const auto received = messages(*client);
+  EXPECT_EQ(received[0].at("type"), "connection.established");
+  EXPECT_FALSE(received[0].contains("seq"));
+  EXPECT_EQ(received[0].at("timestamp"), "2026-01-06T10:30:01.123Z");
+  json::object data = received[0].at("data").as_object();
+  Uuid client_id;
+  EXPECT_TRUE(Uuid::parse(data.at("client_id").as_string(), client_id));
+  data.erase("client_id");
+  const json::object expected{{"user_id", 7},
+                              {"role", "admin"},
+                              {"message", "Welcome to WebSocket real-time updates"},
+                              {"epoch", "epoch-1"},
+                              {"seq", 41},
+                              {"recovered", false},
+                              {"ping_interval", 54},
+                              {"token_expires_at", "2026-01-06T10:45:02.000Z"}};
+  EXPECT_EQ(data, expected);
+  EXPECT_EQ(received[1].at("seq"), 42);
+}
+
+TEST(Session, CountsWhileItIsRegistered) {
+  SessionRig rig;
+  const AccountRef ann = rig.add_account(7, Role::user);
+  const auto first = rig.connect(*ann);
+  const auto second = rig.connect(*ann);
+  EXPECT_EQ(rig.hub.roster().counts().total, 2U);
+  EXPECT_EQ(rig.hub.roster().counts().by_role[0], 2U);
+  first->send(close(1000));
+  rig.settle();
+  first->shut_down_sending();
+  rig.settle();
+  EXPECT_TRUE(rig.until([&] { return rig.shard.size() == 1; }));
+  EXPECT_EQ(rig.hub.roster().counts().total, 1U);
+  second->shut_down_sending();  // without a word
+  EXPECT_TRUE(rig.until([&] { return rig.hub.roster().places() == 0; }));
+  EXPECT_EQ(rig.hub.roster().counts().total, 0U);
+}
+
+TEST(Session, T15_PlacesComeBackHoweverAConnectionEnds) {
+  SessionRig rig;
+  const AccountRef ann = rig.add_account(7, Role::user);
+  for (int i = 0; i < 100; ++i) {
+    auto client = rig.connect(*ann);
+    if (i % 2 == 0) client->send(text("{}"));
+    rig.settle();
+    rig.clients.pop_back();
+    client.reset();  // unread bytes: a reset
+    rig.settle();
+  }
+  EXPECT_TRUE(rig.until([&] { return rig.hub.roster().places() == 0; }));
+  EXPECT_EQ(rig.shard.size(), 0U);
+}
+
+TEST(Session, T31_FollowsItsUsersRole) {
+  SessionRig rig;
+  const AccountRef ann = rig.add_account(7, Role::admin);
+  const auto client = rig.connect(*ann);
+  rig.publish({event("user.created", hub::Audience::admins(), 1)});
+  auto demoted = std::make_shared<Account>(*ann);
+  demoted->role = Role::user;
+  rig.publish({hub::AccountChanged{7, demoted, CloseReason::session_revoked},
+               event("user.created", hub::Audience::admins(), 2)});
+  ASSERT_TRUE(gets(rig, *client, 2));
+  rig.settle();
+  EXPECT_EQ(types(*client), (std::vector<std::string>{"connection.established", "user.created"}));
+  EXPECT_EQ(rig.hub.roster().counts().by_role, (std::array<std::size_t, 3>{1, 0, 0}));
+}
+
+TEST(Session, T30_GetsItsOwnLastEventAndThenTheClose) {
+  SessionRig rig;
+  const AccountRef ann = rig.add_account(7, Role::user);
+  const auto client = rig.connect(*ann);
+  auto changed = std::make_shared<Account>(*ann);
+  changed->sessions = {SessionId::random()};
+  rig.publish({event("password.changed", hub::Audience::user(7), 1),
+               hub::AccountChanged{7, changed, CloseReason::credentials_changed},
+               event("profile.updated", hub::Audience::user(7), 2)});
+  ASSERT_TRUE(rig.until([&] { return has_close(*client); }));
+  EXPECT_EQ(types(*client), (std::vector<std::string>{"connection.established", "password.changed"}));
+  EXPECT_EQ(client->frames.back().close_code(), 1008);
+  EXPECT_EQ(client->frames.back().close_reason(), "credentials_changed");
+  EXPECT_EQ(rig.hub.roster().counts().total, 0U) << "who was told to go is no client";
+}
+
+TEST(Session, ALoginThatDiedDuringTheUpgradeIsNeverRegistered) {
+  SessionRig rig;
+  RawClient client(rig.context);
+  const auto session =
+      std::make_shared<Session>(SessionPlace{rig.shard, rig.authenticator, rig.settings}, nullptr,
+                                hub::Roster::Admission(), asio::ip::address_v4::loopback());
+  start_websocket({.socket = client.take_server_socket(),
+                   .unread = {},
+                   .key = "dGhlIHNhbXBsZSBub25jZQ==",
+                   .request_id = {}},
+                  {rig.sockets, rig.shard.wheel(), rig.clock}, session->outbox(), session);
+  EXPECT_EQ(rig.shard.size(), 0U);
+  rig.clients.push_back(&client);
+  ASSERT_TRUE(rig.until([&] { return !client.frames.empty(); }));
+  EXPECT_EQ(client.frames[0].close_reason(), "session_revoked");
+}
+
+// ---- the token's end ----
+
+TEST(Session, T25_SaysThatItsTokenEndsAndThenEnds) {
+  SessionRig rig;
+  const AccountRef ann = rig.add_account(7, Role::user);
+  const auto client = rig.connect(*ann);
+  // The clock stands at .123 s; tokens end on the next whole second. Pongs keep the heartbeat content.
+  for (int i = 0; i < 27; ++i) {
+    rig.pass(31s);
+    client->send(encode({.opcode = 0xA}));
+    rig.settle();
+  }
+  EXPECT_EQ(types(*client).size(), 1U);
+  rig.pass(4s);
+  ASSERT_TRUE(gets(rig, *client, 2));
+  EXPECT_EQ(messages(*client)[1].at("type"), "auth.expiring");
+  EXPECT_EQ(messages(*client)[1].at("data"), (json::object{{"expires_at", "2026-01-06T10:45:02.000Z"}}));
+  client->send(encode({.opcode = 0xA}));
+  rig.pass(59'700ms);
+  EXPECT_FALSE(has_close(*client));
+  rig.pass(600ms);
+  ASSERT_TRUE(rig.until([&] { return has_close(*client); }));
+  EXPECT_EQ(client->frames.back().close_code(), 1008);
+  EXPECT_EQ(client->frames.back().close_reason(), "token_expired");
+}
+
+TEST(Session, T25_AShortTokenIsAnnouncedRightAfterTheWelcome) {
+  SessionRig rig;
+  const AccountRef ann = rig.add_account(7, Role::user);
+  auth::Principal principal = rig.principal(rig.token(*ann));
+  principal.token_expires_at = rig.clock.unix_ms() / 1000 + 5;
+  RawClient client(rig.context);
+  rig.start(client, principal);
+  ASSERT_TRUE(gets(rig, client, 2));
+  EXPECT_EQ(types(client), (std::vector<std::string>{"connection.established", "auth.expiring"}));
+  rig.clock.step_wall(-2h);  // T69: the deadline is steady
+  rig.pass(4'700ms);
+  EXPECT_FALSE(has_close(client));
+  rig.pass(600ms);
+  EXPECT_TRUE(rig.until([&] { return has_close(client); }));
+}
+
+TEST(Session, T25_ARefreshKeepsItOpen) {
+  SessionRig rig;
+  const AccountRef ann = rig.add_account(7, Role::user);
+  const auto client = rig.connect(*ann);
+  const auto pass_with_pongs = [&](int half_minutes) {
+    for (int i = 0; i < half_minutes; ++i) {
+      rig.pass(30s);
+      client->send(encode({.opcode = 0xA}));
+      rig.settle();
+    }
+  };
+  pass_with_pongs(20);
+  client->send(text(R"({"type":"auth.refresh","id":"r","data":{"token":")" + rig.token(*ann) + "\"}}"));
+  ASSERT_TRUE(gets(rig, *client, 2));
+  const json::object expected{{"type", "reply"},
+                              {"id", "r"},
+                              {"ok", true},
+                              {"data", {{"token_expires_at", "2026-01-06T10:55:02.000Z"}}}};
+  EXPECT_EQ(json::serialize(messages(*client).back()), json::serialize(expected));
+  pass_with_pongs(20);
+  EXPECT_FALSE(has_close(*client)) << "the old token has ended five minutes ago";
+  EXPECT_EQ(types(*client).size(), 2U);
+}
+
+TEST(Session, T25_ATokenOfAnotherUserOrLoginChangesNothing) {
+  SessionRig rig;
+  const AccountRef ann = rig.add_account(7, Role::user);
+  const AccountRef bob = rig.add_account(8, Role::user);
+  const auto client = rig.connect(*ann);
+  auto twice = std::make_shared<Account>(*ann);
+  twice->sessions.push_back(SessionId::random());
+  rig.cache.apply(7, twice);
+  const std::string tokens[] = {rig.token(*bob), rig.tokens.issue(*twice, twice->sessions.back()),
+                                "nonsense"};
+  std::size_t answers = 1;
+  for (const std::string& token : tokens) {
+    client->send(text(R"({"type":"auth.refresh","id":1,"data":{"token":")" + token + "\"}}"));
+    ASSERT_TRUE(gets(rig, *client, ++answers));
+    const json::object answer = messages(*client).back();
+    EXPECT_EQ(answer.at("type"), "error");
+    EXPECT_EQ(answer.at("data").at("code"), "invalid_token");
+  }
+  EXPECT_FALSE(has_close(*client));
+}
+
+// ---- client messages ----
+
+TEST(Session, AnswersEveryMessage) {
+  SessionRig rig;
+  rig.shard.set_head(9);
+  const AccountRef ann = rig.add_account(7, Role::user);
+  const auto client = rig.connect(*ann);
+  client->send(text(R"({"type":"ping","id":5})") + text("hello") + text(R"({"type":"dance","id":"d"})"));
+  ASSERT_TRUE(gets(rig, *client, 4));
+  const auto received = messages(*client);
+  EXPECT_EQ(received[1], (json::object{{"type", "reply"}, {"id", 5}, {"ok", true}, {"data", {{"seq", 9}}}}));
+  EXPECT_EQ(received[2].at("id"), nullptr);
+  EXPECT_EQ(received[2].at("data").at("code"), "invalid_message");
+  EXPECT_EQ(received[3].at("id"), "d");
+  EXPECT_EQ(received[3].at("data").at("code"), "unknown_type");
+}
+
+TEST(Session, T58_IsToldOnceThatItSendsTooFast) {
+  SessionRig rig;
+  const AccountRef ann = rig.add_account(7, Role::user);
+  const auto client = rig.connect(*ann);
+  for (int i = 0; i < 300; ++i) client->send(text(R"({"type":"ping"})"));
+  const auto warnings = [&] {
+    return std::ranges::count_if(messages(*client), [](const json::object& message) {
+      return message.at("type") == "error" && message.at("data").at("code") == "rate_limited";
+    });
+  };
+  EXPECT_TRUE(rig.until([&] { return warnings() > 0; }));
+  rig.settle();
+  EXPECT_EQ(warnings(), 1);
+}
+
+TEST(Session, T60_AFullOutboxEndsTheClientThatDoesNotRead) {
+  SessionRig rig;
+  const AccountRef ann = rig.add_account(7, Role::user);
+  const AccountRef bob = rig.add_account(8, Role::user);
+  const auto slow = rig.connect(*ann);
+  const auto quick = rig.connect(*bob);
+  rig.settle();
+  slow->reading = false;
+  const std::string data = "\"" + std::string(60'000, 'x') + "\"";
+  for (Seq seq = 1; seq <= 300 && rig.shard.size() == 2; ++seq) {
+    rig.publish({hub::EventRef(new hub::Event({"system.alert", data, hub::Audience::everyone()}, seq, 0))});
+    rig.pass(100ms);
+  }
+  EXPECT_EQ(rig.shard.size(), 1U);
+  EXPECT_FALSE(has_close(*quick));
+}
+
+TEST(Session, Kicked) {
+  SessionRig rig;
+  const AccountRef ann = rig.add_account(7, Role::user);
+  const auto client = rig.connect(*ann);
+  const hub::MemberInfo info = rig.shard.list().front();
+  EXPECT_EQ(info.user_id, 7);
+  EXPECT_EQ(info.transport, "websocket");
+  EXPECT_EQ(info.ip, "127.0.0.1");
+  rig.publish({hub::Kick{info.client_id}});
+  ASSERT_TRUE(rig.until([&] { return has_close(*client); }));
+  EXPECT_EQ(client->frames.back().close_reason(), "kicked");
+}
+
+}  // namespace
+}  // namespace corohub::gateway::test

@@ -125,8 +125,8 @@ const char* read_times(const json::object& payload, std::int64_t now, std::int64
   if (!issued || !begins || !ends) return "iat, nbf or exp is missing or no whole number";
   if (now >= *ends) return "expired";
   if (*begins > now + leeway) return "not valid yet";
-  if (*issued > now + leeway) return "issued in the future";
-  if (*ends - *issued > lifetime_seconds_max + 1) return "lifetime";  // issue() rounds the end up
+  if (*issued > now + 1 + leeway) return "issued in the future";  // issue() rounds up
+  if (*ends - *issued > lifetime_seconds_max) return "lifetime";
   out.issued_at = *issued;
   out.not_before = *begins;
   out.expires_at = *ends;
@@ -171,9 +171,9 @@ std::string Tokens::issue(const Account& account, const SessionId& session) cons
   const std::shared_ptr<const KeyRing> ring = keys_.ring();
   const Key& key = ring->active();
   const UnixMs now = clock_.unix_ms();
-  const std::int64_t issued = now / 1000;
-  const std::int64_t begun =
-      (now + 999) / 1000;  // whole seconds must not make the life shorter than promised
+  // Rounded up: whole seconds must not make the life shorter than promised. nbf is rounded down, for
+  // verifiers without leeway.
+  const std::int64_t issued = (now + 999) / 1000;
 
   json::object header;
   header["alg"] = name(key.algorithm);
@@ -188,8 +188,8 @@ std::string Tokens::issue(const Account& account, const SessionId& session) cons
   payload["tv"] = account.token_version;
   payload["role"] = name(account.role);
   payload["iat"] = issued;
-  payload["nbf"] = issued;
-  payload["exp"] = begun + settings_.access_ttl.count();
+  payload["nbf"] = now / 1000;
+  payload["exp"] = issued + settings_.access_ttl.count();
   payload["jti"] = random_token(16);
 
   std::string token = base64url(json::serialize(header)) + "." + base64url(json::serialize(payload));

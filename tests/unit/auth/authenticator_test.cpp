@@ -58,7 +58,7 @@ TEST_F(AuthenticatorTest, a_live_login_is_a_principal_with_the_live_account) {
   ASSERT_TRUE(principal);
   EXPECT_EQ(principal->account, stored.at(42));
   EXPECT_EQ(principal->session, session);
-  EXPECT_EQ(principal->token_expires_at, clock.unix_ms() / 1000 + 900);
+  EXPECT_EQ(principal->token_expires_at, (clock.unix_ms() + 999) / 1000 + 900);
   EXPECT_TRUE(authenticate(token));
   EXPECT_EQ(reads, 1);
 }

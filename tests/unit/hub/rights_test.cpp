@@ -77,6 +77,16 @@ TEST_F(Rights, a_session_that_ended_closes_its_connections_after_their_own_last_
   EXPECT_THAT(other.log, ElementsAre("later"));
 }
 
+TEST_F(Rights, what_waits_for_an_ended_login_is_taken_back_but_for_its_own_last_words) {
+  FakeMember member(one.shard, {1, Role::admin, laptop});
+  member.blocked = true;
+  one.publish({event("admins", Audience::admins(), 1), event("all", Audience::everyone(), 2),
+               event("own", Audience::user_and_admins(1), 3)});
+  one.publish({AccountChanged{1, account(1, Role::admin, {}), CloseReason::logged_out}});
+  member.take_all();
+  EXPECT_THAT(member.log, ElementsAre("close logged_out", "own"));
+}
+
 TEST_F(Rights, a_deleted_account_closes_all_its_connections) {
   FakeMember first(one.shard, {1, Role::user, laptop}), second(one.shard, {1, Role::user, phone});
   EXPECT_THAT(one.publish({AccountChanged{1, nullptr, CloseReason::account_deleted}}), ElementsAre(2));

@@ -147,6 +147,7 @@ class RoutingModel {
       const bool stays = !user.gone && std::ranges::count(user.sessions, member.session) == 1;
       if (member.closed || stays) continue;
       member.closed = true;
+      std::erase_if(member.waiting, [&](const Waiting& waiting) { return waiting.audience.user_id != id; });
       if (!member.real->blocked) drain(member);
       member.log.push_back("close " + std::string(name(ending)));
     }

@@ -250,9 +250,13 @@ class Oracle {
   bool visible(Seq seq, UserId user, const Version& version) const {
     return writer_.audiences[static_cast<std::size_t>(seq)].includes({user, version.role(), {}});
   }
+  bool personal(Seq seq, UserId user) const {
+    return writer_.audiences[static_cast<std::size_t>(seq)].user_id == user;
+  }
   bool taken_back(Seq seq, const Story& story, std::vector<Version>::const_iterator later) const {
     for (; later != writer_.history.at(story.user).end() && later->after <= story.detached_at; ++later)
-      if (!visible(seq, story.user, *later)) return true;
+      if (!visible(seq, story.user, *later) || (!later->lets_in(story.session) && !personal(seq, story.user)))
+        return true;
     return false;
   }
 

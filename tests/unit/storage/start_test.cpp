@@ -186,11 +186,9 @@ TEST_F(StartTest, a_crash_loses_nothing_committed_and_the_head_is_read) {
 }
 
 TEST_F(StartTest, R20_a_first_start_that_is_killed_at_any_write_is_finished_by_the_next) {
-  data_ = std::make_unique<DataDirectory>(temp_.path() / "data");
   const corohub::test::FaultyVfs vfs;
   for (int writes = 0; writes < 66; writes += 3) {
-    for (const char* name : {"corohub.db", "corohub.db-wal", "corohub.db-shm", "corohub.db-journal"})
-      fs::remove(data_->path() / name);
+    data_ = std::make_unique<DataDirectory>(temp_.path() / std::to_string(writes));
     const pid_t child = ::fork();
     if (child == 0) {
       corohub::test::FaultyVfs::writes_until_exit() = writes;
@@ -201,6 +199,16 @@ TEST_F(StartTest, R20_a_first_start_that_is_killed_at_any_write_is_finished_by_t
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     ASSERT_EQ(prepare_database(*data_).epoch.size(), 22U) << "after " << writes << " writes";
   }
+}
+
+TEST_F(StartTest, T67_a_database_that_is_gone_or_emptied_is_not_replaced) {
+  create();
+  fs::resize_file(data_->database(), 0);
+  EXPECT_EQ(exit_code_of([&] { prepare_database(*data_); }), 65);
+  EXPECT_EQ(fs::file_size(data_->database()), 0U);
+  fs::remove(data_->database());
+  EXPECT_EQ(exit_code_of([&] { prepare_database(*data_); }), 65);
+  EXPECT_FALSE(fs::exists(data_->database()));
 }
 
 // ---- the migrator ----

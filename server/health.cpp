@@ -91,10 +91,10 @@ json::object health_document(const HealthBoard& board, UnixMs now, bool detailed
 }
 
 void add_health_routes(http::Router& router, const HealthBoard& board, const Clock& clock, bool detailed) {
-  router.add(http::Method::get, "/health", http::Access::guest,
+  router.add(http::Method::get, "/health", http::Access::probe,
              [&board, &clock, detailed](http::Context&) { return answer_health(board, clock, detailed); });
-  router.add(http::Method::get, "/livez", http::Access::guest, [](http::Context&) { return answer_live(); });
-  router.add(http::Method::get, "/readyz", http::Access::guest,
+  router.add(http::Method::get, "/livez", http::Access::probe, [](http::Context&) { return answer_live(); });
+  router.add(http::Method::get, "/readyz", http::Access::probe,
              [&board](http::Context&) { return answer_ready(board); });
 }
 
@@ -149,7 +149,7 @@ void HealthMonitor::judge(Component component, Status status) {
 }
 
 Status HealthMonitor::database_status() const {
-  switch (probes_.writer.state()) {
+  switch (probes_.storage()) {
     case storage::StorageState::ok:
       return Status::ok;
     case storage::StorageState::full:

@@ -83,7 +83,7 @@ class StallWatch {
 
 // What the monitor looks at and whom it tells.
 struct HealthProbes {
-  const storage::Writer& writer;
+  std::function<storage::StorageState()> storage;
   std::filesystem::path data_directory;
   std::uint64_t disk_free_min_bytes = 0;
   std::function<std::vector<std::uint64_t>()> heartbeats;

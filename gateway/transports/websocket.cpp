@@ -125,6 +125,7 @@ class WebSocket final : public Transport,
   Task<> write_loop(std::shared_ptr<WebSocket> self);
   Task<> say_goodbye();
   void finish() noexcept;
+  void tell_closed() noexcept;
 
   void on_control(websocket::frame_type kind) noexcept;
   void take_in(std::size_t bytes);
@@ -177,6 +178,7 @@ class WebSocket final : public Transport,
   bool closing_ = false;        // reason_ is final
   bool awaiting_peer_ = false;  // our close frame is on its way
   bool dead_ = false;           // the socket is closed
+  bool told_closed_ = false;
 };
 
 WebSocket::WebSocket(WebSocketStart& start, const WebSocketPlace& place, hub::Outbox& outbox,
@@ -250,6 +252,8 @@ Task<> WebSocket::run(std::shared_ptr<WebSocket> /*keeps this*/) {
     close(CloseReason::internal_error, Drain::no);
   }
   incoming_.clear();
+  // Nothing is left but the end of the TCP connection: the session need not wait for that.
+  if (closing_ && sender_.finished()) tell_closed();
   if (closing_ && !at_end_of_file) co_await say_goodbye();
   finish();
 }
@@ -510,7 +514,11 @@ void WebSocket::finish() noexcept {
   wheel_.disarm(*this);
   error_code ignored;
   socket().close(ignored);
-  listener_->on_closed(reason_);
+  tell_closed();
+}
+
+void WebSocket::tell_closed() noexcept {
+  if (!std::exchange(told_closed_, true)) listener_->on_closed(reason_);
 }
 
 // ---- time ----

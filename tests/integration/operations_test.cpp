@@ -39,7 +39,7 @@ TEST(Operations, health_says_how_each_component_is) {
   EXPECT_EQ(server.client().get("/readyz").status, 200);
 }
 
-TEST(Operations, a_full_disk_is_degraded_and_admins_hear_of_it) {
+TEST(Operations, a_disk_with_little_room_is_degraded_and_serving_goes_on) {
   TestServer server(
       [](server::Settings& settings) { settings.disk_free_min_bytes = std::uint64_t{1} << 62; });
   HttpClient client = server.client();

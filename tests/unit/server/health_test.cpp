@@ -1,5 +1,8 @@
 #include "server/health.hpp"
 
+#include <string>
+#include <vector>
+
 #include <gtest/gtest.h>
 
 namespace corohub::server {
@@ -56,6 +59,57 @@ TEST(Health, T45_the_public_document_has_statuses_and_nothing_else) {
   EXPECT_EQ(open.at("components").at("hub"), (json::object{{"status", "ok"}}));
   EXPECT_EQ(open.at("timestamp"), "1970-01-01T00:00:00.000Z");
   EXPECT_EQ(health_document(board, 0, true).at("components").at("disk").at("free_bytes"), 1234U);
+}
+
+// A monitor whose world the test moves, round by round.
+struct Rig {
+  asio::io_context context{1};
+  HealthBoard board;
+  storage::StorageState storage = storage::StorageState::ok;
+  std::vector<std::uint64_t> heartbeats{1, 1};
+  std::vector<std::string> changes;
+  std::vector<std::size_t> stalled;
+  HealthMonitor monitor{context,
+                        board,
+                        {[this] { return storage; }, "/", 0, [this] { return heartbeats; },
+                         [this](Component component, Status from, Status to) {
+                           changes.push_back(std::string(name(component)) + " " + std::string(name(from)) +
+                                             " " + std::string(name(to)));
+                         },
+                         [this](std::size_t shard) { stalled.push_back(shard); }}};
+
+  void round() {
+    ++heartbeats[0];
+    monitor.round();
+  }
+};
+
+TEST(HealthMonitor, tells_each_change_once) {
+  Rig rig;
+  ++rig.heartbeats[1];
+  rig.round();
+  EXPECT_TRUE(rig.changes.empty());
+  for (const auto state : {storage::StorageState::full, storage::StorageState::full,
+                           storage::StorageState::failed, storage::StorageState::ok}) {
+    rig.storage = state;
+    ++rig.heartbeats[1];
+    rig.round();
+  }
+  EXPECT_EQ(rig.changes,
+            (std::vector<std::string>{"database ok degraded", "database degraded down", "database down ok"}));
+  EXPECT_EQ(rig.board.overall(), Status::ok);
+}
+
+TEST(HealthMonitor, a_shard_that_stands_still_is_degraded_first_and_fatal_after_ten_rounds) {
+  Rig rig;
+  rig.round();  // shard 1 has not moved since
+  for (unsigned round = 1; round < StallWatch::fatal_rounds; ++round) rig.round();
+  EXPECT_EQ(rig.changes, (std::vector<std::string>{"hub ok degraded"}));
+  EXPECT_TRUE(rig.stalled.empty());
+  rig.board.set_phase(Phase::serving);
+  EXPECT_EQ(rig.board.not_ready(), "stalled");
+  rig.round();
+  EXPECT_EQ(rig.stalled, (std::vector<std::size_t>{1}));
 }
 
 }  // namespace

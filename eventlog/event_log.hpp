@@ -6,6 +6,7 @@
 #include "hub/control.hpp"
 #include "hub/event.hpp"
 #include "hub/hub.hpp"
+#include "hub/type_filter.hpp"
 #include "storage/unit_of_work.hpp"
 #include "storage/writer.hpp"
 
@@ -52,12 +53,18 @@ struct PageRequest {
   hub::Identity who;
   std::size_t limit = 100;         // visible events
   std::vector<std::string> types;  // patterns "user.*", "system.alert"; empty: all
+  std::size_t bytes = 1 << 20;     // of text; the last event may exceed it
 };
 
 // Looks at a bounded number of rows per call, so a page can be short or empty although more follows.
 Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request);
 
-// True when an event type is named by one of the patterns; an empty list names all.
-bool matches_types(std::string_view type, const std::vector<std::string>& patterns) noexcept;
+using hub::matches_types;
+
+// What a shard begins with: the newest events, as far as they fit, and where they begin.
+hub::LogState read_recent(storage::Snapshot& snapshot, std::string epoch, const hub::TailLimits& limits);
+
+// Events up to here are gone.
+Seq read_floor(storage::Snapshot& snapshot);
 
 }  // namespace corohub::eventlog

@@ -1,9 +1,8 @@
-// GET /api/v1/events: the log as the caller may see it, page by page.
-#include "gateway/state.hpp"
-#include "http/text.hpp"
+// GET /api/v1/events and /poll: the log as the caller may see it, page by page, at once or when there is one.
+#include "gateway/entrance.hpp"
+#include "gateway/event_query.hpp"
+#include "gateway/poller.hpp"
 
-#include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include <boost/json/parse.hpp>
@@ -15,65 +14,24 @@ namespace {
 using http::Context;
 using http::Response;
 
-constexpr std::size_t limit_max = 300;
-constexpr std::size_t limit_default = 100;
-constexpr std::size_t patterns_max = 32;
-constexpr std::size_t pattern_bytes_max = 64;
 // One request looks at so many pages of the log, and answers about so much text.
 constexpr int pages_per_request = 32;
 constexpr std::size_t answer_bytes = 1 << 20;
 
 struct Asked {
   std::optional<Position> since;
-  std::size_t limit = limit_default;
+  std::size_t limit = page_limit_default;
   std::vector<std::string> types;
 };
 
-Result<std::size_t> read_limit(const http::Request& request) {
-  const std::optional<std::string_view> text = request.query_value("limit");
-  if (!text) return limit_default;
-  std::size_t limit = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), limit);
-  const bool number = error == std::errc() && end == text->data() + text->size();
-  if (number && limit >= 1 && limit <= limit_max) return limit;
-  return Error(ErrorCode::validation_failed, "The query has invalid values.")
-      .at("/limit", number ? "out_of_range" : "invalid_type", "Must be an integer from 1 to 300.");
-}
-
-bool is_pattern(std::string_view text) noexcept {
-  const auto is_pattern_char = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-' || c == '*';
-  };
-  return !text.empty() && text.size() <= pattern_bytes_max && std::ranges::all_of(text, is_pattern_char);
-}
-
-Result<std::vector<std::string>> read_types(const http::Request& request) {
-  std::vector<std::string> patterns;
-  std::string_view rest = request.query_value("types").value_or("");
-  while (!rest.empty()) {
-    const std::string_view pattern = http::cut(rest, ',');
-    if (!is_pattern(pattern) || patterns.size() == patterns_max)
-      return Error(ErrorCode::invalid_request, "types must be a list like user.*,system.alert.");
-    patterns.emplace_back(pattern);
-  }
-  return patterns;
-}
-
 Result<Asked> read_query(const http::Request& request) {
-  Asked asked;
-  if (const auto since = request.query_value("since")) {
-    const Result<Position> position = parse_position(*since);
-    if (!position) return position.error();
-    asked.since = *position;
-  }
+  Result<std::optional<Position>> since = read_since(request);
+  if (!since) return since.error();
   const Result<std::size_t> limit = read_limit(request);
   if (!limit) return limit.error();
   Result<std::vector<std::string>> types = read_types(request);
   if (!types) return types.error();
-  asked.limit = *limit;
-  asked.types = std::move(*types);
-  return asked;
+  return Asked{std::move(*since), *limit, std::move(*types)};
 }
 
 // 410: where the log begins to make sense again is its head.
@@ -126,43 +84,104 @@ Task<Result<eventlog::Page>> read_one(GatewayState& state, eventlog::PageRequest
   co_return co_await state.parts.readers.read(std::move(read));
 }
 
-Task<Response> get_events(GatewayState& state, Context& context) {
-  const Result<Asked> asked = read_query(context.request);
-  if (!asked) co_return http::fail(asked.error(), context);
-
+// What one look at the log found.
+struct Found {
   EventList list;
-  eventlog::Page page;
-  page.next = asked->since ? asked->since->seq : 0;
+  Seq next = 0;
+  bool more = false;
+  Seq head = 0;
+  std::optional<std::string> gap;  // why the log does not reach there
+};
+
+Task<Result<Found>> look(GatewayState& state, Context& context, const Asked& asked) {
+  Found found;
+  found.next = asked.since ? asked.since->seq : 0;
   for (int pages = 0; pages < pages_per_request; ++pages) {
     // Audience is judged now, for every page.
     const Result<auth::Principal> reader = context.authenticator.check_again(*context.principal);
-    if (!reader) co_return http::fail(reader.error(), context);
-    eventlog::PageRequest request{page.next,
-                                  {reader->user_id(), reader->role(), reader->session},
-                                  asked->limit - list.count(),
-                                  asked->types};
-    Result<eventlog::Page> read = co_await read_one(state, std::move(request));
-    if (!read) co_return http::fail(read.error(), context);
-    page = std::move(*read);
-    if (pages == 0)
-      if (const auto why = gap_before(*asked, page, state.parts.epoch))
-        co_return gap(context, {state.parts.epoch, page.head}, *why);
-    list.add(page);
-    if (!page.more || list.count() >= asked->limit || list.bytes() >= answer_bytes) break;
+    if (!reader) co_return reader.error();
+    eventlog::PageRequest request{.since = found.next,
+                                  .who = {reader->user_id(), reader->role(), reader->session},
+                                  .limit = asked.limit - found.list.count(),
+                                  .types = asked.types};
+    const Result<eventlog::Page> page = co_await read_one(state, std::move(request));
+    if (!page) co_return page.error();
+    found.head = page->head;
+    if (pages == 0) found.gap = gap_before(asked, *page, state.parts.epoch);
+    if (found.gap) co_return found;
+    found.list.add(*page);
+    found.next = page->next;
+    found.more = page->more;
+    if (!found.more || found.list.count() >= asked.limit || found.list.bytes() >= answer_bytes) break;
   }
   if (const auto reader = context.authenticator.check_again(*context.principal); !reader)
-    co_return http::fail(reader.error(), context);
+    co_return reader.error();
+  co_return found;
+}
 
-  const Position next{state.parts.epoch, page.next};
+Response answer(const GatewayState& state, const Context& context, const Found& found) {
+  if (found.gap) return gap(context, {state.parts.epoch, found.head}, *found.gap);
+  const Position next{state.parts.epoch, found.next};
   Response response;
-  response.body = list.body(next, page.more);
-  co_return std::move(response).at(next);
+  response.body = found.list.body(next, found.more);
+  return std::move(response).at(next);
+}
+
+Task<Response> get_events(GatewayState& state, Context& context) {
+  const Result<Asked> asked = read_query(context.request);
+  if (!asked) co_return http::fail(asked.error(), context);
+  Result<auth::Principal> principal = co_await authenticate(state, context, false);
+  if (!principal) co_return http::fail(principal.error(), context);
+  context.principal.emplace(std::move(*principal));
+  const Result<Found> found = co_await look(state, context, *asked);
+  if (!found) co_return http::fail(found.error(), context);
+  co_return answer(state, context, *found);
+}
+
+// ---- the long poll ----
+
+Error why_ended(CloseReason reason) {
+  if (reason == CloseReason::draining) return Error(ErrorCode::draining, "The server is shutting down.");
+  return Error(ErrorCode::invalid_token, "This poll was ended: " + std::string(name(reason)) + ".");
+}
+
+Task<Response> poll_events(GatewayState& state, Context& context) {
+  Result<Asked> asked = read_query(context.request);
+  if (!asked) co_return http::fail(asked.error(), context);
+  const Result<std::chrono::seconds> timeout = read_timeout(context.request);
+  if (!timeout) co_return http::fail(timeout.error(), context);
+  if (state.draining.load(std::memory_order_relaxed))
+    co_return http::fail(why_ended(CloseReason::draining), context);
+  const Result<auth::Principal> principal = co_await authenticate(state, context, false);
+  if (!principal) co_return http::fail(principal.error(), context);
+  context.principal = *principal;
+  const Result<hub::Roster::Admission> place =
+      state.parts.hub.roster().admit(principal->user_id(), context.request.peer, context.exempt);
+  if (!place) co_return http::fail(place.error(), context);
+
+  // From here on it hears of what is applied; what was applied before is in the log.
+  const Result<auth::Principal> live = context.authenticator.check_again(*principal);
+  if (!live) co_return http::fail(live.error(), context);
+  Poller poller(*state.parts.hub.shards()[context.shard], *live, context.request.peer, asked->types);
+  const SteadyTime end = SteadyTime::clock::now() + *timeout;
+  for (;;) {
+    const Result<Found> found = co_await look(state, context, *asked);
+    if (!found) co_return http::fail(found.error(), context);
+    if (found->gap || found->list.count() > 0) co_return answer(state, context, *found);
+    asked->since = Position{state.parts.epoch, found->next};
+    if (poller.ended()) co_return http::fail(why_ended(*poller.ended()), context);
+    if (found->more) continue;
+    const bool heard = co_await poller.wait_until(end);
+    if (!heard) co_return http::no_content().with("Corohub-Next", asked->since->text());
+  }
 }
 
 }  // namespace
 
 void add_event_routes(Routes& routes) {
-  routes.add(http::Method::get, "/api/v1/events", http::Access::user, get_events);
+  // Credentials are for the handler: a ticket will do.
+  routes.add(http::Method::get, "/api/v1/events", http::Access::guest, get_events);
+  routes.add(http::Method::get, "/api/v1/events/poll", http::Access::guest, poll_events);
 }
 
 }  // namespace corohub::gateway

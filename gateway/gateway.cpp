@@ -23,6 +23,13 @@ WebSocketSettings socket_settings(const GatewaySettings& settings) {
   return result;
 }
 
+EventStreamSettings stream_settings(const GatewaySettings& settings) {
+  EventStreamSettings result;
+  result.write_timeout = settings.write_timeout;
+  result.dead_peer_timeout = settings.pong_timeout;
+  return result;
+}
+
 }  // namespace
 
 GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_settings)
@@ -32,6 +39,7 @@ GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_s
       sessions{settings.ping_interval, settings.outbox, parts.epoch, {}},
       sockets(socket_settings(settings)),
       echo_sockets(echo_settings()),
+      streams(stream_settings(settings)),
       connects_per_address(settings.connects_per_address, parts.clock),
       connects_total(settings.connects_total, parts.clock),
       broadcasts(settings.broadcasts_per_admin, parts.clock),
@@ -48,6 +56,7 @@ void Gateway::add_routes(http::Router& router) {
   if (state_->settings.echo) add_echo_route(routes);
   add_broadcast_routes(routes);
   add_event_routes(routes);
+  add_stream_route(routes);
   add_connection_routes(routes);
 }
 

@@ -56,7 +56,8 @@ class Gateway {
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
 
-  // GET /ws, GET /ws/stats, POST /ws/broadcast, GET /ws/echo, GET /api/v1/events,
+  // GET /ws, GET /ws/stats, POST /ws/broadcast, GET /ws/echo,
+  // GET /api/v1/events, GET /api/v1/events/poll, GET /api/v1/events/stream,
   // GET /api/v1/admin/connections, DELETE /api/v1/admin/connections/{client_id}
   void add_routes(http::Router& router);
 

@@ -1,5 +1,6 @@
 #include "gateway/handshake.hpp"
 
+#include "gateway/event_query.hpp"
 #include "http/text.hpp"
 
 #include <algorithm>
@@ -46,15 +47,6 @@ Result<bool> wants_subprotocol(const http::Request& request) {
   return Error(ErrorCode::unsupported_subprotocol, "Offer corohub.v1, or no subprotocol.");
 }
 
-Result<> check_since(const http::Request& request) {
-  const std::optional<std::string_view> since = request.query_value("since");
-  if (!since) return {};
-  if (request.query_count("since") > 1) return Error(ErrorCode::invalid_since, "since is given twice.");
-  const Result<Position> position = parse_position(*since);
-  if (!position) return position.error();
-  return {};
-}
-
 }  // namespace
 
 Result<Handshake> read_handshake(const http::Request& request) {
@@ -70,8 +62,12 @@ Result<Handshake> read_handshake(const http::Request& request) {
   if (request.count("Origin") > 1) return malformed("Origin is given twice.");
   const Result<bool> subprotocol = wants_subprotocol(request);
   if (!subprotocol) return subprotocol.error();
-  if (const Result<> since = check_since(request); !since) return since.error();
-  return Handshake{std::string(request.header("Sec-WebSocket-Key")), *subprotocol};
+  Result<std::optional<Position>> since = read_since(request);
+  if (!since) return since.error();
+  Result<std::vector<std::string>> types = read_types(request);
+  if (!types) return types.error();
+  return Handshake{std::string(request.header("Sec-WebSocket-Key")), *subprotocol, std::move(*since),
+                   std::move(*types)};
 }
 
 Result<Credential> read_credential(const http::Request& request, bool query_token) {
@@ -91,7 +87,7 @@ Result<Credential> read_credential(const http::Request& request, bool query_toke
       found.push_back({Credential::Kind::token, std::string(name.substr(bearer_prefix.size()))});
 
   if (found.size() > 1) return malformed("Give one credential, once.");
-  if (found.empty()) return Error(ErrorCode::unauthorized, "A WebSocket needs an access token or a ticket.");
+  if (found.empty()) return Error(ErrorCode::unauthorized, "This needs an access token or a ticket.");
   if (foreign_scheme) return Error(ErrorCode::invalid_token, "Authorization must be a Bearer token.");
   return std::move(found.front());
 }

@@ -7,12 +7,15 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace corohub::gateway {
 
 struct Handshake {
   std::string key;           // Sec-WebSocket-Key
   bool subprotocol = false;  // corohub.v1 was offered
+  std::optional<Position> since;
+  std::vector<std::string> types;  // empty: all
 };
 
 // upgrade_required, or invalid_request, unsupported_subprotocol, invalid_since.

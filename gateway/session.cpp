@@ -1,8 +1,9 @@
 #include "gateway/session.hpp"
 
 #include "core/log.hpp"
-#include "gateway/transports/frames.hpp"
+#include "eventlog/event_log.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -20,7 +21,10 @@ hub::Identity identity_of(const auth::Principal* principal) noexcept {
 }  // namespace
 
 SessionMetrics::SessionMetrics()
-    : messages(metrics::counter("corohub_websocket_messages_received_total", "Messages of clients.")) {
+    : resumed(metrics::counter("corohub_resumes_total", "Connections that asked for missed events.")),
+      gaps(metrics::counter("corohub_stream_gaps_total",
+                            "Connections told that the log does not have all they missed.")),
+      messages(metrics::counter("corohub_websocket_messages_received_total", "Messages of clients.")) {
   for (std::size_t i = 0; i < role_count; ++i)
     connections[i] = &metrics::gauge("corohub_connections", "Registered push connections.",
                                      {{"role", std::string(name(static_cast<Role>(i)))}});
@@ -33,14 +37,18 @@ SessionMetrics::SessionMetrics()
 }
 
 Session::Session(const SessionPlace& place, const auth::Principal* principal,
-                 hub::Roster::Admission admission, const boost::asio::ip::address& address)
+                 hub::Roster::Admission admission, const boost::asio::ip::address& address,
+                 Beginning beginning)
     : Member(identity_of(principal), ClientId::random(), place.settings.outbox),
       place_(place),
       admission_(std::move(admission)),
       address_(address),
       connected_at_(place.shard.clock().unix_ms()),
       token_expires_at_(principal == nullptr ? 0 : principal->token_expires_at),
-      refused_(principal == nullptr) {}
+      beginning_(std::make_unique<Beginning>(std::move(beginning))),
+      refused_(principal == nullptr) {
+  set_types(std::move(beginning_->types));
+}
 
 // ---- the beginning and the end ----
 
@@ -52,22 +60,51 @@ void Session::on_open(Transport& transport) {
   log::debug(
       "connection.opened",
       {{"client_id", client_id().text()}, {"user_id", identity().user_id}, {"ip", address_.to_string()}});
-  welcome();
+  begin(*std::exchange(beginning_, nullptr));
   expire_at(token_expires_at_);
 }
 
-void Session::welcome() {
+void Session::begin(const Beginning& beginning) {
+  if (!beginning.since) return welcome(place_.shard.head(), false);
+  place_.settings.metrics.resumed.Increment();
+  const std::optional<Gap> gap = gap_at_beginning(beginning);
+  welcome(gap ? place_.shard.head() : beginning.since->seq, !gap);
+  if (gap) push_gap(*gap);
+  // What is left of an expired stretch comes all the same.
+  const Seq start = gap ? gap->to : beginning.since->seq;
+  hub::ReplayOwner& owner = *this;
+  replay_ = std::make_unique<hub::Replay>(place_.shard, *this, owner, start);
+  advance_replay();
+}
+
+std::optional<Session::Gap> Session::gap_at_beginning(const Beginning& beginning) const {
+  const Position& since = *beginning.since;
+  const Seq head = place_.shard.head();
+  if (!since.epoch.empty() && since.epoch != place_.settings.epoch)
+    return Gap{since.seq, head, "foreign_epoch"};
+  // Of what is committed, not of what is applied here: another shard may be ahead.
+  if (since.seq > std::max(beginning.committed, head)) return Gap{since.seq, head, "ahead"};
+  if (since.seq < beginning.floor) return Gap{since.seq, beginning.floor, "expired"};
+  return std::nullopt;
+}
+
+void Session::push_gap(const Gap& gap) {
+  place_.settings.metrics.gaps.Increment();
+  push_event("stream.gap", {{"from", gap.from}, {"to", gap.to}, {"reason", gap.reason}});
+}
+
+void Session::welcome(Seq position, bool recovered) {
   json::object data;
   data["client_id"] = client_id().text();
   data["user_id"] = identity().user_id;
   data["role"] = name(identity().role);
   data["message"] = "Welcome to WebSocket real-time updates";
   data["epoch"] = place_.settings.epoch;
-  data["seq"] = place_.shard.head();
-  data["recovered"] = false;
+  data["seq"] = position;
+  data["recovered"] = recovered;
   data["ping_interval"] = place_.settings.ping_interval.count();
   data["token_expires_at"] = rfc3339(token_expires_at_ * 1000);
-  push_event("connection.established", data);
+  push_event("connection.established", data, position);
 }
 
 void Session::close(CloseReason reason) noexcept {
@@ -79,6 +116,7 @@ void Session::close(CloseReason reason) noexcept {
 void Session::on_closed(CloseReason reason) noexcept {
   transport_ = nullptr;
   outbox().close_and_clear();
+  replay_.reset();
   place_.shard.wheel().disarm(*this);
   place_.shard.detach(*this);
   leave_counts();
@@ -93,6 +131,53 @@ void Session::on_closed(CloseReason reason) noexcept {
 
 void Session::flush() noexcept {
   if (transport_ != nullptr) transport_->flush();
+}
+
+void Session::end(CloseReason reason) noexcept {
+  if (outbox().closed()) return;
+  outbox().close();
+  close(reason);
+}
+
+// ---- what it missed ----
+
+void Session::advance_replay() {
+  if (replay_ && replay_->advance()) replay_.reset();
+}
+
+void Session::read_page(hub::ReadPermits::Permit permit, const hub::PageWish& wish) noexcept {
+  try {
+    asio::co_spawn(place_.shard.context(), read_page_of(shared_from_this(), std::move(permit), wish),
+                   [self = shared_from_this()](const std::exception_ptr& failure) {
+                     if (!failure) return;
+                     log::error("session.replay_failed");
+                     self->end(CloseReason::internal_error);
+                   });
+  } catch (const std::bad_alloc&) {
+    end(CloseReason::overloaded);
+  }
+}
+
+Task<> Session::read_page_of(std::shared_ptr<Session> /*keeps this*/, hub::ReadPermits::Permit permit,
+                             hub::PageWish wish) {
+  eventlog::PageRequest request{.since = wish.after,
+                                .who = wish.who,
+                                .limit = wish.events_max,
+                                .types = types(),
+                                .bytes = wish.bytes_max};
+  auto read = [request = std::move(request)](storage::Snapshot& snapshot) {
+    return eventlog::read_page(snapshot, request);
+  };
+  Result<eventlog::Page> page = co_await place_.readers.read(std::move(read));
+  permit.give_back();
+  if (!replay_) co_return;
+  if (!page) {
+    log::warn("session.page_not_read", {{"code", name(page.error().code)}});
+    co_return end(CloseReason::overloaded);
+  }
+  const hub::LogPage found{std::move(page->events), page->next, page->floor};
+  replay_->page_read(found);
+  advance_replay();
 }
 
 // ---- who it is ----
@@ -119,19 +204,22 @@ void Session::role_changed() noexcept {
 }
 
 hub::MemberInfo Session::info() const {
-  return {client_id(), identity().user_id, identity().role, "websocket", address_.to_string(), connected_at_};
+  return {client_id(),        identity().user_id,   identity().role,
+          transport_->name(), address_.to_string(), connected_at_};
 }
 
 // ---- what it says ----
 
-void Session::push_event(std::string type, const json::object& data) {
+void Session::push_event(std::string type, const json::object& data, std::optional<Seq> position) {
   hub::EventDraft draft{std::move(type), json::serialize(data), hub::Audience::one_connection()};
   const hub::Event event(std::move(draft), 0, place_.shard.clock().unix_ms());
-  place_.shard.push(*this, event.frame(format()));
+  const std::string id = position ? Position{place_.settings.epoch, *position}.text() : std::string();
+  place_.shard.push(*this, hub::make_frame(format(), event.text(), id, event.audience()));
 }
 
 void Session::push_text(std::string_view text) {
-  if (transport_ != nullptr) place_.shard.push(*this, message_frame(Opcode::text, text));
+  if (transport_ == nullptr) return;
+  place_.shard.push(*this, hub::make_frame(format(), text, {}, hub::Audience::one_connection()));
 }
 
 void Session::on_message(MessageKind, std::string_view payload) {
@@ -191,10 +279,7 @@ void Session::notice_expiry() {
 
 void Session::on_due(SteadyTime) noexcept {
   if (outbox().closed()) return;
-  if (expiry_noticed_) {
-    outbox().close();
-    return close(CloseReason::token_expired);
-  }
+  if (expiry_noticed_) return end(CloseReason::token_expired);
   expiry_noticed_ = true;
   try {
     notice_expiry();

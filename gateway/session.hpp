@@ -3,18 +3,24 @@
 #pragma once
 
 #include "auth/authenticator.hpp"
+#include "core/close_reason.hpp"
 #include "core/metrics.hpp"
 #include "core/wheel.hpp"
 #include "gateway/protocols/native_json.hpp"
 #include "gateway/transport.hpp"
 #include "hub/member.hpp"
+#include "hub/replay.hpp"
 #include "hub/roster.hpp"
 #include "hub/shard.hpp"
+#include "storage/reader_pool.hpp"
 
 #include <array>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include <boost/asio/ip/address.hpp>
 
@@ -26,6 +32,8 @@ struct SessionMetrics {
 
   std::array<metrics::Gauge*, role_count> connections{};
   std::array<metrics::Counter*, close_reason_count> closes{};
+  metrics::Counter& resumed;
+  metrics::Counter& gaps;
   metrics::Counter& messages;
 };
 
@@ -41,12 +49,22 @@ struct SessionSettings {
 struct SessionPlace {
   hub::Shard& shard;
   auth::Authenticator& authenticator;
+  storage::ReaderPool& readers;
   const SessionSettings& settings;
+};
+
+// Which events a client wants to begin with, and what the log was when it asked.
+struct Beginning {
+  std::optional<Position> since;   // nothing: what comes
+  std::vector<std::string> types;  // patterns; empty: all
+  Seq committed = 0;               // the log's newest
+  Seq floor = 0;                   // events up to here are gone
 };
 
 class Session final : public hub::Member,
                       public TransportListener,
                       public Timed,
+                      private hub::ReplayOwner,
                       public std::enable_shared_from_this<Session> {
  public:
   static constexpr std::chrono::seconds expiry_notice{60};
@@ -54,7 +72,7 @@ class Session final : public hub::Member,
   // `principal` has been judged in this same turn; null: his login died during the upgrade, so the session
   // closes as soon as it opens.
   Session(const SessionPlace& place, const auth::Principal* principal, hub::Roster::Admission admission,
-          const boost::asio::ip::address& address);
+          const boost::asio::ip::address& address, Beginning beginning);
 
   // ---- hub::Member ----
   hub::WireFormat format() const noexcept override { return transport_->format(); }
@@ -67,20 +85,38 @@ class Session final : public hub::Member,
   void on_open(Transport& transport) override;
   void on_message(MessageKind kind, std::string_view payload) override;
   void on_throttled() override;
-  void on_low_water() override {}
+  void on_low_water() override { advance_replay(); }
   void on_closed(CloseReason reason) noexcept override;
 
   // ---- Timed: the end of the token ----
   void on_due(SteadyTime now) noexcept override;
 
  private:
-  void welcome();
-  void push_event(std::string type, const json::object& data);
+  // What the log cannot give: the events between two positions.
+  struct Gap {
+    Seq from;
+    Seq to;
+    std::string_view reason;
+  };
+  std::optional<Gap> gap_at_beginning(const Beginning& beginning) const;
+  void begin(const Beginning& beginning);
+  void welcome(Seq position, bool recovered);
+  void push_gap(const Gap& gap);
+  // `position`: what an event stream gives it as its id.
+  void push_event(std::string type, const json::object& data, std::optional<Seq> position = {});
   void push_text(std::string_view text);
 
   void answer(const native_json::RequestId& id, const native_json::Refusal& refusal);
   void answer(const native_json::RequestId& id, const native_json::Ping&);
   void answer(const native_json::RequestId& id, const native_json::AuthRefresh& refresh);
+  // ---- hub::ReplayOwner ----
+  void read_page(hub::ReadPermits::Permit permit, const hub::PageWish& wish) noexcept override;
+  void replay_gap(Seq from, Seq to) override { push_gap({from, to, "expired"}); }
+  void replay_too_long() noexcept override { end(CloseReason::overloaded); }
+  Task<> read_page_of(std::shared_ptr<Session> self, hub::ReadPermits::Permit permit, hub::PageWish wish);
+  void advance_replay();
+  void end(CloseReason reason) noexcept;
+
   Task<> refresh(std::shared_ptr<Session> self, native_json::RequestId id, std::string token);
 
   void expire_at(std::int64_t seconds);
@@ -93,8 +129,10 @@ class Session final : public hub::Member,
   hub::Roster::Admission admission_;
   boost::asio::ip::address address_;
   UnixMs connected_at_;
-  std::int64_t token_expires_at_;  // seconds since 1970
-  SteadyTime token_ends_{};        // the same moment; the wall clock may be set meanwhile
+  std::int64_t token_expires_at_;         // seconds since 1970
+  std::unique_ptr<Beginning> beginning_;  // until it is open
+  std::unique_ptr<hub::Replay> replay_;   // until it is live
+  SteadyTime token_ends_{};               // the same moment; the wall clock may be set meanwhile
   Role counted_role_ = Role::user;
   bool counted_ = false;
   bool refused_;

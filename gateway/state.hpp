@@ -6,6 +6,7 @@
 #include "gateway/gateway.hpp"
 #include "gateway/origin.hpp"
 #include "gateway/session.hpp"
+#include "gateway/transports/event_stream.hpp"
 #include "gateway/transports/websocket.hpp"
 
 #include <atomic>
@@ -26,6 +27,7 @@ struct GatewayState {
   const SessionSettings sessions;
   const WebSocketSettings sockets;
   const WebSocketSettings echo_sockets;
+  const EventStreamSettings streams;
   auth::RateLimiter connects_per_address;
   auth::RateLimiter connects_total;
   auth::RateLimiter broadcasts;
@@ -55,7 +57,8 @@ class Routes {
 void add_socket_routes(Routes& routes);      // GET /ws
 void add_echo_route(Routes& routes);         // GET /ws/echo
 void add_broadcast_routes(Routes& routes);   // /ws/stats, /ws/broadcast
-void add_event_routes(Routes& routes);       // /api/v1/events
+void add_event_routes(Routes& routes);       // /api/v1/events, /api/v1/events/poll
+void add_stream_route(Routes& routes);       // /api/v1/events/stream
 void add_connection_routes(Routes& routes);  // /api/v1/admin/connections
 
 // One attempt; nothing if it is allowed or the caller is exempt.

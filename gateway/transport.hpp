@@ -22,6 +22,7 @@ class Transport {
  public:
   virtual ~Transport() = default;
 
+  virtual std::string_view name() const noexcept = 0;   // "websocket"
   virtual hub::WireFormat format() const noexcept = 0;  // which Frame of an Event to take
   // One send of all that waits in the outbox.
   virtual void flush() noexcept = 0;

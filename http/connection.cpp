@@ -215,6 +215,7 @@ Task<> Connection::answer() {
   record(response);
   if (response.takeover) {
     takeover_ = std::move(response.takeover);
+    if (response.streamed) takeover_->begin_with(head_of_stream(response));
     co_return;
   }
   const Request& request = reader_.request();
@@ -228,6 +229,17 @@ Task<> Connection::answer() {
   const std::string bytes = serialize(response, framing);
   response = Response();
   co_await send(bytes);
+}
+
+std::string Connection::head_of_stream(Response& response) {
+  const Request& request = reader_.request();
+  shard_->cors.apply(request, response);
+  Framing framing;
+  framing.request_id = request.id;
+  framing.date = shard_->date();
+  framing.close = true;
+  framing.chunked = true;
+  return serialize(response, framing);
 }
 
 void Connection::name_request() {
@@ -351,7 +363,7 @@ bool Connection::must_close(const Response& response) {
 
 void Connection::record(const Response& response) {
   const Request& request = reader_.request();
-  const int status = response.takeover ? 101 : response.status;
+  const int status = response.takeover && !response.streamed ? 101 : response.status;
   const std::chrono::duration<double> took = shard_->now() - request_started_;
   shard_->metrics.count(route_, request.method, status, took);
 

@@ -44,6 +44,7 @@ class Connection final : public Timed, public ListedConnection {
 
   void name_request();
   Result<> take_rate(std::string_view key);
+  std::string head_of_stream(Response& response);
   Response unrouted(const std::string& allow) const;
   bool must_close(const Response& response);
   void record(const Response& response);

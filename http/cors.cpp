@@ -17,9 +17,9 @@ void Cors::apply(const Request& request, Response& response) const {
   if (request.count("origin") != 1 || !allows(request.header("origin"))) return;
   response.headers.push_back(
       {"Access-Control-Allow-Origin", any_ ? std::string("*") : std::string(request.header("origin"))});
-  response.headers.push_back(
-      {"Access-Control-Expose-Headers",
-       "X-Request-Id, Corohub-Position, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"});
+  response.headers.push_back({"Access-Control-Expose-Headers",
+                              "X-Request-Id, Corohub-Position, Corohub-Next, Retry-After, RateLimit-Limit, "
+                              "RateLimit-Remaining, RateLimit-Reset"});
 }
 
 void Cors::apply_preflight(const Request& request, std::string_view allow, Response& response) const {

@@ -18,6 +18,8 @@ class Takeover {
   virtual ~Takeover() = default;
   // On the connection's shard. `unread` are bytes that came behind the request.
   virtual void take(Socket socket, std::string unread) noexcept = 0;
+  // Before, when the response is streamed: its status line and headers, to be sent first.
+  virtual void begin_with(std::string /*head*/) {}
 };
 
 struct Response {
@@ -28,6 +30,7 @@ struct Response {
   bool close = false;                  // end the connection after it
   std::string cause;                   // private: what the log says of a failure
   std::unique_ptr<Takeover> takeover;  // instead of an answer
+  bool streamed = false;               // with a takeover: it sends this head and the body, in chunks
 
   Response&& with(std::string field, std::string value) && {
     headers.push_back({std::move(field), std::move(value)});

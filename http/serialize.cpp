@@ -57,7 +57,10 @@ std::string serialize(const Response& response, const Framing& framing) {
   const bool with_body = may_have_body(response.status);
   if (with_body) {
     if (!response.content_type.empty()) append_header(out, "Content-Type", response.content_type);
-    fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", response.body.size());
+    if (framing.chunked)
+      out += "Transfer-Encoding: chunked\r\n";
+    else
+      fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", response.body.size());
   }
   append_header(out, "X-Request-Id", framing.request_id);
   append_connection(out, response, framing);

@@ -15,6 +15,7 @@ struct Framing {
   std::string_view date;    // IMF-fixdate
   bool close = false;       // this is the last answer here
   bool keep_alive = false;  // said aloud, for HTTP/1.0
+  bool chunked = false;     // the body follows, in chunks, by other hands
   bool head_only = false;   // an answer to HEAD: the length of the body, but not the body
 };
 

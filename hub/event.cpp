@@ -1,5 +1,6 @@
 #include "hub/event.hpp"
 
+#include <charconv>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -53,15 +54,50 @@ std::string websocket_text_head(std::size_t size) {
   return head;
 }
 
-FrameRef encode(WireFormat format, std::string_view text, const Audience& audience) {
-  switch (format) {
-    case WireFormat::websocket_text:
-      return Frame::make(websocket_text_head(text.size()), text, audience);
+// A line may end in CR LF, LF or CR: a line break inside the text must not begin a field (T54d).
+std::string server_sent_event(std::string_view text, std::string_view id) {
+  std::string out;
+  out.reserve(text.size() + id.size() + 16);
+  if (!id.empty()) out.append("id: ").append(id).append("\n");
+  for (bool last = false; !last;) {
+    const std::size_t end = text.find_first_of("\r\n");
+    last = end == std::string_view::npos;
+    out.append("data: ").append(text.substr(0, end)).append("\n");
+    if (last) break;
+    const bool pair = text.substr(end).starts_with("\r\n");
+    text.remove_prefix(end + (pair ? 2 : 1));
   }
-  return nullptr;
+  out += '\n';
+  return out;
+}
+
+std::string position_text(std::string_view epoch, Seq seq) {
+  std::string text(epoch);
+  if (!epoch.empty()) text += ':';
+  text += std::to_string(seq);
+  return text;
 }
 
 }  // namespace
+
+std::string http_chunk(std::string_view bytes) {
+  std::array<char, 16> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), bytes.size(), 16).ptr;
+  std::string out(digits.data(), end);
+  out.reserve(out.size() + bytes.size() + 4);
+  out.append("\r\n").append(bytes).append("\r\n");
+  return out;
+}
+
+FrameRef make_frame(WireFormat format, std::string_view text, std::string_view id, const Audience& audience) {
+  switch (format) {
+    case WireFormat::websocket_text:
+      return Frame::make(websocket_text_head(text.size()), text, audience);
+    case WireFormat::event_stream:
+      return Frame::make(http_chunk(server_sent_event(text, id)), {}, audience);
+  }
+  return nullptr;
+}
 
 FrameRef Frame::make(std::string_view head, std::string_view body, Audience audience) {
   const std::size_t size = head.size() + body.size();
@@ -87,9 +123,12 @@ Event::Event(EventDraft draft, Seq seq, UnixMs time)
       audience_(draft.audience),
       seq_(seq) {}
 
-const FrameRef& Event::frame(WireFormat format) const {
+const FrameRef& Event::frame(WireFormat format, std::string_view epoch) const {
   const auto i = static_cast<std::size_t>(format);
-  std::call_once(encoded_[i], [&] { frames_[i] = encode(format, text_, audience_); });
+  std::call_once(encoded_[i], [&] {
+    const std::string id = durable() && format == WireFormat::event_stream ? position_text(epoch, seq_) : "";
+    frames_[i] = make_frame(format, text_, id, audience_);
+  });
   return frames_[i];
 }
 

@@ -22,8 +22,9 @@ namespace corohub::hub {
 // In which shape a transport sends an event.
 enum class WireFormat : std::uint8_t {
   websocket_text,  // RFC 6455: unmasked text frame, header and payload
+  event_stream,    // server-sent event with its id, as a chunk of HTTP/1.1
 };
-inline constexpr std::size_t wire_format_count = 1;
+inline constexpr std::size_t wire_format_count = 2;
 
 // The exact bytes of one event in one wire format, the same for every client. One allocation: header and
 // bytes.
@@ -53,6 +54,13 @@ class Frame {
 };
 using FrameRef = boost::intrusive_ptr<const Frame>;
 
+// One text in a format. `id` is what an event stream says of its position; empty: nothing. Other formats have
+// no place for it.
+FrameRef make_frame(WireFormat format, std::string_view text, std::string_view id, const Audience& audience);
+
+// A piece of a body with Transfer-Encoding: chunked.
+std::string http_chunk(std::string_view bytes);
+
 // What an event is made of, before it has its place in the log.
 struct EventDraft {
   std::string type;  // "user.updated"
@@ -72,8 +80,8 @@ class Event : public boost::intrusive_ref_counter<Event, boost::thread_safe_coun
   // The message of CONTRACT section 3: {"type":…,"data":…,"timestamp":…,"seq":…}.
   std::string_view text() const noexcept { return text_; }
 
-  // Encoded at the first call for each format and kept.
-  const FrameRef& frame(WireFormat format) const;
+  // Encoded at the first call for each format and kept. `epoch` is the log's: an event stream names it.
+  const FrameRef& frame(WireFormat format, std::string_view epoch = {}) const;
 
  private:
   std::string type_;

@@ -5,9 +5,12 @@
 #include "core/close_reason.hpp"
 #include "core/wheel.hpp"
 #include "hub/outbox.hpp"
+#include "hub/type_filter.hpp"
 
 #include <cstdint>
+#include <memory>
 #include <string>
+#include <vector>
 
 namespace corohub::hub {
 
@@ -42,17 +45,36 @@ class Member {
   const Identity& identity() const noexcept { return identity_; }
   const ClientId& client_id() const noexcept { return client_id_; }
   Outbox& outbox() noexcept { return outbox_; }
+  // Rises with every change of what it may see.
+  std::uint32_t rights_version() const noexcept { return rights_version_; }
+
+  // Only events of these types, whatever its rights; an empty list: all. Before it is attached. What is
+  // queued by hand is not asked.
+  void set_types(std::vector<std::string> patterns) {
+    types_ =
+        patterns.empty() ? nullptr : std::make_unique<const std::vector<std::string>>(std::move(patterns));
+  }
+  std::vector<std::string> types() const { return types_ ? *types_ : std::vector<std::string>(); }
+  bool wants(const Event& event) const noexcept {
+    return types_ == nullptr || matches_types(event.type(), *types_);
+  }
+  // By its rights of now, and wanted.
+  bool may_see(const Event& event) const noexcept {
+    return event.audience().includes(identity_) && wants(event);
+  }
 
  private:
   friend class Shard;
 
   // What every delivery touches stands together.
   Outbox outbox_;
-  Seq skip_ = 0;            // durable events up to here are not for it
-  std::uint32_t slot_ = 0;  // place in its role's vector
-  WireFormat format_{};     // format(), asked once
+  Seq skip_ = 0;                                           // durable events up to here are not for it
+  std::unique_ptr<const std::vector<std::string>> types_;  // null: all
+  std::uint32_t slot_ = 0;                                 // place in its role's vector
+  WireFormat format_{};                                    // format(), asked once
   bool attached_ = false;
   bool dirty_ = false;  // has been pushed to in this turn
+  std::uint32_t rights_version_ = 0;
   Identity identity_;
   ClientId client_id_;
   Member* same_user_next_ = nullptr;

@@ -49,6 +49,7 @@ class Outbox {
   // Keeps what waits; later pushes answer `closed`.
   void close() noexcept { closed_ = true; }
   bool closed() const noexcept { return closed_; }
+  const OutboxLimits& limits() const noexcept { return *limits_; }
 
  private:
   std::uint32_t mask() const noexcept { return capacity_ - 1; }

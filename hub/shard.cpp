@@ -50,7 +50,7 @@ void reserve_for(std::vector<Member*>& members, std::size_t count) {
 
 const FrameRef& Shard::Delivery::frame(WireFormat format) {
   const FrameRef*& known = frames[static_cast<std::size_t>(format)];
-  if (known == nullptr) known = &event.frame(format);
+  if (known == nullptr) known = &event.frame(format, epoch);
   return *known;
 }
 
@@ -61,6 +61,7 @@ Shard::Shard(asio::io_context& context, const Clock& clock, ShardLimits limits)
       inbox_({limits.inbox_entries, limits.inbox_bytes}),
       wheel_(clock.steady()),
       timer_(context.get_executor()),
+      tail_(limits.tail),
       closing_(*this) {
   counters();
 }
@@ -133,7 +134,7 @@ void Shard::end_turn() noexcept {
 // ---- delivery ----
 
 std::uint32_t Shard::apply(const EventRef& event) noexcept {
-  Delivery delivery{*event, event->seq(), {}};
+  Delivery delivery{*event, event->seq(), epoch_, {}};
   const Audience& audience = event->audience();
   std::uint32_t reached = 0;
   for (std::size_t role = 0; role < role_count; ++role) {
@@ -142,14 +143,17 @@ std::uint32_t Shard::apply(const EventRef& event) noexcept {
   }
   for (Member* member = first_of(audience.user_id); member != nullptr; member = member->same_user_next_)
     if ((audience.roles & role_bit(member->identity_.role)) == 0) reached += offer(*member, delivery);
-  head_ = std::max(head_, event->seq());
+  if (event->seq() > head_) {
+    tail_.push(event);
+    head_ = event->seq();
+  }
   counters().deliveries.Increment(reached);
   return reached;
 }
 
 bool Shard::offer(Member& member, Delivery& delivery) noexcept {
   if (delivery.seq != 0 && delivery.seq <= member.skip_) return false;
-  if (member.outbox_.closed()) return false;
+  if (member.outbox_.closed() || !member.wants(delivery.event)) return false;
   return queue(member, delivery.frame(member.format_)) == Push::queued;
 }
 
@@ -212,6 +216,7 @@ bool Shard::end(Member& member, CloseReason reason) noexcept {
 void Shard::move_to_role(Member& member, Role role) noexcept {
   leave_role(member);
   member.identity_.role = role;
+  ++member.rights_version_;
   enter_role(member);
   member.outbox_.discard_lost(member.identity_);
   member.role_changed();
@@ -232,6 +237,15 @@ void Shard::attach(Member& member) {
   member.skip_ = head_;
   member.attached_ = true;
 }
+
+void Shard::begin_after(const LogState& log) {
+  epoch_ = log.epoch;
+  head_ = log.head;
+  tail_.begin_at(log.recent_after);
+  for (const EventRef& event : log.recent) tail_.push(event);
+}
+
+void Shard::hold_durable(Member& member) noexcept { member.skip_ = std::numeric_limits<Seq>::max(); }
 
 void Shard::detach(Member& member) noexcept {
   if (!std::exchange(member.attached_, false)) return;

@@ -7,10 +7,15 @@
 #include "hub/control.hpp"
 #include "hub/inbox.hpp"
 #include "hub/member.hpp"
+#include "hub/read_permits.hpp"
+#include "hub/tail.hpp"
 
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/steady_timer.hpp>
@@ -24,6 +29,15 @@ struct ShardLimits {
   // Of all outboxes of the process together, a shared frame counted once. Above it every shard closes those
   // whose backlog is worst.
   std::size_t outbox_memory = 256 << 20;
+  TailLimits tail{};
+};
+
+// The log as it stands before the first batch.
+struct LogState {
+  std::string epoch;
+  Seq head = 0;
+  Seq recent_after = 0;          // `recent` is all of the log after this
+  std::vector<EventRef> recent;  // in order
 };
 
 // What a shard tells the rest of its thread (the account cache).
@@ -36,6 +50,9 @@ class ShardListener {
 
 class Shard {
  public:
+  // Pages of the log that replays of one shard read at the same time.
+  static constexpr std::size_t pages_at_once = 4;
+
   Shard(asio::io_context& context, const Clock& clock, ShardLimits limits = {});
   ~Shard();
   Shard(const Shard&) = delete;
@@ -59,6 +76,8 @@ class Shard {
   // Queues a frame for one member and flushes it at the end of the turn, at once outside of one. Full: the
   // member is closed (slow_consumer).
   Push push(Member& member, const FrameRef& frame) noexcept;
+  // What is pushed during its life leaves together at its end.
+  class Burst;
 
   // Closes every member with `reason`, in equal steps over `spread` (at once when it is zero), also those who
   // come meanwhile.
@@ -67,7 +86,20 @@ class Shard {
   std::vector<MemberInfo> list() const;
 
   Seq head() const noexcept { return head_; }  // last durable seq applied here
-  void set_head(Seq seq) noexcept { head_ = seq; }
+  void set_head(Seq seq) noexcept {
+    head_ = seq;
+    tail_.begin_at(seq);
+  }
+  // Where the log stands at the beginning. Before anything is applied.
+  void begin_after(const LogState& log);
+  const std::string& epoch() const noexcept { return epoch_; }
+
+  // For a replay (hub/replay.hpp). No durable event is queued for the member until go_live(), and then those
+  // after `position`.
+  void hold_durable(Member& member) noexcept;
+  void go_live(Member& member, Seq position) noexcept { member.skip_ = position; }
+  const Tail& tail() const noexcept { return tail_; }
+  ReadPermits& permits() noexcept { return permits_; }
   Wheel& wheel() noexcept { return wheel_; }
   asio::io_context& context() noexcept { return context_; }
   const Clock& clock() const noexcept { return clock_; }
@@ -85,6 +117,7 @@ class Shard {
 
     const Event& event;
     const Seq seq;
+    const std::string_view epoch;
     std::array<const FrameRef*, wire_format_count> frames;
   };
   // close_all on its way.
@@ -139,7 +172,10 @@ class Shard {
   // All of these have room for every member, so that no delivery and no change of rights allocates.
   std::vector<Member*> dirty_;
   std::vector<Member*> overflowed_;
+  std::string epoch_;
   Seq head_ = 0;
+  Tail tail_;
+  ReadPermits permits_{pages_at_once};
   std::vector<BatchRef> taken_;  // out of the inbox, applied up to next_batch_ and, in that one, next_entry_
   std::size_t next_batch_ = 0;
   std::size_t next_entry_ = 0;
@@ -147,6 +183,22 @@ class Shard {
   bool ticking_ = false;
   Closing closing_;
   std::atomic<std::uint64_t> heartbeat_{0};
+};
+
+class Shard::Burst {
+ public:
+  explicit Burst(Shard& shard) noexcept : shard_(shard), outermost_(!std::exchange(shard.in_turn_, true)) {}
+  ~Burst() {
+    if (!outermost_) return;
+    shard_.in_turn_ = false;
+    shard_.end_turn();
+  }
+  Burst(const Burst&) = delete;
+  Burst& operator=(const Burst&) = delete;
+
+ private:
+  Shard& shard_;
+  const bool outermost_;
 };
 
 }  // namespace corohub::hub

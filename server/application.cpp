@@ -161,9 +161,10 @@ Application::State::State(const Settings& given, const Clock& given_clock)
 
   const std::size_t count =
       settings.shards != 0 ? settings.shards : std::max(1U, std::thread::hardware_concurrency());
+  const hub::LogState log = services.read_recent(settings.shard.tail);
   std::vector<hub::Shard*> hub_shards;
   for (std::size_t i = 0; i < count; ++i) {
-    shards.push_back(std::make_unique<ShardThread>(i, services, settings, clock, server));
+    shards.push_back(std::make_unique<ShardThread>(i, services, settings, clock, server, log));
     hub_shards.push_back(&shards.back()->shard());
   }
   services.hub.set_shards(std::move(hub_shards));

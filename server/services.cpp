@@ -1,5 +1,9 @@
 #include "server/services.hpp"
 
+#include "server/run_task.hpp"
+
+#include <utility>
+
 namespace corohub::server {
 namespace {
 
@@ -26,6 +30,16 @@ Services::Services(const Settings& settings, const Clock& clock)
              [this](std::size_t shard) { return hub.shards()[shard]->head(); }},
             settings.users) {
   writer.set_committed_seq(head.seq);
+}
+
+hub::LogState Services::read_recent(const hub::TailLimits& limits) {
+  auto read = [epoch = head.epoch, limits](storage::Snapshot& snapshot) {
+    return Result<hub::LogState>(eventlog::read_recent(snapshot, epoch, limits));
+  };
+  asio::io_context context{1};
+  Result<hub::LogState> log = run_here(context, readers.read(std::move(read)));
+  if (!log) throw storage::StartError(exit_io, "cannot read the event log: " + log.error().detail);
+  return std::move(*log);
 }
 
 void Services::stop() {

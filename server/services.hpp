@@ -27,6 +27,8 @@ inline constexpr int exit_secrets = 78;
 struct Services {
   // Locks and opens the data directory. Throws storage::StartError: 65, 74, 75, or 78 for the signing keys.
   Services(const Settings& settings, const Clock& clock);
+  // What the shards begin with. Before anything is written; throws StartError.
+  hub::LogState read_recent(const hub::TailLimits& limits);
   // Finishes what was accepted. Idempotent.
   void stop();
 

@@ -24,7 +24,7 @@ void print_own_stack(int) {
 }  // namespace
 
 ShardThread::ShardThread(std::size_t index, Services& services, const Settings& settings, const Clock& clock,
-                         http::Server& server)
+                         http::Server& server, const hub::LogState& log)
     : index_(index),
       guard_(context_.get_executor()),
       shard_(context_, clock, settings.shard),
@@ -32,7 +32,7 @@ ShardThread::ShardThread(std::size_t index, Services& services, const Settings& 
       authenticator_(services.tokens, accounts_, clock),
       server_(server, index, context_, shard_.wheel(), authenticator_) {
   shard_.set_listener(this);
-  shard_.set_head(services.head.seq);
+  shard_.begin_after(log);
 }
 
 ShardThread::~ShardThread() {

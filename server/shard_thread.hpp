@@ -24,7 +24,7 @@ namespace corohub::server {
 class ShardThread final : private hub::ShardListener {
  public:
   ShardThread(std::size_t index, Services& services, const Settings& settings, const Clock& clock,
-              http::Server& server);
+              http::Server& server, const hub::LogState& log);
   ~ShardThread() override;
   ShardThread(const ShardThread&) = delete;
   ShardThread& operator=(const ShardThread&) = delete;

@@ -108,6 +108,7 @@ class WebSocket final : public Transport,
   void open();
 
   // ---- Transport ----
+  std::string_view name() const noexcept override { return "websocket"; }
   hub::WireFormat format() const noexcept override { return hub::WireFormat::websocket_text; }
   void flush() noexcept override;
   void close(CloseReason reason, Drain drain) noexcept override;

@@ -181,6 +181,39 @@ TEST_F(EventLogTest, retention_shows_as_the_floor_and_the_head_stays) {
   EXPECT_EQ(add("x", Audience::everyone()), 5);
 }
 
+TEST_F(EventLogTest, a_shard_begins_with_the_newest_and_knows_from_where) {
+  for (int i = 0; i < 5; ++i) add("x", Audience::everyone());
+  const auto recent = [&](hub::TailLimits limits) {
+    const auto read = [limits](Snapshot& snapshot) {
+      return Result<hub::LogState>(read_recent(snapshot, "epoch", limits));
+    };
+    return db_.read(read).value();
+  };
+  const auto seqs_of = [](const hub::LogState& log) {
+    std::string out;
+    for (const hub::EventRef& event : log.recent) out += std::to_string(event->seq()) + " ";
+    return out;
+  };
+  hub::LogState log = recent({.events = 3, .bytes = 1 << 20});
+  EXPECT_EQ(seqs_of(log), "3 4 5 ");
+  EXPECT_EQ(log.recent_after, 2);
+  EXPECT_EQ(log.head, 5);
+  EXPECT_EQ(log.epoch, "epoch");
+
+  log = recent({.events = 9, .bytes = 1 << 20});
+  EXPECT_EQ(seqs_of(log), "1 2 3 4 5 ");
+  EXPECT_EQ(log.recent_after, 0);
+  log = recent({.events = 9, .bytes = 2 * log.recent.front()->text().size()});
+  EXPECT_EQ(seqs_of(log), "4 5 ");
+  EXPECT_EQ(log.recent_after, 3);
+
+  retain_from(5);
+  log = recent({});
+  EXPECT_EQ(seqs_of(log), "");
+  EXPECT_EQ(log.recent_after, 5);
+  EXPECT_EQ(log.head, 5);
+}
+
 TEST_F(EventLogTest, a_position_ahead_of_the_log_finds_nothing) {
   add("x", Audience::everyone());
   const Page got = page({.since = INT64_MAX, .who = identity(1, Role::user), .types = {}});

@@ -8,7 +8,7 @@
 #include "raw_client.hpp"
 #include "support/manual_clock.hpp"
 #include "support/run_task.hpp"
-#include "support/temp_dir.hpp"
+#include "support/test_database.hpp"
 
 #include <map>
 #include <memory>
@@ -49,11 +49,11 @@ class SessionRig {
     start(*client, principal(token(account)));
     return client;
   }
+  SessionPlace place() { return {shard, authenticator, database.readers, settings}; }
   void start(RawClient& client, const auth::Principal& principal) {
     auto admission = hub.roster().admit(principal.user_id(), asio::ip::address_v4::loopback(), false);
-    const auto session =
-        std::make_shared<Session>(SessionPlace{shard, authenticator, settings}, &principal,
-                                  std::move(admission.value()), asio::ip::address_v4::loopback());
+    const auto session = std::make_shared<Session>(place(), &principal, std::move(admission.value()),
+                                                   asio::ip::address_v4::loopback(), Beginning());
     start_websocket({.socket = client.take_server_socket(),
                      .unread = {},
                      .key = "dGhlIHNhbXBsZSBub25jZQ==",
@@ -84,8 +84,8 @@ class SessionRig {
   std::map<UserId, AccountRef> accounts;
   asio::io_context context{1};
   corohub::test::ManualClock clock;
-  corohub::test::TempDir directory;
-  auth::KeyStore keys{directory.path() / "keys", clock};
+  corohub::test::TestDatabase database;
+  auth::KeyStore keys{database.directory.path() / "keys", clock};
   auth::Tokens tokens{keys, auth::TokenSettings(), clock};
   auth::AccountCache cache{[this](UserId id) { return load(id); }, 100};
   auth::Authenticator authenticator{tokens, cache, clock};

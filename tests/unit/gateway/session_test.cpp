@@ -117,9 +117,8 @@ TEST(Session, T30_GetsItsOwnLastEventAndThenTheClose) {
 TEST(Session, ALoginThatDiedDuringTheUpgradeIsNeverRegistered) {
   SessionRig rig;
   RawClient client(rig.context);
-  const auto session =
-      std::make_shared<Session>(SessionPlace{rig.shard, rig.authenticator, rig.settings}, nullptr,
-                                hub::Roster::Admission(), asio::ip::address_v4::loopback());
+  const auto session = std::make_shared<Session>(rig.place(), nullptr, hub::Roster::Admission(),
+                                                 asio::ip::address_v4::loopback(), Beginning());
   start_websocket({.socket = client.take_server_socket(),
                    .unread = {},
                    .key = "dGhlIHNhbXBsZSBub25jZQ==",

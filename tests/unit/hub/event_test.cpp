@@ -59,6 +59,27 @@ TEST(Event, the_websocket_frame_has_the_shortest_length_form) {
   EXPECT_EQ(frame_with_text_of(65536), "\x81\x7f\x00\x00\x00\x00\x00\x01\x00\x00"s);
 }
 
+TEST(Event, in_a_stream_a_durable_one_has_its_position_as_id) {
+  const Event durable({"t", "1", Audience::everyone()}, 42, some_time);
+  const std::string expected = "id: epoch:42\ndata: " + std::string(durable.text()) + "\n\n";
+  EXPECT_EQ(durable.frame(WireFormat::event_stream, "epoch")->bytes(), http_chunk(expected));
+  const Event passing({"t", "1", Audience::everyone()}, 0, some_time);
+  EXPECT_EQ(passing.frame(WireFormat::event_stream, "epoch")->bytes(),
+            http_chunk("data: " + std::string(passing.text()) + "\n\n"));
+}
+
+TEST(Event, T54d_a_line_break_in_the_data_begins_no_field_of_a_stream) {
+  const FrameRef frame = make_frame(WireFormat::event_stream, "[1,\n\nevent: x\r\ndata: y,\rid: 7\n]", "e:1",
+                                    Audience::everyone());
+  EXPECT_EQ(
+      frame->bytes(),
+      http_chunk("id: e:1\ndata: [1,\ndata: \ndata: event: x\ndata: data: y,\ndata: id: 7\ndata: ]\n\n"));
+}
+
+TEST(Event, a_chunk_says_its_size_in_hexadecimal) {
+  EXPECT_EQ(http_chunk(std::string(26, 'x')), "1a\r\n" + std::string(26, 'x') + "\r\n");
+}
+
 TEST(Event, is_encoded_once_per_format_whoever_asks_first) {
   const Event event({"t", "1", Audience::user(7)}, 0, some_time);
   const std::uint64_t before = frames_built();

@@ -1,0 +1,42 @@
+// What every way to the events has in common: limits, credential, a place among the connections, and where
+// in the log to begin.
+#pragma once
+
+#include "auth/principal.hpp"
+#include "gateway/handshake.hpp"
+#include "gateway/session.hpp"
+#include "gateway/state.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace corohub::gateway {
+
+// What costs little, before a signature is looked at.
+std::optional<Error> over_limits(GatewayState& state, const http::Context& context);
+
+// By a token or a ticket; `query_token`: ?token= counts, too.
+Task<Result<auth::Principal>> authenticate(GatewayState& state, http::Context& context, bool query_token);
+
+// What the log has of it, for a session on the request's shard.
+Task<Result<Beginning>> look_up(GatewayState& state, const http::Context& context,
+                                std::optional<Position> since, std::vector<std::string> types);
+
+// What a takeover needs to make a session.
+struct Admitted {
+  auth::Principal principal;
+  hub::Roster::Admission admission;
+  Beginning beginning;
+};
+
+// All of the above but the limits, in order.
+Task<Result<Admitted>> admit(GatewayState& state, http::Context& context, bool query_token,
+                             std::optional<Position> since, std::vector<std::string> types);
+
+// A new session, judged in the turn that registers it, so that no change of rights falls in between.
+std::shared_ptr<Session> make_session(const SessionPlace& place, Admitted admitted,
+                                      const boost::asio::ip::address& address);
+SessionPlace place_of(GatewayState& state, const http::Context& context);
+
+}  // namespace corohub::gateway

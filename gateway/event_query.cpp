@@ -1,0 +1,79 @@
+#include "gateway/event_query.hpp"
+
+#include "http/text.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <string_view>
+
+namespace corohub::gateway {
+namespace {
+
+constexpr std::size_t patterns_max = 32;
+constexpr std::size_t pattern_bytes_max = 64;
+
+Result<std::optional<Position>> position_in(std::string_view text) {
+  Result<Position> position = parse_position(text);
+  if (!position) return position.error();
+  return std::optional<Position>(std::move(*position));
+}
+
+bool is_pattern(std::string_view text) noexcept {
+  const auto is_pattern_char = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-' || c == '*';
+  };
+  return !text.empty() && text.size() <= pattern_bytes_max && std::ranges::all_of(text, is_pattern_char);
+}
+
+Result<std::size_t> read_number(const http::Request& request, const std::string& key, std::size_t least,
+                                std::size_t most, std::size_t otherwise) {
+  const std::optional<std::string_view> text = request.query_value(key);
+  if (!text) return otherwise;
+  std::size_t value = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
+  const bool number = error == std::errc() && end == text->data() + text->size();
+  if (number && value >= least && value <= most) return value;
+  return Error(ErrorCode::validation_failed, "The query has invalid values.")
+      .at("/" + key, number ? "out_of_range" : "invalid_type",
+          "Must be an integer from " + std::to_string(least) + " to " + std::to_string(most) + ".");
+}
+
+}  // namespace
+
+Result<std::optional<Position>> read_since(const http::Request& request) {
+  const std::optional<std::string_view> since = request.query_value("since");
+  if (!since) return std::optional<Position>();
+  if (request.query_count("since") > 1) return Error(ErrorCode::invalid_since, "since is given twice.");
+  return position_in(*since);
+}
+
+Result<std::optional<Position>> read_stream_since(const http::Request& request) {
+  const std::string_view last = request.header("Last-Event-ID");
+  return last.empty() ? read_since(request) : position_in(last);
+}
+
+Result<std::vector<std::string>> read_types(const http::Request& request) {
+  std::vector<std::string> patterns;
+  std::string_view rest = request.query_value("types").value_or("");
+  while (!rest.empty()) {
+    const std::string_view pattern = http::cut(rest, ',');
+    if (!is_pattern(pattern) || patterns.size() == patterns_max)
+      return Error(ErrorCode::invalid_request, "types must be a list like user.*,system.alert.");
+    patterns.emplace_back(pattern);
+  }
+  return patterns;
+}
+
+Result<std::size_t> read_limit(const http::Request& request) {
+  return read_number(request, "limit", 1, page_limit_max, page_limit_default);
+}
+
+Result<std::chrono::seconds> read_timeout(const http::Request& request) {
+  const Result<std::size_t> seconds =
+      read_number(request, "timeout", 0, poll_timeout_max.count(), poll_timeout_default.count());
+  if (!seconds) return seconds.error();
+  return std::chrono::seconds(*seconds);
+}
+
+}  // namespace corohub::gateway

@@ -1,0 +1,60 @@
+#include "gateway/poller.hpp"
+
+#include <utility>
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/deferred.hpp>
+
+namespace corohub::gateway {
+namespace {
+
+// Nothing stays in its outbox.
+const hub::OutboxLimits outbox_limits;
+
+}  // namespace
+
+Poller::Poller(hub::Shard& shard, const auth::Principal& principal, const boost::asio::ip::address& address,
+               std::vector<std::string> types)
+    : Member({principal.user_id(), principal.role(), principal.session}, ClientId::random(), outbox_limits),
+      shard_(shard),
+      address_(address),
+      began_(shard.clock().unix_ms()),
+      timer_(shard.context().get_executor()),
+      heard_(shard.head()) {
+  set_types(std::move(types));
+  shard_.attach(*this);
+}
+
+Poller::~Poller() { shard_.detach(*this); }
+
+Task<bool> Poller::wait_until(SteadyTime end) {
+  while (!woken_ && !ended_) {
+    if (SteadyTime::clock::now() >= end) co_return false;
+    timer_.expires_at(end);
+    co_await timer_.async_wait(asio::as_tuple(asio::deferred));
+  }
+  woken_ = false;
+  co_return true;
+}
+
+// What came is a hint only. A volatile event is none: it is not in the log.
+void Poller::flush() noexcept {
+  while (!outbox().empty()) outbox().consume(outbox().at(0).size() - outbox().sent());
+  if (std::exchange(heard_, shard_.head()) != shard_.head()) wake();
+}
+
+void Poller::close(CloseReason reason) noexcept {
+  if (!ended_) ended_ = reason;
+  wake();
+}
+
+void Poller::wake() noexcept {
+  woken_ = true;
+  timer_.cancel();
+}
+
+hub::MemberInfo Poller::info() const {
+  return {client_id(), identity().user_id, identity().role, "long_poll", address_.to_string(), began_};
+}
+
+}  // namespace corohub::gateway

@@ -1,0 +1,72 @@
+// GET /api/v1/events/stream: server-sent events, through the same session as a WebSocket.
+#include "core/log.hpp"
+#include "gateway/entrance.hpp"
+#include "gateway/event_query.hpp"
+#include "gateway/transports/event_stream.hpp"
+
+#include <utility>
+
+namespace corohub::gateway {
+namespace {
+
+using http::Context;
+using http::Response;
+
+class StreamTakeover final : public http::Takeover {
+ public:
+  StreamTakeover(GatewayState& state, const Context& context, Admitted admitted)
+      : state_(state),
+        place_(place_of(state, context)),
+        admitted_(std::move(admitted)),
+        address_(context.request.peer) {}
+
+  void begin_with(std::string head) override { head_ = std::move(head); }
+
+  void take(Socket socket, std::string) noexcept override {
+    try {
+      const std::shared_ptr<Session> session = make_session(place_, std::move(admitted_), address_);
+      const EventStreamPlace stream_place{state_.streams, place_.shard.wheel(), place_.shard.clock()};
+      start_event_stream(std::move(socket), std::move(head_), stream_place, session->outbox(), session);
+    } catch (const std::exception& failure) {
+      log::error("stream.not_started", {{"cause", failure.what()}});
+    }
+  }
+
+ private:
+  GatewayState& state_;
+  SessionPlace place_;
+  Admitted admitted_;
+  boost::asio::ip::address address_;
+  std::string head_;
+};
+
+Task<Response> open_stream(GatewayState& state, Context& context) {
+  const http::Request& request = context.request;
+  if (request.method != http::Method::get)
+    co_return http::fail(Error(ErrorCode::method_not_allowed, "A stream is opened with GET."), context)
+        .with("Allow", "GET, OPTIONS");
+  if (!request.http11)
+    co_return http::fail(Error(ErrorCode::invalid_request, "A stream needs HTTP/1.1."), context);
+  Result<std::optional<Position>> since = read_stream_since(request);
+  if (!since) co_return http::fail(since.error(), context);
+  Result<std::vector<std::string>> types = read_types(request);
+  if (!types) co_return http::fail(types.error(), context);
+  if (const std::optional<Error> error = over_limits(state, context)) co_return http::fail(*error, context);
+  Result<Admitted> admitted = co_await admit(state, context, false, std::move(*since), std::move(*types));
+  if (!admitted) co_return http::fail(admitted.error(), context);
+
+  Response response;
+  response.content_type = "text/event-stream";
+  response.headers.push_back({"X-Accel-Buffering", "no"});  // a proxy in between must not wait for more
+  response.streamed = true;
+  response.takeover = std::make_unique<StreamTakeover>(state, context, std::move(*admitted));
+  co_return response;
+}
+
+}  // namespace
+
+void add_stream_route(Routes& routes) {
+  routes.add(http::Method::get, "/api/v1/events/stream", http::Access::guest, open_stream);
+}
+
+}  // namespace corohub::gateway

@@ -1,0 +1,43 @@
+// One event stream (server-sent events, WHATWG HTML section 9.2) from the head of its answer to its end: a
+// body of chunks that the client only reads. Every reason of ours to end it is a last event,
+// connection.closed, and then the body's end.
+#pragma once
+
+#include "core/task.hpp"
+#include "core/wheel.hpp"
+#include "gateway/transport.hpp"
+#include "hub/outbox.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace corohub::gateway {
+
+// The same for all streams.
+struct EventStreamSettings {
+  std::chrono::milliseconds comment_interval{20'000};   // so that nobody in between takes it for dead
+  std::chrono::milliseconds write_timeout{10'000};      // for what waits when the socket fills
+  std::chrono::milliseconds drain_timeout{1000};        // for what waits when we close
+  std::chrono::milliseconds close_timeout{1000};        // for the peer's end after ours
+  std::chrono::milliseconds dead_peer_timeout{60'000};  // for a peer that confirms nothing any more
+  std::uint32_t retry_ms_min = 1000;  // what a browser waits before it comes back, at random
+  std::uint32_t retry_ms_max = 5000;
+  std::size_t inbound_bytes_max = 16 * 1024;  // of what a client says nevertheless
+};
+
+// What a stream lives in; all of it outlives it.
+struct EventStreamPlace {
+  const EventStreamSettings& settings;
+  Wheel& wheel;
+  const Clock& clock;
+};
+
+// Sends `head`, the status line and headers, and serves until the end; on_open() is called inside. `outbox`
+// belongs to the listener. Throws for memory alone; then the listener was not told anything.
+void start_event_stream(Socket socket, std::string head, const EventStreamPlace& place, hub::Outbox& outbox,
+                        std::shared_ptr<TransportListener> listener);
+
+}  // namespace corohub::gateway

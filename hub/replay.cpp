@@ -1,0 +1,96 @@
+#include "hub/replay.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace corohub::hub {
+namespace {
+
+// Of an outbox, in quarters: it is filled up to three, and anew once it is down to one. A page is at most
+// half, so that one quarter is left for volatile events.
+constexpr std::uint32_t low_water = 1;
+constexpr std::uint32_t high_water = 3;
+
+bool is_below(const Outbox& outbox, std::uint32_t quarters) noexcept {
+  const OutboxLimits& limits = outbox.limits();
+  return outbox.messages() <= std::uint64_t{limits.messages_max} * quarters / 4 &&
+         outbox.bytes() <= std::uint64_t{limits.bytes_max} * quarters / 4;
+}
+
+}  // namespace
+
+Replay::Replay(Shard& shard, Member& member, ReplayOwner& owner, Seq since) noexcept
+    : shard_(shard), member_(member), owner_(owner), position_(since) {
+  shard_.hold_durable(member_);
+  shard_.wheel().arm(*this, shard_.clock().steady() + time_max);
+}
+
+bool Replay::advance() {
+  while (!reading_ && !member_.outbox().closed() && below_low_water()) {
+    if (position_ < shard_.tail().base()) {
+      reading_ = true;
+      shard_.permits().ask(*this);
+      return false;
+    }
+    push_from_tail();
+    if (position_ < shard_.head()) continue;
+    shard_.go_live(member_, position_);
+    return true;
+  }
+  return false;
+}
+
+void Replay::push_from_tail() {
+  const Shard::Burst burst(shard_);
+  const Tail& tail = shard_.tail();
+  for (std::size_t i = tail.after(position_); i < tail.size(); ++i) {
+    if (!below_high_water()) return;
+    position_ = tail.at(i)->seq();
+    push_if_visible(*tail.at(i));
+  }
+  position_ = std::max(position_, shard_.head());
+}
+
+void Replay::permitted(ReadPermits::Permit permit) noexcept {
+  rights_of_page_ = member_.rights_version();
+  const OutboxLimits& limits = member_.outbox().limits();
+  const PageWish wish{position_, member_.identity(),
+                      std::min<std::size_t>(page_events_max, limits.messages_max / 2),
+                      std::min<std::size_t>(page_bytes_max, limits.bytes_max / 2)};
+  owner_.read_page(std::move(permit), wish);
+}
+
+void Replay::page_read(const LogPage& page) {
+  reading_ = false;
+  if (rights_of_page_ != member_.rights_version() || member_.outbox().closed()) return;
+  if (page.floor > position_) {
+    owner_.replay_gap(position_, page.floor);
+    position_ = page.floor;
+  }
+  push_from(page);
+}
+
+// Not beyond what this shard has applied: a change of rights may stand between there and the log's end.
+void Replay::push_from(const LogPage& page) {
+  const Shard::Burst burst(shard_);
+  const Seq end = std::min(page.scanned_to, shard_.head());
+  for (const EventRef& event : page.events) {
+    if (event->seq() > end) break;
+    if (!below_high_water()) return;
+    if (event->seq() <= position_) continue;
+    position_ = event->seq();
+    push_if_visible(*event);
+  }
+  position_ = std::max(position_, end);
+}
+
+void Replay::push_if_visible(const Event& event) {
+  if (member_.may_see(event)) shard_.push(member_, event.frame(member_.format(), shard_.epoch()));
+}
+
+bool Replay::below_low_water() const noexcept { return is_below(member_.outbox(), low_water); }
+bool Replay::below_high_water() const noexcept { return is_below(member_.outbox(), high_water); }
+
+void Replay::on_due(SteadyTime) noexcept { owner_.replay_too_long(); }
+
+}  // namespace corohub::hub

@@ -1,0 +1,45 @@
+// The durable events a shard applied last, so that whoever missed only these needs no disk. Bounded in events
+// and bytes: the oldest give way. It allocates at the beginning only. Used on the shard's thread.
+#pragma once
+
+#include "hub/event.hpp"
+
+#include <cstddef>
+#include <utility>
+#include <vector>
+
+namespace corohub::hub {
+
+struct TailLimits {
+  std::size_t events = 4096;
+  std::size_t bytes = 8 << 20;  // of text; shards share it
+};
+
+class Tail {
+ public:
+  explicit Tail(TailLimits limits) : limits_(limits), ring_(limits.events) {}
+
+  // It covers (base, newest]: every event of the log in there is here.
+  Seq base() const noexcept { return base_; }
+  void begin_at(Seq base) noexcept { base_ = base; }
+
+  // In the order of seq.
+  void push(const EventRef& event) noexcept;
+
+  std::size_t size() const noexcept { return count_; }
+  const EventRef& at(std::size_t i) const noexcept { return ring_[(first_ + i) % ring_.size()]; }
+  // The first index whose event comes after `seq`; size() if there is none.
+  std::size_t after(Seq seq) const noexcept;
+
+ private:
+  void drop_oldest() noexcept;
+
+  const TailLimits limits_;
+  std::vector<EventRef> ring_;
+  std::size_t first_ = 0;
+  std::size_t count_ = 0;
+  std::size_t bytes_ = 0;
+  Seq base_ = 0;
+};
+
+}  // namespace corohub::hub

@@ -1,0 +1,126 @@
+// Nothing missed, as other people's programs see it: a browser's EventSource, curl, and a client that comes back.
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { test } from 'node:test';
+
+import { chromium } from 'playwright-core';
+
+import { Api, Feed } from './api.mjs';
+import { eventually, Process, run, Server } from './server.mjs';
+
+const executablePath = ['/usr/bin/chromium', '/usr/bin/google-chrome', '/usr/bin/chromium-browser', process.env.CHROMIUM].find((path) => path && existsSync(path));
+const ROUNDS = Number(process.env.COROHUB_RESUME_ROUNDS || 3);
+
+async function alert(admin, message) {
+  const answer = await admin.request('POST', '/ws/broadcast', { body: { message } });
+  assert.equal(answer.status, 200, answer.text);
+  return answer.headers.get('corohub-position');
+}
+
+test('a browser reads the stream with a ticket', { skip: executablePath ? false : 'no Chromium' }, async (t) => {
+  const server = await Server.start(t);
+  const api = new Api(server);
+  const admin = await api.member('admin');
+  const start = await alert(admin, 'before');
+  await alert(admin, 'missed');
+  const { ticket } = await admin.expect(200, 'POST', '/api/v1/auth/ws-ticket');
+
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  t.after(() => browser.close());
+  const page = await browser.newPage();
+  await page.goto(server.url);
+  await page.evaluate(([address]) => {
+    window.got = [];
+    window.stream = new EventSource(address);
+    window.stream.onmessage = ({ data, lastEventId }) => window.got.push({ id: lastEventId, ...JSON.parse(data) });
+  }, [`/api/v1/events/stream?ticket=${ticket}&since=${start}`]);
+  const got = (count) => eventually(10_000, `${count} events`, async () => {
+    const events = await page.evaluate(() => window.got);
+    return events.length >= count && events;
+  });
+  await got(2);
+  const live = await alert(admin, 'live');
+  const events = await got(3);
+  assert.deepEqual(events.map(({ type }) => type), ['connection.established', 'system.alert', 'system.alert']);
+  assert.equal(events[0].id, start);
+  assert.equal(events[0].data.recovered, true);
+  assert.equal(events[1].data.message, 'missed');
+  assert.equal(events[2].id, live);
+  assert.equal(await page.evaluate(() => window.stream.readyState), 1);
+});
+
+test('curl reads the stream and polls', async (t) => {
+  const server = await Server.start(t);
+  const api = new Api(server);
+  const admin = await api.member('admin');
+  const start = await alert(admin, 'before');
+  const credential = ['-H', `Authorization: Bearer ${admin.token}`];
+
+  const stream = new Process('curl', ['-sN', ...credential, '-H', `Last-Event-ID: ${start}`, `${server.url}/api/v1/events/stream`]);
+  t.after(() => stream.signal('SIGKILL'));
+  await stream.printed(/^retry: \d+\nid: \S+\ndata: \{"type":"connection\.established".*\}\n\n/);
+  const position = await alert(admin, 'streamed');
+  await stream.printed(new RegExp(`\\nid: ${position}\\ndata: \\{.*"streamed".*\\}\\n\\n`));
+
+  const empty = await run('curl', ['-s', '-i', ...credential, `${server.url}/api/v1/events/poll?timeout=0&since=${position}`]);
+  assert.match(empty.output, /^HTTP\/1\.1 204 /);
+  assert.match(empty.output, new RegExp(`Corohub-Next: ${position}\r\n`));
+  const poll = run('curl', ['-s', ...credential, `${server.url}/api/v1/events/poll?timeout=30&since=${position}`]);
+  const polled = await alert(admin, 'polled');
+  const answer = JSON.parse((await poll).output);
+  assert.deepEqual(answer.data.map(({ data }) => data.message), ['polled']);
+  assert.equal(answer.meta.next, polled);
+
+  await server.stop();
+  assert.equal((await stream.ended()).code, 0); // the body ended as it should
+  assert.match(stream.output, /"type":"connection\.closed","data":\{"code":1001,"reason":"draining"\}/);
+});
+
+test('R1: a client that resumes misses nothing across kill -9', { timeout: 120_000 }, async (t) => {
+  const server = await Server.start(t, { settings: { 'auth.access_ttl_s': 3600 } });
+  const api = new Api(server);
+  const admin = await api.member('superadmin');
+  const start = await alert(admin, 'begin');
+  const got = [];
+  let position = start;
+  let feed;
+  const subscribe = async () => {
+    feed = await Feed.open(server, { token: admin.token, query: { token: admin.token, since: position } });
+    assert.equal(feed.welcome.data.recovered, true);
+  };
+  const take = () => {
+    const events = feed.messages.filter(({ seq }) => seq !== undefined);
+    got.push(...events);
+    if (events.length > 0) position = `${feed.welcome.data.epoch}:${events.at(-1).seq}`;
+  };
+
+  for (let round = 0; round < ROUNDS; ++round) {
+    await subscribe();
+    let acknowledged = 0;
+    const writing = Promise.all([1, 2, 3, 4].map(async (writer) => {
+      for (let i = 0; ; ++i) {
+        await alert(admin, `${round}.${writer}.${i}`);
+        ++acknowledged;
+      }
+    }).map((work) => work.catch(() => {})));
+    await eventually(20_000, 'some writes', () => acknowledged > 100);
+    await server.crash();
+    await writing;
+    await feed.closed();
+    take();
+    await server.launch();
+  }
+
+  const last = await alert(admin, 'end');
+  await subscribe();
+  await feed.next('system.alert', ({ data }) => data.message === 'end');
+  take();
+  const log = [];
+  for (let since = start, more = true; more;) {
+    const page = await admin.request('GET', `/api/v1/events?limit=300&since=${since}`);
+    log.push(...page.json.data);
+    ({ next: since, more } = page.json.meta);
+  }
+  assert.deepEqual(got, log);
+  assert.equal(position, last);
+});

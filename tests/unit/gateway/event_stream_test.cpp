@@ -1,0 +1,172 @@
+// One event stream on a clock that stands still.
+#include "gateway/transports/event_stream.hpp"
+
+#include "support/manual_clock.hpp"
+
+#include <array>
+#include <optional>
+#include <string>
+
+#include <boost/asio/ip/tcp.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace corohub::gateway::test {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::StartsWith;
+
+class Listener final : public TransportListener {
+ public:
+  void on_open(Transport& opened) override { transport = &opened; }
+  void on_message(MessageKind, std::string_view) override {}
+  void on_throttled() override {}
+  void on_low_water() override { ++low_waters; }
+  void on_closed(CloseReason reason) noexcept override {
+    closed = reason;
+    transport = nullptr;
+  }
+
+  hub::OutboxLimits limits;
+  hub::Outbox outbox{limits};
+  Transport* transport = nullptr;
+  int low_waters = 0;
+  std::optional<CloseReason> closed;
+};
+
+class EventStreamTest : public testing::Test {
+ protected:
+  EventStreamTest() {
+    asio::ip::tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
+    acceptor.set_option(asio::socket_base::send_buffer_size(4096));
+    client_.open(asio::ip::tcp::v4());
+    client_.set_option(asio::socket_base::receive_buffer_size(4096));
+    client_.connect(acceptor.local_endpoint());
+    client_.non_blocking(true);
+    Socket socket(context_);
+    acceptor.accept(socket);
+    socket.non_blocking(true);
+    start_event_stream(std::move(socket), "HEAD\r\n\r\n", {settings_, wheel_, clock_}, listener_->outbox,
+                       listener_);
+  }
+  ~EventStreamTest() override {
+    if (listener_->transport != nullptr) listener_->transport->abort();
+    turn();
+  }
+
+  void turn() {
+    for (int i = 0; i < 20; ++i) {
+      context_.restart();
+      context_.poll();
+      if (reading_) read();
+    }
+  }
+  void read() {
+    std::array<char, 4096> bytes;
+    boost::system::error_code error;
+    const std::size_t size = client_.read_some(asio::buffer(bytes), error);
+    received_.append(bytes.data(), size);
+    end_of_file_ = end_of_file_ || error == asio::error::eof;
+  }
+  void pass(std::chrono::milliseconds time) {
+    for (std::chrono::milliseconds passed{0}; passed < time; passed += Wheel::tick) {
+      clock_.advance(Wheel::tick);
+      wheel_.advance(clock_.steady());
+      context_.restart();
+      context_.poll();
+    }
+    turn();
+  }
+  void push(std::string_view text) {
+    listener_->outbox.push(
+        hub::make_frame(hub::WireFormat::event_stream, text, {}, hub::Audience::one_connection()));
+    if (listener_->transport != nullptr) listener_->transport->flush();
+  }
+
+  asio::io_context context_{1};
+  corohub::test::ManualClock clock_;
+  Wheel wheel_{clock_.steady()};
+  EventStreamSettings settings_;
+  std::shared_ptr<Listener> listener_ = std::make_shared<Listener>();
+  asio::ip::tcp::socket client_{context_};
+  std::string received_;
+  bool reading_ = true;
+  bool end_of_file_ = false;
+};
+
+TEST_F(EventStreamTest, begins_with_its_head_and_when_to_come_back) {
+  push("1");
+  turn();
+  EXPECT_THAT(received_, StartsWith("HEAD\r\n\r\nc\r\nretry: "));
+  EXPECT_THAT(received_, EndsWith("\r\n9\r\ndata: 1\n\n\r\n"));
+}
+
+TEST_F(EventStreamTest, T63_says_something_every_twenty_seconds) {
+  pass(20s + 200ms);
+  EXPECT_THAT(received_, HasSubstr("3\r\n:\n\n\r\n"));
+  received_.clear();
+  pass(60s);
+  EXPECT_EQ(received_, "3\r\n:\n\n\r\n3\r\n:\n\n\r\n3\r\n:\n\n\r\n");
+}
+
+TEST_F(EventStreamTest, why_it_ends_is_its_last_event_behind_what_waited) {
+  push("1");
+  listener_->transport->close(CloseReason::kicked, Drain::yes);
+  turn();
+  EXPECT_THAT(received_, HasSubstr("data: 1\n\n"));
+  EXPECT_THAT(received_, HasSubstr(R"("type":"connection.closed","data":{"code":1008,"reason":"kicked"})"));
+  EXPECT_THAT(received_, EndsWith("0\r\n\r\n"));
+  EXPECT_TRUE(end_of_file_);
+  EXPECT_FALSE(listener_->closed);  // the client has a second to end, too
+  client_.close();
+  turn();
+  EXPECT_EQ(listener_->closed, CloseReason::kicked);
+}
+
+TEST_F(EventStreamTest, a_client_that_does_not_end_is_ended) {
+  listener_->transport->close(CloseReason::draining, Drain::yes);
+  pass(1s + 200ms);
+  EXPECT_EQ(listener_->closed, CloseReason::draining);
+}
+
+TEST_F(EventStreamTest, T60_a_client_that_takes_nothing_is_slow) {
+  reading_ = false;
+  const std::string large = "\"" + std::string(200'000, 'x') + "\"";
+  for (int i = 0; i < 5; ++i) push(large);
+  pass(9s);
+  EXPECT_FALSE(listener_->outbox.closed());
+  pass(1s + 200ms);
+  EXPECT_TRUE(listener_->outbox.closed());
+  pass(2s + 200ms);
+  EXPECT_EQ(listener_->closed, CloseReason::slow_consumer);
+}
+
+TEST_F(EventStreamTest, tells_when_a_full_socket_has_taken_all) {
+  const std::string large = "\"" + std::string(200'000, 'x') + "\"";
+  for (int i = 0; i < 5; ++i) push(large);
+  for (int i = 0; i < 1000 && listener_->low_waters == 0; ++i) turn();
+  EXPECT_EQ(listener_->low_waters, 1);
+  EXPECT_TRUE(listener_->outbox.empty());
+}
+
+TEST_F(EventStreamTest, notices_the_clients_end) {
+  client_.close();
+  turn();
+  EXPECT_EQ(listener_->closed, CloseReason::peer_gone);
+}
+
+TEST_F(EventStreamTest, T58_a_client_has_nothing_to_say) {
+  const std::string chatter(8000, 'x');
+  for (int i = 0; i < 10 && !listener_->closed; ++i) {
+    boost::system::error_code ignored;
+    client_.write_some(asio::buffer(chatter), ignored);
+    turn();
+  }
+  EXPECT_TRUE(listener_->closed);
+}
+
+}  // namespace
+}  // namespace corohub::gateway::test

@@ -15,9 +15,16 @@ std::optional<std::int64_t> user_column(const hub::Audience& audience) {
 }  // namespace
 
 Seq append(storage::UnitOfWork& work, hub::EventDraft draft) {
-  work.query("INSERT INTO events (type, data, created_at, roles, user_id) VALUES (?, ?, ?, ?, ?)")
-      .bind(draft.type, draft.data, work.now(), static_cast<int>(draft.audience.roles),
-            user_column(draft.audience))
+  // Who may read a topic is for its rule to say, whenever it is read.
+  const bool of_topic = !draft.topic.empty();
+  const hub::Audience audience = of_topic ? hub::Audience() : draft.audience;
+  const auto bytes = static_cast<std::int64_t>(draft.type.size() + draft.topic.size() + draft.data.size());
+  work.query(
+          "INSERT INTO events (type, data, created_at, roles, user_id, topic, bytes_total) "
+          "VALUES (?, ?, ?, ?, ?, ?, "
+          "? + coalesce((SELECT bytes_total FROM events ORDER BY seq DESC LIMIT 1), 0))")
+      .bind(draft.type, draft.data, work.now(), static_cast<int>(audience.roles), user_column(audience),
+            of_topic ? std::optional<std::string_view>(draft.topic) : std::nullopt, bytes)
       .run();
   const Seq seq = work.last_insert_id();
   batch_of(work).add(hub::EventRef(new hub::Event(std::move(draft), seq, work.now())));

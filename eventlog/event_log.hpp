@@ -6,6 +6,8 @@
 #include "hub/control.hpp"
 #include "hub/event.hpp"
 #include "hub/hub.hpp"
+#include "hub/topic.hpp"
+#include "hub/topic_rules.hpp"
 #include "hub/type_filter.hpp"
 #include "storage/unit_of_work.hpp"
 #include "storage/writer.hpp"
@@ -51,9 +53,11 @@ struct Page {
 struct PageRequest {
   Seq since = 0;  // exclusive
   hub::Identity who;
-  std::size_t limit = 100;         // visible events
-  std::vector<std::string> types;  // patterns "user.*", "system.alert"; empty: all
-  std::size_t bytes = 1 << 20;     // of text; the last event may exceed it
+  bool own = true;                        // what `who` is in the audience of
+  std::vector<hub::TopicScope> topics{};  // and what was published in these
+  std::size_t limit = 100;                // visible events
+  std::vector<std::string> types{};       // patterns "user.*", "system.alert"; empty: all
+  std::size_t bytes = 1 << 20;            // of text; the last event may exceed it
 };
 
 // Looks at a bounded number of rows per call, so a page can be short or empty although more follows.
@@ -61,8 +65,13 @@ Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request);
 
 using hub::matches_types;
 
+// What the rule of a topic keeps readable: its events up to here are history no more, or gone.
+Seq read_topic_floor(storage::Snapshot& snapshot, std::string_view topic, const hub::TopicRule& rule,
+                     UnixMs now);
+
 // What a shard begins with: the newest events, as far as they fit, and where they begin.
-hub::LogState read_recent(storage::Snapshot& snapshot, std::string epoch, const hub::TailLimits& limits);
+hub::LogState read_recent(storage::Snapshot& snapshot, std::string epoch, const hub::TailLimits& limits,
+                          const hub::TopicRules& rules);
 
 // Events up to here are gone.
 Seq read_floor(storage::Snapshot& snapshot);

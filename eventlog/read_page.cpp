@@ -1,7 +1,10 @@
+#include "core/json.hpp"
 #include "eventlog/event_log.hpp"
 
 #include <algorithm>
 #include <charconv>
+
+#include <boost/json/serialize.hpp>
 
 namespace corohub::eventlog {
 namespace {
@@ -14,11 +17,54 @@ Seq head_of(storage::Snapshot& snapshot) {
   return query.next() ? query.integer(0) : 0;
 }
 
-hub::EventRef event_of(const storage::Query& row, std::string type) {
-  hub::EventDraft draft{std::move(type), row.text(2), {}};
-  draft.audience.roles = static_cast<std::uint8_t>(row.integer(4));
-  draft.audience.user_id = row.integer_or_null(5).value_or(0);
+// Columns: seq, type, data, created_at, roles, user_id, topic. `subscribers`: of the topic's rule.
+hub::EventRef event_of(const storage::Query& row, std::uint8_t subscribers) {
+  hub::EventDraft draft{row.text(1), row.text(2), {}, row.text_or_null(6).value_or(std::string())};
+  if (draft.topic.empty()) {
+    draft.audience.roles = static_cast<std::uint8_t>(row.integer(4));
+    draft.audience.user_id = row.integer_or_null(5).value_or(0);
+  } else {
+    draft.audience.roles = subscribers;
+  }
   return hub::EventRef(new hub::Event(std::move(draft), row.integer(0), row.integer(3)));
+}
+
+const hub::TopicScope* scope_of(const std::vector<hub::TopicScope>& topics, std::string_view topic) {
+  const auto found = std::ranges::find(topics, topic, &hub::TopicScope::topic);
+  return found == topics.end() ? nullptr : &*found;
+}
+
+std::string names_of(const std::vector<hub::TopicScope>& topics) {
+  json::array names;
+  for (const hub::TopicScope& scope : topics) names.emplace_back(scope.topic);
+  return json::serialize(names);
+}
+
+// The rows after `start` up to `end` that may belong to the page, in order.
+storage::Query candidates(storage::Snapshot& snapshot, const PageRequest& request, Seq start, Seq end) {
+  const int role = static_cast<int>(hub::role_bit(request.who.role));
+  // Nobody has id 0, a null column equals nothing, and a topic's event has neither roles nor user.
+  if (request.own && request.topics.empty()) {
+    storage::Query rows = snapshot.query(
+        "SELECT seq, type, data, created_at, roles, user_id, topic FROM events "
+        "WHERE seq > ? AND seq <= ? AND ((roles & ?) != 0 OR user_id = ?) ORDER BY seq");
+    rows.bind(start, end, role, request.who.user_id);
+    return rows;
+  }
+  if (!request.own && request.topics.size() == 1) {
+    storage::Query rows = snapshot.query(
+        "SELECT seq, type, data, created_at, roles, user_id, topic FROM events INDEXED BY events_by_topic "
+        "WHERE topic = ? AND seq > ? AND seq <= ? ORDER BY seq");
+    rows.bind(request.topics.front().topic, start, end);
+    return rows;
+  }
+  storage::Query rows = snapshot.query(
+      "SELECT seq, type, data, created_at, roles, user_id, topic FROM events "
+      "WHERE seq > ? AND seq <= ? AND ((roles & ?) != 0 OR user_id = ? "
+      "OR topic IN (SELECT value FROM json_each(?))) ORDER BY seq");
+  rows.bind(start, end, request.own ? role : 0, request.own ? request.who.user_id : 0,
+            names_of(request.topics));
+  return rows;
 }
 
 }  // namespace
@@ -37,20 +83,24 @@ Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) 
   page.floor = read_floor(snapshot);
   page.head = head_of(snapshot);
   const Seq start = std::max({request.since, page.floor, Seq{0}});
-  const Seq last_looked_at = page.head - start > rows_per_call ? start + rows_per_call : page.head;
+  // A single topic has an index of its own: what is looked at is what is found.
+  const bool scans = request.own || request.topics.size() != 1;
+  const bool long_way = scans && page.head - start > rows_per_call;
+  const Seq last_looked_at = long_way ? start + rows_per_call : page.head;
   page.next = std::max(start, last_looked_at);
 
-  storage::Query rows = snapshot.query(
-      "SELECT seq, type, data, created_at, roles, user_id FROM events "
-      "WHERE seq > ? AND seq <= ? AND ((roles & ?) != 0 OR user_id = ?) ORDER BY seq");
-  // Nobody has id 0, and a null column equals nothing.
-  rows.bind(start, last_looked_at, static_cast<int>(hub::role_bit(request.who.role)), request.who.user_id);
+  storage::Query rows = candidates(snapshot, request, start, last_looked_at);
   const std::size_t limit = std::max<std::size_t>(request.limit, 1);
   std::size_t bytes = 0;
   while (page.events.size() < limit && bytes < request.bytes && rows.next()) {
-    std::string type = rows.text(1);
-    if (!matches_types(type, request.types)) continue;
-    page.events.push_back(event_of(rows, std::move(type)));
+    if (!matches_types(rows.text(1), request.types)) continue;
+    std::uint8_t subscribers = 0;
+    if (!rows.is_null(6)) {
+      const hub::TopicScope* scope = scope_of(request.topics, rows.text(6));
+      if (scope == nullptr || rows.integer(0) <= scope->floor) continue;
+      subscribers = scope->subscribers;
+    }
+    page.events.push_back(event_of(rows, subscribers));
     bytes += page.events.back()->text().size();
   }
   const bool cut_short = page.events.size() >= limit || bytes >= request.bytes;
@@ -59,18 +109,35 @@ Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) 
   return page;
 }
 
-hub::LogState read_recent(storage::Snapshot& snapshot, std::string epoch, const hub::TailLimits& limits) {
+Seq read_topic_floor(storage::Snapshot& snapshot, std::string_view topic, const hub::TopicRule& rule,
+                     UnixMs now) {
+  Seq floor = read_floor(snapshot);
+  storage::Query too_many = snapshot.query(
+      "SELECT seq FROM events INDEXED BY events_by_topic WHERE topic = ? ORDER BY seq DESC LIMIT 1 OFFSET ?");
+  too_many.bind(topic, static_cast<std::int64_t>(rule.history_count));
+  if (too_many.next()) floor = std::max(floor, too_many.integer(0));
+  if (rule.history_age.count() == 0) return floor;
+  storage::Query too_old = snapshot.query(
+      "SELECT seq FROM events INDEXED BY events_by_topic WHERE topic = ? AND seq > ? AND created_at < ? "
+      "ORDER BY seq DESC LIMIT 1");
+  too_old.bind(topic, floor, now - std::chrono::milliseconds(rule.history_age).count());
+  return too_old.next() ? too_old.integer(0) : floor;
+}
+
+hub::LogState read_recent(storage::Snapshot& snapshot, std::string epoch, const hub::TailLimits& limits,
+                          const hub::TopicRules& rules) {
   hub::LogState log;
   log.epoch = std::move(epoch);
   log.head = head_of(snapshot);
   log.recent_after = read_floor(snapshot);
   storage::Query rows = snapshot.query(
-      "SELECT seq, type, data, created_at, roles, user_id FROM events WHERE seq > ? ORDER BY seq DESC LIMIT "
-      "?");
+      "SELECT seq, type, data, created_at, roles, user_id, topic FROM events WHERE seq > ? "
+      "ORDER BY seq DESC LIMIT ?");
   rows.bind(log.recent_after, static_cast<std::int64_t>(limits.events) + 1);
   std::size_t bytes = 0;
   while (rows.next()) {
-    hub::EventRef event = event_of(rows, rows.text(1));
+    const hub::TopicRule* rule = rows.is_null(6) ? nullptr : rules.find(rows.text(6));
+    hub::EventRef event = event_of(rows, rule != nullptr ? rule->subscribers : 0);
     bytes += event->text().size();
     if (log.recent.size() == limits.events || bytes > limits.bytes) {
       log.recent_after = event->seq();

@@ -6,6 +6,7 @@
 #include "eventlog/event_log.hpp"
 #include "http/router.hpp"
 #include "hub/hub.hpp"
+#include "hub/topic_rules.hpp"
 #include "storage/reader_pool.hpp"
 #include "storage/writer.hpp"
 
@@ -43,6 +44,7 @@ struct GatewayParts {
   storage::Writer& writer;
   storage::ReaderPool& readers;
   auth::TicketStore& tickets;
+  const hub::TopicRules& topic_rules;
   const Clock& clock;
   std::string epoch;
 };

@@ -34,6 +34,7 @@ class Poller final : public hub::Member {
   void flush() noexcept override;
   void close(CloseReason reason) noexcept override;
   void role_changed() noexcept override {}
+  void subscription_lost(const hub::Subscription&) noexcept override {}
   hub::MemberInfo info() const override;
 
  private:

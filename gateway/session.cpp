@@ -73,8 +73,9 @@ void Session::begin(const Beginning& beginning) {
   // What is left of an expired stretch comes all the same.
   const Seq start = gap ? gap->to : beginning.since->seq;
   hub::ReplayOwner& owner = *this;
-  replay_ = std::make_unique<hub::Replay>(place_.shard, *this, owner, start);
-  advance_replay();
+  replays_.push_back(std::make_shared<hub::Replay>(place_.shard, *this, owner, start));
+  replays_.back()->hold_own();
+  advance_replays();
 }
 
 std::optional<Session::Gap> Session::gap_at_beginning(const Beginning& beginning) const {
@@ -116,7 +117,7 @@ void Session::close(CloseReason reason) noexcept {
 void Session::on_closed(CloseReason reason) noexcept {
   transport_ = nullptr;
   outbox().close_and_clear();
-  replay_.reset();
+  replays_.clear();
   place_.shard.wheel().disarm(*this);
   place_.shard.detach(*this);
   leave_counts();
@@ -141,13 +142,16 @@ void Session::end(CloseReason reason) noexcept {
 
 // ---- what it missed ----
 
-void Session::advance_replay() {
-  if (replay_ && replay_->advance()) replay_.reset();
+void Session::advance_replays() {
+  std::erase_if(replays_, [](const std::shared_ptr<hub::Replay>& replay) { return replay->advance(); });
 }
 
-void Session::read_page(hub::ReadPermits::Permit permit, const hub::PageWish& wish) noexcept {
+void Session::read_page(const hub::Replay& replay, hub::ReadPermits::Permit permit,
+                        hub::PageWish wish) noexcept {
+  const auto asking = std::ranges::find(replays_, &replay, &std::shared_ptr<hub::Replay>::get);
   try {
-    asio::co_spawn(place_.shard.context(), read_page_of(shared_from_this(), std::move(permit), wish),
+    asio::co_spawn(place_.shard.context(),
+                   read_page_of(shared_from_this(), *asking, std::move(permit), std::move(wish)),
                    [self = shared_from_this()](const std::exception_ptr& failure) {
                      if (!failure) return;
                      log::error("session.replay_failed");
@@ -158,10 +162,12 @@ void Session::read_page(hub::ReadPermits::Permit permit, const hub::PageWish& wi
   }
 }
 
-Task<> Session::read_page_of(std::shared_ptr<Session> /*keeps this*/, hub::ReadPermits::Permit permit,
-                             hub::PageWish wish) {
+Task<> Session::read_page_of(std::shared_ptr<Session> /*keeps this*/, std::weak_ptr<hub::Replay> asking,
+                             hub::ReadPermits::Permit permit, hub::PageWish wish) {
   eventlog::PageRequest request{.since = wish.after,
                                 .who = wish.who,
+                                .own = wish.own,
+                                .topics = std::move(wish.topics),
                                 .limit = wish.events_max,
                                 .types = types(),
                                 .bytes = wish.bytes_max};
@@ -170,14 +176,15 @@ Task<> Session::read_page_of(std::shared_ptr<Session> /*keeps this*/, hub::ReadP
   };
   Result<eventlog::Page> page = co_await place_.readers.read(std::move(read));
   permit.give_back();
-  if (!replay_) co_return;
+  const std::shared_ptr<hub::Replay> replay = asking.lock();
+  if (!replay) co_return;
   if (!page) {
     log::warn("session.page_not_read", {{"code", name(page.error().code)}});
     co_return end(CloseReason::overloaded);
   }
   const hub::LogPage found{std::move(page->events), page->next, page->floor};
-  replay_->page_read(found);
-  advance_replay();
+  replay->page_read(found);
+  advance_replays();
 }
 
 // ---- who it is ----
@@ -201,6 +208,10 @@ void Session::role_changed() noexcept {
   counted_role_ = identity().role;
   admission_.change(counted_role_);
   place_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Increment();
+}
+
+void Session::subscription_lost(const hub::Subscription& subscription) noexcept {
+  push_event("subscription.revoked", {{"topic", subscription.topic->name}});
 }
 
 hub::MemberInfo Session::info() const {

@@ -79,13 +79,14 @@ class Session final : public hub::Member,
   void flush() noexcept override;
   void close(CloseReason reason) noexcept override;
   void role_changed() noexcept override;
+  void subscription_lost(const hub::Subscription& subscription) noexcept override;
   hub::MemberInfo info() const override;
 
   // ---- TransportListener ----
   void on_open(Transport& transport) override;
   void on_message(MessageKind kind, std::string_view payload) override;
   void on_throttled() override;
-  void on_low_water() override { advance_replay(); }
+  void on_low_water() override { advance_replays(); }
   void on_closed(CloseReason reason) noexcept override;
 
   // ---- Timed: the end of the token ----
@@ -110,11 +111,13 @@ class Session final : public hub::Member,
   void answer(const native_json::RequestId& id, const native_json::Ping&);
   void answer(const native_json::RequestId& id, const native_json::AuthRefresh& refresh);
   // ---- hub::ReplayOwner ----
-  void read_page(hub::ReadPermits::Permit permit, const hub::PageWish& wish) noexcept override;
-  void replay_gap(Seq from, Seq to) override { push_gap({from, to, "expired"}); }
+  void read_page(const hub::Replay& replay, hub::ReadPermits::Permit permit,
+                 hub::PageWish wish) noexcept override;
+  void replay_gap(const hub::Replay&, Seq from, Seq to) override { push_gap({from, to, "expired"}); }
   void replay_too_long() noexcept override { end(CloseReason::overloaded); }
-  Task<> read_page_of(std::shared_ptr<Session> self, hub::ReadPermits::Permit permit, hub::PageWish wish);
-  void advance_replay();
+  Task<> read_page_of(std::shared_ptr<Session> self, std::weak_ptr<hub::Replay> asking,
+                      hub::ReadPermits::Permit permit, hub::PageWish wish);
+  void advance_replays();
   void end(CloseReason reason) noexcept;
 
   Task<> refresh(std::shared_ptr<Session> self, native_json::RequestId id, std::string token);
@@ -129,10 +132,10 @@ class Session final : public hub::Member,
   hub::Roster::Admission admission_;
   boost::asio::ip::address address_;
   UnixMs connected_at_;
-  std::int64_t token_expires_at_;         // seconds since 1970
-  std::unique_ptr<Beginning> beginning_;  // until it is open
-  std::unique_ptr<hub::Replay> replay_;   // until it is live
-  SteadyTime token_ends_{};               // the same moment; the wall clock may be set meanwhile
+  std::int64_t token_expires_at_;                      // seconds since 1970
+  std::unique_ptr<Beginning> beginning_;               // until it is open
+  std::vector<std::shared_ptr<hub::Replay>> replays_;  // until they are live
+  SteadyTime token_ends_{};                            // the same moment; the wall clock may be set meanwhile
   Role counted_role_ = Role::user;
   bool counted_ = false;
   bool refused_;

@@ -27,7 +27,15 @@ struct Kick {
   ClientId client;
 };
 
-using Entry = std::variant<EventRef, AccountChanged, Kick>;
+// A volatile event of a topic that not every subscriber gets: who joined or left, who is typing.
+struct TopicNotice {
+  EventRef event;              // of a topic, without seq
+  std::vector<UserId> only;    // subscribers of these users; empty: all ...
+  std::vector<UserId> except;  // ... but these. Few.
+  bool if_idle = false;        // not for a connection that something waits for
+};
+
+using Entry = std::variant<EventRef, AccountChanged, Kick, TopicNotice>;
 
 // What happens once every shard has applied a batch. `reached[i]` counts the outboxes entry i was queued for
 // (events) or the connections it closed (control). Runs on the thread of the last shard.

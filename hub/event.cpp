@@ -14,13 +14,13 @@ namespace {
 std::atomic<std::uint64_t> frames_made{0};
 std::atomic<std::size_t> frame_bytes_alive{0};
 
-std::string message_text(std::string_view type, std::string_view data, Seq seq, UnixMs time) {
+std::string message_text(const EventDraft& draft, Seq seq, UnixMs time) {
   std::string text;
-  text.reserve(type.size() + data.size() + 96);
+  text.reserve(draft.type.size() + draft.data.size() + draft.topic.size() + 112);
   text += R"({"type":)";
-  text += boost::json::serialize(boost::json::string_view(type.data(), type.size()));
+  text += boost::json::serialize(boost::json::string_view(draft.type.data(), draft.type.size()));
   text += R"(,"data":)";
-  text += data;
+  text += draft.data;
   text += R"(,"timestamp":")";
   text += rfc3339(time);
   text += '"';
@@ -28,6 +28,8 @@ std::string message_text(std::string_view type, std::string_view data, Seq seq, 
     text += R"(,"seq":)";
     text += std::to_string(seq);
   }
+  // No character of a topic needs to be escaped.
+  if (!draft.topic.empty()) text.append(R"(,"topic":")").append(draft.topic).append("\"");
   text += '}';
   return text;
 }
@@ -118,8 +120,9 @@ void Frame::destroy(const Frame* frame) noexcept {
 }
 
 Event::Event(EventDraft draft, Seq seq, UnixMs time)
-    : type_(std::move(draft.type)),
-      text_(message_text(type_, draft.data, seq, time)),
+    : text_(message_text(draft, seq, time)),
+      type_(std::move(draft.type)),
+      topic_(std::move(draft.topic)),
       audience_(draft.audience),
       seq_(seq) {}
 

@@ -63,9 +63,10 @@ std::string http_chunk(std::string_view bytes);
 
 // What an event is made of, before it has its place in the log.
 struct EventDraft {
-  std::string type;  // "user.updated"
-  std::string data;  // JSON text (valid, not empty), delivered as it is
-  Audience audience;
+  std::string type;     // "user.updated"
+  std::string data;     // JSON text (valid, not empty), delivered as it is
+  Audience audience;    // of a topic's event: the roles that may subscribe to it
+  std::string topic{};  // empty: not an event of a topic
 };
 
 class Event : public boost::intrusive_ref_counter<Event, boost::thread_safe_counter> {
@@ -77,15 +78,18 @@ class Event : public boost::intrusive_ref_counter<Event, boost::thread_safe_coun
   bool durable() const noexcept { return seq_ > 0; }
   const Audience& audience() const noexcept { return audience_; }
   std::string_view type() const noexcept { return type_; }
-  // The message of CONTRACT section 3: {"type":…,"data":…,"timestamp":…,"seq":…}.
+  // Goes to the subscribers of this topic and to nobody else; empty: by its audience.
+  std::string_view topic() const noexcept { return topic_; }
+  // The message of CONTRACT section 3: {"type":…,"data":…,"timestamp":…,"seq":…,"topic":…}.
   std::string_view text() const noexcept { return text_; }
 
   // Encoded at the first call for each format and kept. `epoch` is the log's: an event stream names it.
   const FrameRef& frame(WireFormat format, std::string_view epoch = {}) const;
 
  private:
-  std::string type_;
   std::string text_;
+  std::string type_;
+  std::string topic_;
   Audience audience_;
   Seq seq_;
   mutable std::array<std::once_flag, wire_format_count> encoded_;

@@ -5,6 +5,7 @@
 #include "core/close_reason.hpp"
 #include "core/wheel.hpp"
 #include "hub/outbox.hpp"
+#include "hub/topic.hpp"
 #include "hub/type_filter.hpp"
 
 #include <cstdint>
@@ -40,6 +41,8 @@ class Member {
   virtual void close(CloseReason reason) noexcept = 0;
   // The user's role is another one from here on (counts, and later subscriptions); identity() has it already.
   virtual void role_changed() noexcept = 0;
+  // Its role may not subscribe to this any more; the subscription ends with this call.
+  virtual void subscription_lost(const Subscription& subscription) noexcept = 0;
   virtual MemberInfo info() const = 0;
 
   const Identity& identity() const noexcept { return identity_; }
@@ -58,18 +61,25 @@ class Member {
   bool wants(const Event& event) const noexcept {
     return types_ == nullptr || matches_types(event.type(), *types_);
   }
-  // By its rights of now, and wanted.
+  // By its rights of now, and wanted. Events of topics are for subscriptions to judge.
   bool may_see(const Event& event) const noexcept {
-    return event.audience().includes(identity_) && wants(event);
+    return event.topic().empty() && event.audience().includes(identity_) && wants(event);
   }
+
+  // Null: it is not subscribed.
+  Subscription* subscription(std::string_view topic) const noexcept;
+  std::size_t subscription_count() const noexcept { return subscriptions_ ? subscriptions_->size() : 0; }
+  const std::vector<std::unique_ptr<Subscription>>& subscriptions() const noexcept;
 
  private:
   friend class Shard;
+  using Subscriptions = std::vector<std::unique_ptr<Subscription>>;
 
   // What every delivery touches stands together.
   Outbox outbox_;
   Seq skip_ = 0;                                           // durable events up to here are not for it
   std::unique_ptr<const std::vector<std::string>> types_;  // null: all
+  std::unique_ptr<Subscriptions> subscriptions_;           // null: none, as with most
   std::uint32_t slot_ = 0;                                 // place in its role's vector
   WireFormat format_{};                                    // format(), asked once
   bool attached_ = false;

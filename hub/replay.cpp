@@ -1,6 +1,8 @@
 #include "hub/replay.hpp"
 
 #include <algorithm>
+#include <limits>
+#include <new>
 #include <utility>
 
 namespace corohub::hub {
@@ -21,8 +23,26 @@ bool is_below(const Outbox& outbox, std::uint32_t quarters) noexcept {
 
 Replay::Replay(Shard& shard, Member& member, ReplayOwner& owner, Seq since) noexcept
     : shard_(shard), member_(member), owner_(owner), position_(since) {
-  shard_.hold_durable(member_);
   shard_.wheel().arm(*this, shard_.clock().steady() + time_max);
+}
+
+void Replay::hold_own() noexcept {
+  own_ = true;
+  shard_.hold_durable(member_);
+}
+
+void Replay::hold(Subscription& subscription) noexcept {
+  subscription.skip = std::numeric_limits<Seq>::max();
+  subscription.held_by = this;
+}
+
+void Replay::go_live() noexcept {
+  if (own_) shard_.go_live(member_, position_);
+  for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions()) {
+    if (subscription->held_by != this) continue;
+    subscription->skip = position_;
+    subscription->held_by = nullptr;
+  }
 }
 
 bool Replay::advance() {
@@ -34,7 +54,7 @@ bool Replay::advance() {
     }
     push_from_tail();
     if (position_ < shard_.head()) continue;
-    shard_.go_live(member_, position_);
+    go_live();
     return true;
   }
   return false;
@@ -53,18 +73,33 @@ void Replay::push_from_tail() {
 
 void Replay::permitted(ReadPermits::Permit permit) noexcept {
   rights_of_page_ = member_.rights_version();
+  try {
+    owner_.read_page(*this, std::move(permit), wish());
+  } catch (const std::bad_alloc&) {
+    owner_.replay_too_long();
+  }
+}
+
+PageWish Replay::wish() const {
   const OutboxLimits& limits = member_.outbox().limits();
-  const PageWish wish{position_, member_.identity(),
-                      std::min<std::size_t>(page_events_max, limits.messages_max / 2),
-                      std::min<std::size_t>(page_bytes_max, limits.bytes_max / 2)};
-  owner_.read_page(std::move(permit), wish);
+  PageWish wish{position_,
+                member_.identity(),
+                own_,
+                {},
+                std::min<std::size_t>(page_events_max, limits.messages_max / 2),
+                std::min<std::size_t>(page_bytes_max, limits.bytes_max / 2)};
+  for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions())
+    if (subscription->held_by == this)
+      wish.topics.push_back(
+          {subscription->topic->name, subscription->topic->rule->subscribers, subscription->floor});
+  return wish;
 }
 
 void Replay::page_read(const LogPage& page) {
   reading_ = false;
   if (rights_of_page_ != member_.rights_version() || member_.outbox().closed()) return;
   if (page.floor > position_) {
-    owner_.replay_gap(position_, page.floor);
+    owner_.replay_gap(*this, position_, page.floor);
     position_ = page.floor;
   }
   push_from(page);
@@ -85,7 +120,14 @@ void Replay::push_from(const LogPage& page) {
 }
 
 void Replay::push_if_visible(const Event& event) {
-  if (member_.may_see(event)) shard_.push(member_, event.frame(member_.format(), shard_.epoch()));
+  if (is_wanted(event)) shard_.push(member_, event.frame(member_.format(), shard_.epoch()));
+}
+
+bool Replay::is_wanted(const Event& event) const noexcept {
+  if (event.topic().empty()) return own_ && member_.may_see(event);
+  const Subscription* subscription = member_.subscription(event.topic());
+  return subscription != nullptr && subscription->held_by == this && event.seq() > subscription->floor &&
+         member_.wants(event);
 }
 
 bool Replay::below_low_water() const noexcept { return is_below(member_.outbox(), low_water); }

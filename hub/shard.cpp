@@ -135,7 +135,18 @@ void Shard::end_turn() noexcept {
 
 std::uint32_t Shard::apply(const EventRef& event) noexcept {
   Delivery delivery{*event, event->seq(), epoch_, {}};
-  const Audience& audience = event->audience();
+  const std::uint32_t reached =
+      event->topic().empty() ? deliver_by_audience(delivery) : deliver_to_topic(delivery);
+  if (event->seq() > head_) {
+    tail_.push(event);
+    head_ = event->seq();
+  }
+  counters().deliveries.Increment(reached);
+  return reached;
+}
+
+std::uint32_t Shard::deliver_by_audience(Delivery& delivery) noexcept {
+  const Audience& audience = delivery.event.audience();
   std::uint32_t reached = 0;
   for (std::size_t role = 0; role < role_count; ++role) {
     if ((audience.roles & role_bit(static_cast<Role>(role))) == 0) continue;
@@ -143,12 +154,42 @@ std::uint32_t Shard::apply(const EventRef& event) noexcept {
   }
   for (Member* member = first_of(audience.user_id); member != nullptr; member = member->same_user_next_)
     if ((audience.roles & role_bit(member->identity_.role)) == 0) reached += offer(*member, delivery);
-  if (event->seq() > head_) {
-    tail_.push(event);
-    head_ = event->seq();
-  }
+  return reached;
+}
+
+std::uint32_t Shard::deliver_to_topic(Delivery& delivery) noexcept {
+  const Topic* topic = find_topic(delivery.event.topic());
+  if (topic == nullptr) return 0;
+  std::uint32_t reached = 0;
+  for (const Subscription* subscription : topic->subscriptions) reached += offer(*subscription, delivery);
+  return reached;
+}
+
+std::uint32_t Shard::apply(const TopicNotice& notice) noexcept {
+  const Topic* topic = find_topic(notice.event->topic());
+  if (topic == nullptr) return 0;
+  Delivery delivery{*notice.event, 0, epoch_, {}};
+  const auto offer_to = [&](const Subscription& subscription) -> std::uint32_t {
+    const Member& member = *subscription.member;
+    if (notice.if_idle && !member.outbox_.empty()) return 0;
+    if (std::ranges::find(notice.except, member.identity_.user_id) != notice.except.end()) return 0;
+    return offer(subscription, delivery) ? 1 : 0;
+  };
+  std::uint32_t reached = 0;
+  if (notice.only.empty())
+    for (const Subscription* subscription : topic->subscriptions) reached += offer_to(*subscription);
+  for (const UserId user : notice.only)
+    for (Member* member = first_of(user); member != nullptr; member = member->same_user_next_)
+      if (const Subscription* found = member->subscription(topic->name)) reached += offer_to(*found);
   counters().deliveries.Increment(reached);
   return reached;
+}
+
+bool Shard::offer(const Subscription& subscription, Delivery& delivery) noexcept {
+  if (delivery.seq != 0 && delivery.seq <= subscription.skip) return false;
+  Member& member = *subscription.member;
+  if (member.outbox_.closed() || !member.wants(delivery.event)) return false;
+  return queue(member, delivery.frame(member.format_)) == Push::queued;
 }
 
 bool Shard::offer(Member& member, Delivery& delivery) noexcept {
@@ -220,6 +261,18 @@ void Shard::move_to_role(Member& member, Role role) noexcept {
   enter_role(member);
   member.outbox_.discard_lost(member.identity_);
   member.role_changed();
+  drop_lost_subscriptions(member);
+}
+
+// What waited of them is gone with the rest of what was lost: a topic's frames name the roles it is for.
+void Shard::drop_lost_subscriptions(Member& member) noexcept {
+  if (!member.subscriptions_) return;
+  std::erase_if(*member.subscriptions_, [&](const std::unique_ptr<Subscription>& subscription) {
+    if (subscription->topic->rule->may_subscribe(member.identity_.role)) return false;
+    member.subscription_lost(*subscription);
+    leave_topic(*subscription);
+    return true;
+  });
 }
 
 // ---- the indexes ----
@@ -251,6 +304,8 @@ void Shard::detach(Member& member) noexcept {
   if (!std::exchange(member.attached_, false)) return;
   leave_role(member);
   if (member.identity_.user_id != 0) leave_user(member);
+  for (const std::unique_ptr<Subscription>& subscription : member.subscriptions()) leave_topic(*subscription);
+  member.subscriptions_.reset();
   if (std::exchange(member.dirty_, false)) std::erase(dirty_, &member);
   std::erase(overflowed_, &member);
 }
@@ -291,6 +346,46 @@ void Shard::leave_user(Member& member) noexcept {
   } else {
     by_user_.erase(member.identity_.user_id);
   }
+}
+
+// ---- topics ----
+
+Subscription* Shard::subscribe(Member& member, std::string_view topic, const TopicRule& rule) {
+  if (Subscription* known = member.subscription(topic)) return known;
+  if (!member.subscriptions_) member.subscriptions_ = std::make_unique<Member::Subscriptions>();
+  Topic* place = find_topic(topic);
+  if (place == nullptr) {
+    if (topics_.size() >= limits_.topics) return nullptr;
+    auto made = std::make_unique<Topic>(Topic{std::string(topic), &rule, {}});
+    place = made.get();
+    topics_.emplace(place->name, std::move(made));
+  }
+  auto subscription = std::make_unique<Subscription>(Subscription{&member, place});
+  subscription->slot = static_cast<std::uint32_t>(place->subscriptions.size());
+  subscription->skip = head_;
+  member.subscriptions_->reserve(member.subscriptions_->size() + 1);
+  place->subscriptions.push_back(subscription.get());
+  member.subscriptions_->push_back(std::move(subscription));
+  return member.subscriptions_->back().get();
+}
+
+void Shard::unsubscribe(Subscription& subscription) noexcept {
+  leave_topic(subscription);
+  std::erase_if(*subscription.member->subscriptions_,
+                [&](const std::unique_ptr<Subscription>& one) { return one.get() == &subscription; });
+}
+
+Topic* Shard::find_topic(std::string_view name) const noexcept {
+  const auto found = topics_.find(name);
+  return found == topics_.end() ? nullptr : found->second.get();
+}
+
+void Shard::leave_topic(Subscription& subscription) noexcept {
+  Topic& topic = *subscription.topic;
+  topic.subscriptions[subscription.slot] = topic.subscriptions.back();
+  topic.subscriptions[subscription.slot]->slot = subscription.slot;
+  topic.subscriptions.pop_back();
+  if (topic.subscriptions.empty()) topics_.erase(topics_.find(topic.name));
 }
 
 std::size_t Shard::size() const noexcept {

@@ -30,6 +30,7 @@ struct ShardLimits {
   // whose backlog is worst.
   std::size_t outbox_memory = 256 << 20;
   TailLimits tail{};
+  std::size_t topics = 50'000;  // with subscribers, at a time
 };
 
 // The log as it stands before the first batch.
@@ -79,6 +80,13 @@ class Shard {
   // What is pushed during its life leaves together at its end.
   class Burst;
 
+  // The member gets the topic's events after what is applied here. Null: there are too many topics. What it
+  // is subscribed to already is returned as it is. The caller has asked the rule; a change of role asks it
+  // again.
+  Subscription* subscribe(Member& member, std::string_view topic, const TopicRule& rule);
+  void unsubscribe(Subscription& subscription) noexcept;
+  std::size_t topics() const noexcept { return topics_.size(); }
+
   // Closes every member with `reason`, in equal steps over `spread` (at once when it is zero), also those who
   // come meanwhile.
   void close_all(CloseReason reason, std::chrono::milliseconds spread);
@@ -94,8 +102,8 @@ class Shard {
   void begin_after(const LogState& log);
   const std::string& epoch() const noexcept { return epoch_; }
 
-  // For a replay (hub/replay.hpp). No durable event is queued for the member until go_live(), and then those
-  // after `position`.
+  // For a replay (hub/replay.hpp). No durable event is queued for the member by its audience until it is let
+  // go, and then those after `position`.
   void hold_durable(Member& member) noexcept;
   void go_live(Member& member, Seq position) noexcept { member.skip_ = position; }
   const Tail& tail() const noexcept { return tail_; }
@@ -142,7 +150,11 @@ class Shard {
   std::uint32_t apply(const EventRef& event) noexcept;
   std::uint32_t apply(const AccountChanged& change) noexcept;
   std::uint32_t apply(const Kick& kick) noexcept;
+  std::uint32_t apply(const TopicNotice& notice) noexcept;
+  std::uint32_t deliver_by_audience(Delivery& delivery) noexcept;
+  std::uint32_t deliver_to_topic(Delivery& delivery) noexcept;
   bool offer(Member& member, Delivery& delivery) noexcept;
+  bool offer(const Subscription& subscription, Delivery& delivery) noexcept;
   Push queue(Member& member, const FrameRef& frame) noexcept;
   void drop_slow(Member& member) noexcept;
   void drop_worst() noexcept;
@@ -153,6 +165,9 @@ class Shard {
   void enter_role(Member& member) noexcept;
   void leave_role(Member& member) noexcept;
   Member* first_of(UserId user) const noexcept;
+  Topic* find_topic(std::string_view name) const noexcept;
+  void leave_topic(Subscription& subscription) noexcept;
+  void drop_lost_subscriptions(Member& member) noexcept;
   void leave_user(Member& member) noexcept;
 
   Task<> tick_loop();
@@ -169,6 +184,8 @@ class Shard {
 
   std::array<std::vector<Member*>, role_count> by_role_;
   boost::unordered_flat_map<UserId, Member*> by_user_;  // head of the list of the user's members
+  // Keys are the names inside the topics.
+  boost::unordered_flat_map<std::string_view, std::unique_ptr<Topic>> topics_;
   // All of these have room for every member, so that no delivery and no change of rights allocates.
   std::vector<Member*> dirty_;
   std::vector<Member*> overflowed_;

@@ -19,6 +19,7 @@ Services::Services(const Settings& settings, const Clock& clock)
     : directory(settings.data_dir),
       head(storage::prepare_database(directory)),
       keys(open_keys(directory.path() / "keys.json", clock)),
+      topic_rules(settings.topics),
       hub(settings.roster),
       publisher(hub),
       writer(directory.database(), publisher, clock, settings.writer),
@@ -33,8 +34,8 @@ Services::Services(const Settings& settings, const Clock& clock)
 }
 
 hub::LogState Services::read_recent(const hub::TailLimits& limits) {
-  auto read = [epoch = head.epoch, limits](storage::Snapshot& snapshot) {
-    return Result<hub::LogState>(eventlog::read_recent(snapshot, epoch, limits));
+  auto read = [this, limits](storage::Snapshot& snapshot) {
+    return Result<hub::LogState>(eventlog::read_recent(snapshot, head.epoch, limits, topic_rules));
   };
   asio::io_context context{1};
   Result<hub::LogState> log = run_here(context, readers.read(std::move(read)));

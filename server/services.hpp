@@ -8,6 +8,7 @@
 #include "auth/token.hpp"
 #include "eventlog/event_log.hpp"
 #include "hub/hub.hpp"
+#include "hub/topic_rules.hpp"
 #include "server/settings.hpp"
 #include "storage/reader_pool.hpp"
 #include "storage/storage.hpp"
@@ -35,6 +36,7 @@ struct Services {
   storage::DataDirectory directory;
   storage::LogHead head;
   auth::KeyStore keys;
+  const hub::TopicRules topic_rules;
   hub::Hub hub;
   eventlog::Publisher publisher;
   storage::Writer writer;

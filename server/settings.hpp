@@ -12,6 +12,7 @@
 #include "http/server.hpp"
 #include "hub/roster.hpp"
 #include "hub/shard.hpp"
+#include "hub/topic_rules.hpp"
 #include "storage/writer.hpp"
 #include "users/users.hpp"
 
@@ -54,6 +55,7 @@ struct Settings {
   std::size_t tickets_max = 100'000;
   hub::RosterLimits roster;
   hub::ShardLimits shard;
+  std::vector<hub::TopicRule> topics = hub::TopicRules::defaults();
   storage::WriterLimits writer;
   std::size_t reader_threads = 2;
   std::size_t reader_queue = 4096;

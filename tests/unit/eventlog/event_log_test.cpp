@@ -185,7 +185,7 @@ TEST_F(EventLogTest, a_shard_begins_with_the_newest_and_knows_from_where) {
   for (int i = 0; i < 5; ++i) add("x", Audience::everyone());
   const auto recent = [&](hub::TailLimits limits) {
     const auto read = [limits](Snapshot& snapshot) {
-      return Result<hub::LogState>(read_recent(snapshot, "epoch", limits));
+      return Result<hub::LogState>(read_recent(snapshot, "epoch", limits, hub::TopicRules()));
     };
     return db_.read(read).value();
   };
@@ -244,6 +244,7 @@ class CountingMember final : public hub::Member {
   void flush() noexcept override {}
   void close(CloseReason why) noexcept override { reason = why; }
   void role_changed() noexcept override {}
+  void subscription_lost(const hub::Subscription&) noexcept override {}
   hub::MemberInfo info() const override { return {}; }
 
   std::optional<CloseReason> reason;

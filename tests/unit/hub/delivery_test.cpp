@@ -164,6 +164,7 @@ class SilentMember final : public Member {
   void flush() noexcept override { outbox().consume(outbox().bytes()); }
   void close(CloseReason) noexcept override {}
   void role_changed() noexcept override {}
+  void subscription_lost(const Subscription&) noexcept override {}
   MemberInfo info() const override { return {}; }
 
  private:

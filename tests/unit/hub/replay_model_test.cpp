@@ -108,6 +108,7 @@ class Model final : public ReplayOwner {
     passed_ = since_;
     member_ = std::make_unique<FakeMember>(one_.shard, Identity{1, role_, login_}, limits_);
     replay_ = std::make_unique<Replay>(one_.shard, *member_, *this, since_);
+    replay_->hold_own();
     advance();
   }
 
@@ -123,11 +124,11 @@ class Model final : public ReplayOwner {
     advance();
   }
 
-  void read_page(ReadPermits::Permit permit, const PageWish& wish) noexcept override {
+  void read_page(const Replay&, ReadPermits::Permit permit, PageWish wish) noexcept override {
     permit_ = std::move(permit);
     wish_ = wish;
   }
-  void replay_gap(Seq from, Seq to) override { gaps_.emplace_back(from, to); }
+  void replay_gap(const Replay&, Seq from, Seq to) override { gaps_.emplace_back(from, to); }
   void replay_too_long() noexcept override {}
 
   void read() {

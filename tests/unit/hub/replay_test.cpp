@@ -72,13 +72,15 @@ TEST(ReadPermits, are_given_in_the_order_they_were_asked_for) {
 class Reader final : public ReplayOwner {
  public:
   Reader(OneShard& one, Identity who, Seq since, const OutboxLimits& limits = FakeMember::default_limits())
-      : member(one.shard, who, limits), replay(one.shard, member, *this, since) {}
+      : member(one.shard, who, limits), replay(one.shard, member, *this, since) {
+    replay.hold_own();
+  }
 
-  void read_page(ReadPermits::Permit given, const PageWish& asked) noexcept override {
+  void read_page(const Replay&, ReadPermits::Permit given, PageWish asked) noexcept override {
     permit = std::move(given);
     wish = asked;
   }
-  void replay_gap(Seq from, Seq to) override { gaps.emplace_back(from, to); }
+  void replay_gap(const Replay&, Seq from, Seq to) override { gaps.emplace_back(from, to); }
   void replay_too_long() noexcept override { too_long = true; }
 
   // One snapshot of the log; what is visible is decided by the wish.
@@ -148,6 +150,7 @@ TEST(Replay, sees_only_what_its_rights_and_types_allow) {
   FakeMember picky(one.shard, ann);
   picky.set_types({"e3", "e4"});
   Replay again(one.shard, picky, reader, 0);
+  again.hold_own();
   EXPECT_TRUE(again.advance());
   publish(one, 4, 5);
   EXPECT_THAT(picky.log, ElementsAre("e3", "e4"));

@@ -67,6 +67,9 @@ class FakeMember final : public Member {
     log.push_back("close " + std::string(name(reason)));
   }
   void role_changed() noexcept override { roles_seen.push_back(identity().role); }
+  void subscription_lost(const Subscription& subscription) noexcept override {
+    topics_lost.push_back(subscription.topic->name);
+  }
   MemberInfo info() const override {
     return {client_id(), identity().user_id, identity().role, "fake", "127.0.0.1", 0};
   }
@@ -86,6 +89,7 @@ class FakeMember final : public Member {
   std::vector<std::string> log;
   std::vector<CloseReason> closed_with;
   std::vector<Role> roles_seen;
+  std::vector<std::string> topics_lost;
   int flushes = 0;
   bool blocked = false;
 

@@ -67,6 +67,7 @@ class StoryMember final : public Member {
     story.closed = true;
   }
   void role_changed() noexcept override {}
+  void subscription_lost(const Subscription&) noexcept override {}
   MemberInfo info() const override { return {}; }
 
   Story story;

@@ -1,0 +1,41 @@
+// A topic on one shard, and a member's interest in it. Used on the shard's thread only.
+#pragma once
+
+#include "core/position.hpp"
+#include "hub/topic_rules.hpp"
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+namespace corohub::hub {
+
+class Member;
+class Replay;
+struct Subscription;
+
+// Exists as long as it has subscribers.
+struct Topic {
+  std::string name;
+  const TopicRule* rule;  // of the rules, which outlive all topics
+  std::vector<Subscription*> subscriptions;
+};
+
+struct Subscription {
+  Member* member;
+  Topic* topic;
+  std::uint32_t slot = 0;           // in the topic's vector
+  Seq skip = 0;                     // durable events up to here are not for it
+  Seq floor = 0;                    // events up to here are no history any more
+  const Replay* held_by = nullptr;  // what brings it to the present: until then nothing durable is queued
+};
+
+// A topic in a question to the log.
+struct TopicScope {
+  std::string topic;
+  std::uint8_t subscribers = 0;  // of its rule
+  Seq floor = 0;                 // its events up to here are not to be read
+};
+
+}  // namespace corohub::hub

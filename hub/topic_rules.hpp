@@ -1,0 +1,63 @@
+// Names of topics, and who may do what in them: the [[topic]] rules of the configuration. Pure; once made,
+// safe from any thread.
+#pragma once
+
+#include "core/account.hpp"
+#include "hub/audience.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace corohub::hub {
+
+inline constexpr std::size_t topic_bytes_max = 255;
+
+// Segments of [A-Za-z0-9._:-]+, none of them "." or "..", joined by '/'; at most 255 bytes.
+bool is_topic(std::string_view text) noexcept;
+// The same with "*" for one segment and, as the last one, "**" for any rest of at least one.
+bool is_topic_pattern(std::string_view text) noexcept;
+bool matches_topic(std::string_view pattern, std::string_view topic) noexcept;
+
+enum class PresenceMode : std::uint8_t { off, count, list };
+
+struct TopicRule {
+  std::string pattern;
+  std::uint8_t subscribers = 0;        // a bit per role (role_bit): who may subscribe and read
+  std::uint8_t publishers = 0;         // and who may publish
+  std::uint32_t history_count = 0;     // events that can be read again; 0: none is kept
+  std::chrono::seconds history_age{};  // and how old they may be; 0: any age
+  PresenceMode presence = PresenceMode::off;
+  bool typing = false;
+
+  bool durable() const noexcept { return history_count > 0; }
+  bool may_subscribe(Role role) const noexcept { return (subscribers & role_bit(role)) != 0; }
+  bool may_publish(Role role) const noexcept { return (publishers & role_bit(role)) != 0; }
+};
+
+class TopicRules {
+ public:
+  // rooms/* for every user, public/* read by every user and written by admins, admin/** for admins.
+  static std::vector<TopicRule> defaults();
+
+  explicit TopicRules(std::vector<TopicRule> rules = defaults()) : rules_(std::move(rules)) {}
+
+  // The first that matches; null: nobody may anything there, as in the topics reserved for the server.
+  const TopicRule* find(std::string_view topic) const noexcept;
+  const std::vector<TopicRule>& rules() const noexcept { return rules_; }
+
+ private:
+  std::vector<TopicRule> rules_;
+};
+
+// Topics only the server itself will publish in: flags, system, user/…
+bool is_reserved_topic(std::string_view topic) noexcept;
+// Types of events only the server makes: user.*, typing, reply, …
+bool is_reserved_type(std::string_view type) noexcept;
+// What a client may call the type of an event: 1 to 64 of [A-Za-z0-9._:-].
+bool is_event_type(std::string_view text) noexcept;
+
+}  // namespace corohub::hub

@@ -49,7 +49,7 @@ class SessionRig {
     start(*client, principal(token(account)));
     return client;
   }
-  SessionPlace place() { return {shard, authenticator, database.readers, settings}; }
+  SessionPlace place() { return {shard, authenticator, database.readers, settings, publishing}; }
   void start(RawClient& client, const auth::Principal& principal) {
     auto admission = hub.roster().admit(principal.user_id(), asio::ip::address_v4::loopback(), false);
     const auto session = std::make_shared<Session>(place(), &principal, std::move(admission.value()),
@@ -92,6 +92,8 @@ class SessionRig {
   hub::Shard shard{context, clock};
   hub::Hub hub;
   SessionSettings settings{std::chrono::seconds(54), {}, "epoch-1", {}};
+  const hub::TopicRules topic_rules;
+  Publishing publishing{hub, database.writer, topic_rules, clock, 65'536};
   WebSocketSettings sockets;
   std::vector<RawClient*> clients;
 

@@ -67,7 +67,8 @@ std::string_view refusal_of(const std::string& type, const std::string& data) {
 template <class What>
 What read(const std::string& type, const std::string& data) {
   Command command = parse(R"({"type":")" + type + R"(","data":)" + data + "}");
-  EXPECT_TRUE(std::holds_alternative<What>(command.what)) << type << " " << data << " " << refusal_of(command);
+  EXPECT_TRUE(std::holds_alternative<What>(command.what))
+      << type << " " << data << " " << refusal_of(command);
   return std::holds_alternative<What>(command.what) ? std::get<What>(std::move(command.what)) : What();
 }
 
@@ -95,13 +96,12 @@ TEST(NativeJson, DeliversDataAsItWasGiven) {
 }
 
 TEST(NativeJson, RefusesABadPublish) {
-  for (const char* data : {"{}", "[]", "null", "7", R"({"data":1})", R"({"topic":7,"data":1})",
-                           R"({"topic":null,"data":1})", R"({"topic":"t"})", R"({"topic":"t","data":1,"data":2})",
-                           R"({"topic":"t","data":1,"type":7})", R"({"topic":"t","data":1,"type":""})",
-                           R"({"topic":"t","data":1,"type":"a b"})",
-                           R"({"topic":"t","data":1,"idempotency_key":""})",
-                           R"({"topic":"t","data":1,"idempotency_key":7})",
-                           R"({"topic":"t","data":1,"idempotency_key":"a\nb"})"})
+  for (const char* data :
+       {"{}", "[]", "null", "7", R"({"data":1})", R"({"topic":7,"data":1})", R"({"topic":null,"data":1})",
+        R"({"topic":"t"})", R"({"topic":"t","data":1,"data":2})", R"({"topic":"t","data":1,"type":7})",
+        R"({"topic":"t","data":1,"type":""})", R"({"topic":"t","data":1,"type":"a b"})",
+        R"({"topic":"t","data":1,"idempotency_key":""})", R"({"topic":"t","data":1,"idempotency_key":7})",
+        R"({"topic":"t","data":1,"idempotency_key":"a\nb"})"})
     EXPECT_EQ(refusal_of("publish", data), "invalid_message") << data;
   EXPECT_EQ(refusal_of(parse(R"({"type":"publish"})")), "invalid_message");
   const std::string key(129, 'k');

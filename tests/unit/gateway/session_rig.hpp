@@ -22,7 +22,10 @@ namespace corohub::gateway::test {
 
 class SessionRig {
  public:
-  SessionRig() { hub.set_shards({&shard}); }
+  SessionRig() {
+    hub.set_shards({&shard});
+    database.hub.set_shards({&shard});
+  }
   ~SessionRig() {
     clients.clear();  // they are gone already
     shard.close_all(CloseReason::draining, std::chrono::milliseconds(0));
@@ -37,6 +40,18 @@ class SessionRig {
     accounts[id] = account;
     cache.apply(id, account);
     return account;
+  }
+  // So that the writer finds it, too.
+  void store(const Account& account) {
+    auto unit = [&account](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+      work.query(
+              "INSERT INTO users (id, name, email, email_key, role, password_hash, created_at, updated_at) "
+              "VALUES (?, '', '', ?, ?, '', 0, 0)")
+          .bind(account.id, std::to_string(account.id), name(account.role))
+          .run();
+      return storage::Nothing{};
+    };
+    corohub::test::run_task([&] { return database.writer.commit(unit); }).value();
   }
   std::string token(const Account& account) { return tokens.issue(account, account.sessions.front()); }
   auth::Principal principal(const std::string& text) {

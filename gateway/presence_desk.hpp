@@ -23,9 +23,6 @@ struct Onlooker {
 
 class PresenceDesk {
  public:
-  // Between two ticks: what happens meanwhile is told together.
-  static constexpr std::chrono::milliseconds interval{500};
-
   // `per_user`: how often he may ask (T50).
   PresenceDesk(hub::Hub& hub, const hub::TopicRules& rules, const Clock& clock, auth::Rate per_user)
       : hub_(hub), rules_(rules), clock_(clock), questions_(per_user, clock) {}

@@ -193,12 +193,18 @@ void Session::enter_counts() {
   counted_ = true;
   counted_role_ = identity().role;
   admission_.enter(counted_role_);
+  // Judged in this turn, so the cache has it.
+  if (const AccountRef account = place_.authenticator.accounts().find(identity().user_id))
+    online_ = place_.presence.presence().online(account->id, account->name);
   place_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Increment();
 }
 
 void Session::leave_counts() noexcept {
   if (!std::exchange(counted_, false)) return;
   admission_.leave();
+  if (typing_) typing_->end();
+  for (const std::unique_ptr<hub::Subscription>& subscription : subscriptions()) subscription->presence = {};
+  online_ = {};
   place_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Decrement();
 }
 
@@ -259,6 +265,22 @@ void Session::answer(const native_json::RequestId& id, native_json::Publish& ask
 
 void Session::answer(const native_json::RequestId& id, native_json::HistoryQuery& asked) {
   publishing().history(id, std::move(asked));
+}
+
+void Session::answer(const native_json::RequestId& id, const native_json::PresenceQuery& asked) {
+  const Result<json::object> who =
+      place_.presence.who_is_in(asked.topic, {identity().user_id, identity().role, exempt()});
+  if (!who) return refuse(id, {name(who.error().code), who.error().detail});
+  reply(id, *who);
+}
+
+void Session::answer(const native_json::RequestId& id, const native_json::Typing& asked) {
+  typing().ask(id, asked);
+}
+
+SessionTyping& Session::typing() {
+  if (!typing_) typing_ = std::make_unique<SessionTyping>(*this);
+  return *typing_;
 }
 
 SessionPublishing& Session::publishing() {

@@ -7,7 +7,9 @@
 #include "core/metrics.hpp"
 #include "core/wheel.hpp"
 #include "gateway/protocols/native_json.hpp"
+#include "gateway/presence_desk.hpp"
 #include "gateway/session_publishing.hpp"
+#include "gateway/session_typing.hpp"
 #include "gateway/transport.hpp"
 #include "hub/member.hpp"
 #include "hub/replay.hpp"
@@ -53,6 +55,7 @@ struct SessionPlace {
   storage::ReaderPool& readers;
   const SessionSettings& settings;
   Publishing& publishing;
+  PresenceDesk& presence;
 };
 
 // Which events a client wants to begin with, and what the log was when it asked.
@@ -120,6 +123,8 @@ class Session final : public hub::Member,
   void answer(const native_json::RequestId& id, const native_json::AuthRefresh& refresh);
   void answer(const native_json::RequestId& id, native_json::Publish& asked);
   void answer(const native_json::RequestId& id, native_json::HistoryQuery& asked);
+  void answer(const native_json::RequestId& id, const native_json::PresenceQuery& asked);
+  void answer(const native_json::RequestId& id, const native_json::Typing& asked);
   // ---- hub::ReplayOwner ----
   void read_page(const hub::Replay& replay, hub::ReadPermits::Permit permit,
                  hub::PageWish wish) noexcept override;
@@ -133,6 +138,7 @@ class Session final : public hub::Member,
   Task<> refresh(std::shared_ptr<Session> self, native_json::RequestId id, std::string token);
 
   SessionPublishing& publishing();
+  SessionTyping& typing();
 
   void expire_at(std::int64_t seconds);
   void notice_expiry();
@@ -148,6 +154,8 @@ class Session final : public hub::Member,
   std::unique_ptr<Beginning> beginning_;               // until it is open
   std::vector<std::shared_ptr<hub::Replay>> replays_;  // until they are live
   std::unique_ptr<SessionPublishing> publishing_;      // when it is needed
+  std::unique_ptr<SessionTyping> typing_;
+  hub::Presence::Place online_;
   SteadyTime token_ends_{};                            // the same moment; the wall clock may be set meanwhile
   Role counted_role_ = Role::user;
   bool counted_ = false;

@@ -82,6 +82,13 @@ class Members {
     return complain("idempotency_key is 1 to 128 printable characters of ASCII.");
   }
 
+  bool typing() {
+    const json::value* value = find("typing");
+    if (value != nullptr && value->is_bool()) return value->get_bool();
+    complain("data needs typing, true or false.");
+    return false;
+  }
+
   std::string token() {
     const json::value* value = find("token");
     if (value == nullptr || !value->is_string()) return complain("auth.refresh needs data with a token.");
@@ -127,6 +134,16 @@ What read_publish(Members members) {
   return std::move(members).result(std::move(asked));
 }
 
+What read_presence(Members members) {
+  PresenceQuery asked{members.topic()};
+  return std::move(members).result(std::move(asked));
+}
+
+What read_typing(Members members) {
+  Typing asked{members.topic(), members.typing()};
+  return std::move(members).result(std::move(asked));
+}
+
 What read_history(Members members) {
   HistoryQuery asked{members.topic(), members.since(), members.limit()};
   return std::move(members).result(std::move(asked));
@@ -139,6 +156,8 @@ struct Word {
 constexpr std::array words = {
     Word{"publish", read_publish},
     Word{"ping", read_ping},
+    Word{"typing", read_typing},
+    Word{"presence", read_presence},
     Word{"history", read_history},
     Word{"auth.refresh", read_refresh},
 };

@@ -73,7 +73,8 @@ Seq read_topic_floor(storage::Snapshot& snapshot, std::string_view topic, const 
 hub::LogState read_recent(storage::Snapshot& snapshot, std::string epoch, const hub::TailLimits& limits,
                           const hub::TopicRules& rules);
 
-// Events up to here are gone.
+// Events up to here are gone; and the newest there ever was.
 Seq read_floor(storage::Snapshot& snapshot);
+Seq read_head(storage::Snapshot& snapshot);
 
 }  // namespace corohub::eventlog

@@ -91,7 +91,8 @@ class SessionRig {
   auth::Authenticator authenticator{tokens, cache, clock};
   hub::Shard shard{context, clock};
   hub::Hub hub;
-  SessionSettings settings{std::chrono::seconds(54), {}, "epoch-1", {}};
+  const hub::TopicRules rules;
+  SessionSettings settings{std::chrono::seconds(54), {}, "epoch-1", rules, {}};
   WebSocketSettings sockets;
   std::vector<RawClient*> clients;
 

@@ -1,12 +1,14 @@
-// The pages that are built into the server: test client, set-up, API reference, OpenAPI document.
+// The pages that are built into the server: test client, set-up, API reference, OpenAPI and AsyncAPI
+// documents.
 #pragma once
 
 #include "http/router.hpp"
 
 namespace corohub::web {
 
-// GET /, /websocket-test.html, /test-websocket.js, /setup, /docs, /openapi.json and /pages/{file}, for
-// anyone. Every answer has an ETag and a policy that lets a page load nothing from elsewhere.
+// GET /, /websocket-test.html, /test-websocket.js, /setup, /docs, /openapi.json, /asyncapi.json and
+// /pages/{file}, for anyone. Every answer has an ETag and a policy that lets a page load nothing from
+// elsewhere.
 void add_page_routes(http::Router& router);
 
 }  // namespace corohub::web

@@ -1,6 +1,7 @@
 // A client of corohub as tests see it: REST calls, and a WebSocket whose messages can be waited for.
 import WebSocket from 'ws';
 
+import { record, recordAll } from './recording.mjs';
 import { within } from './server.mjs';
 
 const WAIT_MS = 10_000;
@@ -22,6 +23,7 @@ export class Api {
     });
     const text = await response.text();
     const json = /json/.test(response.headers.get('content-type') || '') && text ? JSON.parse(text) : undefined;
+    if (response.ok && /^\/api\/v1\/(events|topics\/.*\/history)/.test(path) && Array.isArray(json?.data)) recordAll(json.data);
     return { status: response.status, headers: response.headers, text, json };
   }
 
@@ -87,6 +89,14 @@ export class Refused extends Error {
   }
 }
 
+// The server's `error` to a message.
+export class Refusal extends Error {
+  constructor(type, { code, message }) {
+    super(`${type}: ${code}: ${message}`);
+    this.code = code;
+  }
+}
+
 // A WebSocket, everything that came over it in order, and how it ended.
 export class Feed {
   // Resolves once the welcome is there.
@@ -100,6 +110,8 @@ export class Feed {
 
   constructor(url, protocols, options) {
     this.messages = [];
+    this.texts = []; // of the messages
+    this.questions = 0;
     this.waiting = new Set();
     this.socket = new WebSocket(url, protocols, options);
     this.opened = new Promise((done, fail) => {
@@ -111,7 +123,10 @@ export class Feed {
       });
     });
     this.socket.on('message', (bytes) => {
-      this.messages.push(JSON.parse(bytes.toString()));
+      const text = bytes.toString();
+      record(text);
+      this.texts.push(text);
+      this.messages.push(JSON.parse(text));
       for (const look of this.waiting) look();
     });
     this.end = new Promise((done) => {
@@ -121,6 +136,30 @@ export class Feed {
         for (const look of this.waiting) look();
       });
     });
+  }
+
+  send(message) { this.socket.send(typeof message === 'string' ? message : JSON.stringify(message)); }
+
+  // Says something and resolves with the reply's data, or fails with a Refusal.
+  async ask(type, data) {
+    const id = `${type} ${++this.questions}`;
+    this.send({ type, id, data });
+    return this.answer(id);
+  }
+
+  async answer(id, type = `message ${id}`) {
+    let look;
+    const found = new Promise((done, fail) => {
+      look = () => {
+        const message = this.messages.find((each) => each.id === id && (each.type === 'reply' || each.type === 'error'));
+        if (message?.type === 'reply') done(message.data);
+        else if (message) fail(new Refusal(type, message.data));
+        else if (this.closedWith) fail(new Error(`closed with ${JSON.stringify(this.closedWith)} before the answer to ${type}`));
+      };
+    });
+    this.waiting.add(look);
+    look();
+    return within(WAIT_MS, () => `the answer to ${type}; came: ${this.types()}`, found).finally(() => this.waiting.delete(look));
   }
 
   // The first message, received or still to come, of that type (and that is as `where` wants it).

@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { chromium } from 'playwright-core';
 
 import { Api, Feed } from './api.mjs';
+import { record } from './recording.mjs';
 import { eventually, Process, run, Server } from './server.mjs';
 
 const executablePath = ['/usr/bin/chromium', '/usr/bin/google-chrome', '/usr/bin/chromium-browser', process.env.CHROMIUM].find((path) => path && existsSync(path));
@@ -17,7 +18,34 @@ async function alert(admin, message) {
   return answer.headers.get('corohub-position');
 }
 
-test('a browser reads the stream with a ticket', { skip: executablePath ? false : 'no Chromium' }, async (t) => {
+const inBrowser = { skip: executablePath ? false : 'no Chromium' };
+
+// A page of the server with an EventSource; got(n): what it has received, once that is n events.
+async function openStream(t, server, query, headers = {}) {
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  t.after(() => browser.close());
+  const page = await (await browser.newContext({ extraHTTPHeaders: headers })).newPage();
+  await page.goto(server.url);
+  await page.evaluate((address) => {
+    window.got = [];
+    window.stream = new EventSource(address);
+    window.stream.onmessage = ({ data, lastEventId }) => window.got.push({ id: lastEventId, text: data });
+  }, `/api/v1/events/stream${query}`);
+  const got = (count) => eventually(30_000, `${count} events`, async () => {
+    const events = await page.evaluate(() => window.got);
+    return events.length >= count && events;
+  });
+  return {
+    page,
+    async got(count) {
+      const events = await got(count);
+      for (const { text } of events) record(text);
+      return events.map(({ id, text }) => ({ id, ...JSON.parse(text) }));
+    },
+  };
+}
+
+test('a browser reads the stream with a ticket', inBrowser, async (t) => {
   const server = await Server.start(t);
   const api = new Api(server);
   const admin = await api.member('admin');
@@ -25,19 +53,7 @@ test('a browser reads the stream with a ticket', { skip: executablePath ? false 
   await alert(admin, 'missed');
   const { ticket } = await admin.expect(200, 'POST', '/api/v1/auth/ws-ticket');
 
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
-  t.after(() => browser.close());
-  const page = await browser.newPage();
-  await page.goto(server.url);
-  await page.evaluate(([address]) => {
-    window.got = [];
-    window.stream = new EventSource(address);
-    window.stream.onmessage = ({ data, lastEventId }) => window.got.push({ id: lastEventId, ...JSON.parse(data) });
-  }, [`/api/v1/events/stream?ticket=${ticket}&since=${start}`]);
-  const got = (count) => eventually(10_000, `${count} events`, async () => {
-    const events = await page.evaluate(() => window.got);
-    return events.length >= count && events;
-  });
+  const { page, got } = await openStream(t, server, `?ticket=${ticket}&since=${start}`);
   await got(2);
   const live = await alert(admin, 'live');
   const events = await got(3);
@@ -47,6 +63,33 @@ test('a browser reads the stream with a ticket', { skip: executablePath ? false 
   assert.equal(events[1].data.message, 'missed');
   assert.equal(events[2].id, live);
   assert.equal(await page.evaluate(() => window.stream.readyState), 1);
+});
+
+test('a browser comes back by itself, and the last event it had is where it goes on', inBrowser, async (t) => {
+  const server = await Server.start(t, { settings: { 'server.drain_spread_ms': 0, 'auth.access_ttl_s': 3600 } });
+  server.launchArgs[server.launchArgs.indexOf('127.0.0.1:0')] = server.host; // where the browser looks for it again
+  const api = new Api(server);
+  const admin = await api.member('admin');
+  const john = await api.register();
+  // An EventSource has no headers of its own; a proxy in front may add the credential.
+  const { got } = await openStream(t, server, '?types=system.alert', { Authorization: `Bearer ${john.token}` });
+  await got(1);
+  const ends = [() => server.stop(), () => server.crash()];
+  for (const [round, end] of ends.entries()) {
+    await alert(admin, `live ${round}`);
+    await eventually(10_000, 'the live event', async () => (await got(1)).some(({ data }) => data.message === `live ${round}`));
+    await end();
+    await server.launch();
+    await alert(admin, `missed ${round}`); // before it is back, or just after
+    await eventually(30_000, 'the missed event', async () => (await got(1)).some(({ data }) => data.message === `missed ${round}`));
+  }
+  const events = await got(1);
+  assert.deepEqual(events.filter(({ type }) => type === 'system.alert').map(({ data }) => data.message),
+    ['live 0', 'missed 0', 'live 1', 'missed 1']);
+  const welcomes = events.filter(({ type }) => type === 'connection.established');
+  assert.deepEqual(welcomes.map(({ data }) => data.recovered), [false, true, true]);
+  // What the server said last before the first end; a kill says nothing.
+  assert.deepEqual(events.filter(({ type }) => type === 'connection.closed').map(({ data }) => data), [{ code: 1001, reason: 'draining' }]);
 });
 
 test('curl reads the stream and polls', async (t) => {

@@ -1,5 +1,7 @@
 #include "support/http_client.hpp"
 
+#include "support/recording.hpp"
+
 #include <algorithm>
 #include <cctype>
 #include <stdexcept>
@@ -29,6 +31,16 @@ HttpAnswer parse_head(std::string_view head) {
     line = end;
   }
   return answer;
+}
+
+// Pages of the log and answers to polls are lists of events.
+void record_events(const HttpCall& call, const HttpAnswer& answer) {
+  const bool events =
+      call.target.starts_with("/api/v1/events") || call.target.find("/history") != std::string::npos;
+  if (!events || answer.status != 200 || answer.body.empty()) return;
+  const json::value list = answer.at("data");
+  if (!list.is_array()) return;
+  for (const json::value& event : list.get_array()) record_event(json::serialize(event));
 }
 
 }  // namespace
@@ -92,6 +104,12 @@ HttpAnswer read_answer(TcpStream& stream, std::string& buffer, bool head) {
 }
 
 HttpAnswer HttpClient::call(const HttpCall& call) {
+  HttpAnswer answer = exchange(call);
+  record_events(call, answer);
+  return answer;
+}
+
+HttpAnswer HttpClient::exchange(const HttpCall& call) {
   const std::string text = request_text(call);
   const bool head = call.method == "HEAD";
   if (stream_) {

@@ -51,6 +51,7 @@ class HttpClient {
   HttpAnswer del(std::string target, std::string token = {});
 
  private:
+  HttpAnswer exchange(const HttpCall& call);
   HttpAnswer attempt(const std::string& text, bool head);
 
   std::uint16_t port_;

@@ -1,5 +1,7 @@
 #include "support/sse_client.hpp"
 
+#include "support/recording.hpp"
+
 #include <stdexcept>
 
 #include <boost/json/parse.hpp>
@@ -67,6 +69,7 @@ SseEvent SseClient::next() {
       has_data = true;
     }
     if (!has_data) continue;  // a comment
+    record_event(event.text);
     event.data = json::parse(event.text).as_object();
     return event;
   }

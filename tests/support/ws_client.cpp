@@ -1,5 +1,7 @@
 #include "support/ws_client.hpp"
 
+#include "support/recording.hpp"
+
 #include <stdexcept>
 
 #include <boost/json/parse.hpp>
@@ -28,7 +30,7 @@ std::uint64_t read_big_endian(std::string_view bytes) {
 }  // namespace
 
 WsClient::WsClient(std::uint16_t port, const WsOptions& options)
-    : stream_(port), answer_pings_(options.answer_pings) {
+    : stream_(port), answer_pings_(options.answer_pings), mirror_(options.target.starts_with("/ws/echo")) {
   HttpCall call{.target = options.target, .token = options.token};
   call.headers = {{"Connection", "Upgrade"},
                   {"Upgrade", "websocket"},
@@ -68,6 +70,7 @@ WsClient::Frame WsClient::read_frame() {
   if (!fill(head + size)) return end();
   frame.payload = buffer_.substr(head, size);
   buffer_.erase(0, head + size);
+  if (frame.opcode == text_frame && !mirror_) record_event(frame.payload);
   return frame;
 }
 

@@ -64,6 +64,7 @@ class WsClient {
   std::string buffer_;
   HttpAnswer answer_;
   bool answer_pings_;
+  bool mirror_;  // what comes is what was sent, and no event
   bool ended_ = false;
 };
 

@@ -1,5 +1,5 @@
 // The browser test client: signs in, connects to /ws and shows what arrives. Also a worked example of how a client
-// should come back after each kind of close (docs/API.md, "Coming back").
+// should come back after each kind of close (docs/PROTOCOL.md, "Ends").
 'use strict';
 
 (() => {

@@ -67,6 +67,7 @@ TEST_F(Pages, each_is_there_with_its_type) {
       {"/docs", "text/html"},
       {"/test-websocket.js", "text/javascript"},
       {"/openapi.json", "application/json"},
+      {"/asyncapi.json", "application/json"},
       {"/pages/corohub.css", "text/css"}};
   for (const auto& [path, type] : expected) {
     const Response response = get(path);
@@ -104,10 +105,12 @@ TEST_F(Pages, nothing_inline_and_nothing_from_elsewhere) {
   }
 }
 
-TEST_F(Pages, the_api_description_is_json) {
-  const Result<json::value> document = parse_json(get("/openapi.json").body, {64, 100'000});
-  ASSERT_TRUE(document.has_value());
-  EXPECT_EQ(document->at("openapi").as_string(), "3.1.0");
+TEST_F(Pages, the_descriptions_are_json) {
+  for (const std::string name : {"openapi", "asyncapi"}) {
+    const Result<json::value> document = parse_json(get("/" + name + ".json").body, {64, 100'000});
+    ASSERT_TRUE(document.has_value()) << name;
+    EXPECT_EQ(document->at(name).as_string(), name == "openapi" ? "3.1.0" : "3.0.0");
+  }
 }
 
 }  // namespace

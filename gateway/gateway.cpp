@@ -36,7 +36,7 @@ GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_s
     : parts(std::move(gateway_parts)),
       settings(std::move(gateway_settings)),
       origins{settings.allowed_origins, settings.loopback_only},
-      sessions{settings.ping_interval, settings.outbox, parts.epoch, {}},
+      sessions{settings.ping_interval, settings.outbox, parts.epoch, parts.topic_rules, {}},
       sockets(socket_settings(settings)),
       echo_sockets(echo_settings()),
       streams(stream_settings(settings)),

@@ -126,6 +126,16 @@ What read_refresh(Members members) {
   return std::move(members).result(std::move(asked));
 }
 
+What read_subscribe(Members members) {
+  Subscribe asked{members.topic(), members.since()};
+  return std::move(members).result(std::move(asked));
+}
+
+What read_unsubscribe(Members members) {
+  Unsubscribe asked{members.topic()};
+  return std::move(members).result(std::move(asked));
+}
+
 What read_publish(Members members) {
   Publish asked{.topic = members.topic(),
                 .type = members.event_type(),
@@ -154,12 +164,9 @@ struct Word {
   What (*read)(Members);
 };
 constexpr std::array words = {
-    Word{"publish", read_publish},
-    Word{"ping", read_ping},
-    Word{"typing", read_typing},
-    Word{"presence", read_presence},
-    Word{"history", read_history},
-    Word{"auth.refresh", read_refresh},
+    Word{"subscribe", read_subscribe}, Word{"unsubscribe", read_unsubscribe}, Word{"publish", read_publish},
+    Word{"ping", read_ping},           Word{"typing", read_typing},           Word{"presence", read_presence},
+    Word{"history", read_history},     Word{"auth.refresh", read_refresh},
 };
 
 What parse_command(const json::object& message, std::string_view text) {

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
 namespace corohub::gateway {
 
 using http::Context;
@@ -29,6 +32,14 @@ Task<Result<auth::Principal>> authenticate(GatewayState& state, Context& context
       state.parts.tickets.take(credential->text, context.request.header("Origin"));
   if (!ticket) co_return Error(ErrorCode::invalid_token, "The ticket is unknown, used or too old.");
   co_return co_await context.authenticator.resume(ticket->user_id, ticket->session, ticket->token_expires_at);
+}
+
+http::Response gap_response(const Context& context, const Position& head, std::string detail) {
+  http::Response response = http::fail(Error(ErrorCode::gap, std::move(detail)), context);
+  json::object body = json::parse(response.body).as_object();
+  body["head"] = head.text();
+  response.body = json::serialize(body);
+  return std::move(response).at(head);
 }
 
 Task<Result<Beginning>> look_up(GatewayState& state, const Context& context, std::optional<Position> since,

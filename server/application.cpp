@@ -2,6 +2,7 @@
 
 #include "core/log.hpp"
 #include "core/metrics.hpp"
+#include "core/random.hpp"
 #include "eventlog/retention.hpp"
 #include "server/administration.hpp"
 #include "server/control_socket.hpp"
@@ -388,6 +389,16 @@ const std::vector<Endpoint>& Application::endpoints() const noexcept { return st
 std::optional<Endpoint> Application::admin_endpoint() const noexcept { return state_->admin_endpoint; }
 const std::optional<std::string>& Application::setup_token() const noexcept { return state_->setup_token; }
 const http::Router& Application::router() const noexcept { return state_->router; }
+Result<users::LocalLogin> Application::provide_login(std::string name, std::string email, Role role) {
+  users::Users& users = state_->services.users;
+  Result<users::LocalLogin> login = wait_for(state_->supervisor, users.open_login(email));
+  if (login || login.error().code != ErrorCode::not_found) return login;
+  users::NewUser user{std::move(name), email, Secret(random_token()), {}, role};
+  const Result<Account> created = wait_for(state_->supervisor, users.create_user(std::move(user)));
+  if (!created) return created.error();
+  return wait_for(state_->supervisor, users.open_login(std::move(email)));
+}
+
 Result<> Application::reload_keys() { return state_->services.keys.reload(); }
 
 }  // namespace corohub::server

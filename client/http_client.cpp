@@ -14,13 +14,14 @@ constexpr std::size_t body_bytes_max = 16 << 20;
 
 // What somebody made up must not become another header.
 Attempt<> check_headers(const Request& request, const Secret& token) {
-  const auto visible = [](std::string_view text) {
-    return std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
+  const auto all = [](std::string_view text, char first) {
+    return std::ranges::all_of(text, [first](char c) { return c >= first && c < '\x7f'; });
   };
-  if (!visible(token.reveal()))
+  if (!all(token.reveal(), '!'))
     return Failure{Failure::Kind::usage, "the token has characters that no token has"};
   for (const auto& [name, value] : request.headers)
-    if (!visible(value)) return Failure{Failure::Kind::usage, name + " must be of visible ASCII characters"};
+    if (!all(value, ' '))
+      return Failure{Failure::Kind::usage, name + " must be of printable ASCII characters"};
   return {};
 }
 

@@ -142,7 +142,7 @@ class SignalLoop {
       asio::post(context_, [this] {
         signals_.cancel();
         deadline_.cancel();
-        stdin_.cancel();
+        stdin_.close();
       });
     });
   }

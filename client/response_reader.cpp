@@ -7,7 +7,7 @@
 namespace corohub::client {
 namespace {
 
-constexpr std::size_t head_bytes_max = 64 * 1024;
+constexpr std::size_t head_bytes_max = std::size_t{64} * 1024;
 constexpr std::size_t line_bytes_max = 4096;
 
 Failure broken(std::string_view what) {

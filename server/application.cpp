@@ -4,6 +4,7 @@
 #include "core/metrics.hpp"
 #include "core/random.hpp"
 #include "eventlog/retention.hpp"
+#include "gateway/idempotency.hpp"
 #include "server/administration.hpp"
 #include "server/control_socket.hpp"
 #include "server/health.hpp"
@@ -63,7 +64,7 @@ std::vector<Chore> chores(const Settings& settings) {
                  }});
   const std::int64_t rows = settings.retention.step_rows;
   all.push_back({"idempotency_keys", [rows](storage::UnitOfWork& work) {
-                   const std::int64_t deleted = eventlog::delete_old_idempotency_keys(work, rows);
+                   const std::int64_t deleted = gateway::forget_answers(work, rows);
                    return Cleaned{deleted, deleted >= rows};
                  }});
   const users::ExpirySettings expiry{settings.users.audit_retention, rows};

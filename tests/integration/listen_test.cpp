@@ -6,6 +6,7 @@
 #include <mutex>
 #include <thread>
 
+#include <boost/json/parse.hpp>
 #include <gmock/gmock.h>
 
 namespace corohub::test {

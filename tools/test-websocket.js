@@ -7,7 +7,9 @@
 //   URL                  the server, default http://localhost:8080 (ws:// and a path /ws are fine too)
 //   TOKEN                an access token; or
 //   EMAIL and PASSWORD   an account to log in with
-// With neither, and a server on this machine, it registers a throw-away account.
+//   SINCE                a position, <epoch>:<seq> or 0: what was missed since then comes first, and the position at
+//                        the end, which is the next SINCE, is printed
+// Without an account, and with a server on this machine, it registers a throw-away one.
 'use strict';
 
 const crypto = require('crypto');
@@ -80,10 +82,18 @@ async function getToken(server) {
   return (await post(server, '/api/v1/auth/register', account)).access_token;
 }
 
+function address(server, token) {
+  const query = new URLSearchParams({ token });
+  if (process.env.SINCE) query.set('since', process.env.SINCE);
+  return `${server.ws}?${query}`;
+}
+
 function run(WebSocket, server, token) {
   let welcomed = false;
+  let epoch;
+  let seq;
   console.log('🔌 Connecting to WebSocket...');
-  const socket = new WebSocket(`${server.ws}?token=${encodeURIComponent(token)}`, { handshakeTimeout: REQUEST_TIMEOUT_MS });
+  const socket = new WebSocket(address(server, token), { handshakeTimeout: REQUEST_TIMEOUT_MS });
 
   const timer = setTimeout(() => {
     console.log('\n⏱️  Test timeout - closing connection');
@@ -94,7 +104,11 @@ function run(WebSocket, server, token) {
   socket.on('open', () => console.log('✅ WebSocket connected!'));
   socket.on('message', (bytes) => {
     const message = JSON.parse(bytes.toString());
-    if (message.type === 'connection.established') welcomed = true;
+    if (message.type === 'connection.established') {
+      welcomed = true;
+      ({ epoch, seq } = message.data);
+    }
+    if (message.seq !== undefined) seq = message.seq;
     console.log('\n📨 Message received:');
     console.log(JSON.stringify(message, null, 2));
   });
@@ -103,6 +117,7 @@ function run(WebSocket, server, token) {
     clearTimeout(timer);
     if (code !== 1000 && reason.length > 0) console.error(`closed by the server: ${code} ${reason}`);
     console.log('🔌 WebSocket disconnected');
+    if (epoch && process.env.SINCE) console.log(`📍 Position: ${epoch}:${seq}`);
     process.exitCode = welcomed ? 0 : 1;
   });
 }

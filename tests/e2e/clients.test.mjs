@@ -49,6 +49,23 @@ test('with an account, with a token, with a bad one', async (t) => {
   assert.equal(byBadPassword.code, 1, byBadPassword.output);
 });
 
+test('it goes on where it was', async (t) => {
+  const server = await Server.start(t);
+  const user = await new Api(server).register();
+  const folder = newcomersFolder(t);
+  const client = (env) => run('node', ['test-websocket.js'], { cwd: folder, env: { PATH: process.env.PATH, URL: server.url, TOKEN: user.token, ...env } });
+  await user.expect(200, 'PATCH', '/api/v1/users/me', { body: { name: 'One' } });
+  const first = await client({ SINCE: '0' });
+  assert.equal(first.code, 0, first.output);
+  assert.match(first.output, /"recovered": true,[\s\S]*"type": "profile\.updated"/);
+  const [, since] = first.output.match(/\n📍 Position: (\S+:\d+)\n$/) || assert.fail(first.output);
+  const second = await client({ SINCE: since });
+  assert.equal(second.code, 0, second.output);
+  assert.match(second.output, /"recovered": true,/);
+  assert.doesNotMatch(second.output, /profile\.updated/);
+  assert.equal((await client({ SINCE: 'x' })).code, 1);
+});
+
 test('the server has the same file', async (t) => {
   const server = await Server.start(t);
   const response = await fetch(`${server.url}/test-websocket.js`);

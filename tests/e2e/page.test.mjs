@@ -141,6 +141,49 @@ test('register, another tab changes the password, come back after an expiry and 
   assert.deepEqual(page.complaints, []);
 });
 
+test('it goes on where it was: after the server was gone, and after the page was', options, async (t) => {
+  const server = await Server.start(t, { settings: { 'auth.access_ttl_s': 3600 } });
+  server.launchArgs[server.launchArgs.indexOf('127.0.0.1:0')] = server.host;
+  const api = new Api(server);
+  const admin = await api.member('admin');
+  const john = await api.register({ name: 'John Doe' });
+  const say = (text) => admin.expect(200, 'POST', '/ws/broadcast', { body: { message: text } });
+  const page = await openPage(await openBrowser(t), `${server.url}/websocket-test.html`, { expected: /WebSocket connection|ERR_/ });
+  const position = () => page.locator('#position').innerText();
+  const heard = (text) => message(page, 'system.alert').getByText(`${text} (normal)`).waitFor();
+  await logIn(page, john);
+  assert.equal(await position(), 'none yet');
+  await connect(page);
+  await message(page, 'connection.established').waitFor();
+  const { seq } = await say('live');
+  await heard('live');
+  assert.match(await position(), new RegExp(`:${seq}$`));
+
+  await server.crash();
+  await server.launch();
+  await say('missed while the server was gone'); // before the page is back, or just after
+  await heard('missed while the server was gone');
+  await status(page, 'Connected');
+
+  await page.reload();
+  await say('missed while the page was gone');
+  await logIn(page, john);
+  await connect(page);
+  await heard('missed while the page was gone');
+  assert.equal(await message(page, 'system.alert').count(), 1);
+
+  await page.getByRole('button', { name: 'Disconnect' }).click();
+  await say('not wanted');
+  await page.getByLabel('Resume where I was').uncheck();
+  await page.getByRole('button', { name: 'Clear' }).click();
+  await connect(page);
+  await message(page, 'connection.established').waitFor();
+  await say('live again');
+  await heard('live again');
+  assert.equal(await message(page, 'system.alert').count(), 1);
+  assert.deepEqual(page.complaints, []);
+});
+
 test('a wrong password and a wrong token are said plainly', options, async (t) => {
   const server = await Server.start(t);
   const user = await new Api(server).register();

@@ -1,5 +1,5 @@
 // The browser test client: signs in, connects to /ws and shows what arrives. Also a worked example of how a client
-// should come back after each kind of close (docs/PROTOCOL.md, "Ends").
+// should come back after each kind of close, and where it goes on (docs/PROTOCOL.md, "Ends" and "Positions").
 'use strict';
 
 (() => {
@@ -79,17 +79,47 @@
     showClaims();
   }
 
+  function claimsOf(token) {
+    const part = token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
+    return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (c) => c.charCodeAt(0))));
+  }
+
   function showClaims() {
+    showPosition();
     const line = byId('claims');
     try {
-      const part = currentToken().split('.')[1].replaceAll('-', '+').replaceAll('_', '/');
-      const claims = JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (c) => c.charCodeAt(0))));
+      const claims = claimsOf(currentToken());
       const expires = new Date(claims.exp * 1000);
       const verb = expires < new Date() ? 'expired' : 'expires';
       line.textContent = `${claims.role} · ${verb} ${expires.toLocaleTimeString()}`;
     } catch {
       line.textContent = '';
     }
+  }
+
+  // ---- the position: what is known of the log, kept for this account in this browser ----
+
+  function positionKey() {
+    try {
+      return `corohub.position.${claimsOf(currentToken()).sub}`;
+    } catch {
+      return null; // no token yet, or none of ours
+    }
+  }
+
+  function position() {
+    const key = positionKey();
+    return key && localStorage.getItem(key);
+  }
+
+  function keepPosition(epoch, seq) {
+    const key = positionKey();
+    if (key) localStorage.setItem(key, `${epoch}:${seq}`);
+    showPosition();
+  }
+
+  function showPosition() {
+    byId('position').textContent = position() || 'none yet';
   }
 
   async function signIn(path, body) {
@@ -159,7 +189,9 @@
   }
 
   function connect() {
-    const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws`;
+    const query = new URLSearchParams();
+    if (byId('resume').checked && position()) query.set('since', position());
+    const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws?${query}`;
     let opened = false;
     let mine;
     setStatus('connecting', 'Connecting…');
@@ -269,6 +301,7 @@
     'system.alert': (d) => `${d.message} (${d.priority})`,
     'health.status.changed': (d) => `${d.component}: from ${d.old_status} to ${d.status}.`,
     'auth.expiring': () => 'The token expires soon.',
+    'stream.gap': (d) => `The log has nothing for you between ${d.from} and ${d.to} (${d.reason}): load again what you show.`,
   };
   const listed = (changes) => (Array.isArray(changes) ? changes : Object.keys(changes || {})).join(', ');
 
@@ -277,11 +310,13 @@
     if (message.type === 'connection.established') {
       attempts = 0;
       refreshedOnce = false;
-      me = { id: data.user_id };
+      me = { id: data.user_id, epoch: data.epoch };
+      keepPosition(data.epoch, data.seq);
       setRole(data.role);
     } else if (message.type === 'user.role.changed' && data.user_id === me.id) {
       setRole(data.new_role);
     }
+    if (message.seq !== undefined) keepPosition(me.epoch, message.seq);
     show(message);
   }
 

@@ -8,6 +8,10 @@
 //   TOKEN                an access token; or
 //   EMAIL and PASSWORD   an account to log in with
 // With neither, and a server on this machine, it registers a throw-away account.
+//   SINCE                a position, <epoch>:<seq>: what was missed since then comes first
+//   TOPIC                a topic to subscribe to, or several, separated by commas: rooms/lobby
+//   PUBLISH              what to publish in the first of them: JSON, or text that becomes {"text": …}
+// With any of these it also prints the position at the end, to be the next SINCE.
 'use strict';
 
 const crypto = require('crypto');
@@ -80,10 +84,33 @@ async function getToken(server) {
   return (await post(server, '/api/v1/auth/register', account)).access_token;
 }
 
+// Topics named at connect are resumed with the rest, so that there is one position for all.
+function address(server, token) {
+  const query = new URLSearchParams({ token });
+  if (process.env.SINCE) query.set('since', process.env.SINCE);
+  for (const topic of topics()) query.append('topic', topic);
+  return `${server.ws}?${query}`;
+}
+
+const topics = () => (process.env.TOPIC || '').split(',').map((topic) => topic.trim()).filter(Boolean);
+
+function publication() {
+  const { PUBLISH } = process.env;
+  let data;
+  try {
+    data = JSON.parse(PUBLISH);
+  } catch {
+    data = { text: PUBLISH };
+  }
+  return { type: 'publish', id: 1, data: { topic: topics()[0], data } };
+}
+
 function run(WebSocket, server, token) {
   let welcomed = false;
+  let epoch;
+  let seq;
   console.log('🔌 Connecting to WebSocket...');
-  const socket = new WebSocket(`${server.ws}?token=${encodeURIComponent(token)}`, { handshakeTimeout: REQUEST_TIMEOUT_MS });
+  const socket = new WebSocket(address(server, token), { handshakeTimeout: REQUEST_TIMEOUT_MS });
 
   const timer = setTimeout(() => {
     console.log('\n⏱️  Test timeout - closing connection');
@@ -94,7 +121,12 @@ function run(WebSocket, server, token) {
   socket.on('open', () => console.log('✅ WebSocket connected!'));
   socket.on('message', (bytes) => {
     const message = JSON.parse(bytes.toString());
-    if (message.type === 'connection.established') welcomed = true;
+    if (message.type === 'connection.established') {
+      welcomed = true;
+      ({ epoch, seq } = message.data);
+      if (process.env.PUBLISH) socket.send(JSON.stringify(publication()));
+    }
+    if (message.seq !== undefined) seq = message.seq;
     console.log('\n📨 Message received:');
     console.log(JSON.stringify(message, null, 2));
   });
@@ -103,12 +135,14 @@ function run(WebSocket, server, token) {
     clearTimeout(timer);
     if (code !== 1000 && reason.length > 0) console.error(`closed by the server: ${code} ${reason}`);
     console.log('🔌 WebSocket disconnected');
+    if (epoch && ['SINCE', 'TOPIC', 'PUBLISH'].some((name) => process.env[name])) console.log(`📍 Position: ${epoch}:${seq}`);
     process.exitCode = welcomed ? 0 : 1;
   });
 }
 
 async function main() {
   const WebSocket = loadWs();
+  if (process.env.PUBLISH && topics().length === 0) fail('PUBLISH needs a TOPIC');
   const server = parseServer(process.env.URL || 'http://localhost:8080');
   run(WebSocket, server, await getToken(server));
 }

@@ -141,6 +141,90 @@ test('register, another tab changes the password, come back after an expiry and 
   assert.deepEqual(page.complaints, []);
 });
 
+test('it goes on where it was: after the server was gone, and after the page was', options, async (t) => {
+  const server = await Server.start(t, { settings: { 'auth.access_ttl_s': 3600 } });
+  server.launchArgs[server.launchArgs.indexOf('127.0.0.1:0')] = server.host;
+  const api = new Api(server);
+  const admin = await api.member('admin');
+  const john = await api.register({ name: 'John Doe' });
+  const say = (text) => admin.expect(200, 'POST', '/ws/broadcast', { body: { message: text } });
+  const page = await openPage(await openBrowser(t), `${server.url}/websocket-test.html`, { expected: /WebSocket connection|ERR_/ });
+  const position = () => page.locator('#position').innerText();
+  const heard = (text) => message(page, 'system.alert').getByText(`${text} (normal)`).waitFor();
+  await logIn(page, john);
+  assert.equal(await position(), 'none yet');
+  await connect(page);
+  await message(page, 'connection.established').waitFor();
+  const { seq } = await say('live');
+  await heard('live');
+  assert.match(await position(), new RegExp(`:${seq}$`));
+
+  await server.crash();
+  await server.launch();
+  await say('missed while the server was gone'); // before the page is back, or just after
+  await heard('missed while the server was gone');
+  await status(page, 'Connected');
+
+  await page.reload();
+  await say('missed while the page was gone');
+  await logIn(page, john);
+  await connect(page);
+  await heard('missed while the page was gone');
+  assert.equal(await message(page, 'system.alert').count(), 1);
+
+  await page.getByRole('button', { name: 'Disconnect' }).click();
+  await say('not wanted');
+  await page.getByLabel('Resume where I was').uncheck();
+  await page.getByRole('button', { name: 'Clear' }).click();
+  await connect(page);
+  await message(page, 'connection.established').waitFor();
+  await say('live again');
+  await heard('live again');
+  assert.equal(await message(page, 'system.alert').count(), 1);
+  assert.deepEqual(page.complaints, []);
+});
+
+test('topics: subscribe, publish, who is there, who is typing', options, async (t) => {
+  const server = await Server.start(t);
+  const api = new Api(server);
+  const browser = await openBrowser(t);
+  const pages = [];
+  for (const name of ['Ann', 'Bob']) {
+    const page = await openPage(browser, `${server.url}/websocket-test.html`);
+    await logIn(page, await api.register({ name }));
+    assert.equal(await page.locator('#topics-card').isVisible(), false);
+    await connect(page);
+    await page.getByRole('button', { name: 'Subscribe' }).click();
+    await page.getByText('Subscribed to rooms/lobby.').waitFor();
+    pages.push(page);
+  }
+  const [ann, bob] = pages;
+  const lobby = (page) => page.locator('[data-topic="rooms/lobby"]');
+  await lobby(ann).getByText('2 here: Ann, Bob').waitFor();
+  await lobby(bob).getByText('2 here: Ann, Bob').waitFor();
+  await message(ann, 'presence.joined').getByText('Bob came; 2 there.').waitFor();
+
+  await ann.locator('#text').pressSequentially('Hello');
+  await lobby(bob).getByText('Ann typing…').waitFor();
+  await ann.getByRole('button', { name: 'Publish' }).click();
+  await ann.getByText(/^Published to rooms\/lobby as #\d+\.$/).waitFor();
+  for (const page of pages) await message(page, 'message').getByText('"Hello"').waitFor();
+  await lobby(bob).getByText('Ann typing…').waitFor({ state: 'hidden' }); // whoever has spoken types no more
+  await shoot(bob, 'topics');
+
+  await bob.getByRole('button', { name: 'Clear' }).click();
+  await bob.getByRole('button', { name: 'History' }).click();
+  await bob.getByText('1 earlier messages.').waitFor();
+  await message(bob, 'message').getByText('"Hello"').waitFor();
+  await lobby(bob).getByRole('button', { name: 'Leave' }).click();
+  await lobby(bob).waitFor({ state: 'detached' });
+  await lobby(ann).getByText('1 here: Ann').waitFor();
+  await bob.locator('#topic').fill('admin/ops');
+  await bob.getByRole('button', { name: 'Subscribe' }).click();
+  await bob.locator('#topics-note.bad').getByText('forbidden').waitFor();
+  for (const page of pages) assert.deepEqual(page.complaints, []);
+});
+
 test('a wrong password and a wrong token are said plainly', options, async (t) => {
   const server = await Server.start(t);
   const user = await new Api(server).register();

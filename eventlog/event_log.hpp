@@ -74,6 +74,7 @@ hub::LogState read_recent(storage::Snapshot& snapshot, std::string epoch, const 
                           const hub::TopicRules& rules);
 
 // Events up to here are gone.
-Seq read_floor(storage::Snapshot& snapshot);
+template <class Source>
+Seq read_floor(Source& source);  // a storage::Snapshot or a storage::UnitOfWork
 
 }  // namespace corohub::eventlog

@@ -10,7 +10,7 @@ constexpr std::size_t entry_overhead = 128;
 
 std::size_t size_of(const Entry& entry) noexcept {
   if (const EventRef* event = std::get_if<EventRef>(&entry)) return entry_overhead + (*event)->text().size();
-  if (const TopicNotice* notice = std::get_if<TopicNotice>(&entry))
+  if (const Notice* notice = std::get_if<Notice>(&entry))
     return entry_overhead + notice->event->text().size() +
            (notice->only.size() + notice->except.size()) * sizeof(UserId);
   return entry_overhead;

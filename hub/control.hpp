@@ -27,15 +27,16 @@ struct Kick {
   ClientId client;
 };
 
-// A volatile event of a topic that not every subscriber gets: who joined or left, who is typing.
-struct TopicNotice {
-  EventRef event;              // of a topic, without seq
-  std::vector<UserId> only;    // subscribers of these users; empty: all ...
-  std::vector<UserId> except;  // ... but these. Few.
-  bool if_idle = false;        // not for a connection that something waits for
+// A volatile event that not everyone gets of those it would go to by its topic or its audience: who joined or
+// left, who is typing, who is online.
+struct Notice {
+  EventRef event;                // without seq
+  std::vector<UserId> only{};    // connections of these users; empty: all ...
+  std::vector<UserId> except{};  // ... but these. Ascending.
+  bool if_idle = false;          // not for a connection that something waits for
 };
 
-using Entry = std::variant<EventRef, AccountChanged, Kick, TopicNotice>;
+using Entry = std::variant<EventRef, AccountChanged, Kick, Notice>;
 
 // What happens once every shard has applied a batch. `reached[i]` counts the outboxes entry i was queued for
 // (events) or the connections it closed (control). Runs on the thread of the last shard.

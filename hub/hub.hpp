@@ -3,6 +3,7 @@
 #pragma once
 
 #include "hub/control.hpp"
+#include "hub/presence.hpp"
 #include "hub/roster.hpp"
 #include "hub/shard.hpp"
 
@@ -12,7 +13,8 @@ namespace corohub::hub {
 
 class Hub {
  public:
-  explicit Hub(RosterLimits limits = {}) : roster_(limits) {}
+  explicit Hub(RosterLimits limits = {}, const Clock& clock = system_clock())
+      : roster_(limits), presence_(clock) {}
 
   // Before any batch is published. Without shards (the command line on a data directory) a batch is applied
   // at once.
@@ -26,10 +28,12 @@ class Hub {
 
   Roster& roster() noexcept { return roster_; }
   const Roster& roster() const noexcept { return roster_; }
+  Presence& presence() noexcept { return presence_; }
 
  private:
   std::vector<Shard*> shards_;
   Roster roster_;
+  Presence presence_;
 };
 
 }  // namespace corohub::hub

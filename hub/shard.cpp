@@ -42,6 +42,11 @@ const Account* usable(const AccountRef& account) noexcept {
   return account && account->status == UserStatus::active ? account.get() : nullptr;
 }
 
+bool is_routed_to(const Member& member, const Event& event) noexcept {
+  if (event.topic().empty()) return event.audience().includes(member.identity());
+  return member.subscription(event.topic()) != nullptr;
+}
+
 void reserve_for(std::vector<Member*>& members, std::size_t count) {
   if (members.capacity() < count) members.reserve(std::max(count, 2 * members.capacity()));
 }
@@ -165,22 +170,29 @@ std::uint32_t Shard::deliver_to_topic(Delivery& delivery) noexcept {
   return reached;
 }
 
-std::uint32_t Shard::apply(const TopicNotice& notice) noexcept {
-  const Topic* topic = find_topic(notice.event->topic());
-  if (topic == nullptr) return 0;
-  Delivery delivery{*notice.event, 0, epoch_, {}};
-  const auto offer_to = [&](const Subscription& subscription) -> std::uint32_t {
-    const Member& member = *subscription.member;
-    if (notice.if_idle && !member.outbox_.empty()) return 0;
-    if (std::ranges::find(notice.except, member.identity_.user_id) != notice.except.end()) return 0;
-    return offer(subscription, delivery) ? 1 : 0;
-  };
+std::uint32_t Shard::apply(const Notice& notice) noexcept {
+  const Event& event = *notice.event;
+  Delivery delivery{event, 0, epoch_, {}};
   std::uint32_t reached = 0;
-  if (notice.only.empty())
-    for (const Subscription* subscription : topic->subscriptions) reached += offer_to(*subscription);
-  for (const UserId user : notice.only)
-    for (Member* member = first_of(user); member != nullptr; member = member->same_user_next_)
-      if (const Subscription* found = member->subscription(topic->name)) reached += offer_to(*found);
+  const auto notify = [&](Member& member) {
+    if (std::ranges::binary_search(notice.except, member.identity_.user_id)) return;
+    // What was queued in this turn may leave at once: only who can't take it is not idle.
+    if (notice.if_idle && !member.outbox_.empty()) member.flush();
+    if (notice.if_idle && !member.outbox_.empty()) return;
+    reached += offer(member, delivery);
+  };
+  if (!notice.only.empty()) {
+    for (const UserId user : notice.only)
+      for (Member* member = first_of(user); member != nullptr; member = member->same_user_next_)
+        if (is_routed_to(*member, event)) notify(*member);
+  } else if (!event.topic().empty()) {
+    if (const Topic* topic = find_topic(event.topic()))
+      for (const Subscription* subscription : topic->subscriptions) notify(*subscription->member);
+  } else {
+    for (std::size_t role = 0; role < role_count; ++role)
+      if ((event.audience().roles & role_bit(static_cast<Role>(role))) != 0)
+        for (Member* member : by_role_[role]) notify(*member);
+  }
   counters().deliveries.Increment(reached);
   return reached;
 }

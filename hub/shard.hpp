@@ -150,7 +150,7 @@ class Shard {
   std::uint32_t apply(const EventRef& event) noexcept;
   std::uint32_t apply(const AccountChanged& change) noexcept;
   std::uint32_t apply(const Kick& kick) noexcept;
-  std::uint32_t apply(const TopicNotice& notice) noexcept;
+  std::uint32_t apply(const Notice& notice) noexcept;
   std::uint32_t deliver_by_audience(Delivery& delivery) noexcept;
   std::uint32_t deliver_to_topic(Delivery& delivery) noexcept;
   bool offer(Member& member, Delivery& delivery) noexcept;

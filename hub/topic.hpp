@@ -2,6 +2,7 @@
 #pragma once
 
 #include "core/position.hpp"
+#include "hub/presence.hpp"
 #include "hub/topic_rules.hpp"
 
 #include <cstdint>
@@ -29,6 +30,7 @@ struct Subscription {
   Seq skip = 0;                     // durable events up to here are not for it
   Seq floor = 0;                    // events up to here are no history any more
   const Replay* held_by = nullptr;  // what brings it to the present: until then nothing durable is queued
+  Presence::Place presence{};       // its user is in the topic
 };
 
 // A topic in a question to the log.

@@ -105,7 +105,7 @@ test('names and types: what is none, what is nobody\'s, what is the server\'s', 
   const reserved = ['connection.established', 'connection.x', 'user.created', 'profile.x', 'password.changed', 'system.alert', 'health.x', 'auth.expiring',
     'presence.joined', 'typing', 'stream.gap', 'subscription.revoked', 'server.x', 'flag.x', 'reply', 'error'];
   for (const type of reserved) await refused(john.ask('publish', { topic: ROOM, type, data: 1 }), 'reserved_type');
-  for (const type of ['', 'a b', 'x'.repeat(65), 7, null, 'é']) await refused(john.ask('publish', { topic: ROOM, type, data: 1 }), 'invalid_message');
+  for (const type of ['', 'a b', 'x'.repeat(65), 7, 'é']) await refused(john.ask('publish', { topic: ROOM, type, data: 1 }), 'invalid_message');
   await jane.ask('subscribe', { topic: ROOM });
   for (const type of ['m', 'typing.x', 'users', 'A.b_c:d-9', 'x'.repeat(64)]) await john.ask('publish', { topic: ROOM, type, data: 1 });
   await barrier(admin, john, jane); // the connection lives on

@@ -12,6 +12,10 @@ std::string_view name(ErrorCode code) noexcept {
       return "invalid_request";
     case ErrorCode::invalid_since:
       return "invalid_since";
+    case ErrorCode::invalid_topic:
+      return "invalid_topic";
+    case ErrorCode::reserved_type:
+      return "reserved_type";
     case ErrorCode::unauthorized:
       return "unauthorized";
     case ErrorCode::invalid_token:

@@ -18,6 +18,8 @@ enum class ErrorCode : std::uint8_t {
   invalid_json,
   invalid_request,
   invalid_since,
+  invalid_topic,
+  reserved_type,
   unauthorized,
   invalid_token,
   invalid_credentials,

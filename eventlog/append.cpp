@@ -32,6 +32,10 @@ Seq append(storage::UnitOfWork& work, hub::EventDraft draft) {
   return seq;
 }
 
+void deliver(storage::UnitOfWork& work, hub::EventDraft draft) {
+  batch_of(work).add(hub::EventRef(new hub::Event(std::move(draft), 0, work.now())));
+}
+
 void change_account(storage::UnitOfWork& work, hub::AccountChanged change) {
   batch_of(work).add(std::move(change));
 }

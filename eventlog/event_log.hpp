@@ -25,6 +25,9 @@ namespace corohub::eventlog {
 // answer.
 Seq append(storage::UnitOfWork& work, hub::EventDraft draft);
 
+// Lets the hub deliver an event that is not logged, once the unit is committed. Its timestamp is the unit's time.
+void deliver(storage::UnitOfWork& work, hub::EventDraft draft);
+
 // A change of rights at its place between the events: after its own last event, before what comes later.
 void change_account(storage::UnitOfWork& work, hub::AccountChanged change);
 

@@ -71,7 +71,7 @@ std::shared_ptr<Session> make_session(const SessionPlace& place, Admitted admitt
 
 SessionPlace place_of(GatewayState& state, const Context& context) {
   return {*state.parts.hub.shards()[context.shard], context.authenticator, state.parts.readers,
-          state.sessions};
+          state.sessions, state.publishing};
 }
 
 }  // namespace corohub::gateway

@@ -40,6 +40,7 @@ GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_s
       sockets(socket_settings(settings)),
       echo_sockets(echo_settings()),
       streams(stream_settings(settings)),
+      publishing(parts.hub, parts.writer, parts.topic_rules, parts.clock, settings.max_message_bytes),
       connects_per_address(settings.connects_per_address, parts.clock),
       connects_total(settings.connects_total, parts.clock),
       broadcasts(settings.broadcasts_per_admin, parts.clock),

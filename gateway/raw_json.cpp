@@ -1,5 +1,6 @@
 #include "gateway/raw_json.hpp"
 
+#include <algorithm>
 #include <cstddef>
 
 #include <boost/json/parse.hpp>
@@ -15,7 +16,13 @@ std::size_t skip_string(std::string_view text, std::size_t at) noexcept {
   return at + 1;
 }
 
-// Behind the value that begins at `at` of a compact text.
+constexpr std::string_view blanks = " \t\r\n";
+
+std::size_t skip_blanks(std::string_view text, std::size_t at) noexcept {
+  return std::min(text.find_first_not_of(blanks, at), text.size());
+}
+
+// Behind the value that begins at `at`, and the blanks after it.
 std::size_t skip_value(std::string_view text, std::size_t at) noexcept {
   std::size_t open = 0;
   while (at < text.size()) {
@@ -54,17 +61,25 @@ std::string compact_json(std::string_view text) {
   return compact;
 }
 
-std::optional<std::string> raw_member(std::string_view object, std::string_view key) {
-  const std::string compact = compact_json(object);
-  const std::string_view text = compact;
-  for (std::size_t at = 1; at < text.size() && text[at] == '"';) {
-    const std::size_t key_end = skip_string(text, at);
-    const std::size_t value = key_end + 1;  // behind the colon
-    const std::size_t value_end = skip_value(text, value);
-    if (is_key(text.substr(at, key_end - at), key)) return std::string(text.substr(value, value_end - value));
-    at = value_end + 1;  // behind the comma
+std::optional<std::string_view> member_text(std::string_view object, std::string_view key) {
+  const std::size_t brace = object.find('{');
+  for (std::size_t at = skip_blanks(object, brace + 1); at < object.size() && object[at] == '"';) {
+    const std::size_t key_end = skip_string(object, at);
+    const std::size_t value = skip_blanks(object, skip_blanks(object, key_end) + 1);  // behind the colon
+    const std::size_t value_end = skip_value(object, value);
+    if (is_key(object.substr(at, key_end - at), key)) {
+      const std::string_view found = object.substr(value, value_end - value);
+      return found.substr(0, found.find_last_not_of(blanks) + 1);
+    }
+    at = skip_blanks(object, value_end + 1);  // behind the comma
   }
   return std::nullopt;
+}
+
+std::optional<std::string> raw_member(std::string_view object, std::string_view key) {
+  const std::optional<std::string_view> found = member_text(object, key);
+  if (!found) return std::nullopt;
+  return compact_json(*found);
 }
 
 }  // namespace corohub::gateway

@@ -11,6 +11,10 @@ namespace corohub::gateway {
 // The text without blanks between its tokens. `text` must be valid JSON.
 std::string compact_json(std::string_view text);
 
+// The value of a member of an object as it stands there, without blanks around it; nothing if there is no
+// such member. `object` must be a valid JSON object.
+std::optional<std::string_view> member_text(std::string_view object, std::string_view key);
+
 // The value of a member of an object, compact; nothing if there is no such member. `object` must be a valid
 // JSON object.
 std::optional<std::string> raw_member(std::string_view object, std::string_view key);

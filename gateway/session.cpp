@@ -235,14 +235,35 @@ void Session::push_text(std::string_view text) {
 
 void Session::on_message(MessageKind, std::string_view payload) {
   place_.settings.metrics.messages.Increment();
-  const native_json::Command command = native_json::parse(payload);
-  std::visit([&](const auto& what) { answer(command.id, what); }, command.what);
+  native_json::Command command = native_json::parse(payload);
+  std::visit([&](auto& what) { answer(command.id, what); }, command.what);
 }
 
 void Session::on_throttled() { answer(nullptr, {"rate_limited", "You send faster than you may."}); }
 
-void Session::answer(const native_json::RequestId& id, const native_json::Refusal& refusal) {
+void Session::reply_raw(const native_json::RequestId& id, std::string_view data) {
+  push_text(native_json::raw_reply_text(id, data));
+}
+
+void Session::refuse(const native_json::RequestId& id, const native_json::Refusal& refusal) {
   push_text(native_json::error_text(id, refusal));
+}
+
+void Session::answer(const native_json::RequestId& id, const native_json::Refusal& refusal) {
+  refuse(id, refusal);
+}
+
+void Session::answer(const native_json::RequestId& id, native_json::Publish& asked) {
+  publishing().publish(id, std::move(asked));
+}
+
+void Session::answer(const native_json::RequestId& id, native_json::HistoryQuery& asked) {
+  publishing().history(id, std::move(asked));
+}
+
+SessionPublishing& Session::publishing() {
+  if (!publishing_) publishing_ = std::make_unique<SessionPublishing>(*this);
+  return *publishing_;
 }
 
 void Session::answer(const native_json::RequestId& id, const native_json::Ping&) {

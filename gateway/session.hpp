@@ -7,6 +7,7 @@
 #include "core/metrics.hpp"
 #include "core/wheel.hpp"
 #include "gateway/protocols/native_json.hpp"
+#include "gateway/session_publishing.hpp"
 #include "gateway/transport.hpp"
 #include "hub/member.hpp"
 #include "hub/replay.hpp"
@@ -51,6 +52,7 @@ struct SessionPlace {
   auth::Authenticator& authenticator;
   storage::ReaderPool& readers;
   const SessionSettings& settings;
+  Publishing& publishing;
 };
 
 // Which events a client wants to begin with, and what the log was when it asked.
@@ -89,6 +91,12 @@ class Session final : public hub::Member,
   void on_low_water() override { advance_replays(); }
   void on_closed(CloseReason reason) noexcept override;
 
+  // ---- for its parts ----
+  const SessionPlace& place() const noexcept { return place_; }
+  bool ended() noexcept { return outbox().closed(); }
+  void reply_raw(const native_json::RequestId& id, std::string_view data);  // JSON text
+  void refuse(const native_json::RequestId& id, const native_json::Refusal& refusal);
+
   // ---- Timed: the end of the token ----
   void on_due(SteadyTime now) noexcept override;
 
@@ -110,6 +118,8 @@ class Session final : public hub::Member,
   void answer(const native_json::RequestId& id, const native_json::Refusal& refusal);
   void answer(const native_json::RequestId& id, const native_json::Ping&);
   void answer(const native_json::RequestId& id, const native_json::AuthRefresh& refresh);
+  void answer(const native_json::RequestId& id, native_json::Publish& asked);
+  void answer(const native_json::RequestId& id, native_json::HistoryQuery& asked);
   // ---- hub::ReplayOwner ----
   void read_page(const hub::Replay& replay, hub::ReadPermits::Permit permit,
                  hub::PageWish wish) noexcept override;
@@ -121,6 +131,8 @@ class Session final : public hub::Member,
   void end(CloseReason reason) noexcept;
 
   Task<> refresh(std::shared_ptr<Session> self, native_json::RequestId id, std::string token);
+
+  SessionPublishing& publishing();
 
   void expire_at(std::int64_t seconds);
   void notice_expiry();
@@ -135,6 +147,7 @@ class Session final : public hub::Member,
   std::int64_t token_expires_at_;                      // seconds since 1970
   std::unique_ptr<Beginning> beginning_;               // until it is open
   std::vector<std::shared_ptr<hub::Replay>> replays_;  // until they are live
+  std::unique_ptr<SessionPublishing> publishing_;      // when it is needed
   SteadyTime token_ends_{};                            // the same moment; the wall clock may be set meanwhile
   Role counted_role_ = Role::user;
   bool counted_ = false;

@@ -5,6 +5,7 @@
 #include "gateway/echo.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/origin.hpp"
+#include "gateway/publishing.hpp"
 #include "gateway/session.hpp"
 #include "gateway/transports/event_stream.hpp"
 #include "gateway/transports/websocket.hpp"
@@ -28,6 +29,7 @@ struct GatewayState {
   const WebSocketSettings sockets;
   const WebSocketSettings echo_sockets;
   const EventStreamSettings streams;
+  Publishing publishing;
   auth::RateLimiter connects_per_address;
   auth::RateLimiter connects_total;
   auth::RateLimiter broadcasts;

@@ -21,6 +21,10 @@ Kind kind_of(ErrorCode code) noexcept {
       return {400, "Invalid request", "invalid request"};
     case ErrorCode::invalid_since:
       return {400, "Invalid position", "invalid since"};
+    case ErrorCode::invalid_topic:
+      return {400, "Invalid topic", "invalid topic"};
+    case ErrorCode::reserved_type:
+      return {422, "Reserved type", "reserved type"};
     case ErrorCode::unauthorized:
       return {401, "Authentication required", "unauthorized"};
     case ErrorCode::invalid_token:

@@ -4,7 +4,10 @@
 #include "core/error.hpp"
 #include "core/json.hpp"
 #include "core/position.hpp"
+#include "gateway/publication.hpp"
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -21,6 +24,33 @@ struct AuthRefresh {
   std::string token;
 };
 
+// Every topic below is a good name; whether it may be used is for the rules to say.
+struct Subscribe {
+  std::string topic;
+  std::optional<Position> since;  // nothing: what comes
+};
+
+struct Unsubscribe {
+  std::string topic;
+};
+
+using Publish = Publication;
+
+struct PresenceQuery {
+  std::string topic;
+};
+
+struct Typing {
+  std::string topic;
+  bool typing = false;
+};
+
+struct HistoryQuery {
+  std::string topic;
+  std::optional<Position> since;  // nothing: the oldest kept
+  std::size_t limit = 0;
+};
+
 // Why a message was not understood or not done: `code` is one of the stable words.
 struct Refusal {
   std::string_view code;
@@ -29,15 +59,18 @@ struct Refusal {
 
 struct Command {
   RequestId id;
-  std::variant<Refusal, Ping, AuthRefresh> what;
+  std::variant<Refusal, Ping, AuthRefresh, Publish, HistoryQuery> what;
 };
 
-// Never fails: what is no command comes out as a Refusal, with the id if there is a good one.
+// Never fails: what is no command comes out as a Refusal, with the id if there is a good one. A member that
+// is null counts as absent, but for the data of a publish.
 Command parse(std::string_view text);
 
 // {"type":"error","id":…,"data":{"code":…,"message":…}}
 std::string error_text(const RequestId& id, const Refusal& refusal);
 // {"type":"reply","id":…,"ok":true,"data":…}
 std::string reply_text(const RequestId& id, const json::value& data);
+// The same with data that is JSON text already.
+std::string raw_reply_text(const RequestId& id, std::string_view data);
 
 }  // namespace corohub::gateway::native_json

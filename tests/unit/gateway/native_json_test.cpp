@@ -60,7 +60,87 @@ TEST(NativeJson, RefusesWhatItDoesNotKnow) {
         << data;
 }
 
+std::string_view refusal_of(const std::string& type, const std::string& data) {
+  return refusal_of(parse(R"({"type":")" + type + R"(","id":1,"data":)" + data + "}"));
+}
+
+template <class What>
+What read(const std::string& type, const std::string& data) {
+  Command command = parse(R"({"type":")" + type + R"(","data":)" + data + "}");
+  EXPECT_TRUE(std::holds_alternative<What>(command.what))
+      << type << " " << data << " " << refusal_of(command);
+  return std::holds_alternative<What>(command.what) ? std::get<What>(std::move(command.what)) : What();
+}
+
+TEST(NativeJson, ReadsAPublish) {
+  const auto plain = read<Publish>("publish", R"({"topic":"rooms/one","data":"hi"})");
+  EXPECT_EQ(plain.topic, "rooms/one");
+  EXPECT_EQ(plain.type, "message");
+  EXPECT_EQ(plain.data, R"("hi")");
+  EXPECT_EQ(plain.idempotency_key, "");
+  const auto full = read<Publish>(
+      "publish", R"({"idempotency_key":"a key~","data":null,"type":"chat.line","topic":"rooms/one"})");
+  EXPECT_EQ(full.type, "chat.line");
+  EXPECT_EQ(full.data, "null");
+  EXPECT_EQ(full.idempotency_key, "a key~");
+}
+
+TEST(NativeJson, DeliversDataAsItWasGiven) {
+  // The message's own data holds the event's data, and each may be anywhere and have any blanks around it.
+  Command command = parse(
+      "{ \"data\" : { \"data\" : { \"data\" : 12345678901234567890123 , \"x\" : [ 1.10, -0.0, 1e2 ] } ,"
+      " \"topic\" : \"t\" } , \"type\" : \"publish\" }");
+  ASSERT_TRUE(std::holds_alternative<Publish>(command.what)) << refusal_of(command);
+  EXPECT_EQ(std::get<Publish>(command.what).data, R"({"data":12345678901234567890123,"x":[1.10,-0.0,1e2]})");
+  EXPECT_EQ(read<Publish>("publish", R"({"d\u0061ta":"\u00e9\/","topic":"t"})").data, R"("\u00e9\/")");
+}
+
+TEST(NativeJson, RefusesABadPublish) {
+  for (const char* data :
+       {"{}", "[]", "null", "7", R"({"data":1})", R"({"topic":7,"data":1})", R"({"topic":null,"data":1})",
+        R"({"topic":"t"})", R"({"topic":"t","data":1,"data":2})", R"({"topic":"t","data":1,"type":7})",
+        R"({"topic":"t","data":1,"type":""})", R"({"topic":"t","data":1,"type":"a b"})",
+        R"({"topic":"t","data":1,"idempotency_key":""})", R"({"topic":"t","data":1,"idempotency_key":7})",
+        R"({"topic":"t","data":1,"idempotency_key":"a\nb"})"})
+    EXPECT_EQ(refusal_of("publish", data), "invalid_message") << data;
+  EXPECT_EQ(refusal_of(parse(R"({"type":"publish"})")), "invalid_message");
+  const std::string key(129, 'k');
+  EXPECT_EQ(refusal_of("publish", R"({"topic":"t","data":1,"idempotency_key":")" + key + "\"}"),
+            "invalid_message");
+  EXPECT_EQ(read<Publish>("publish", R"({"topic":"t","data":1,"idempotency_key":")" + key.substr(1) + "\"}")
+                .idempotency_key,
+            key.substr(1));
+}
+
+TEST(NativeJson, RefusesABadTopic) {
+  for (const char* topic : {"", "/", "a/", "/a", "a//b", ".", "a/..", "a b", "a*", "rooms/\u00e9"})
+    for (const char* type : {"publish", "history"})
+      EXPECT_EQ(refusal_of(type, std::string(R"({"data":1,"topic":")") + topic + "\"}"), "invalid_topic")
+          << type << " " << topic;
+}
+
+TEST(NativeJson, ReadsAHistoryQuery) {
+  const auto plain = read<HistoryQuery>("history", R"({"topic":"rooms/one","since":null})");
+  EXPECT_EQ(plain.topic, "rooms/one");
+  EXPECT_FALSE(plain.since);
+  EXPECT_EQ(plain.limit, 100U);
+  const auto full = read<HistoryQuery>("history", R"({"topic":"t","since":"abc:7","limit":300})");
+  EXPECT_EQ(full.since->text(), "abc:7");
+  EXPECT_EQ(full.limit, 300U);
+  EXPECT_EQ(read<HistoryQuery>("history", R"({"topic":"t","since":7})").since->seq, 7);
+  EXPECT_EQ(read<HistoryQuery>("history", R"({"topic":"t","since":"7"})").since->seq, 7);
+  for (const char* since : {"-1", "1.5", "true", "{}", R"("")", R"("x")", R"("-1")", R"("a b:1")", "1e30",
+                            "18446744073709551615", R"("9223372036854775808")"})
+    EXPECT_EQ(refusal_of("history", std::string(R"({"topic":"t","since":)") + since + "}"), "invalid_since")
+        << since;
+  for (const char* limit : {"0", "301", "-1", "1.5", R"("7")", "true"})
+    EXPECT_EQ(refusal_of("history", std::string(R"({"topic":"t","limit":)") + limit + "}"), "invalid_message")
+        << limit;
+}
+
 TEST(NativeJson, AnswersHaveTheServersShape) {
+  EXPECT_EQ(raw_reply_text("a\"b", R"({"n":1.10})"),
+            R"({"type":"reply","id":"a\"b","ok":true,"data":{"n":1.10}})");
   EXPECT_EQ(json::parse(error_text(json::value("7"), {"unknown_type", "No."})),
             json::parse(R"({"type":"error","id":"7","data":{"code":"unknown_type","message":"No."}})"));
   EXPECT_EQ(json::parse(error_text(nullptr, {"invalid_message", "No."})),

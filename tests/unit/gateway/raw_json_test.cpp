@@ -28,5 +28,14 @@ TEST(RawJson, FindsEscapedKeysAndLastMembers) {
   EXPECT_EQ(raw_member(R"({"a":"\\","b":"\\\""})", "b"), R"("\\\"")");
 }
 
+TEST(RawJson, FindsAMemberBetweenBlanks) {
+  const char* object = " {\n \"a\" : 1 ,\t\"b\" : { \"c\" : [ 1 , 2 ] } , \"d\" : 1.0e5 \r\n} ";
+  EXPECT_EQ(member_text(object, "a"), "1");
+  EXPECT_EQ(member_text(object, "b"), R"({ "c" : [ 1 , 2 ] })");
+  EXPECT_EQ(member_text(object, "d"), "1.0e5");
+  EXPECT_EQ(member_text(object, "c"), std::nullopt);
+  EXPECT_EQ(member_text(" { } ", "a"), std::nullopt);
+}
+
 }  // namespace
 }  // namespace corohub::gateway

@@ -22,7 +22,10 @@ namespace corohub::gateway::test {
 
 class SessionRig {
  public:
-  SessionRig() { hub.set_shards({&shard}); }
+  SessionRig() {
+    hub.set_shards({&shard});
+    database.hub.set_shards({&shard});
+  }
   ~SessionRig() {
     clients.clear();  // they are gone already
     shard.close_all(CloseReason::draining, std::chrono::milliseconds(0));
@@ -38,6 +41,18 @@ class SessionRig {
     cache.apply(id, account);
     return account;
   }
+  // So that the writer finds it, too.
+  void store(const Account& account) {
+    auto unit = [&account](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+      work.query(
+              "INSERT INTO users (id, name, email, email_key, role, password_hash, created_at, updated_at) "
+              "VALUES (?, '', '', ?, ?, '', 0, 0)")
+          .bind(account.id, std::to_string(account.id), name(account.role))
+          .run();
+      return storage::Nothing{};
+    };
+    corohub::test::run_task([&] { return database.writer.commit(unit); }).value();
+  }
   std::string token(const Account& account) { return tokens.issue(account, account.sessions.front()); }
   auth::Principal principal(const std::string& text) {
     return corohub::test::run_task([&] { return authenticator.authenticate(text); }).value();
@@ -49,7 +64,7 @@ class SessionRig {
     start(*client, principal(token(account)));
     return client;
   }
-  SessionPlace place() { return {shard, authenticator, database.readers, settings}; }
+  SessionPlace place() { return {shard, authenticator, database.readers, settings, publishing}; }
   void start(RawClient& client, const auth::Principal& principal) {
     auto admission = hub.roster().admit(principal.user_id(), asio::ip::address_v4::loopback(), false);
     const auto session = std::make_shared<Session>(place(), &principal, std::move(admission.value()),
@@ -92,6 +107,8 @@ class SessionRig {
   hub::Shard shard{context, clock};
   hub::Hub hub;
   SessionSettings settings{std::chrono::seconds(54), {}, "epoch-1", {}};
+  const hub::TopicRules topic_rules;
+  Publishing publishing{hub, database.writer, topic_rules, clock, 65'536};
   WebSocketSettings sockets;
   std::vector<RawClient*> clients;
 

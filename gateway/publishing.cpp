@@ -1,0 +1,112 @@
+#include "gateway/publishing.hpp"
+
+#include "eventlog/event_log.hpp"
+#include "gateway/idempotency.hpp"
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace corohub::gateway {
+namespace {
+
+// What a message has beside type, data and topic, at its longest.
+constexpr std::size_t envelope_bytes =
+    sizeof(
+        R"({"type":"","data":,"timestamp":"2026-01-06T10:30:01.123Z","seq":9223372036854775807,"topic":""})") -
+    1;
+
+// The same words whether there is no such topic or it is not for him: who may not read its rule learns
+// nothing.
+Error not_allowed() { return Error(ErrorCode::forbidden, "You may not publish there."); }
+
+// The author as the database knows him, which may have changed since he was let in.
+Result<> judge_again(storage::UnitOfWork& work, const Author& author, const hub::TopicRule& rule) {
+  storage::Query query = work.query("SELECT role, status FROM users WHERE id = ?");
+  query.bind(author.user_id);
+  if (!query.next() || parse_status(query.text(1)) != UserStatus::active)
+    return Error(ErrorCode::invalid_token, "The account is gone or disabled.");
+  if (!rule.may_publish(parse_role(query.text(0)).value_or(Role::user))) return not_allowed();
+  return {};
+}
+
+// On the writer's thread: the right, the key, the event.
+class PublishUnit {
+ public:
+  explicit PublishUnit(PublishOrder order) : order_(std::move(order)) {}
+
+  Result<Published> operator()(storage::UnitOfWork& work) {
+    if (const Result<> judged = judge_again(work, order_.author, *order_.rule); !judged)
+      return judged.error();
+    if (order_.key.scope.empty()) return publish(work);
+    const Result<std::optional<Published>> before = find_answer(work, order_.key);
+    if (!before) return before.error();
+    if (*before) return **before;
+    const Published published = publish(work);
+    store_answer(work, order_.key, published);
+    return published;
+  }
+
+ private:
+  Published publish(storage::UnitOfWork& work) {
+    if (order_.durable) return {.seq = eventlog::append(work, std::move(order_.draft)), .time = work.now()};
+    eventlog::deliver(work, std::move(order_.draft));
+    return {.seq = 0, .time = work.now()};
+  }
+
+  PublishOrder order_;
+};
+
+}  // namespace
+
+Result<PublishOrder> Publishing::accept(const Author& author, Publication publication) const {
+  if (hub::is_reserved_type(publication.type))
+    return Error(ErrorCode::reserved_type, "Events of this type are made by the server.");
+  const hub::TopicRule* rule = rules_.find(publication.topic);
+  if (rule == nullptr || !rule->may_publish(author.role)) return not_allowed();
+  const std::size_t bytes =
+      envelope_bytes + publication.type.size() + publication.data.size() + publication.topic.size();
+  if (bytes > text_bytes_max_)
+    return Error(ErrorCode::payload_too_large,
+                 "The message would have more than " + std::to_string(text_bytes_max_) + " bytes.");
+
+  PublishOrder order{.author = author, .rule = rule, .draft = {}, .key = {}, .durable = rule->durable()};
+  if (!publication.idempotency_key.empty())
+    order.key = make_idempotency_key("user:" + std::to_string(author.user_id), "topic:" + publication.topic,
+                                     publication);
+  order.draft = {.type = std::move(publication.type),
+                 .data = std::move(publication.data),
+                 .audience = {.roles = rule->subscribers},
+                 .topic = std::move(publication.topic)};
+  return order;
+}
+
+Result<Published> Publishing::publish_now(PublishOrder order) {
+  const UnixMs now = clock_.unix_ms();
+  std::vector<hub::Entry> entries;
+  entries.emplace_back(hub::EventRef(new hub::Event(std::move(order.draft), 0, now)));
+  if (!hub_.try_publish(std::make_shared<hub::Batch>(std::move(entries))))
+    return Error(ErrorCode::overloaded, "The hub has no room for this now.");
+  return Published{.seq = 0, .time = now};
+}
+
+Task<Result<Published>> Publishing::publish(PublishOrder order) {
+  if (order.at_once()) co_return publish_now(std::move(order));
+  PublishUnit unit(std::move(order));
+  auto committed = co_await writer_.commit(std::move(unit));
+  if (!committed) co_return committed.error();
+  Published published = committed->value;
+  published.reached = committed->reached;
+  co_return published;
+}
+
+std::string answer_text(const Published& published, std::string_view topic) {
+  std::string text = "{";
+  if (published.seq > 0) text.append(R"("seq":)").append(std::to_string(published.seq)).append(",");
+  // No character of a topic needs to be escaped.
+  text.append(R"("topic":")").append(topic);
+  text.append(R"(","timestamp":")").append(rfc3339(published.time)).append(R"("})");
+  return text;
+}
+
+}  // namespace corohub::gateway

@@ -1,0 +1,86 @@
+// The one way a publish happens, whoever asks for it and over whatever: the rule of the topic, the right of
+// the author, the type, the size, the idempotency key, and then the log and the hub.
+//
+// Where the rule keeps a history the event is durable: a unit on the writer, which asks for the author's
+// right again. Elsewhere it goes into the hub at once, and is refused (overloaded) when there is no room.
+// With an idempotency key that takes a unit, too: the key and the event stand or fall together.
+#pragma once
+
+#include "core/task.hpp"
+#include "gateway/publication.hpp"
+#include "hub/event.hpp"
+#include "hub/hub.hpp"
+#include "hub/topic_rules.hpp"
+#include "storage/writer.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace corohub::gateway {
+
+// A user, as he is known when he asks.
+struct Author {
+  UserId user_id = 0;
+  Role role = Role::user;
+};
+
+// What became of it.
+struct Published {
+  Seq seq = 0;  // 0: it was volatile
+  UnixMs time = 0;
+  std::uint32_t reached = 0;  // outboxes it was queued for; 0 as well if it had been published before
+};
+
+// Stored under `scope`, so that the same request is not done twice. Both empty: it has no key.
+struct IdempotencyKey {
+  std::string scope;    // SHA-256 of who, where to and the key
+  std::string payload;  // SHA-256 of what
+};
+
+// A publication that may be made as things stand now.
+struct PublishOrder {
+  // Whether publish_now() will do.
+  bool at_once() const noexcept { return !durable && key.scope.empty(); }
+
+  Author author;
+  const hub::TopicRule* rule = nullptr;
+  hub::EventDraft draft;
+  IdempotencyKey key;
+  bool durable = false;
+};
+
+// Safe from any shard's thread.
+class Publishing {
+ public:
+  static constexpr std::chrono::minutes idempotency_window{5};
+
+  // `text_bytes_max`: of a whole message as it goes out.
+  Publishing(hub::Hub& hub, storage::Writer& writer, const hub::TopicRules& rules, const Clock& clock,
+             std::size_t text_bytes_max)
+      : hub_(hub), writer_(writer), rules_(rules), clock_(clock), text_bytes_max_(text_bytes_max) {}
+
+  // forbidden, reserved_type, payload_too_large.
+  Result<PublishOrder> accept(const Author& author, Publication publication) const;
+
+  // What is at_once(). overloaded.
+  Result<Published> publish_now(PublishOrder order);
+  // Any order. Answered when every shard has taken the event. overloaded, forbidden, invalid_token,
+  // idempotency_mismatch, and what the storage says. One caller's orders are carried out in the order of the
+  // calls.
+  Task<Result<Published>> publish(PublishOrder order);
+
+  const hub::TopicRules& rules() const noexcept { return rules_; }
+
+ private:
+  hub::Hub& hub_;
+  storage::Writer& writer_;
+  const hub::TopicRules& rules_;
+  const Clock& clock_;
+  const std::size_t text_bytes_max_;
+};
+
+// {"seq":…,"topic":"…","timestamp":"…"}: what a publish is answered with. JSON text.
+std::string answer_text(const Published& published, std::string_view topic);
+
+}  // namespace corohub::gateway

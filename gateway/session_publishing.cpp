@@ -1,0 +1,106 @@
+#include "gateway/session_publishing.hpp"
+
+#include "core/log.hpp"
+#include "gateway/session.hpp"
+
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+
+namespace corohub::gateway {
+namespace {
+
+native_json::Refusal refusal_of(const Error& error) { return {name(error.code), error.detail}; }
+
+Error too_many() {
+  return Error(ErrorCode::overloaded, "Too many requests of this connection are under way.");
+}
+
+void log_failure(const std::exception_ptr& failure) {
+  if (failure) log::error("session.request_failed");
+}
+
+// Counts a request as under way.
+class UnderWay {
+ public:
+  explicit UnderWay(std::size_t& count) noexcept : count_(count) { ++count_; }
+  ~UnderWay() { --count_; }
+  UnderWay(const UnderWay&) = delete;
+  UnderWay& operator=(const UnderWay&) = delete;
+
+ private:
+  std::size_t& count_;
+};
+
+}  // namespace
+
+// ---- publish ----
+
+void SessionPublishing::publish(const native_json::RequestId& id, native_json::Publish&& asked) {
+  const SessionPlace& place = session_.place();
+  const hub::Identity& who = session_.identity();
+  Result<PublishOrder> order = place.publishing.accept({who.user_id, who.role}, std::move(asked));
+  if (!order) return session_.refuse(id, refusal_of(order.error()));
+  if (order->at_once()) {
+    const std::string topic = order->draft.topic;
+    return answer(id, place.publishing.publish_now(std::move(*order)), topic);
+  }
+  if (publishes_ >= publishes_max) return session_.refuse(id, refusal_of(too_many()));
+  asio::co_spawn(place.shard.context(), commit(session_.shared_from_this(), id, std::move(*order)),
+                 log_failure);
+}
+
+Task<> SessionPublishing::commit(std::shared_ptr<Session> /*keeps this*/, native_json::RequestId id,
+                                 PublishOrder order) {
+  const UnderWay counted(publishes_);
+  const std::string topic = order.draft.topic;
+  const Result<Published> published = co_await session_.place().publishing.publish(std::move(order));
+  answer(id, published, topic);
+}
+
+void SessionPublishing::answer(const native_json::RequestId& id, const Result<Published>& published,
+                               const std::string& topic) {
+  if (session_.ended()) return;
+  if (!published) return session_.refuse(id, refusal_of(published.error()));
+  session_.reply_raw(id, answer_text(*published, topic));
+}
+
+// ---- history ----
+
+void SessionPublishing::history(const native_json::RequestId& id, native_json::HistoryQuery&& asked) {
+  const hub::TopicRule* rule = session_.place().publishing.rules().find(asked.topic);
+  if (rule == nullptr || !rule->may_subscribe(session_.identity().role))
+    return session_.refuse(id, refusal_of(may_not_read()));
+  if (histories_ >= histories_max) return session_.refuse(id, refusal_of(too_many()));
+  HistoryRequest request{std::move(asked.topic), *rule, std::move(asked.since), asked.limit};
+  asio::co_spawn(session_.place().shard.context(), read(session_.shared_from_this(), id, std::move(request)),
+                 log_failure);
+}
+
+Task<> SessionPublishing::read(std::shared_ptr<Session> /*keeps this*/, native_json::RequestId id,
+                               HistoryRequest request) {
+  const UnderWay counted(histories_);
+  const SessionPlace& place = session_.place();
+  const std::uint8_t readers = request.rule.subscribers;
+  const UnixMs now = place.shard.clock().unix_ms();
+  const Result<HistoryPage> page =
+      co_await read_history(place.readers, std::move(request), place.settings.epoch, now);
+  if (session_.ended()) co_return;
+  // He may have lost the right meanwhile.
+  if ((readers & hub::role_bit(session_.identity().role)) == 0)
+    co_return session_.refuse(id, refusal_of(may_not_read()));
+  answer(id, page);
+}
+
+void SessionPublishing::answer(const native_json::RequestId& id, const Result<HistoryPage>& page) {
+  if (!page) return session_.refuse(id, refusal_of(page.error()));
+  if (page->gap == "foreign_epoch" || page->gap == "ahead")
+    return session_.refuse(id, refusal_of(gap_of(*page)));
+  std::string text = R"({"events":[)" + page->events + R"(],"next":")";
+  text.append(Position{session_.place().settings.epoch, page->next}.text());
+  text.append(page->more ? R"(","more":true)" : R"(","more":false)");
+  text.append(page->gap.empty() ? "}" : R"(,"gap":true})");
+  session_.reply_raw(id, text);
+}
+
+}  // namespace corohub::gateway

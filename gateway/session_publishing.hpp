@@ -1,0 +1,40 @@
+// What a session publishes, and what it reads again: the requests of a client that need the writer or the
+// readers. Used on the session's shard only.
+#pragma once
+
+#include "core/task.hpp"
+#include "gateway/protocols/native_json.hpp"
+#include "gateway/publishing.hpp"
+#include "gateway/topic_history.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+namespace corohub::gateway {
+
+class Session;
+
+class SessionPublishing {
+ public:
+  // Of one session, under way at a time; more are refused (overloaded).
+  static constexpr std::size_t publishes_max = 1024;
+  static constexpr std::size_t histories_max = 8;
+
+  explicit SessionPublishing(Session& session) noexcept : session_(session) {}
+
+  void publish(const native_json::RequestId& id, native_json::Publish&& asked);
+  void history(const native_json::RequestId& id, native_json::HistoryQuery&& asked);
+
+ private:
+  Task<> commit(std::shared_ptr<Session> self, native_json::RequestId id, PublishOrder order);
+  Task<> read(std::shared_ptr<Session> self, native_json::RequestId id, HistoryRequest request);
+  void answer(const native_json::RequestId& id, const Result<Published>& published, const std::string& topic);
+  void answer(const native_json::RequestId& id, const Result<HistoryPage>& page);
+
+  Session& session_;
+  std::size_t publishes_ = 0;
+  std::size_t histories_ = 0;
+};
+
+}  // namespace corohub::gateway

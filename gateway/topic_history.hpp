@@ -1,0 +1,40 @@
+// What a topic's rule lets its readers read again, page by page: the same over the WebSocket and over HTTP.
+#pragma once
+
+#include "core/task.hpp"
+#include "eventlog/event_log.hpp"
+#include "storage/reader_pool.hpp"
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace corohub::gateway {
+
+struct HistoryRequest {
+  std::string topic;
+  hub::TopicRule rule;
+  std::optional<Position> since;  // nothing: the oldest kept
+  std::size_t limit = 100;
+};
+
+struct HistoryPage {
+  // Why the log does not reach there: "expired" (what is left is in the page all the same), "foreign_epoch",
+  // "ahead"; empty: it does.
+  std::string_view gap;
+  std::string events;  // their texts with commas between
+  Seq next = 0;        // the cursor for the following page
+  bool more = false;   // which has something
+  Seq head = 0;
+};
+
+// The texts of one page have at most about 256 KiB, so that they fit into an outbox.
+Task<Result<HistoryPage>> read_history(storage::ReaderPool& readers, HistoryRequest request,
+                                       const std::string& epoch, UnixMs now);
+
+// What is said when the log cannot answer at all, and to whom the rule gives nothing to read.
+Error gap_of(const HistoryPage& page);
+Error may_not_read();
+
+}  // namespace corohub::gateway

@@ -1,0 +1,229 @@
+#include "gateway/publishing.hpp"
+
+#include "gateway/topic_history.hpp"
+#include "support/test_database.hpp"
+
+#include <gtest/gtest.h>
+
+namespace corohub::gateway {
+namespace {
+
+using namespace std::chrono_literals;
+using corohub::test::run_task;
+
+class PublishingTest : public testing::Test {
+ protected:
+  PublishingTest() { set_user(7, "user", "active"); }
+
+  void set_user(UserId id, std::string_view role, std::string_view status) {
+    auto unit = [=](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+      work.query(
+              "INSERT OR REPLACE INTO users (id, name, email, email_key, role, status, password_hash, "
+              "created_at, updated_at) VALUES (?, 'Ann', 'ann@example.com', ?, ?, ?, '', 0, 0)")
+          .bind(id, "ann" + std::to_string(id), role, status)
+          .run();
+      return storage::Nothing{};
+    };
+    ASSERT_TRUE(db_.commit(unit));
+  }
+  Result<Published> publish(const Publication& publication, const Author& author = {7, Role::user}) {
+    Result<PublishOrder> order = publishing_.accept(author, publication);
+    if (!order) return order.error();
+    return run_task([&] { return publishing_.publish(std::move(*order)); });
+  }
+  struct Wish {
+    std::string topic;
+    std::optional<Position> since{};
+    std::size_t limit = 100;
+  };
+  HistoryPage history(const Wish& wish) {
+    const HistoryRequest request{wish.topic, *rules_.find(wish.topic), wish.since, wish.limit};
+    const std::string epoch = "here";
+    return run_task([&] { return read_history(db_.readers, request, epoch, db_.clock.unix_ms()); }).value();
+  }
+  std::int64_t count(const char* sql) {
+    auto read = [sql](storage::Snapshot& snapshot) -> Result<std::int64_t> {
+      storage::Query query = snapshot.query(sql);
+      query.next();
+      return query.integer(0);
+    };
+    return db_.read(read).value();
+  }
+
+  static std::vector<hub::TopicRule> rules() {
+    std::vector<hub::TopicRule> rules = hub::TopicRules::defaults();
+    constexpr std::uint8_t everyone = hub::Audience::everyone_bits;
+    rules.push_back({"short/*", everyone, everyone, 3, 60s, hub::PresenceMode::off, false});
+    rules.push_back({"live/*", everyone, everyone, 0, {}, hub::PresenceMode::off, false});
+    return rules;
+  }
+
+  corohub::test::TestDatabase db_;
+  const hub::TopicRules rules_{rules()};
+  Publishing publishing_{db_.hub, db_.writer, rules_, db_.clock, 1000};
+};
+
+std::string_view code(const Result<Published>& published) {
+  return published ? std::string_view() : name(published.error().code);
+}
+
+Publication in(std::string topic, std::string data = "1", std::string key = {}) {
+  return {.topic = std::move(topic), .data = std::move(data), .idempotency_key = std::move(key)};
+}
+
+TEST_F(PublishingTest, LogsWhatATopicKeeps) {
+  const Result<Published> first = publish(in("rooms/one", R"({"n":1.10})"));
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->seq, 1);
+  EXPECT_EQ(first->time, db_.clock.unix_ms());
+  EXPECT_EQ(history({.topic = "rooms/one"}).events,
+            R"({"type":"message","data":{"n":1.10},"timestamp":"2026-01-06T10:30:01.123Z","seq":1,)"
+            R"("topic":"rooms/one"})");
+}
+
+TEST_F(PublishingTest, DoesNotLogWhatItDoesNotKeep) {
+  const Result<Published> published = publish(in("live/one"));
+  ASSERT_TRUE(published);
+  EXPECT_EQ(published->seq, 0);
+  EXPECT_EQ(published->time, db_.clock.unix_ms());
+  EXPECT_EQ(db_.writer.committed_seq(), 0);
+}
+
+TEST_F(PublishingTest, AsksTheRule) {
+  EXPECT_EQ(code(publish(in("nowhere"))), "forbidden");
+  EXPECT_EQ(code(publish(in("public/news"))), "forbidden");
+  EXPECT_EQ(code(publish(in("admin/log"))), "forbidden");
+  EXPECT_EQ(code(publish(in("user/7"), {7, Role::superadmin})), "forbidden");
+  EXPECT_EQ(code(publish(in("public/news"), {7, Role::admin})), "");
+}
+
+TEST_F(PublishingTest, RefusesTypesOfTheServer) {
+  Publication publication = in("rooms/one");
+  for (const char* type : {"user.created", "typing", "reply", "system.alert", "stream.gap"}) {
+    publication.type = type;
+    EXPECT_EQ(code(publish(publication)), "reserved_type") << type;
+  }
+}
+
+TEST_F(PublishingTest, RefusesWhatIsTooBigToGoOut) {
+  const auto of_size = [](std::size_t size) { return '"' + std::string(size - 2, 'x') + '"'; };
+  const std::size_t most = 1000 - 95 - std::string_view("messagerooms/one").size();
+  EXPECT_EQ(code(publish(in("rooms/one", of_size(most + 1)))), "payload_too_large");
+  EXPECT_EQ(code(publish(in("rooms/one", of_size(most)))), "");
+  EXPECT_LE(history({"rooms/one"}).events.size(), 1000U);
+}
+
+TEST_F(PublishingTest, JudgesTheAuthorAgainOnTheWriter) {
+  const hub::TopicRules only_admins(
+      {{"t", hub::Audience::everyone_bits, hub::Audience::admin_bits, 1, {}, hub::PresenceMode::off, false}});
+  Publishing publishing(db_.hub, db_.writer, only_admins, db_.clock, 1000);
+  const auto attempt = [&](const Author& author) {
+    PublishOrder order = publishing.accept(author, in("t")).value();
+    return run_task([&] { return publishing.publish(std::move(order)); });
+  };
+  EXPECT_EQ(code(attempt({7, Role::admin})), "forbidden") << "he has been demoted since";
+  set_user(8, "admin", "disabled");
+  EXPECT_EQ(code(attempt({8, Role::admin})), "invalid_token");
+  EXPECT_EQ(code(attempt({9, Role::admin})), "invalid_token");
+  set_user(8, "admin", "active");
+  EXPECT_EQ(code(attempt({8, Role::admin})), "");
+  EXPECT_EQ(db_.writer.committed_seq(), 1);
+}
+
+TEST_F(PublishingTest, ARepeatedRequestIsDoneOnce) {
+  const Published first = publish(in("rooms/one", "1", "key")).value();
+  db_.clock.advance(4min);
+  const Published again = publish(in("rooms/one", "1", "key")).value();
+  EXPECT_EQ(again.seq, first.seq);
+  EXPECT_EQ(again.time, first.time);
+  EXPECT_EQ(db_.writer.committed_seq(), 1);
+  EXPECT_EQ(code(publish(in("rooms/one", "2", "key"))), "idempotency_mismatch");
+  Publication other_type = in("rooms/one", "1", "key");
+  other_type.type = "other";
+  EXPECT_EQ(code(publish(other_type)), "idempotency_mismatch");
+}
+
+TEST_F(PublishingTest, AKeyIsOfAUserAndATopic) {
+  set_user(8, "user", "active");
+  publish(in("rooms/one", "1", "key")).value();
+  EXPECT_EQ(publish(in("rooms/two", "2", "key")).value().seq, 2);
+  EXPECT_EQ(publish(in("rooms/one", "3", "key"), {8, Role::user}).value().seq, 3);
+  EXPECT_EQ(publish(in("rooms/one", "4", "kez")).value().seq, 4);
+}
+
+TEST_F(PublishingTest, AVolatileEventIsPublishedOncePerKey) {
+  const Published first = publish(in("live/one", "1", "key")).value();
+  EXPECT_EQ(first.seq, 0);
+  db_.clock.advance(1s);
+  EXPECT_EQ(publish(in("live/one", "1", "key")).value().time, first.time);
+  EXPECT_EQ(code(publish(in("live/one", "2", "key"))), "idempotency_mismatch");
+  EXPECT_EQ(db_.writer.committed_seq(), 0);
+}
+
+TEST_F(PublishingTest, AKeyHoldsFiveMinutesAndIsThenForgotten) {
+  for (int i = 0; i < 40; ++i) publish(in("rooms/one", "1", "key" + std::to_string(i))).value();
+  db_.clock.advance(5min);
+  EXPECT_EQ(publish(in("rooms/one", "2", "key0")).value().seq, 41);
+  for (int i = 0; i < 3; ++i) publish(in("rooms/one", "1", "new" + std::to_string(i))).value();
+  EXPECT_EQ(count("SELECT count(*) FROM idempotency_keys"), 4);
+}
+
+TEST_F(PublishingTest, ARefusedPublishLeavesNoKey) {
+  PublishOrder order = publishing_.accept({9, Role::user}, in("rooms/one", "1", "key")).value();
+  EXPECT_FALSE(run_task([&] { return publishing_.publish(std::move(order)); }));
+  EXPECT_EQ(count("SELECT count(*) FROM idempotency_keys"), 0);
+}
+
+TEST_F(PublishingTest, HistoryIsReadPageByPage) {
+  for (int i = 1; i <= 5; ++i) {
+    publish(in("rooms/one", std::to_string(i))).value();
+    publish(in("rooms/two", "0")).value();
+  }
+  const HistoryPage first = history({.topic = "rooms/one", .limit = 2});
+  EXPECT_EQ(first.next, 3);
+  EXPECT_TRUE(first.more);
+  EXPECT_EQ(first.gap, "");
+  const HistoryPage last = history({.topic = "rooms/one", .since = Position{"here", 5}, .limit = 2});
+  EXPECT_FALSE(last.more) << "exactly as many as were asked for";
+  EXPECT_EQ(last.next, 10);
+  EXPECT_NE(last.events.find(R"("data":5)"), std::string::npos);
+  EXPECT_EQ(last.events.find(R"("data":3)"), std::string::npos);
+  EXPECT_EQ(history({.topic = "rooms/one", .since = Position{"", 10}}).events, "");
+}
+
+TEST_F(PublishingTest, HistoryIsWhatTheRuleStillKeeps) {
+  for (int i = 1; i <= 5; ++i) publish(in("short/one", std::to_string(i))).value();
+  const HistoryPage all = history({.topic = "short/one"});
+  EXPECT_EQ(all.gap, "");
+  EXPECT_EQ(all.events.find(R"("data":2)"), std::string::npos);
+  EXPECT_NE(all.events.find(R"("data":3)"), std::string::npos);
+  const HistoryPage missed = history({.topic = "short/one", .since = Position{"here", 1}});
+  EXPECT_EQ(missed.gap, "expired");
+  EXPECT_EQ(missed.events, all.events) << "what is left comes all the same";
+  EXPECT_EQ(history({.topic = "short/one", .since = Position{"here", 2}}).gap, "");
+  db_.clock.advance(61s);
+  EXPECT_EQ(history({.topic = "short/one"}).events, "");
+}
+
+TEST_F(PublishingTest, HistoryOfAnotherLogIsAGap) {
+  publish(in("rooms/one")).value();
+  EXPECT_EQ(history({.topic = "rooms/one", .since = Position{"there", 0}}).gap, "foreign_epoch");
+  EXPECT_EQ(history({.topic = "rooms/one", .since = Position{"here", 2}}).gap, "ahead");
+  EXPECT_EQ(history({.topic = "rooms/one", .since = Position{"here", 2}}).head, 1);
+}
+
+TEST_F(PublishingTest, ATopicThatKeepsNothingHasNoHistory) {
+  publish(in("live/one")).value();
+  const HistoryPage page = history({.topic = "live/one"});
+  EXPECT_EQ(page.events, "");
+  EXPECT_FALSE(page.more);
+}
+
+TEST_F(PublishingTest, AnswersWithSeqTopicAndTime) {
+  EXPECT_EQ(answer_text({.seq = 7, .time = 0}, "rooms/one"),
+            R"({"seq":7,"topic":"rooms/one","timestamp":"1970-01-01T00:00:00.000Z"})");
+  EXPECT_EQ(answer_text({}, "t"), R"({"topic":"t","timestamp":"1970-01-01T00:00:00.000Z"})");
+}
+
+}  // namespace
+}  // namespace corohub::gateway

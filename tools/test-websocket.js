@@ -7,11 +7,11 @@
 //   URL                  the server, default http://localhost:8080 (ws:// and a path /ws are fine too)
 //   TOKEN                an access token; or
 //   EMAIL and PASSWORD   an account to log in with
-// With neither, and a server on this machine, it registers a throw-away account.
-//   SINCE                a position, <epoch>:<seq>: what was missed since then comes first
+//   SINCE                a position, <epoch>:<seq> or 0: what was missed since then comes first
 //   TOPIC                a topic to subscribe to, or several, separated by commas: rooms/lobby
 //   PUBLISH              what to publish in the first of them: JSON, or text that becomes {"text": …}
-// With any of these it also prints the position at the end, to be the next SINCE.
+// With any of the last three it also prints the position at the end, to be the next SINCE. Without an account, and with a
+// server on this machine, it registers a throw-away one.
 'use strict';
 
 const crypto = require('crypto');

@@ -79,5 +79,7 @@ hub::LogState read_recent(storage::Snapshot& snapshot, std::string epoch, const 
 // Events up to here are gone.
 template <class Source>
 Seq read_floor(Source& source);  // a storage::Snapshot or a storage::UnitOfWork
+// The newest there ever was.
+Seq read_head(storage::Snapshot& snapshot);
 
 }  // namespace corohub::eventlog

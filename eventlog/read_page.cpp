@@ -11,12 +11,6 @@ namespace {
 
 constexpr Seq rows_per_call = 5'000;  // looked at, visible or not
 
-// AUTOINCREMENT remembers the newest seq even when retention has emptied the table.
-Seq head_of(storage::Snapshot& snapshot) {
-  storage::Query query = snapshot.query("SELECT seq FROM sqlite_sequence WHERE name = 'events'");
-  return query.next() ? query.integer(0) : 0;
-}
-
 // Columns: seq, type, data, created_at, roles, user_id, topic. `subscribers`: of the topic's rule.
 hub::EventRef event_of(const storage::Query& row, std::uint8_t subscribers) {
   hub::EventDraft draft{row.text(1), row.text(2), {}, row.text_or_null(6).value_or(std::string())};
@@ -69,6 +63,12 @@ storage::Query candidates(storage::Snapshot& snapshot, const PageRequest& reques
 
 }  // namespace
 
+// AUTOINCREMENT remembers the newest seq even when retention has emptied the table.
+Seq read_head(storage::Snapshot& snapshot) {
+  storage::Query query = snapshot.query("SELECT seq FROM sqlite_sequence WHERE name = 'events'");
+  return query.next() ? query.integer(0) : 0;
+}
+
 template <class Source>
 Seq read_floor(Source& source) {
   storage::Query query = source.query("SELECT value FROM meta WHERE key = 'log_floor'");
@@ -84,7 +84,7 @@ template Seq read_floor(storage::UnitOfWork&);
 Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) {
   Page page;
   page.floor = read_floor(snapshot);
-  page.head = head_of(snapshot);
+  page.head = read_head(snapshot);
   const Seq start = std::max({request.since, page.floor, Seq{0}});
   // A single topic has an index of its own: what is looked at is what is found.
   const bool scans = request.own || request.topics.size() != 1;
@@ -131,7 +131,7 @@ hub::LogState read_recent(storage::Snapshot& snapshot, std::string epoch, const 
                           const hub::TopicRules& rules) {
   hub::LogState log;
   log.epoch = std::move(epoch);
-  log.head = head_of(snapshot);
+  log.head = read_head(snapshot);
   log.recent_after = read_floor(snapshot);
   storage::Query rows = snapshot.query(
       "SELECT seq, type, data, created_at, roles, user_id, topic FROM events WHERE seq > ? "

@@ -31,33 +31,64 @@ Task<Result<auth::Principal>> authenticate(GatewayState& state, Context& context
   co_return co_await context.authenticator.resume(ticket->user_id, ticket->session, ticket->token_expires_at);
 }
 
-Task<Result<Beginning>> look_up(GatewayState& state, const Context& context, std::optional<Position> since,
-                                std::vector<std::string> types) {
+namespace {
+
+// Where what is kept begins: of the log, and of each topic.
+struct Floors {
+  Seq log = 0;
+  std::vector<Seq> topics;
+};
+
+Floors read_floors(storage::Snapshot& snapshot, const hub::TopicRules& rules,
+                   const std::vector<std::string>& topics, UnixMs now) {
+  Floors floors{eventlog::read_floor(snapshot), {}};
+  for (const std::string& topic : topics)
+    floors.topics.push_back(eventlog::read_topic_floor(snapshot, topic, *rules.find(topic), now));
+  return floors;
+}
+
+}  // namespace
+
+Task<Result<Beginning>> look_up(GatewayState& state, const Context& context, EventQuery events) {
   Beginning beginning;
-  beginning.types = std::move(types);
   beginning.committed = state.parts.writer.committed_seq();
+  beginning.exempt = context.exempt;
   const hub::Shard& shard = *state.parts.hub.shards()[context.shard];
-  // What the tail has needs no floor.
-  const bool beyond_tail = since && (since->epoch.empty() || since->epoch == state.parts.epoch) &&
-                           since->seq < shard.tail().base();
-  beginning.since = std::move(since);
-  if (beyond_tail) {
-    const auto read = [](storage::Snapshot& snapshot) { return Result<Seq>(eventlog::read_floor(snapshot)); };
-    const Result<Seq> floor = co_await state.parts.readers.read(read);
-    if (!floor) co_return floor.error();
-    beginning.floor = *floor;
+  const bool ours = events.since && (events.since->epoch.empty() || events.since->epoch == state.parts.epoch);
+  const bool beyond_tail = ours && events.since->seq < shard.tail().base();
+  // What the tail has needs no floor, but each topic has its own.
+  if (beyond_tail || (ours && !events.topics.empty())) {
+    auto read = [&rules = state.parts.topic_rules, topics = events.topics,
+                 now = state.parts.clock.unix_ms()](storage::Snapshot& snapshot) {
+      return Result<Floors>(read_floors(snapshot, rules, topics, now));
+    };
+    Result<Floors> floors = co_await state.parts.readers.read(std::move(read));
+    if (!floors) co_return floors.error();
+    if (beyond_tail) beginning.floor = floors->log;
+    beginning.topic_floors = std::move(floors->topics);
   }
+  beginning.events = std::move(events);
   co_return beginning;
 }
 
-Task<Result<Admitted>> admit(GatewayState& state, Context& context, bool query_token,
-                             std::optional<Position> since, std::vector<std::string> types) {
+Result<> may_follow(const hub::TopicRules& rules, Role role, const std::vector<std::string>& topics) {
+  for (const std::string& topic : topics) {
+    const hub::TopicRule* rule = rules.find(topic);
+    if (rule == nullptr || !rule->may_subscribe(role))
+      return Error(ErrorCode::forbidden, "You may not subscribe to " + topic + ".");
+  }
+  return {};
+}
+
+Task<Result<Admitted>> admit(GatewayState& state, Context& context, bool query_token, EventQuery events) {
   Result<auth::Principal> principal = co_await authenticate(state, context, query_token);
   if (!principal) co_return principal.error();
+  if (const Result<> may = may_follow(state.parts.topic_rules, principal->role(), events.topics); !may)
+    co_return may.error();
   Result<hub::Roster::Admission> admission =
       state.parts.hub.roster().admit(principal->user_id(), context.request.peer, context.exempt);
   if (!admission) co_return admission.error();
-  Result<Beginning> beginning = co_await look_up(state, context, std::move(since), std::move(types));
+  Result<Beginning> beginning = co_await look_up(state, context, std::move(events));
   if (!beginning) co_return beginning.error();
   co_return Admitted{std::move(*principal), std::move(*admission), std::move(*beginning)};
 }
@@ -71,7 +102,7 @@ std::shared_ptr<Session> make_session(const SessionPlace& place, Admitted admitt
 
 SessionPlace place_of(GatewayState& state, const Context& context) {
   return {*state.parts.hub.shards()[context.shard], context.authenticator, state.parts.readers,
-          state.sessions, state.publishing};
+          state.sessions, state.publishing, state.presence};
 }
 
 }  // namespace corohub::gateway

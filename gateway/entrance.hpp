@@ -20,8 +20,10 @@ std::optional<Error> over_limits(GatewayState& state, const http::Context& conte
 Task<Result<auth::Principal>> authenticate(GatewayState& state, http::Context& context, bool query_token);
 
 // What the log has of it, for a session on the request's shard.
-Task<Result<Beginning>> look_up(GatewayState& state, const http::Context& context,
-                                std::optional<Position> since, std::vector<std::string> types);
+Task<Result<Beginning>> look_up(GatewayState& state, const http::Context& context, EventQuery events);
+
+// forbidden: a topic that this role may not subscribe to.
+Result<> may_follow(const hub::TopicRules& rules, Role role, const std::vector<std::string>& topics);
 
 // What a takeover needs to make a session.
 struct Admitted {
@@ -32,7 +34,7 @@ struct Admitted {
 
 // All of the above but the limits, in order.
 Task<Result<Admitted>> admit(GatewayState& state, http::Context& context, bool query_token,
-                             std::optional<Position> since, std::vector<std::string> types);
+                             EventQuery events);
 
 // A new session, judged in the turn that registers it, so that no change of rights falls in between.
 std::shared_ptr<Session> make_session(const SessionPlace& place, Admitted admitted,

@@ -1,6 +1,7 @@
 #include "gateway/event_query.hpp"
 
 #include "http/text.hpp"
+#include "hub/topic_rules.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -21,7 +22,7 @@ Result<std::optional<Position>> position_in(std::string_view text) {
 bool is_pattern(std::string_view text) noexcept {
   const auto is_pattern_char = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
-           c == '_' || c == '-' || c == '*';
+           c == '_' || c == ':' || c == '-' || c == '*';
   };
   return !text.empty() && text.size() <= pattern_bytes_max && std::ranges::all_of(text, is_pattern_char);
 }
@@ -39,18 +40,11 @@ Result<std::size_t> read_number(const http::Request& request, const std::string&
           "Must be an integer from " + std::to_string(least) + " to " + std::to_string(most) + ".");
 }
 
-}  // namespace
-
 Result<std::optional<Position>> read_since(const http::Request& request) {
   const std::optional<std::string_view> since = request.query_value("since");
   if (!since) return std::optional<Position>();
   if (request.query_count("since") > 1) return Error(ErrorCode::invalid_since, "since is given twice.");
   return position_in(*since);
-}
-
-Result<std::optional<Position>> read_stream_since(const http::Request& request) {
-  const std::string_view last = request.header("Last-Event-ID");
-  return last.empty() ? read_since(request) : position_in(last);
 }
 
 Result<std::vector<std::string>> read_types(const http::Request& request) {
@@ -63,6 +57,37 @@ Result<std::vector<std::string>> read_types(const http::Request& request) {
     patterns.emplace_back(pattern);
   }
   return patterns;
+}
+
+Result<std::vector<std::string>> read_topics(const http::Request& request) {
+  std::vector<std::string> topics;
+  for (const auto& [key, value] : request.query) {
+    if (key != "topic" || std::ranges::find(topics, value) != topics.end()) continue;
+    if (!hub::is_topic(value)) return Error(ErrorCode::invalid_request, "topic is no topic's name.");
+    if (topics.size() == subscriptions_max) return Error(ErrorCode::invalid_request, "Too many topics.");
+    topics.push_back(value);
+  }
+  return topics;
+}
+
+Result<EventQuery> read_query(const http::Request& request, Result<std::optional<Position>> since) {
+  if (!since) return since.error();
+  Result<std::vector<std::string>> types = read_types(request);
+  if (!types) return types.error();
+  Result<std::vector<std::string>> topics = read_topics(request);
+  if (!topics) return topics.error();
+  return EventQuery{std::move(*since), std::move(*types), std::move(*topics)};
+}
+
+}  // namespace
+
+Result<EventQuery> read_event_query(const http::Request& request) {
+  return read_query(request, read_since(request));
+}
+
+Result<EventQuery> read_stream_query(const http::Request& request) {
+  const std::string_view last = request.header("Last-Event-ID");
+  return read_query(request, last.empty() ? read_since(request) : position_in(last));
 }
 
 Result<std::size_t> read_limit(const http::Request& request) {

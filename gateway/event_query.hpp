@@ -13,18 +13,23 @@
 
 namespace corohub::gateway {
 
+inline constexpr std::size_t subscriptions_max = 128;  // topics one connection or request may follow
 inline constexpr std::size_t page_limit_max = 300;
 inline constexpr std::size_t page_limit_default = 100;
 inline constexpr std::chrono::seconds poll_timeout_max{30};
 inline constexpr std::chrono::seconds poll_timeout_default{25};
 
-// ?since=; nothing if there is none. invalid_since: malformed, or given twice.
-Result<std::optional<Position>> read_since(const http::Request& request);
-// The same for an event stream: a Last-Event-ID that is not empty beats it.
-Result<std::optional<Position>> read_stream_since(const http::Request& request);
+// Which events are asked for, and from where.
+struct EventQuery {
+  std::optional<Position> since;    // ?since=; nothing if there is none
+  std::vector<std::string> types;   // ?types=user.*,system.alert; empty: all
+  std::vector<std::string> topics;  // ?topic=rooms/one, once for each; without doubles
+};
 
-// ?types=user.*,system.alert; empty: all. invalid_request.
-Result<std::vector<std::string>> read_types(const http::Request& request);
+// invalid_since: malformed, or given twice; invalid_request for types and topics.
+Result<EventQuery> read_event_query(const http::Request& request);
+// The same for an event stream: a Last-Event-ID that is not empty beats since.
+Result<EventQuery> read_stream_query(const http::Request& request);
 
 // ?limit= and ?timeout=. validation_failed.
 Result<std::size_t> read_limit(const http::Request& request);

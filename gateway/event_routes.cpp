@@ -19,19 +19,16 @@ constexpr int pages_per_request = 32;
 constexpr std::size_t answer_bytes = 1 << 20;
 
 struct Asked {
-  std::optional<Position> since;
+  EventQuery events;
   std::size_t limit = page_limit_default;
-  std::vector<std::string> types;
 };
 
 Result<Asked> read_query(const http::Request& request) {
-  Result<std::optional<Position>> since = read_since(request);
-  if (!since) return since.error();
+  Result<EventQuery> events = read_event_query(request);
+  if (!events) return events.error();
   const Result<std::size_t> limit = read_limit(request);
   if (!limit) return limit.error();
-  Result<std::vector<std::string>> types = read_types(request);
-  if (!types) return types.error();
-  return Asked{std::move(*since), *limit, std::move(*types)};
+  return Asked{std::move(*events), *limit};
 }
 
 // 410: where the log begins to make sense again is its head.
@@ -43,11 +40,17 @@ Response gap(const Context& context, const Position& head, std::string detail) {
   return std::move(response).at(head);
 }
 
-std::optional<std::string> gap_before(const Asked& asked, const eventlog::Page& first,
+// A page, and where what was asked for begins: the log, or the topic that has the least left.
+struct LogPart {
+  eventlog::Page page;
+  Seq floor = 0;
+};
+
+std::optional<std::string> gap_before(const EventQuery& asked, const LogPart& first,
                                       const std::string& epoch) {
   if (!asked.since) return std::nullopt;
   if (!asked.since->epoch.empty() && asked.since->epoch != epoch) return "The position is of another log.";
-  if (asked.since->seq > first.head) return "The position is ahead of the log.";
+  if (asked.since->seq > first.page.head) return "The position is ahead of the log.";
   if (asked.since->seq < first.floor) return "Events after this position have expired.";
   return std::nullopt;
 }
@@ -77,9 +80,23 @@ class EventList {
   std::size_t count_ = 0;
 };
 
-Task<Result<eventlog::Page>> read_one(GatewayState& state, eventlog::PageRequest request) {
-  auto read = [request = std::move(request)](storage::Snapshot& snapshot) {
-    return eventlog::read_page(snapshot, request);
+Result<LogPart> read_part(storage::Snapshot& snapshot, eventlog::PageRequest request,
+                          const hub::TopicRules& rules, UnixMs now) {
+  Seq floor = 0;
+  for (hub::TopicScope& scope : request.topics) {
+    scope.floor = eventlog::read_topic_floor(snapshot, scope.topic, *rules.find(scope.topic), now);
+    floor = std::max(floor, scope.floor);
+  }
+  Result<eventlog::Page> page = eventlog::read_page(snapshot, request);
+  if (!page) return page.error();
+  floor = std::max(floor, page->floor);
+  return LogPart{std::move(*page), floor};
+}
+
+Task<Result<LogPart>> read_one(GatewayState& state, eventlog::PageRequest request) {
+  auto read = [request = std::move(request), &rules = state.parts.topic_rules,
+               now = state.parts.clock.unix_ms()](storage::Snapshot& snapshot) {
+    return read_part(snapshot, request, rules, now);
   };
   co_return co_await state.parts.readers.read(std::move(read));
 }
@@ -95,23 +112,28 @@ struct Found {
 
 Task<Result<Found>> look(GatewayState& state, Context& context, const Asked& asked) {
   Found found;
-  found.next = asked.since ? asked.since->seq : 0;
+  const EventQuery& events = asked.events;
+  found.next = events.since ? events.since->seq : 0;
   for (int pages = 0; pages < pages_per_request; ++pages) {
     // Audience is judged now, for every page.
     const Result<auth::Principal> reader = context.authenticator.check_again(*context.principal);
     if (!reader) co_return reader.error();
+    if (const Result<> may = may_follow(state.parts.topic_rules, reader->role(), events.topics); !may)
+      co_return may.error();
     eventlog::PageRequest request{.since = found.next,
                                   .who = {reader->user_id(), reader->role(), reader->session},
                                   .limit = asked.limit - found.list.count(),
-                                  .types = asked.types};
-    const Result<eventlog::Page> page = co_await read_one(state, std::move(request));
-    if (!page) co_return page.error();
-    found.head = page->head;
-    if (pages == 0) found.gap = gap_before(asked, *page, state.parts.epoch);
+                                  .types = events.types};
+    for (const std::string& topic : events.topics)
+      request.topics.push_back({topic, state.parts.topic_rules.find(topic)->subscribers, 0});
+    const Result<LogPart> part = co_await read_one(state, std::move(request));
+    if (!part) co_return part.error();
+    found.head = part->page.head;
+    if (pages == 0) found.gap = gap_before(events, *part, state.parts.epoch);
     if (found.gap) co_return found;
-    found.list.add(*page);
-    found.next = page->next;
-    found.more = page->more;
+    found.list.add(part->page);
+    found.next = part->page.next;
+    found.more = part->page.more;
     if (!found.more || found.list.count() >= asked.limit || found.list.bytes() >= answer_bytes) break;
   }
   if (const auto reader = context.authenticator.check_again(*context.principal); !reader)
@@ -162,17 +184,18 @@ Task<Response> poll_events(GatewayState& state, Context& context) {
   // From here on it hears of what is applied; what was applied before is in the log.
   const Result<auth::Principal> live = context.authenticator.check_again(*principal);
   if (!live) co_return http::fail(live.error(), context);
-  Poller poller(*state.parts.hub.shards()[context.shard], *live, context.request.peer, asked->types);
+  Poller poller(*state.parts.hub.shards()[context.shard], *live, context.request.peer, asked->events.types);
+  poller.follow(state.parts.topic_rules, asked->events.topics);
   const SteadyTime end = SteadyTime::clock::now() + *timeout;
   for (;;) {
     const Result<Found> found = co_await look(state, context, *asked);
     if (!found) co_return http::fail(found.error(), context);
     if (found->gap || found->list.count() > 0) co_return answer(state, context, *found);
-    asked->since = Position{state.parts.epoch, found->next};
+    asked->events.since = Position{state.parts.epoch, found->next};
     if (poller.ended()) co_return http::fail(why_ended(*poller.ended()), context);
     if (found->more) continue;
     const bool heard = co_await poller.wait_until(end);
-    if (!heard) co_return http::no_content().with("Corohub-Next", asked->since->text());
+    if (!heard) co_return http::no_content().with("Corohub-Next", asked->events.since->text());
   }
 }
 

@@ -36,11 +36,12 @@ GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_s
     : parts(std::move(gateway_parts)),
       settings(std::move(gateway_settings)),
       origins{settings.allowed_origins, settings.loopback_only},
-      sessions{settings.ping_interval, settings.outbox, parts.epoch, {}},
+      sessions{settings.ping_interval, settings.outbox, parts.epoch, parts.topic_rules, {}},
       sockets(socket_settings(settings)),
       echo_sockets(echo_settings()),
       streams(stream_settings(settings)),
       publishing(parts.hub, parts.writer, parts.topic_rules, parts.clock, settings.max_message_bytes),
+      presence(parts.hub, parts.topic_rules, parts.clock, settings.presence_per_user),
       connects_per_address(settings.connects_per_address, parts.clock),
       connects_total(settings.connects_total, parts.clock),
       broadcasts(settings.broadcasts_per_admin, parts.clock),
@@ -59,6 +60,7 @@ void Gateway::add_routes(http::Router& router) {
   add_event_routes(routes);
   add_stream_route(routes);
   add_connection_routes(routes);
+  add_presence_routes(routes);
 }
 
 void Gateway::begin_drain() {
@@ -67,6 +69,8 @@ void Gateway::begin_drain() {
 }
 
 std::size_t Gateway::sockets() const noexcept { return state_->sockets_open.load(std::memory_order_relaxed); }
+
+void Gateway::publish_presence() { state_->presence.tick(); }
 
 void Gateway::publish_health(std::string_view component, std::string_view old_status,
                              std::string_view status) {

@@ -36,6 +36,7 @@ struct GatewaySettings {
   auth::Rate connects_total{500, std::chrono::seconds(1), 1000};
   auth::Rate broadcasts_per_admin{10, std::chrono::seconds(1), 20};
   auth::Rate stats_per_admin{60, std::chrono::minutes(1), 60};
+  auth::Rate presence_per_user{5, std::chrono::seconds(1), 5};
 };
 
 // What the gateway works with; all of it outlives the gateway.
@@ -60,6 +61,7 @@ class Gateway {
 
   // GET /ws, GET /ws/stats, POST /ws/broadcast, GET /ws/echo,
   // GET /api/v1/events, GET /api/v1/events/poll, GET /api/v1/events/stream,
+  // GET /api/v1/presence, GET /api/v1/topics/{topic...}/presence,
   // GET /api/v1/admin/connections, DELETE /api/v1/admin/connections/{client_id}
   void add_routes(http::Router& router);
 
@@ -68,6 +70,10 @@ class Gateway {
   void begin_drain();
   // WebSockets that exist, mirrors too. Any thread.
   std::size_t sockets() const noexcept;
+
+  // Tells what has changed in presence. Every half second, by one thread.
+  static constexpr std::chrono::milliseconds presence_interval{500};
+  void publish_presence();
 
   // A volatile health.status.changed for the admins. Any thread.
   void publish_health(std::string_view component, std::string_view old_status, std::string_view status);

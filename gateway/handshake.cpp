@@ -1,6 +1,5 @@
 #include "gateway/handshake.hpp"
 
-#include "gateway/event_query.hpp"
 #include "http/text.hpp"
 
 #include <algorithm>
@@ -62,12 +61,9 @@ Result<Handshake> read_handshake(const http::Request& request) {
   if (request.count("Origin") > 1) return malformed("Origin is given twice.");
   const Result<bool> subprotocol = wants_subprotocol(request);
   if (!subprotocol) return subprotocol.error();
-  Result<std::optional<Position>> since = read_since(request);
-  if (!since) return since.error();
-  Result<std::vector<std::string>> types = read_types(request);
-  if (!types) return types.error();
-  return Handshake{std::string(request.header("Sec-WebSocket-Key")), *subprotocol, std::move(*since),
-                   std::move(*types)};
+  Result<EventQuery> events = read_event_query(request);
+  if (!events) return events.error();
+  return Handshake{std::string(request.header("Sec-WebSocket-Key")), *subprotocol, std::move(*events)};
 }
 
 Result<Credential> read_credential(const http::Request& request, bool query_token) {

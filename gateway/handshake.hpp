@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/error.hpp"
-#include "core/position.hpp"
+#include "gateway/event_query.hpp"
 #include "http/request.hpp"
 
 #include <optional>
@@ -14,8 +14,7 @@ namespace corohub::gateway {
 struct Handshake {
   std::string key;           // Sec-WebSocket-Key
   bool subprotocol = false;  // corohub.v1 was offered
-  std::optional<Position> since;
-  std::vector<std::string> types;  // empty: all
+  EventQuery events;
 };
 
 // upgrade_required, or invalid_request, unsupported_subprotocol, invalid_since.

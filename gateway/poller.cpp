@@ -27,6 +27,13 @@ Poller::Poller(hub::Shard& shard, const auth::Principal& principal, const boost:
 
 Poller::~Poller() { shard_.detach(*this); }
 
+void Poller::follow(const hub::TopicRules& rules, const std::vector<std::string>& topics) {
+  for (const std::string& topic : topics) {
+    const hub::TopicRule* rule = rules.find(topic);
+    if (rule != nullptr && rule->may_subscribe(identity().role)) shard_.subscribe(*this, topic, *rule);
+  }
+}
+
 Task<bool> Poller::wait_until(SteadyTime end) {
   while (!woken_ && !ended_) {
     if (SteadyTime::clock::now() >= end) co_return false;

@@ -23,6 +23,9 @@ class Poller final : public hub::Member {
          std::vector<std::string> types);
   ~Poller() override;
 
+  // Hears of these topics, too: of those that its role may subscribe to.
+  void follow(const hub::TopicRules& rules, const std::vector<std::string>& topics);
+
   // True as soon as the log may have something new, or the poll was ended; false when the time is up. It may
   // also be true for what came before the call.
   Task<bool> wait_until(SteadyTime end);

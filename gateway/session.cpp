@@ -1,7 +1,6 @@
 #include "gateway/session.hpp"
 
 #include "core/log.hpp"
-#include "eventlog/event_log.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -46,8 +45,9 @@ Session::Session(const SessionPlace& place, const auth::Principal* principal,
       connected_at_(place.shard.clock().unix_ms()),
       token_expires_at_(principal == nullptr ? 0 : principal->token_expires_at),
       beginning_(std::make_unique<Beginning>(std::move(beginning))),
-      refused_(principal == nullptr) {
-  set_types(std::move(beginning_->types));
+      refused_(principal == nullptr),
+      exempt_(beginning_->exempt) {
+  set_types(std::move(beginning_->events.types));
 }
 
 // ---- the beginning and the end ----
@@ -65,33 +65,44 @@ void Session::on_open(Transport& transport) {
 }
 
 void Session::begin(const Beginning& beginning) {
-  if (!beginning.since) return welcome(place_.shard.head(), false);
+  if (!beginning.events.since) {
+    welcome(place_.shard.head(), false);
+    return follow(beginning, nullptr);
+  }
+  const Position& since = *beginning.events.since;
   place_.settings.metrics.resumed.Increment();
-  const std::optional<Gap> gap = gap_at_beginning(beginning);
-  welcome(gap ? place_.shard.head() : beginning.since->seq, !gap);
-  if (gap) push_gap(*gap);
+  std::optional<SessionReplays::Gap> gap = gap_before(since, beginning.committed);
+  if (!gap && since.seq < beginning.floor) gap = {since.seq, beginning.floor, "expired"};
+  const bool all_there =
+      !gap && std::ranges::none_of(beginning.topic_floors, [&](Seq floor) { return since.seq < floor; });
+  welcome(all_there ? since.seq : place_.shard.head(), all_there);
+  if (gap) replays().push_gap(*gap);
   // What is left of an expired stretch comes all the same.
-  const Seq start = gap ? gap->to : beginning.since->seq;
-  hub::ReplayOwner& owner = *this;
-  replays_.push_back(std::make_shared<hub::Replay>(place_.shard, *this, owner, start));
-  replays_.back()->hold_own();
-  advance_replays();
+  const std::shared_ptr<hub::Replay> replay = replays().make(gap ? gap->to : since.seq);
+  replay->hold_own();
+  follow(beginning, replay);
+  replays().start(replay);
 }
 
-std::optional<Session::Gap> Session::gap_at_beginning(const Beginning& beginning) const {
-  const Position& since = *beginning.since;
+void Session::follow(const Beginning& beginning, const std::shared_ptr<hub::Replay>& replay) {
+  for (std::size_t i = 0; i < beginning.events.topics.size(); ++i) {
+    hub::Subscription* subscription = topics().follow(beginning.events.topics[i]);
+    if (subscription == nullptr || !replay) continue;
+    replay->hold(*subscription);
+    if (i >= beginning.topic_floors.size()) continue;  // of another log
+    subscription->floor = beginning.topic_floors[i];
+    if (replay->position() < subscription->floor)
+      replays().push_gap({replay->position(), subscription->floor, "expired"}, subscription->topic->name);
+  }
+}
+
+std::optional<SessionReplays::Gap> Session::gap_before(const Position& since, Seq committed) const {
   const Seq head = place_.shard.head();
   if (!since.epoch.empty() && since.epoch != place_.settings.epoch)
-    return Gap{since.seq, head, "foreign_epoch"};
+    return SessionReplays::Gap{since.seq, head, "foreign_epoch"};
   // Of what is committed, not of what is applied here: another shard may be ahead.
-  if (since.seq > std::max(beginning.committed, head)) return Gap{since.seq, head, "ahead"};
-  if (since.seq < beginning.floor) return Gap{since.seq, beginning.floor, "expired"};
+  if (since.seq > std::max(committed, head)) return SessionReplays::Gap{since.seq, head, "ahead"};
   return std::nullopt;
-}
-
-void Session::push_gap(const Gap& gap) {
-  place_.settings.metrics.gaps.Increment();
-  push_event("stream.gap", {{"from", gap.from}, {"to", gap.to}, {"reason", gap.reason}});
 }
 
 void Session::welcome(Seq position, bool recovered) {
@@ -117,7 +128,7 @@ void Session::close(CloseReason reason) noexcept {
 void Session::on_closed(CloseReason reason) noexcept {
   transport_ = nullptr;
   outbox().close_and_clear();
-  replays_.clear();
+  replays_.reset();
   place_.shard.wheel().disarm(*this);
   place_.shard.detach(*this);
   leave_counts();
@@ -140,51 +151,28 @@ void Session::end(CloseReason reason) noexcept {
   close(reason);
 }
 
-// ---- what it missed ----
+// ---- its parts ----
 
-void Session::advance_replays() {
-  std::erase_if(replays_, [](const std::shared_ptr<hub::Replay>& replay) { return replay->advance(); });
+SessionReplays& Session::replays() {
+  if (!replays_) replays_ = std::make_unique<SessionReplays>(*this);
+  return *replays_;
 }
 
-void Session::read_page(const hub::Replay& replay, hub::ReadPermits::Permit permit,
-                        hub::PageWish wish) noexcept {
-  const auto asking = std::ranges::find(replays_, &replay, &std::shared_ptr<hub::Replay>::get);
+SessionTopics& Session::topics() {
+  if (!topics_) topics_ = std::make_unique<SessionTopics>(*this);
+  return *topics_;
+}
+
+void Session::on_low_water() {
+  if (replays_) replays_->advance();
+}
+
+void Session::subscription_lost(const hub::Subscription& subscription) noexcept {
   try {
-    asio::co_spawn(place_.shard.context(),
-                   read_page_of(shared_from_this(), *asking, std::move(permit), std::move(wish)),
-                   [self = shared_from_this()](const std::exception_ptr& failure) {
-                     if (!failure) return;
-                     log::error("session.replay_failed");
-                     self->end(CloseReason::internal_error);
-                   });
+    topics().lost(subscription);
   } catch (const std::bad_alloc&) {
     end(CloseReason::overloaded);
   }
-}
-
-Task<> Session::read_page_of(std::shared_ptr<Session> /*keeps this*/, std::weak_ptr<hub::Replay> asking,
-                             hub::ReadPermits::Permit permit, hub::PageWish wish) {
-  eventlog::PageRequest request{.since = wish.after,
-                                .who = wish.who,
-                                .own = wish.own,
-                                .topics = std::move(wish.topics),
-                                .limit = wish.events_max,
-                                .types = types(),
-                                .bytes = wish.bytes_max};
-  auto read = [request = std::move(request)](storage::Snapshot& snapshot) {
-    return eventlog::read_page(snapshot, request);
-  };
-  Result<eventlog::Page> page = co_await place_.readers.read(std::move(read));
-  permit.give_back();
-  const std::shared_ptr<hub::Replay> replay = asking.lock();
-  if (!replay) co_return;
-  if (!page) {
-    log::warn("session.page_not_read", {{"code", name(page.error().code)}});
-    co_return end(CloseReason::overloaded);
-  }
-  const hub::LogPage found{std::move(page->events), page->next, page->floor};
-  replay->page_read(found);
-  advance_replays();
 }
 
 // ---- who it is ----
@@ -193,12 +181,18 @@ void Session::enter_counts() {
   counted_ = true;
   counted_role_ = identity().role;
   admission_.enter(counted_role_);
+  // Judged in this turn, so the cache has it.
+  if (const AccountRef account = place_.authenticator.accounts().find(identity().user_id))
+    online_ = place_.presence.presence().online(account->id, account->name);
   place_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Increment();
 }
 
 void Session::leave_counts() noexcept {
   if (!std::exchange(counted_, false)) return;
   admission_.leave();
+  if (typing_) typing_->end();
+  for (const std::unique_ptr<hub::Subscription>& subscription : subscriptions()) subscription->presence = {};
+  online_ = {};
   place_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Decrement();
 }
 
@@ -208,10 +202,6 @@ void Session::role_changed() noexcept {
   counted_role_ = identity().role;
   admission_.change(counted_role_);
   place_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Increment();
-}
-
-void Session::subscription_lost(const hub::Subscription& subscription) noexcept {
-  push_event("subscription.revoked", {{"topic", subscription.topic->name}});
 }
 
 hub::MemberInfo Session::info() const {
@@ -239,7 +229,11 @@ void Session::on_message(MessageKind, std::string_view payload) {
   std::visit([&](auto& what) { answer(command.id, what); }, command.what);
 }
 
-void Session::on_throttled() { answer(nullptr, {"rate_limited", "You send faster than you may."}); }
+void Session::on_throttled() { refuse(nullptr, {"rate_limited", "You send faster than you may."}); }
+
+void Session::reply(const native_json::RequestId& id, const json::value& data) {
+  push_text(native_json::reply_text(id, data));
+}
 
 void Session::reply_raw(const native_json::RequestId& id, std::string_view data) {
   push_text(native_json::raw_reply_text(id, data));
@@ -253,12 +247,40 @@ void Session::answer(const native_json::RequestId& id, const native_json::Refusa
   refuse(id, refusal);
 }
 
+void Session::answer(const native_json::RequestId& id, const native_json::Subscribe& asked) {
+  topics().subscribe(id, asked.topic, asked.since);
+}
+
+void Session::answer(const native_json::RequestId& id, const native_json::Unsubscribe& asked) {
+  topics().unsubscribe(id, asked.topic);
+}
+
 void Session::answer(const native_json::RequestId& id, native_json::Publish& asked) {
   publishing().publish(id, std::move(asked));
 }
 
 void Session::answer(const native_json::RequestId& id, native_json::HistoryQuery& asked) {
   publishing().history(id, std::move(asked));
+}
+
+void Session::answer(const native_json::RequestId& id, const native_json::PresenceQuery& asked) {
+  const Result<json::object> who =
+      place_.presence.who_is_in(asked.topic, {identity().user_id, identity().role, exempt()});
+  if (!who) return refuse(id, {name(who.error().code), who.error().detail});
+  reply(id, *who);
+}
+
+void Session::answer(const native_json::RequestId& id, const native_json::Typing& asked) {
+  typing().ask(id, asked);
+}
+
+SessionTyping& Session::typing() {
+  if (!typing_) typing_ = std::make_unique<SessionTyping>(*this);
+  return *typing_;
+}
+
+void Session::stop_typing(std::string_view topic) noexcept {
+  if (typing_) typing_->end(topic);
 }
 
 SessionPublishing& Session::publishing() {
@@ -272,7 +294,7 @@ void Session::answer(const native_json::RequestId& id, const native_json::Ping&)
 }
 
 void Session::answer(const native_json::RequestId& id, const native_json::AuthRefresh& asked) {
-  if (refreshing_) return answer(id, {"rate_limited", "A refresh is under way."});
+  if (refreshing_) return refuse(id, {"rate_limited", "A refresh is under way."});
   refreshing_ = true;
   asio::co_spawn(place_.shard.context(), refresh(shared_from_this(), id, asked.token),
                  [](const std::exception_ptr& failure) {

@@ -6,11 +6,15 @@
 #include "core/close_reason.hpp"
 #include "core/metrics.hpp"
 #include "core/wheel.hpp"
+#include "gateway/event_query.hpp"
+#include "gateway/presence_desk.hpp"
 #include "gateway/protocols/native_json.hpp"
 #include "gateway/session_publishing.hpp"
+#include "gateway/session_replays.hpp"
+#include "gateway/session_topics.hpp"
+#include "gateway/session_typing.hpp"
 #include "gateway/transport.hpp"
 #include "hub/member.hpp"
-#include "hub/replay.hpp"
 #include "hub/roster.hpp"
 #include "hub/shard.hpp"
 #include "storage/reader_pool.hpp"
@@ -43,6 +47,7 @@ struct SessionSettings {
   std::chrono::seconds ping_interval{54};
   hub::OutboxLimits outbox;
   std::string epoch;
+  const hub::TopicRules& rules;
   SessionMetrics metrics;
 };
 
@@ -53,20 +58,24 @@ struct SessionPlace {
   storage::ReaderPool& readers;
   const SessionSettings& settings;
   Publishing& publishing;
+  PresenceDesk& presence;
 };
 
 // Which events a client wants to begin with, and what the log was when it asked.
 struct Beginning {
-  std::optional<Position> since;   // nothing: what comes
-  std::vector<std::string> types;  // patterns; empty: all
-  Seq committed = 0;               // the log's newest
-  Seq floor = 0;                   // events up to here are gone
+  EventQuery events;              // without since: what comes
+  Seq committed = 0;              // the log's newest
+  Seq floor = 0;                  // events up to here are gone
+  std::vector<Seq> topic_floors;  // the same for each topic, if there is a since
+  bool exempt = false;            // from the limits of rates
 };
+
+// A code of the client protocol that is no ErrorCode.
+inline constexpr std::string_view not_subscribed = "not_subscribed";
 
 class Session final : public hub::Member,
                       public TransportListener,
                       public Timed,
-                      private hub::ReplayOwner,
                       public std::enable_shared_from_this<Session> {
  public:
   static constexpr std::chrono::seconds expiry_notice{60};
@@ -88,51 +97,48 @@ class Session final : public hub::Member,
   void on_open(Transport& transport) override;
   void on_message(MessageKind kind, std::string_view payload) override;
   void on_throttled() override;
-  void on_low_water() override { advance_replays(); }
+  void on_low_water() override;
   void on_closed(CloseReason reason) noexcept override;
 
   // ---- for its parts ----
   const SessionPlace& place() const noexcept { return place_; }
+  bool exempt() const noexcept { return exempt_; }
   bool ended() noexcept { return outbox().closed(); }
+  SessionReplays& replays();
+  SessionTopics& topics();
+  // Why the log does not reach to `since`; `committed`: its newest. Nothing if all may be there.
+  std::optional<SessionReplays::Gap> gap_before(const Position& since, Seq committed) const;
+  // `position`: what an event stream gives it as its id.
+  void push_event(std::string type, const json::object& data, std::optional<Seq> position = {});
+  void reply(const native_json::RequestId& id, const json::value& data);
   void reply_raw(const native_json::RequestId& id, std::string_view data);  // JSON text
   void refuse(const native_json::RequestId& id, const native_json::Refusal& refusal);
+  // He has done something else in this topic.
+  void stop_typing(std::string_view topic) noexcept;
+  void end(CloseReason reason) noexcept;
 
   // ---- Timed: the end of the token ----
   void on_due(SteadyTime now) noexcept override;
 
  private:
-  // What the log cannot give: the events between two positions.
-  struct Gap {
-    Seq from;
-    Seq to;
-    std::string_view reason;
-  };
-  std::optional<Gap> gap_at_beginning(const Beginning& beginning) const;
   void begin(const Beginning& beginning);
+  void follow(const Beginning& beginning, const std::shared_ptr<hub::Replay>& replay);
   void welcome(Seq position, bool recovered);
-  void push_gap(const Gap& gap);
-  // `position`: what an event stream gives it as its id.
-  void push_event(std::string type, const json::object& data, std::optional<Seq> position = {});
   void push_text(std::string_view text);
 
   void answer(const native_json::RequestId& id, const native_json::Refusal& refusal);
   void answer(const native_json::RequestId& id, const native_json::Ping&);
   void answer(const native_json::RequestId& id, const native_json::AuthRefresh& refresh);
+  void answer(const native_json::RequestId& id, const native_json::Subscribe& asked);
+  void answer(const native_json::RequestId& id, const native_json::Unsubscribe& asked);
   void answer(const native_json::RequestId& id, native_json::Publish& asked);
   void answer(const native_json::RequestId& id, native_json::HistoryQuery& asked);
-  // ---- hub::ReplayOwner ----
-  void read_page(const hub::Replay& replay, hub::ReadPermits::Permit permit,
-                 hub::PageWish wish) noexcept override;
-  void replay_gap(const hub::Replay&, Seq from, Seq to) override { push_gap({from, to, "expired"}); }
-  void replay_too_long() noexcept override { end(CloseReason::overloaded); }
-  Task<> read_page_of(std::shared_ptr<Session> self, std::weak_ptr<hub::Replay> asking,
-                      hub::ReadPermits::Permit permit, hub::PageWish wish);
-  void advance_replays();
-  void end(CloseReason reason) noexcept;
-
+  void answer(const native_json::RequestId& id, const native_json::PresenceQuery& asked);
+  void answer(const native_json::RequestId& id, const native_json::Typing& asked);
   Task<> refresh(std::shared_ptr<Session> self, native_json::RequestId id, std::string token);
 
   SessionPublishing& publishing();
+  SessionTyping& typing();
 
   void expire_at(std::int64_t seconds);
   void notice_expiry();
@@ -144,16 +150,20 @@ class Session final : public hub::Member,
   hub::Roster::Admission admission_;
   boost::asio::ip::address address_;
   UnixMs connected_at_;
-  std::int64_t token_expires_at_;                      // seconds since 1970
-  std::unique_ptr<Beginning> beginning_;               // until it is open
-  std::vector<std::shared_ptr<hub::Replay>> replays_;  // until they are live
-  std::unique_ptr<SessionPublishing> publishing_;      // when it is needed
-  SteadyTime token_ends_{};                            // the same moment; the wall clock may be set meanwhile
+  std::int64_t token_expires_at_;            // seconds since 1970
+  std::unique_ptr<Beginning> beginning_;     // until it is open
+  std::unique_ptr<SessionReplays> replays_;  // these when they are needed
+  std::unique_ptr<SessionTopics> topics_;
+  std::unique_ptr<SessionPublishing> publishing_;
+  std::unique_ptr<SessionTyping> typing_;
+  hub::Presence::Place online_;
+  SteadyTime token_ends_{};  // the same moment; the wall clock may be set meanwhile
   Role counted_role_ = Role::user;
   bool counted_ = false;
   bool refused_;
   bool expiry_noticed_ = false;
   bool refreshing_ = false;
+  bool exempt_;
 };
 
 }  // namespace corohub::gateway

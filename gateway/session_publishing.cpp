@@ -41,6 +41,7 @@ void SessionPublishing::publish(const native_json::RequestId& id, native_json::P
   const hub::Identity& who = session_.identity();
   Result<PublishOrder> order = place.publishing.accept({who.user_id, who.role}, std::move(asked));
   if (!order) return session_.refuse(id, refusal_of(order.error()));
+  session_.stop_typing(order->draft.topic);
   if (order->at_once()) {
     const std::string topic = order->draft.topic;
     return answer(id, place.publishing.publish_now(std::move(*order)), topic);

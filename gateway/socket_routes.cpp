@@ -79,8 +79,8 @@ Task<Response> open_socket(GatewayState& state, Context& context) {
   if (is_foreign(state, request))
     co_return refuse(Error(ErrorCode::origin_not_allowed, "Pages of this origin may not connect."), context);
   if (const std::optional<Error> error = over_limits(state, context)) co_return refuse(*error, context);
-  Result<Admitted> admitted = co_await admit(state, context, state.settings.query_token,
-                                             std::move(handshake->since), std::move(handshake->types));
+  Result<Admitted> admitted =
+      co_await admit(state, context, state.settings.query_token, std::move(handshake->events));
   if (!admitted) co_return refuse(admitted.error(), context);
 
   Response response;

@@ -5,6 +5,7 @@
 #include "gateway/echo.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/origin.hpp"
+#include "gateway/presence_desk.hpp"
 #include "gateway/publishing.hpp"
 #include "gateway/session.hpp"
 #include "gateway/transports/event_stream.hpp"
@@ -30,6 +31,7 @@ struct GatewayState {
   const WebSocketSettings echo_sockets;
   const EventStreamSettings streams;
   Publishing publishing;
+  PresenceDesk presence;
   auth::RateLimiter connects_per_address;
   auth::RateLimiter connects_total;
   auth::RateLimiter broadcasts;
@@ -62,6 +64,7 @@ void add_broadcast_routes(Routes& routes);   // /ws/stats, /ws/broadcast
 void add_event_routes(Routes& routes);       // /api/v1/events, /api/v1/events/poll
 void add_stream_route(Routes& routes);       // /api/v1/events/stream
 void add_connection_routes(Routes& routes);  // /api/v1/admin/connections
+void add_presence_routes(Routes& routes);    // /api/v1/presence, /api/v1/topics/{topic...}/presence
 
 // One attempt; nothing if it is allowed or the caller is exempt.
 std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& context, std::string_view key);

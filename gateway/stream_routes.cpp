@@ -47,12 +47,10 @@ Task<Response> open_stream(GatewayState& state, Context& context) {
         .with("Allow", "GET, OPTIONS");
   if (!request.http11)
     co_return http::fail(Error(ErrorCode::invalid_request, "A stream needs HTTP/1.1."), context);
-  Result<std::optional<Position>> since = read_stream_since(request);
-  if (!since) co_return http::fail(since.error(), context);
-  Result<std::vector<std::string>> types = read_types(request);
-  if (!types) co_return http::fail(types.error(), context);
+  Result<EventQuery> events = read_stream_query(request);
+  if (!events) co_return http::fail(events.error(), context);
   if (const std::optional<Error> error = over_limits(state, context)) co_return http::fail(*error, context);
-  Result<Admitted> admitted = co_await admit(state, context, false, std::move(*since), std::move(*types));
+  Result<Admitted> admitted = co_await admit(state, context, false, std::move(*events));
   if (!admitted) co_return http::fail(admitted.error(), context);
 
   Response response;

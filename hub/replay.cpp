@@ -45,6 +45,12 @@ void Replay::go_live() noexcept {
   }
 }
 
+bool Replay::is_idle() const noexcept {
+  return !own_ && std::ranges::none_of(member_.subscriptions(), [this](const auto& subscription) {
+    return subscription->held_by == this;
+  });
+}
+
 bool Replay::advance() {
   while (!reading_ && !member_.outbox().closed() && below_low_water()) {
     if (position_ < shard_.tail().base()) {

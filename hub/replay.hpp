@@ -73,6 +73,9 @@ class Replay final : public Timed, private ReadPermits::Waiter {
   void page_read(const LogPage& page);
 
   Seq position() const noexcept { return position_; }
+  bool is_own() const noexcept { return own_; }
+  // There is nothing any more that it could bring: its subscriptions are gone.
+  bool is_idle() const noexcept;
 
   void on_due(SteadyTime now) noexcept override;
 

@@ -281,6 +281,7 @@ void Shard::drop_lost_subscriptions(Member& member) noexcept {
   if (!member.subscriptions_) return;
   std::erase_if(*member.subscriptions_, [&](const std::unique_ptr<Subscription>& subscription) {
     if (subscription->topic->rule->may_subscribe(member.identity_.role)) return false;
+    subscription->held_by = nullptr;
     member.subscription_lost(*subscription);
     leave_topic(*subscription);
     return true;

@@ -12,6 +12,7 @@
 #include "server/run_task.hpp"
 #include "server/services.hpp"
 #include "server/shard_thread.hpp"
+#include "server/ticker.hpp"
 #include "users/expiry.hpp"
 #include "web/pages.hpp"
 
@@ -155,6 +156,7 @@ struct Application::State {
   ControlServer control;
   HealthMonitor monitor;
   Housekeeper housekeeper;
+  Ticker presence;
   std::thread supervisor_thread;
 
   std::vector<Endpoint> endpoints;
@@ -187,7 +189,8 @@ Application::State::State(const Settings& given, const Clock& given_clock)
                  gateway.publish_health(name(component), name(old_status), name(status));
                },
                [this](std::size_t shard) { abort_stalled(shard); }}),
-      housekeeper(supervisor, services.writer, chores(settings), settings.housekeeping) {
+      housekeeper(supervisor, services.writer, chores(settings), settings.housekeeping),
+      presence(supervisor, gateway::Gateway::presence_interval, [this] { gateway.publish_presence(); }) {
   services.users.add_routes(router);
   gateway.add_routes(router);
   web::add_page_routes(router);
@@ -262,6 +265,7 @@ void Application::State::serve() {
   control.start();
   monitor.start();
   housekeeper.start();
+  presence.start();
   supervisor_thread = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), "supervisor");
     supervisor.run();
@@ -330,6 +334,7 @@ void Application::State::stop_supervisor() {
   asio::post(supervisor, [this] {
     monitor.stop();
     housekeeper.stop();
+    presence.stop();
     control.stop();
   });
   supervisor_guard.reset();

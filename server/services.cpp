@@ -20,7 +20,7 @@ Services::Services(const Settings& settings, const Clock& clock)
       head(storage::prepare_database(directory)),
       keys(open_keys(directory.path() / "keys.json", clock)),
       topic_rules(settings.topics),
-      hub(settings.roster),
+      hub(settings.roster, clock),
       publisher(hub),
       writer(directory.database(), publisher, clock, settings.writer),
       readers(directory.database(), settings.reader_threads, settings.reader_queue),

@@ -27,6 +27,7 @@ ShardThread::ShardThread(std::size_t index, Services& services, const Settings& 
                          const hub::ShardLimits& limits, const Clock& clock, http::Server& server,
                          const hub::LogState& log)
     : index_(index),
+      presence_(services.hub.presence()),
       guard_(context_.get_executor()),
       shard_(context_, clock, limits),
       accounts_(services.users.loader(), settings.cached_accounts),
@@ -75,6 +76,7 @@ void ShardThread::print_stack() {
 
 void ShardThread::account_changed(const hub::AccountChanged& change) noexcept {
   accounts_.apply(change.user_id, change.account);
+  if (change.account) presence_.rename(change.user_id, change.account->name);
 }
 
 }  // namespace corohub::server

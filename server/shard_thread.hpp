@@ -66,6 +66,7 @@ class ShardThread final : private hub::ShardListener {
   void thread_main();
 
   const std::size_t index_;
+  hub::Presence& presence_;
   asio::io_context context_{1};
   asio::executor_work_guard<Executor> guard_;
   hub::Shard shard_;

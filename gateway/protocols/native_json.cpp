@@ -82,6 +82,13 @@ class Members {
     return complain("idempotency_key is 1 to 128 printable characters of ASCII.");
   }
 
+  bool typing() {
+    const json::value* value = find("typing");
+    if (value != nullptr && value->is_bool()) return value->get_bool();
+    complain("data needs typing, true or false.");
+    return false;
+  }
+
   std::string token() {
     const json::value* value = find("token");
     if (value == nullptr || !value->is_string()) return complain("auth.refresh needs data with a token.");
@@ -119,11 +126,31 @@ What read_refresh(Members members) {
   return std::move(members).result(std::move(asked));
 }
 
+What read_subscribe(Members members) {
+  Subscribe asked{members.topic(), members.since()};
+  return std::move(members).result(std::move(asked));
+}
+
+What read_unsubscribe(Members members) {
+  Unsubscribe asked{members.topic()};
+  return std::move(members).result(std::move(asked));
+}
+
 What read_publish(Members members) {
   Publish asked{.topic = members.topic(),
                 .type = members.event_type(),
                 .data = members.raw_data(),
                 .idempotency_key = members.idempotency_key()};
+  return std::move(members).result(std::move(asked));
+}
+
+What read_presence(Members members) {
+  PresenceQuery asked{members.topic()};
+  return std::move(members).result(std::move(asked));
+}
+
+What read_typing(Members members) {
+  Typing asked{members.topic(), members.typing()};
   return std::move(members).result(std::move(asked));
 }
 
@@ -137,10 +164,9 @@ struct Word {
   What (*read)(Members);
 };
 constexpr std::array words = {
-    Word{"publish", read_publish},
-    Word{"ping", read_ping},
-    Word{"history", read_history},
-    Word{"auth.refresh", read_refresh},
+    Word{"subscribe", read_subscribe}, Word{"unsubscribe", read_unsubscribe}, Word{"publish", read_publish},
+    Word{"ping", read_ping},           Word{"typing", read_typing},           Word{"presence", read_presence},
+    Word{"history", read_history},     Word{"auth.refresh", read_refresh},
 };
 
 What parse_command(const json::object& message, std::string_view text) {

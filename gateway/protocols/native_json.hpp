@@ -59,7 +59,9 @@ struct Refusal {
 
 struct Command {
   RequestId id;
-  std::variant<Refusal, Ping, AuthRefresh, Publish, HistoryQuery> what;
+  std::variant<Refusal, Ping, AuthRefresh, Subscribe, Unsubscribe, Publish, PresenceQuery, Typing,
+               HistoryQuery>
+      what;
 };
 
 // Never fails: what is no command comes out as a Refusal, with the id if there is a good one. A member that

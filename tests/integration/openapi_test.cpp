@@ -42,10 +42,17 @@ Operations described(const json::value& document) {
   return operations;
 }
 
+// OpenAPI has no word for a parameter of many segments: {topic...} is {topic} there.
+std::string described_path(std::string pattern) {
+  const std::size_t dots = pattern.find("...}");
+  return dots == std::string::npos ? pattern : pattern.erase(dots, 3);
+}
+
 Operations served(const http::Router& router) {
   Operations operations;
   for (const http::Route& route : router.routes())
-    operations[std::string(http::name(route.method)) + ' ' + route.pattern] = name(route.access);
+    operations[std::string(http::name(route.method)) + ' ' + described_path(route.pattern)] =
+        name(route.access);
   return operations;
 }
 

@@ -1,5 +1,6 @@
 #include "support/sse_client.hpp"
 
+#include "support/online_events.hpp"
 #include "support/recording.hpp"
 
 #include <stdexcept>
@@ -8,7 +9,7 @@
 
 namespace corohub::test {
 
-SseClient::SseClient(std::uint16_t port, const Options& options) : stream_(port) {
+SseClient::SseClient(std::uint16_t port, const Options& options) : stream_(port), target_(options.target) {
   HttpCall call{.target = options.target, .token = options.token};
   call.headers = options.headers;
   stream_.write(request_text(call));
@@ -70,6 +71,7 @@ SseEvent SseClient::next() {
     }
     if (!has_data) continue;  // a comment
     record_event(event.text);
+    if (is_unasked_online_event(target_, event.text)) continue;
     event.data = json::parse(event.text).as_object();
     return event;
   }

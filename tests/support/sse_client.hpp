@@ -45,6 +45,7 @@ class SseClient {
   std::string line();
 
   TcpStream stream_;
+  std::string target_;
   std::string buffer_;  // not yet decoded
   std::string body_;    // decoded, not yet parsed
   std::string head_;

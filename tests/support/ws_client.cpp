@@ -1,5 +1,6 @@
 #include "support/ws_client.hpp"
 
+#include "support/online_events.hpp"
 #include "support/recording.hpp"
 
 #include <stdexcept>
@@ -30,7 +31,10 @@ std::uint64_t read_big_endian(std::string_view bytes) {
 }  // namespace
 
 WsClient::WsClient(std::uint16_t port, const WsOptions& options)
-    : stream_(port), answer_pings_(options.answer_pings), mirror_(options.target.starts_with("/ws/echo")) {
+    : stream_(port),
+      target_(options.target),
+      answer_pings_(options.answer_pings),
+      mirror_(options.target.starts_with("/ws/echo")) {
   HttpCall call{.target = options.target, .token = options.token};
   call.headers = {{"Connection", "Upgrade"},
                   {"Upgrade", "websocket"},
@@ -77,7 +81,8 @@ WsClient::Frame WsClient::read_frame() {
 std::string WsClient::next_text() {
   for (;;) {
     Frame frame = read_frame();
-    if (frame.opcode == text_frame) return std::move(frame.payload);
+    if (frame.opcode == text_frame && !is_unasked_online_event(target_, frame.payload))
+      return std::move(frame.payload);
     if (frame.opcode == ping_frame && answer_pings_) send_frame(pong_frame, frame.payload);
     if (frame.opcode == close_frame)
       throw std::runtime_error("closed instead of a message: " +
@@ -99,8 +104,8 @@ WsClose WsClient::wait_close(std::vector<json::object>* received) {
   for (;;) {
     const Frame frame = read_frame();
     if (ended_) return {};
-    if (frame.opcode == text_frame && received != nullptr)
-      received->push_back(json::parse(frame.payload).as_object());
+    const bool wanted = frame.opcode == text_frame && !is_unasked_online_event(target_, frame.payload);
+    if (wanted && received != nullptr) received->push_back(json::parse(frame.payload).as_object());
     if (frame.opcode == ping_frame && answer_pings_) send_frame(pong_frame, frame.payload);
     if (frame.opcode != close_frame) continue;
     if (frame.payload.size() < 2) return {1005, ""};

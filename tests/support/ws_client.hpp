@@ -61,6 +61,7 @@ class WsClient {
   bool fill(std::size_t size);  // false: the stream ended first
 
   TcpStream stream_;
+  std::string target_;
   std::string buffer_;
   HttpAnswer answer_;
   bool answer_pings_;

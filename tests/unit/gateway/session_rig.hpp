@@ -64,7 +64,7 @@ class SessionRig {
     start(*client, principal(token(account)));
     return client;
   }
-  SessionPlace place() { return {shard, authenticator, database.readers, settings, publishing}; }
+  SessionPlace place() { return {shard, authenticator, database.readers, settings, publishing, presence}; }
   void start(RawClient& client, const auth::Principal& principal) {
     auto admission = hub.roster().admit(principal.user_id(), asio::ip::address_v4::loopback(), false);
     const auto session = std::make_shared<Session>(place(), &principal, std::move(admission.value()),
@@ -105,10 +105,11 @@ class SessionRig {
   auth::AccountCache cache{[this](UserId id) { return load(id); }, 100};
   auth::Authenticator authenticator{tokens, cache, clock};
   hub::Shard shard{context, clock};
-  hub::Hub hub;
-  SessionSettings settings{std::chrono::seconds(54), {}, "epoch-1", {}};
+  hub::Hub hub{{}, clock};
   const hub::TopicRules topic_rules;
+  SessionSettings settings{std::chrono::seconds(54), {}, "epoch-1", topic_rules, {}};
   Publishing publishing{hub, database.writer, topic_rules, clock, 65'536};
+  PresenceDesk presence{hub, topic_rules, clock, {5, std::chrono::seconds(1), 5}};
   WebSocketSettings sockets;
   std::vector<RawClient*> clients;
 

@@ -1,0 +1,92 @@
+#include "gateway/session_replays.hpp"
+
+#include "core/log.hpp"
+#include "eventlog/event_log.hpp"
+#include "gateway/session.hpp"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+
+namespace corohub::gateway {
+
+std::shared_ptr<hub::Replay> SessionReplays::make(Seq since) {
+  hub::ReplayOwner& owner = *this;
+  return std::make_shared<hub::Replay>(session_.place().shard, session_, owner, since);
+}
+
+void SessionReplays::start(std::shared_ptr<hub::Replay> replay) {
+  replays_.push_back(std::move(replay));
+  advance();
+}
+
+void SessionReplays::advance() {
+  std::erase_if(replays_, [](const std::shared_ptr<hub::Replay>& replay) { return replay->advance(); });
+}
+
+void SessionReplays::drop_idle() noexcept {
+  std::erase_if(replays_, [](const std::shared_ptr<hub::Replay>& replay) { return replay->is_idle(); });
+}
+
+void SessionReplays::push_gap(const Gap& gap, std::string_view topic) {
+  session_.place().settings.metrics.gaps.Increment();
+  json::object data{{"from", gap.from}, {"to", gap.to}, {"reason", gap.reason}};
+  if (!topic.empty()) data["topic"] = topic;
+  session_.push_event("stream.gap", data);
+}
+
+// The log lost them while they were being read: whichever of them the replay was for.
+void SessionReplays::replay_gap(const hub::Replay& replay, Seq from, Seq to) {
+  const Gap gap{from, to, "expired"};
+  if (replay.is_own()) return push_gap(gap);
+  for (const std::unique_ptr<hub::Subscription>& subscription : session_.subscriptions())
+    if (subscription->held_by == &replay) push_gap(gap, subscription->topic->name);
+}
+
+void SessionReplays::replay_too_long() noexcept { session_.end(CloseReason::overloaded); }
+
+void SessionReplays::read_page(const hub::Replay& replay, hub::ReadPermits::Permit permit,
+                               hub::PageWish wish) noexcept {
+  const auto asking = std::ranges::find(replays_, &replay, &std::shared_ptr<hub::Replay>::get);
+  try {
+    asio::co_spawn(session_.place().shard.context(),
+                   read_page_of(session_.shared_from_this(), *asking, std::move(permit), std::move(wish)),
+                   [self = session_.shared_from_this()](const std::exception_ptr& failure) {
+                     if (!failure) return;
+                     log::error("session.replay_failed");
+                     self->end(CloseReason::internal_error);
+                   });
+  } catch (const std::bad_alloc&) {
+    session_.end(CloseReason::overloaded);
+  }
+}
+
+Task<> SessionReplays::read_page_of(std::shared_ptr<Session> self, std::weak_ptr<hub::Replay> asking,
+                                    hub::ReadPermits::Permit permit, hub::PageWish wish) {
+  eventlog::PageRequest request{.since = wish.after,
+                                .who = wish.who,
+                                .own = wish.own,
+                                .topics = std::move(wish.topics),
+                                .limit = wish.events_max,
+                                .types = self->types(),
+                                .bytes = wish.bytes_max};
+  auto read = [request = std::move(request)](storage::Snapshot& snapshot) {
+    return eventlog::read_page(snapshot, request);
+  };
+  Result<eventlog::Page> page = co_await self->place().readers.read(std::move(read));
+  permit.give_back();
+  // If it is there, so is this: the session that has them both lives, by `self`.
+  const std::shared_ptr<hub::Replay> replay = asking.lock();
+  if (!replay) co_return;
+  if (!page) {
+    log::warn("session.page_not_read", {{"code", name(page.error().code)}});
+    co_return self->end(CloseReason::overloaded);
+  }
+  const hub::LogPage found{std::move(page->events), page->next, page->floor};
+  replay->page_read(found);
+  advance();
+}
+
+}  // namespace corohub::gateway

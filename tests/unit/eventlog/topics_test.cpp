@@ -1,0 +1,101 @@
+// The events of topics in the log: who is shown them, and how far back.
+#include "eventlog/event_log.hpp"
+#include "support/test_database.hpp"
+
+#include <gmock/gmock.h>
+
+namespace corohub::eventlog {
+namespace {
+
+using storage::Snapshot;
+using storage::UnitOfWork;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+class TopicLogTest : public testing::Test {
+ protected:
+  Seq add(std::string topic, std::string type = "message") {
+    const auto unit = [&](UnitOfWork& work) -> Result<Seq> {
+      return append(work, {type, "{}", hub::Audience::everyone(), topic});
+    };
+    return db_.commit(unit).value().value;
+  }
+  std::vector<Seq> seqs(const PageRequest& request) {
+    std::vector<Seq> found;
+    const auto page = db_.read([&](Snapshot& snapshot) { return read_page(snapshot, request); });
+    for (const hub::EventRef& event : page.value().events) found.push_back(event->seq());
+    return found;
+  }
+  Seq floor(const hub::TopicRule& rule) {
+    const auto read = [&](Snapshot& snapshot) {
+      return Result<Seq>(read_topic_floor(snapshot, "rooms/one", rule, db_.clock.unix_ms()));
+    };
+    return db_.read(read).value();
+  }
+
+  static constexpr hub::Identity ann{1, Role::user, {}};
+  const hub::TopicScope one_{"rooms/one", hub::Audience::everyone_bits, 0};
+  const hub::TopicScope two_{"rooms/two", hub::Audience::everyone_bits, 0};
+  test::TestDatabase db_;
+};
+
+TEST_F(TopicLogTest, a_topic_is_shown_to_those_who_name_it) {
+  add("");
+  add("rooms/one");
+  add("rooms/two");
+  add("rooms/one");
+  add("");
+  EXPECT_THAT(seqs({.who = ann}), ElementsAre(1, 5));
+  EXPECT_THAT(seqs({.who = ann, .topics = {one_}}), ElementsAre(1, 2, 4, 5));
+  EXPECT_THAT(seqs({.who = ann, .own = false, .topics = {one_}}), ElementsAre(2, 4));
+  EXPECT_THAT(seqs({.who = ann, .own = false, .topics = {one_, two_}}), ElementsAre(2, 3, 4));
+  EXPECT_THAT(seqs({.since = 2, .who = ann, .own = false, .topics = {one_}}), ElementsAre(4));
+  EXPECT_THAT(seqs({.who = ann, .own = false, .topics = {{"rooms/one", 7, 2}}}), ElementsAre(4));
+  EXPECT_THAT(seqs({.who = {1, Role::superadmin, {}}}), ElementsAre(1, 5)) << "no rank sees it unasked";
+}
+
+TEST_F(TopicLogTest, its_text_is_the_same_as_when_it_was_live) {
+  add("rooms/one");
+  const PageRequest request{.who = ann, .own = false, .topics = {one_}};
+  const auto page = db_.read([&](Snapshot& snapshot) { return read_page(snapshot, request); });
+  const hub::Event& event = *page.value().events.at(0);
+  EXPECT_EQ(event.text(), R"({"type":"message","data":{},"timestamp":"2026-01-06T10:30:01.123Z","seq":1,)"
+                          R"("topic":"rooms/one"})");
+  EXPECT_EQ(event.topic(), "rooms/one");
+  EXPECT_EQ(event.audience().roles, hub::Audience::everyone_bits);
+}
+
+TEST_F(TopicLogTest, history_ends_where_the_rule_says) {
+  hub::TopicRule rule{.pattern = "rooms/*", .history_count = 2};
+  EXPECT_EQ(floor(rule), 0);
+  add("rooms/one");
+  add("rooms/one");
+  EXPECT_EQ(floor(rule), 0);
+  add("rooms/two");
+  add("rooms/one");
+  EXPECT_EQ(floor(rule), 1);
+
+  rule.history_age = std::chrono::seconds(60);
+  db_.clock.advance(std::chrono::seconds(61));
+  add("rooms/one");
+  EXPECT_EQ(floor(rule), 4) << "of the last two, one is too old";
+  rule.history_count = 100;
+  EXPECT_EQ(floor(rule), 4);
+}
+
+TEST_F(TopicLogTest, the_tail_has_the_rules_of_today) {
+  add("rooms/one");
+  add("old/topic");
+  add("");
+  const auto read = [](Snapshot& snapshot) {
+    return Result<hub::LogState>(read_recent(snapshot, "e", {}, hub::TopicRules()));
+  };
+  const hub::LogState log = db_.read(read).value();
+  ASSERT_EQ(log.recent.size(), 3U);
+  EXPECT_EQ(log.recent[0]->audience().roles, hub::Audience::everyone_bits);
+  EXPECT_EQ(log.recent[1]->audience().roles, 0) << "no rule: for nobody";
+  EXPECT_EQ(log.recent[2]->topic(), "");
+}
+
+}  // namespace
+}  // namespace corohub::eventlog

@@ -1,0 +1,78 @@
+#include "hub/topic_rules.hpp"
+
+#include <gmock/gmock.h>
+
+namespace corohub::hub {
+namespace {
+
+TEST(TopicRules, a_topic_is_segments_of_plain_characters) {
+  for (const char* good : {"rooms/one", "a", "A-z_0.9:x/...", "a/b/c/d"}) EXPECT_TRUE(is_topic(good)) << good;
+  for (const char* bad :
+       {"", "/", "a/", "/a", "a//b", ".", "..", "a/../b", "a/.", "a b", "rooms/*", "ä", "a\nb"})
+    EXPECT_FALSE(is_topic(bad)) << bad;
+  EXPECT_TRUE(is_topic(std::string(255, 'a')));
+  EXPECT_FALSE(is_topic(std::string(256, 'a')));
+}
+
+TEST(TopicRules, patterns_match_segment_by_segment) {
+  EXPECT_TRUE(matches_topic("rooms/*", "rooms/one"));
+  EXPECT_FALSE(matches_topic("rooms/*", "rooms"));
+  EXPECT_FALSE(matches_topic("rooms/*", "rooms/one/two"));
+  EXPECT_TRUE(matches_topic("*/x", "a/x"));
+  EXPECT_TRUE(matches_topic("admin/**", "admin/a"));
+  EXPECT_TRUE(matches_topic("admin/**", "admin/a/b/c"));
+  EXPECT_FALSE(matches_topic("admin/**", "admin"));
+  EXPECT_TRUE(matches_topic("**", "anything/at/all"));
+  EXPECT_TRUE(matches_topic("a/b", "a/b"));
+  EXPECT_FALSE(matches_topic("a/b", "a/bc"));
+}
+
+TEST(TopicRules, a_double_star_stands_last) {
+  EXPECT_TRUE(is_topic_pattern("a/**"));
+  EXPECT_TRUE(is_topic_pattern("*/b/*"));
+  EXPECT_FALSE(is_topic_pattern("a/**/b"));
+  EXPECT_FALSE(is_topic_pattern("a/b*"));
+  EXPECT_FALSE(is_topic_pattern(""));
+}
+
+TEST(TopicRules, the_first_that_matches_counts_and_nothing_is_refused) {
+  TopicRule closed{.pattern = "rooms/secret"};
+  std::vector<TopicRule> rules{closed};
+  for (TopicRule& rule : TopicRules::defaults()) rules.push_back(std::move(rule));
+  const TopicRules all(std::move(rules));
+  EXPECT_FALSE(all.find("rooms/secret")->may_subscribe(Role::superadmin));
+  EXPECT_TRUE(all.find("rooms/one")->may_subscribe(Role::user));
+  EXPECT_EQ(all.find("elsewhere"), nullptr);
+}
+
+TEST(TopicRules, defaults_are_those_of_the_contract) {
+  const TopicRules rules;
+  const TopicRule* room = rules.find("rooms/one");
+  ASSERT_NE(room, nullptr);
+  EXPECT_TRUE(room->may_subscribe(Role::user) && room->may_publish(Role::user) && room->durable() &&
+              room->typing);
+  EXPECT_EQ(room->presence, PresenceMode::list);
+  const TopicRule* open = rules.find("public/news");
+  ASSERT_NE(open, nullptr);
+  EXPECT_TRUE(open->may_subscribe(Role::user) && open->may_publish(Role::admin));
+  EXPECT_FALSE(open->may_publish(Role::user));
+  const TopicRule* admin = rules.find("admin/a/b");
+  ASSERT_NE(admin, nullptr);
+  EXPECT_TRUE(admin->may_subscribe(Role::admin) && admin->may_publish(Role::superadmin));
+  EXPECT_FALSE(admin->may_subscribe(Role::user));
+}
+
+TEST(TopicRules, what_is_the_servers_matches_no_rule) {
+  TopicRule everything{.pattern = "**", .subscribers = Audience::everyone_bits};
+  const TopicRules rules({everything});
+  for (const char* topic : {"flags", "flags/a", "system", "user/7", "platform/x", "proxy_config_events"})
+    EXPECT_EQ(rules.find(topic), nullptr) << topic;
+  EXPECT_NE(rules.find("flagship"), nullptr);
+  for (const char* type : {"user.updated", "typing", "reply", "error", "stream.gap", "subscription.revoked"})
+    EXPECT_TRUE(is_reserved_type(type)) << type;
+  for (const char* type : {"message", "users", "typing.x", "chat.user"})
+    EXPECT_FALSE(is_reserved_type(type)) << type;
+}
+
+}  // namespace
+}  // namespace corohub::hub

@@ -1,0 +1,184 @@
+#include "hub/replay.hpp"
+#include "support.hpp"
+
+#include <gmock/gmock.h>
+
+namespace corohub::hub::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+constexpr Identity ann{1, Role::user, {}};
+constexpr Identity bob{2, Role::user, {}};
+constexpr Identity eve{3, Role::admin, {}};
+
+EventRef said(std::string type, std::string topic, Seq seq = 0,
+              std::uint8_t roles = Audience::everyone_bits) {
+  return EventRef(new Event({std::move(type), "{}", {roles, 0}, std::move(topic)}, seq, 0));
+}
+
+TEST(Topics, an_event_reaches_subscribers_and_nobody_else) {
+  OneShard one;
+  const TopicRules rules;
+  FakeMember first(one.shard, ann);
+  FakeMember other(one.shard, bob);
+  one.shard.subscribe(first, "rooms/one", *rules.find("rooms/one"));
+  one.shard.subscribe(first, "rooms/one", *rules.find("rooms/one"));  // no difference
+  one.publish({said("a", "rooms/one", 1), said("b", "rooms/two", 2), said("c", "rooms/one")});
+  EXPECT_THAT(first.log, ElementsAre("a", "c"));
+  EXPECT_THAT(other.log, IsEmpty());
+  one.shard.unsubscribe(*first.subscription("rooms/one"));
+  one.publish({said("d", "rooms/one", 3)});
+  EXPECT_THAT(first.log, ElementsAre("a", "c"));
+}
+
+TEST(Topics, T59_nothing_remains_of_a_topic_that_nobody_follows) {
+  OneShard one({.topics = 2});
+  const TopicRules rules;
+  const TopicRule& rule = *rules.find("rooms/one");
+  {
+    FakeMember first(one.shard, ann);
+    FakeMember second(one.shard, bob);
+    one.shard.subscribe(first, "rooms/one", rule);
+    one.shard.subscribe(second, "rooms/one", rule);
+    one.shard.subscribe(second, "rooms/two", rule);
+    EXPECT_EQ(one.shard.subscribe(first, "rooms/three", rule), nullptr) << "too many";
+    EXPECT_EQ(one.shard.topics(), 2U);
+    one.shard.unsubscribe(*second.subscription("rooms/two"));
+    EXPECT_EQ(one.shard.topics(), 1U);
+    EXPECT_NE(one.shard.subscribe(first, "rooms/three", rule), nullptr);
+  }
+  EXPECT_EQ(one.shard.topics(), 0U);
+}
+
+TEST(Topics, a_lost_role_loses_subscriptions_and_what_waits_of_them) {
+  OneShard one;
+  const TopicRules rules;
+  const SessionId login{};
+  FakeMember member(one.shard, {1, Role::admin, login});
+  one.shard.subscribe(member, "admin/logs", *rules.find("admin/logs"));
+  one.shard.subscribe(member, "rooms/one", *rules.find("rooms/one"));
+  member.blocked = true;
+  one.publish({said("started", "rooms/one", 1)});
+  member.outbox().consume(1);
+  one.publish({said("secret", "admin/logs", 2, Audience::admin_bits), said("open", "rooms/one", 3),
+               AccountChanged{1, account(1, Role::user, {login}), CloseReason::session_revoked},
+               said("later", "admin/logs", 4, Audience::admin_bits), said("more", "rooms/one", 5)});
+  EXPECT_THAT(member.topics_lost, ElementsAre("admin/logs"));
+  EXPECT_EQ(member.subscription("admin/logs"), nullptr);
+  member.take_all();
+  EXPECT_THAT(member.log, ElementsAre("started", "open", "more"));
+}
+
+TEST(Topics, a_notice_reaches_some_subscribers_only) {
+  OneShard one;
+  const TopicRules rules;
+  FakeMember first(one.shard, ann);
+  FakeMember again(one.shard, ann);
+  FakeMember second(one.shard, bob);
+  FakeMember third(one.shard, eve);
+  FakeMember stranger(one.shard, {4, Role::user, {}});
+  for (FakeMember* member : {&first, &again, &second, &third})
+    one.shard.subscribe(*member, "rooms/one", *rules.find("rooms/one"));
+  one.publish({TopicNotice{said("not_ann", "rooms/one"), {}, {1}, false},
+               TopicNotice{said("ann_and_stranger", "rooms/one"), {1, 4}, {}, false}});
+  EXPECT_THAT(first.log, ElementsAre("ann_and_stranger"));
+  EXPECT_THAT(again.log, ElementsAre("ann_and_stranger"));
+  EXPECT_THAT(second.log, ElementsAre("not_ann"));
+  EXPECT_THAT(third.log, ElementsAre("not_ann"));
+  EXPECT_THAT(stranger.log, IsEmpty());
+}
+
+TEST(Topics, T60_a_notice_for_the_idle_is_not_queued_behind_anything) {
+  OneShard one;
+  const TopicRules rules;
+  FakeMember slow(one.shard, ann);
+  one.shard.subscribe(slow, "rooms/one", *rules.find("rooms/one"));
+  slow.blocked = true;
+  one.publish({TopicNotice{said("typing", "rooms/one"), {}, {}, true}});
+  one.publish({TopicNotice{said("typing", "rooms/one"), {}, {}, true}});
+  EXPECT_EQ(slow.outbox().messages(), 1U);
+}
+
+TEST(Topics, types_filter_them_too) {
+  OneShard one;
+  const TopicRules rules;
+  FakeMember picky(one.shard, ann);
+  picky.set_types({"chat.*"});
+  one.shard.subscribe(picky, "rooms/one", *rules.find("rooms/one"));
+  one.publish({said("chat.line", "rooms/one", 1), said("other", "rooms/one", 2)});
+  EXPECT_THAT(picky.log, ElementsAre("chat.line"));
+}
+
+// ---- replays of subscriptions ----
+
+class NoPages final : public ReplayOwner {
+ public:
+  void read_page(const Replay&, ReadPermits::Permit, PageWish asked) noexcept override {
+    wish = std::move(asked);
+  }
+  void replay_gap(const Replay&, Seq, Seq) override {}
+  void replay_too_long() noexcept override {}
+  std::optional<PageWish> wish;
+};
+
+TEST(Topics, one_subscription_comes_to_the_present_beside_live_events) {
+  OneShard one;
+  const TopicRules rules;
+  one.publish({said("r1", "rooms/one", 1), event("own2", Audience::everyone(), 2), said("r3", "rooms/one", 3),
+               said("x4", "rooms/two", 4)});
+  FakeMember member(one.shard, ann);
+  NoPages log;
+  Replay replay(one.shard, member, log, 1);
+  replay.hold(*one.shard.subscribe(member, "rooms/one", *rules.find("rooms/one")));
+  one.publish(
+      {event("own5", Audience::everyone(), 5), said("r6", "rooms/one", 6), said("volatile", "rooms/one")});
+  EXPECT_THAT(member.log, ElementsAre("own5", "volatile")) << "durable ones of the topic wait their turn";
+  EXPECT_TRUE(replay.advance());
+  one.publish({said("r7", "rooms/one", 7)});
+  EXPECT_THAT(member.log, ElementsAre("own5", "volatile", "r3", "r6", "r7"));
+}
+
+TEST(Topics, own_events_and_topics_come_together_in_the_order_of_the_log) {
+  OneShard one;
+  const TopicRules rules;
+  one.publish({said("r1", "rooms/one", 1), event("own2", Audience::everyone(), 2), said("q3", "rooms/two", 3),
+               said("r4", "rooms/one", 4), event("admins5", Audience::admins(), 5)});
+  FakeMember member(one.shard, ann);
+  NoPages log;
+  Replay replay(one.shard, member, log, 0);
+  replay.hold_own();
+  replay.hold(*one.shard.subscribe(member, "rooms/one", *rules.find("rooms/one")));
+  Subscription* limited = one.shard.subscribe(member, "rooms/two", *rules.find("rooms/two"));
+  replay.hold(*limited);
+  limited->floor = 3;  // history no more
+  EXPECT_TRUE(replay.advance());
+  one.publish({said("q6", "rooms/two", 6), event("own7", Audience::everyone(), 7)});
+  EXPECT_THAT(member.log, ElementsAre("r1", "own2", "r4", "q6", "own7"));
+}
+
+TEST(Topics, a_page_is_asked_for_what_is_still_followed) {
+  OneShard one({.tail = {.events = 1, .bytes = 1 << 20}});
+  const TopicRules rules;
+  one.publish({said("r1", "rooms/one", 1), said("r2", "rooms/one", 2), said("r3", "rooms/one", 3)});
+  FakeMember member(one.shard, ann);
+  NoPages log;
+  Replay replay(one.shard, member, log, 0);
+  Subscription* subscription = one.shard.subscribe(member, "rooms/one", *rules.find("rooms/one"));
+  replay.hold(*subscription);
+  EXPECT_FALSE(replay.is_idle());
+  EXPECT_FALSE(replay.advance());
+  ASSERT_TRUE(log.wish);
+  EXPECT_FALSE(log.wish->own);
+  ASSERT_EQ(log.wish->topics.size(), 1U);
+  EXPECT_EQ(log.wish->topics[0].topic, "rooms/one");
+  EXPECT_EQ(log.wish->topics[0].subscribers, Audience::everyone_bits);
+  one.shard.unsubscribe(*subscription);
+  EXPECT_TRUE(replay.is_idle());
+  replay.page_read({{said("r1", "rooms/one", 1)}, 3, 0});
+  EXPECT_THAT(member.log, IsEmpty());
+}
+
+}  // namespace
+}  // namespace corohub::hub::test

@@ -210,6 +210,7 @@ test('topics: subscribe, publish, who is there, who is typing', options, async (
   await ann.getByText(/^Published to rooms\/lobby as #\d+\.$/).waitFor();
   for (const page of pages) await message(page, 'message').getByText('"Hello"').waitFor();
   await lobby(bob).getByText('Ann typing…').waitFor({ state: 'hidden' }); // whoever has spoken types no more
+  await lobby(bob).scrollIntoViewIfNeeded();
   await shoot(bob, 'topics');
 
   await bob.getByRole('button', { name: 'Clear' }).click();

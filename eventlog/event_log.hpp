@@ -73,8 +73,10 @@ Seq read_topic_floor(storage::Snapshot& snapshot, std::string_view topic, const 
 hub::LogState read_recent(storage::Snapshot& snapshot, std::string epoch, const hub::TailLimits& limits,
                           const hub::TopicRules& rules);
 
-// Events up to here are gone; and the newest there ever was.
-Seq read_floor(storage::Snapshot& snapshot);
+// Events up to here are gone.
+template <class Source>
+Seq read_floor(Source& source);  // a storage::Snapshot or a storage::UnitOfWork
+// The newest there ever was.
 Seq read_head(storage::Snapshot& snapshot);
 
 }  // namespace corohub::eventlog

@@ -69,14 +69,17 @@ Seq read_head(storage::Snapshot& snapshot) {
   return query.next() ? query.integer(0) : 0;
 }
 
-Seq read_floor(storage::Snapshot& snapshot) {
-  storage::Query query = snapshot.query("SELECT value FROM meta WHERE key = 'log_floor'");
+template <class Source>
+Seq read_floor(Source& source) {
+  storage::Query query = source.query("SELECT value FROM meta WHERE key = 'log_floor'");
   if (!query.next()) return 0;
   const std::string text = query.text(0);
   Seq floor = 0;
   std::from_chars(text.data(), text.data() + text.size(), floor);
   return floor;
 }
+template Seq read_floor(storage::Snapshot&);
+template Seq read_floor(storage::UnitOfWork&);
 
 Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) {
   Page page;

@@ -1,14 +1,18 @@
 #include "server/application.hpp"
 
 #include "core/log.hpp"
+#include "core/metrics.hpp"
+#include "eventlog/retention.hpp"
 #include "server/administration.hpp"
 #include "server/control_socket.hpp"
 #include "server/health.hpp"
+#include "server/housekeeping.hpp"
 #include "server/listen_address.hpp"
 #include "server/metrics_route.hpp"
 #include "server/run_task.hpp"
 #include "server/services.hpp"
 #include "server/shard_thread.hpp"
+#include "users/expiry.hpp"
 #include "web/pages.hpp"
 
 #include <algorithm>
@@ -38,6 +42,35 @@ gateway::GatewaySettings gateway_settings(const Settings& settings) {
   gateway::GatewaySettings result = settings.gateway;
   result.loopback_only = all_on_loopback(settings.listen);
   return result;
+}
+
+hub::ShardLimits shard_limits(const Settings& settings, std::size_t shards) {
+  hub::ShardLimits limits = settings.shard;
+  limits.topics = std::max<std::size_t>(1, settings.topics_max / shards);
+  return limits;
+}
+
+// What is deleted in time, in this order. The services outlive it.
+std::vector<Chore> chores(const Settings& settings) {
+  std::vector<Chore> all;
+  all.push_back({"events", [retention = settings.retention](storage::UnitOfWork& work) {
+                   static metrics::Gauge& floor =
+                       metrics::gauge("corohub_log_floor", "Events up to this seq are gone from the log.");
+                   const eventlog::RetentionStep step = eventlog::delete_old_events(work, retention);
+                   floor.Set(static_cast<double>(step.floor));
+                   return Cleaned{step.deleted, step.more};
+                 }});
+  const std::int64_t rows = settings.retention.step_rows;
+  all.push_back({"idempotency_keys", [rows](storage::UnitOfWork& work) {
+                   const std::int64_t deleted = eventlog::delete_old_idempotency_keys(work, rows);
+                   return Cleaned{deleted, deleted >= rows};
+                 }});
+  const users::ExpirySettings expiry{settings.users.audit_retention, rows};
+  all.push_back({"accounts", [expiry](storage::UnitOfWork& work) {
+                   const users::ExpiryStep step = users::delete_expired(work, expiry);
+                   return Cleaned{step.deleted, step.more};
+                 }});
+  return all;
 }
 
 // The admin listener is for a scraper and an operator: small, and not counted among the public connections.
@@ -121,6 +154,7 @@ struct Application::State {
   Administration administration;
   ControlServer control;
   HealthMonitor monitor;
+  Housekeeper housekeeper;
   std::thread supervisor_thread;
 
   std::vector<Endpoint> endpoints;
@@ -152,7 +186,8 @@ Application::State::State(const Settings& given, const Clock& given_clock)
                [this](Component component, Status old_status, Status status) {
                  gateway.publish_health(name(component), name(old_status), name(status));
                },
-               [this](std::size_t shard) { abort_stalled(shard); }}) {
+               [this](std::size_t shard) { abort_stalled(shard); }}),
+      housekeeper(supervisor, services.writer, chores(settings), settings.housekeeping) {
   services.users.add_routes(router);
   gateway.add_routes(router);
   web::add_page_routes(router);
@@ -163,9 +198,10 @@ Application::State::State(const Settings& given, const Clock& given_clock)
   const std::size_t count =
       settings.shards != 0 ? settings.shards : std::max(1U, std::thread::hardware_concurrency());
   const hub::LogState log = services.read_recent(settings.shard.tail);
+  const hub::ShardLimits limits = shard_limits(settings, count);
   std::vector<hub::Shard*> hub_shards;
   for (std::size_t i = 0; i < count; ++i) {
-    shards.push_back(std::make_unique<ShardThread>(i, services, settings, clock, server, log));
+    shards.push_back(std::make_unique<ShardThread>(i, services, settings, limits, clock, server, log));
     hub_shards.push_back(&shards.back()->shard());
   }
   services.hub.set_shards(std::move(hub_shards));
@@ -225,6 +261,7 @@ void Application::State::serve() {
   for (const auto& shard : shards) shard->start();
   control.start();
   monitor.start();
+  housekeeper.start();
   supervisor_thread = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), "supervisor");
     supervisor.run();
@@ -292,6 +329,7 @@ void Application::State::send_everyone_away(SteadyTime deadline) {
 void Application::State::stop_supervisor() {
   asio::post(supervisor, [this] {
     monitor.stop();
+    housekeeper.stop();
     control.stop();
   });
   supervisor_guard.reset();

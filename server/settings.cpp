@@ -1,6 +1,7 @@
 #include "server/settings.hpp"
 
 #include "server/listen_address.hpp"
+#include "server/topic_tables.hpp"
 
 #include <algorithm>
 #include <array>
@@ -109,7 +110,7 @@ const Setting* find_by_key(std::string_view key) {
 
 // ---- the file ----
 std::vector<std::string> known_keys() {
-  std::vector<std::string> keys;
+  std::vector<std::string> keys{"topic"};
   for (const Setting& setting : settings_table()) keys.push_back(setting.key);
   return keys;
 }
@@ -160,7 +161,9 @@ void apply_file(Settings& settings, const ConfigSources& sources) {
   };
   for (const auto& [name, node] : document) {
     const std::string outer(name.str());
-    if (const toml::table* table = node.as_table()) {
+    if (outer == "topic") {
+      settings.topics = read_topic_tables(*sources.file_name, node);
+    } else if (const toml::table* table = node.as_table()) {
       for (const auto& [inner, value] : *table) apply_one(outer + "." + std::string(inner.str()), value);
     } else {
       apply_one(outer, node);

@@ -8,11 +8,13 @@
 #include "auth/password.hpp"
 #include "auth/token.hpp"
 #include "core/log.hpp"
+#include "eventlog/retention.hpp"
 #include "gateway/gateway.hpp"
 #include "http/server.hpp"
 #include "hub/roster.hpp"
 #include "hub/shard.hpp"
 #include "hub/topic_rules.hpp"
+#include "server/housekeeping.hpp"
 #include "storage/writer.hpp"
 #include "users/users.hpp"
 
@@ -55,7 +57,10 @@ struct Settings {
   std::size_t tickets_max = 100'000;
   hub::RosterLimits roster;
   hub::ShardLimits shard;
+  std::size_t topics_max = 100'000;  // of the process, in equal parts per shard
   std::vector<hub::TopicRule> topics = hub::TopicRules::defaults();
+  eventlog::RetentionSettings retention;
+  HousekeepingSettings housekeeping;  // no row in the table: nobody needs to change it but tests
   storage::WriterLimits writer;
   std::size_t reader_threads = 2;
   std::size_t reader_queue = 4096;

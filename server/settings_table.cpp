@@ -231,6 +231,8 @@ void add_connection_limits(std::vector<Setting>& rows) {
                          "Push connections from one address, or one IPv6 /64 (429 too_many_connections)."));
   rows.push_back(integer("limits.sockets_total", 1, million, FIELD(roster.sockets_total),
                          "Push connections of the process (503 overloaded)."));
+  rows.push_back(integer("limits.topics", 1, 100 * million, FIELD(topics_max),
+                         "Topics with subscribers at a time, in equal parts per shard; more are refused."));
   rows.push_back(list("limits.exempt_cidrs", FIELD(exempt_cidrs),
                       "Networks whose callers no rate and no connection count limits; for test rigs only."));
   rows.push_back(tokens("limits.connects_per_address_per_minute", million,
@@ -307,6 +309,17 @@ void add_inner(std::vector<Setting>& rows) {
               "Adds /ws/echo for callers on loopback, without a token: for WebSocket test suites."));
 }
 
+void add_events(std::vector<Setting>& rows) {
+  rows.push_back(integer("events.retention_age_s", 0, 3660 * day_s, FIELD(retention.age),
+                         "Events older than this leave the log; 0 keeps them at any age."));
+  rows.push_back(integer("events.retention_rows", 0, 1000 * million, FIELD(retention.rows),
+                         "Events the log keeps, the newest ones; 0 is no limit."));
+  rows.push_back(integer("events.retention_bytes", 0, 1024 * gibibyte, FIELD(retention.bytes),
+                         "Bytes of events (type, topic and data) the log keeps; 0 is no limit."));
+  rows.push_back(integer("audit.retention_age_s", 0, 3660 * day_s, FIELD(users.audit_retention),
+                         "Rows of the audit trail older than this are deleted; 0 keeps all."));
+}
+
 #undef FIELD
 
 std::vector<Setting> make_table() {
@@ -317,6 +330,7 @@ std::vector<Setting> make_table() {
   add_http(rows);
   add_connection_limits(rows);
   add_request_limits(rows);
+  add_events(rows);
   add_inner(rows);
   return rows;
 }

@@ -1,5 +1,6 @@
 // The table as a configuration file and as a page of the manual.
 #include "server/settings.hpp"
+#include "server/topic_tables.hpp"
 
 #include <limits>
 #include <set>
@@ -99,7 +100,10 @@ std::string to_toml(const Settings& settings, bool with_comments) {
       out += fmt::format("{} = {}\n", name_of(setting), value_text(setting.read(settings)));
     }
   }
-  return out;
+  if (with_comments)
+    out +=
+        "\n# Rules of topics: the first whose pattern matches counts. Yours come before these, which stay.\n";
+  return out + topic_tables_text(settings.topics);
 }
 
 std::string to_markdown() {
@@ -113,7 +117,7 @@ std::string to_markdown() {
                          range_text(setting), setting.about);
     }
   }
-  return out;
+  return out + topic_tables_manual();
 }
 
 }  // namespace corohub::server

@@ -23,11 +23,12 @@ void print_own_stack(int) {
 
 }  // namespace
 
-ShardThread::ShardThread(std::size_t index, Services& services, const Settings& settings, const Clock& clock,
-                         http::Server& server, const hub::LogState& log)
+ShardThread::ShardThread(std::size_t index, Services& services, const Settings& settings,
+                         const hub::ShardLimits& limits, const Clock& clock, http::Server& server,
+                         const hub::LogState& log)
     : index_(index),
       guard_(context_.get_executor()),
-      shard_(context_, clock, settings.shard),
+      shard_(context_, clock, limits),
       accounts_(services.users.loader(), settings.cached_accounts),
       authenticator_(services.tokens, accounts_, clock),
       server_(server, index, context_, shard_.wheel(), authenticator_) {

@@ -23,8 +23,8 @@ namespace corohub::server {
 
 class ShardThread final : private hub::ShardListener {
  public:
-  ShardThread(std::size_t index, Services& services, const Settings& settings, const Clock& clock,
-              http::Server& server, const hub::LogState& log);
+  ShardThread(std::size_t index, Services& services, const Settings& settings, const hub::ShardLimits& limits,
+              const Clock& clock, http::Server& server, const hub::LogState& log);
   ~ShardThread() override;
   ShardThread(const ShardThread&) = delete;
   ShardThread& operator=(const ShardThread&) = delete;

@@ -31,12 +31,14 @@ void delete_login_failures(storage::UnitOfWork& work, std::string_view key) {
   work.query("DELETE FROM login_failures WHERE account = ?").bind(storage::Blob{key}).run();
 }
 
-void trim_login_failures(storage::UnitOfWork& work, UnixMs untouched_since, std::int64_t final_count) {
+std::int64_t trim_login_failures(storage::UnitOfWork& work, UnixMs untouched_since, std::int64_t final_count,
+                                 std::int64_t limit) {
   work.query(
           "DELETE FROM login_failures WHERE account IN (SELECT account FROM login_failures "
-          "WHERE updated_at < ? AND failures < ? LIMIT 16)")
-      .bind(untouched_since, final_count)
+          "WHERE updated_at < ? AND failures < ? LIMIT ?)")
+      .bind(untouched_since, final_count, limit)
       .run();
+  return work.changes();
 }
 
 void insert_password_reset(storage::UnitOfWork& work, std::string_view hash, UserId user, UnixMs expires_at) {
@@ -70,6 +72,15 @@ void delete_password_resets(storage::UnitOfWork& work, UserId user) {
   work.query("DELETE FROM password_resets WHERE (user_id = ? AND used_at IS NULL) OR expires_at < ?")
       .bind(user, work.now())
       .run();
+}
+
+std::int64_t delete_late_password_resets(storage::UnitOfWork& work, std::int64_t limit) {
+  work.query(
+          "DELETE FROM password_resets WHERE hash IN (SELECT hash FROM password_resets WHERE expires_at < ? "
+          "LIMIT ?)")
+      .bind(work.now(), limit)
+      .run();
+  return work.changes();
 }
 
 }  // namespace corohub::users

@@ -24,8 +24,10 @@ template <class Source>
 LoginFailures find_login_failures(Source& source, std::string_view key);
 void save_login_failures(storage::UnitOfWork& work, std::string_view key, const LoginFailures& failures);
 void delete_login_failures(storage::UnitOfWork& work, std::string_view key);
-// Forgets a few rows that were not touched since then, but none with `final_count` failures.
-void trim_login_failures(storage::UnitOfWork& work, UnixMs untouched_since, std::int64_t final_count);
+// Forgets at most `limit` rows that were not touched since then, but none with `final_count` failures; how
+// many there were.
+std::int64_t trim_login_failures(storage::UnitOfWork& work, UnixMs untouched_since, std::int64_t final_count,
+                                 std::int64_t limit);
 
 struct PasswordReset {
   UserId user_id = 0;
@@ -39,5 +41,7 @@ std::optional<PasswordReset> find_password_reset(Source& source, std::string_vie
 void use_password_reset(storage::UnitOfWork& work, std::string_view hash);
 // The user's links that were not used, and everybody's that are late.
 void delete_password_resets(storage::UnitOfWork& work, UserId user);
+// Everybody's that are late, at most so many; how many there were.
+std::int64_t delete_late_password_resets(storage::UnitOfWork& work, std::int64_t limit);
 
 }  // namespace corohub::users

@@ -8,7 +8,7 @@ namespace {
 // Attempts on one account that may be hashed at the same time while it has no delay yet: what a storm from
 // many addresses can try before the first failure is counted.
 constexpr std::size_t attempts_at_once = 10;
-constexpr std::int64_t forgotten_after_ms = 24LL * 3600 * 1000;
+constexpr std::int64_t forgotten_at_once = 16;
 
 Error wait_first(std::int64_t milliseconds) {
   return Error(ErrorCode::rate_limited, "Too many failed attempts for this account; wait before the next.")
@@ -107,7 +107,7 @@ Task<Result<>> PasswordCheck::remember_failure(std::string key) {
     failures.count = std::min(failures.count + 1, final_failures);
     failures.retry_at = work.now() + delay_after(failures.count);
     save_login_failures(work, key, failures);
-    trim_login_failures(work, work.now() - forgotten_after_ms, final_failures);
+    trim_login_failures(work, work.now() - forgotten_after_ms, final_failures, forgotten_at_once);
     return storage::Nothing{};
   };
   const auto committed = co_await parts_.writer.commit(std::move(unit));

@@ -23,6 +23,7 @@ namespace corohub::users {
 // an administrator helps.
 inline constexpr std::int64_t free_failures = 5;
 inline constexpr std::int64_t final_failures = 100;
+inline constexpr std::int64_t forgotten_after_ms = 24LL * 3600 * 1000;  // since the last failure
 inline constexpr std::int64_t longest_delay_ms = 900'000;
 
 // How long after so many failures in a row the next attempt must wait.

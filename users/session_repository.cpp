@@ -82,6 +82,18 @@ void delete_sessions(storage::UnitOfWork& work, UserId user, const std::optional
   work.query("DELETE FROM sessions WHERE user_id = ?1 AND (?2 IS NULL OR id <> ?2)").bind(user, kept).run();
 }
 
+std::int64_t delete_ended_sessions(storage::UnitOfWork& work, std::int64_t limit) {
+  std::vector<SessionId> ended;
+  {
+    storage::Query query =
+        work.query("SELECT id FROM sessions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?");
+    query.bind(work.now(), limit);
+    while (query.next()) ended.push_back(session_id(query.blob(0)));
+  }
+  for (const SessionId& id : ended) delete_session(work, id);
+  return static_cast<std::int64_t>(ended.size());
+}
+
 void trim_sessions(storage::UnitOfWork& work, const SessionRow& newest, UnixMs used_since,
                    std::int64_t keep) {
   std::vector<SessionId> dead;

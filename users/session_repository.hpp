@@ -34,6 +34,8 @@ void touch_session(storage::UnitOfWork& work, const SessionId& id);
 // With their refresh tokens.
 void delete_session(storage::UnitOfWork& work, const SessionId& id);
 void delete_sessions(storage::UnitOfWork& work, UserId user, const std::optional<SessionId>& except);
+// Whose absolute end has come, at most so many; how many there were.
+std::int64_t delete_ended_sessions(storage::UnitOfWork& work, std::int64_t limit);
 // Of the user of `newest`: those that ended by themselves, and the oldest beyond `keep`.
 void trim_sessions(storage::UnitOfWork& work, const SessionRow& newest, UnixMs used_since, std::int64_t keep);
 

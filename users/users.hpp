@@ -29,6 +29,7 @@ struct UsersSettings {
   std::size_t sessions_per_user = 20;
   std::chrono::seconds reset_ttl{3600};
   std::chrono::seconds setup_ttl{1800};
+  std::chrono::seconds audit_retention{0};                            // 0: for ever
   auth::Rate login_failures_minute{10, std::chrono::minutes(1), 10};  // per address
   auth::Rate login_failures_hour{100, std::chrono::hours(1), 100};    // per address
   auth::Rate registrations_burst{20, std::chrono::seconds(5), 20};    // per address

@@ -48,6 +48,11 @@ TEST(Settings, defaults_are_those_of_the_contract) {
   EXPECT_TRUE(settings.users.registration_open);
   EXPECT_FALSE(settings.compression);
   EXPECT_FALSE(settings.gateway.echo);
+  EXPECT_EQ(settings.retention.age, std::chrono::hours(7 * 24));
+  EXPECT_EQ(settings.retention.rows, 1'000'000);
+  EXPECT_EQ(settings.retention.bytes, 1 << 30);
+  EXPECT_EQ(settings.users.audit_retention.count(), 0);
+  EXPECT_EQ(settings.topics_max, 100'000U);
 }
 
 TEST(Settings, the_contract_s_keys_are_in_the_table) {
@@ -67,7 +72,9 @@ TEST(Settings, the_contract_s_keys_are_in_the_table) {
                           "http.max_body_bytes",     "http.cors_origins",
                           "limits.sockets_per_user", "limits.exempt_cidrs",
                           "registration.mode",       "health.disk_free_min_bytes",
-                          "diagnostics.echo"})
+                          "diagnostics.echo",        "events.retention_age_s",
+                          "events.retention_rows",   "events.retention_bytes",
+                          "audit.retention_age_s",   "limits.topics"})
     EXPECT_TRUE(keys.contains(key)) << key;
 }
 

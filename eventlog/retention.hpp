@@ -1,0 +1,41 @@
+// What leaves the log: the oldest events once they are too old, too many or too large together. In small
+// steps, each a unit on the writer, so that no other change waits for long; whoever is behind what is left is
+// told by stream.gap or 410.
+#pragma once
+
+#include "core/position.hpp"
+#include "storage/unit_of_work.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace corohub::eventlog {
+
+struct RetentionSettings {
+  // 0: no limit.
+  std::chrono::seconds age{7 * 24 * 3600};
+  std::int64_t rows = 1'000'000;
+  std::int64_t bytes = std::int64_t{1} << 30;  // of type, topic and data
+
+  // What one step deletes at most; but one event, however large, it does.
+  std::int64_t step_rows = 500;
+  std::int64_t step_bytes = 1 << 20;
+};
+
+struct RetentionStep {
+  std::int64_t deleted = 0;
+  Seq floor = 0;      // events up to here are gone
+  bool more = false;  // there may be more to delete at once
+};
+
+// Deletes a few of the oldest and moves the floor, in the unit's transaction. The newest seq is remembered
+// even when nothing is left.
+RetentionStep delete_old_events(storage::UnitOfWork& work, const RetentionSettings& settings);
+
+// What was published under a key is remembered for so long.
+inline constexpr std::chrono::minutes idempotency_key_life{5};
+// Those whose time is over, at most so many; how many there were.
+std::int64_t delete_old_idempotency_keys(storage::UnitOfWork& work, std::int64_t limit);
+
+}  // namespace corohub::eventlog

@@ -1,0 +1,91 @@
+// What is too old, too many or too large leaves the log beside the work; whoever is behind is told, however
+// he asks.
+#include "support/sse_client.hpp"
+#include "support/test_server.hpp"
+
+#include <gmock/gmock.h>
+
+namespace corohub::test {
+namespace {
+
+constexpr int kept = 5;
+
+void keep_little(server::Settings& settings) {
+  settings.retention.rows = kept;
+  settings.retention.step_rows = 2;
+  settings.housekeeping.interval = std::chrono::milliseconds(1);
+  settings.housekeeping.pause = std::chrono::milliseconds(0);
+  settings.shard.tail.events = 1;  // so that the log is asked, not the shard's memory
+}
+
+class Retention : public testing::Test {
+ protected:
+  Retention() {
+    for (int i = 0; i < 20; ++i) last_ = alert(std::to_string(i));
+    // Housekeeping goes round by itself; the oldest that is left tells how far it is.
+    while (first_kept() != seq_of(last_) - kept + 1) {
+    }
+  }
+
+  std::string alert(const std::string& message) {
+    const HttpAnswer sent =
+        server_.client().post("/ws/broadcast", {{"message", message}}, admin_.access_token);
+    EXPECT_EQ(sent.status, 200) << sent.body;
+    return sent.header("Corohub-Position");
+  }
+  std::int64_t first_kept() {
+    const HttpAnswer page = server_.client().get("/api/v1/events?limit=1", admin_.access_token);
+    return page.at("data").as_array().at(0).at("seq").to_number<std::int64_t>();
+  }
+  static std::int64_t seq_of(const std::string& position) {
+    return std::stoll(position.substr(position.find(':') + 1));
+  }
+  std::int64_t floor() const { return seq_of(last_) - kept; }
+  void expect_gap(const json::object& welcome, const json::object& gap) const {
+    EXPECT_EQ(welcome.at("data").at("recovered"), false);
+    EXPECT_EQ(gap.at("type"), "stream.gap");
+    EXPECT_EQ(gap.at("data"), (json::object{{"from", 1}, {"to", floor()}, {"reason", "expired"}}));
+  }
+
+  TestServer server_{keep_little};
+  TestUser admin_ = server_.superadmin();
+  std::string last_;
+};
+
+TEST_F(Retention, T62_a_websocket_is_told_and_gets_what_is_left) {
+  WsClient socket(server_.port(), {.target = "/ws?since=1", .token = admin_.access_token});
+  const json::object welcome = socket.next();
+  expect_gap(welcome, socket.next());
+  for (std::int64_t seq = floor() + 1; seq <= seq_of(last_); ++seq) EXPECT_EQ(socket.next().at("seq"), seq);
+  EXPECT_EQ(seq_of(alert("live")), seq_of(last_) + 1);
+  EXPECT_EQ(socket.next().at("seq"), seq_of(last_) + 1);
+}
+
+TEST_F(Retention, T62_a_stream_is_told_and_gets_what_is_left) {
+  SseClient events(server_.port(), {.target = "/api/v1/events/stream?since=1", .token = admin_.access_token});
+  const json::object welcome = events.next().data;
+  expect_gap(welcome, events.next().data);
+  for (std::int64_t seq = floor() + 1; seq <= seq_of(last_); ++seq)
+    EXPECT_EQ(events.next().data.at("seq"), seq);
+}
+
+TEST_F(Retention, T62_pages_and_polls_say_that_it_is_gone) {
+  for (const char* target : {"/api/v1/events?since=1", "/api/v1/events/poll?since=1&timeout=0"}) {
+    const HttpAnswer answer = server_.client().get(target, admin_.access_token);
+    EXPECT_EQ(answer.status, 410) << target;
+    EXPECT_EQ(answer.at("code"), "gap") << target;
+  }
+  const std::string reachable = std::to_string(floor());
+  const HttpAnswer page = server_.client().get("/api/v1/events?since=" + reachable, admin_.access_token);
+  EXPECT_EQ(page.at("data").as_array().size(), std::size_t{kept}) << page.body;
+}
+
+TEST_F(Retention, T62_what_is_gone_is_gone_after_a_restart_too_and_no_seq_comes_twice) {
+  server_.restart();
+  admin_ = server_.superadmin();
+  EXPECT_EQ(server_.client().get("/api/v1/events?since=1", admin_.access_token).status, 410);
+  EXPECT_GT(seq_of(alert("later")), seq_of(last_));
+}
+
+}  // namespace
+}  // namespace corohub::test

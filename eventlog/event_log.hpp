@@ -25,7 +25,8 @@ namespace corohub::eventlog {
 // answer.
 Seq append(storage::UnitOfWork& work, hub::EventDraft draft);
 
-// Lets the hub deliver an event that is not logged, once the unit is committed. Its timestamp is the unit's time.
+// Lets the hub deliver an event that is not logged, once the unit is committed. Its timestamp is the unit's
+// time.
 void deliver(storage::UnitOfWork& work, hub::EventDraft draft);
 
 // A change of rights at its place between the events: after its own last event, before what comes later.

@@ -73,13 +73,4 @@ RetentionStep delete_old_events(storage::UnitOfWork& work, const RetentionSettin
   return step;
 }
 
-std::int64_t delete_old_idempotency_keys(storage::UnitOfWork& work, std::int64_t limit) {
-  work.query(
-          "DELETE FROM idempotency_keys WHERE scope IN (SELECT scope FROM idempotency_keys "
-          "WHERE created_at < ? ORDER BY created_at LIMIT ?)")
-      .bind(work.now() - std::chrono::milliseconds(idempotency_key_life).count(), limit)
-      .run();
-  return work.changes();
-}
-
 }  // namespace corohub::eventlog

@@ -33,9 +33,4 @@ struct RetentionStep {
 // even when nothing is left.
 RetentionStep delete_old_events(storage::UnitOfWork& work, const RetentionSettings& settings);
 
-// What was published under a key is remembered for so long.
-inline constexpr std::chrono::minutes idempotency_key_life{5};
-// Those whose time is over, at most so many; how many there were.
-std::int64_t delete_old_idempotency_keys(storage::UnitOfWork& work, std::int64_t limit);
-
 }  // namespace corohub::eventlog

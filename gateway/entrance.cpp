@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
 namespace corohub::gateway {
 
 using http::Context;
@@ -29,6 +32,14 @@ Task<Result<auth::Principal>> authenticate(GatewayState& state, Context& context
       state.parts.tickets.take(credential->text, context.request.header("Origin"));
   if (!ticket) co_return Error(ErrorCode::invalid_token, "The ticket is unknown, used or too old.");
   co_return co_await context.authenticator.resume(ticket->user_id, ticket->session, ticket->token_expires_at);
+}
+
+http::Response gap_response(const Context& context, const Position& head, std::string detail) {
+  http::Response response = http::fail(Error(ErrorCode::gap, std::move(detail)), context);
+  json::object body = json::parse(response.body).as_object();
+  body["head"] = head.text();
+  response.body = json::serialize(body);
+  return std::move(response).at(head);
 }
 
 namespace {
@@ -101,8 +112,12 @@ std::shared_ptr<Session> make_session(const SessionPlace& place, Admitted admitt
 }
 
 SessionPlace place_of(GatewayState& state, const Context& context) {
-  return {*state.parts.hub.shards()[context.shard], context.authenticator, state.parts.readers,
-          state.sessions, state.publishing, state.presence};
+  return {*state.parts.hub.shards()[context.shard],
+          context.authenticator,
+          state.parts.readers,
+          state.sessions,
+          state.publishing,
+          state.presence};
 }
 
 }  // namespace corohub::gateway

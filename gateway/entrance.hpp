@@ -19,6 +19,9 @@ std::optional<Error> over_limits(GatewayState& state, const http::Context& conte
 // By a token or a ticket; `query_token`: ?token= counts, too.
 Task<Result<auth::Principal>> authenticate(GatewayState& state, http::Context& context, bool query_token);
 
+// 410 with the head: where the log begins to make sense again.
+http::Response gap_response(const http::Context& context, const Position& head, std::string detail);
+
 // What the log has of it, for a session on the request's shard.
 Task<Result<Beginning>> look_up(GatewayState& state, const http::Context& context, EventQuery events);
 

@@ -40,13 +40,6 @@ Result<std::size_t> read_number(const http::Request& request, const std::string&
           "Must be an integer from " + std::to_string(least) + " to " + std::to_string(most) + ".");
 }
 
-Result<std::optional<Position>> read_since(const http::Request& request) {
-  const std::optional<std::string_view> since = request.query_value("since");
-  if (!since) return std::optional<Position>();
-  if (request.query_count("since") > 1) return Error(ErrorCode::invalid_since, "since is given twice.");
-  return position_in(*since);
-}
-
 Result<std::vector<std::string>> read_types(const http::Request& request) {
   std::vector<std::string> patterns;
   std::string_view rest = request.query_value("types").value_or("");
@@ -80,6 +73,13 @@ Result<EventQuery> read_query(const http::Request& request, Result<std::optional
 }
 
 }  // namespace
+
+Result<std::optional<Position>> read_since(const http::Request& request) {
+  const std::optional<std::string_view> since = request.query_value("since");
+  if (!since) return std::optional<Position>();
+  if (request.query_count("since") > 1) return Error(ErrorCode::invalid_since, "since is given twice.");
+  return position_in(*since);
+}
 
 Result<EventQuery> read_event_query(const http::Request& request) {
   return read_query(request, read_since(request));

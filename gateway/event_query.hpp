@@ -31,6 +31,8 @@ Result<EventQuery> read_event_query(const http::Request& request);
 // The same for an event stream: a Last-Event-ID that is not empty beats since.
 Result<EventQuery> read_stream_query(const http::Request& request);
 
+// ?since= alone. invalid_since.
+Result<std::optional<Position>> read_since(const http::Request& request);
 // ?limit= and ?timeout=. validation_failed.
 Result<std::size_t> read_limit(const http::Request& request);
 Result<std::chrono::seconds> read_timeout(const http::Request& request);

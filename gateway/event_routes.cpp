@@ -5,7 +5,6 @@
 
 #include <utility>
 
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 namespace corohub::gateway {
@@ -29,15 +28,6 @@ Result<Asked> read_query(const http::Request& request) {
   const Result<std::size_t> limit = read_limit(request);
   if (!limit) return limit.error();
   return Asked{std::move(*events), *limit};
-}
-
-// 410: where the log begins to make sense again is its head.
-Response gap(const Context& context, const Position& head, std::string detail) {
-  Response response = http::fail(Error(ErrorCode::gap, std::move(detail)), context);
-  json::object body = json::parse(response.body).as_object();
-  body["head"] = head.text();
-  response.body = json::serialize(body);
-  return std::move(response).at(head);
 }
 
 // A page, and where what was asked for begins: the log, or the topic that has the least left.
@@ -142,7 +132,7 @@ Task<Result<Found>> look(GatewayState& state, Context& context, const Asked& ask
 }
 
 Response answer(const GatewayState& state, const Context& context, const Found& found) {
-  if (found.gap) return gap(context, {state.parts.epoch, found.head}, *found.gap);
+  if (found.gap) return gap_response(context, {state.parts.epoch, found.head}, *found.gap);
   const Position next{state.parts.epoch, found.next};
   Response response;
   response.body = found.list.body(next, found.more);

@@ -45,7 +45,10 @@ GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_s
       connects_per_address(settings.connects_per_address, parts.clock),
       connects_total(settings.connects_total, parts.clock),
       broadcasts(settings.broadcasts_per_admin, parts.clock),
-      stats(settings.stats_per_admin, parts.clock) {}
+      stats(settings.stats_per_admin, parts.clock),
+      publishes(settings.publishes_per_user, parts.clock),
+      service_publishes(settings.publishes_per_key, parts.clock),
+      publish_failures(settings.publish_failures_per_address, parts.clock) {}
 
 Gateway::Gateway(GatewayParts parts, GatewaySettings settings)
     : state_(std::make_shared<GatewayState>(std::move(parts), std::move(settings))) {}
@@ -60,6 +63,9 @@ void Gateway::add_routes(http::Router& router) {
   add_event_routes(routes);
   add_stream_route(routes);
   add_connection_routes(routes);
+  add_topic_routes(routes);
+  add_publish_route(routes);
+  add_service_key_routes(routes);
   add_presence_routes(routes);
 }
 

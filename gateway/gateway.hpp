@@ -37,6 +37,9 @@ struct GatewaySettings {
   auth::Rate broadcasts_per_admin{10, std::chrono::seconds(1), 20};
   auth::Rate stats_per_admin{60, std::chrono::minutes(1), 60};
   auth::Rate presence_per_user{5, std::chrono::seconds(1), 5};
+  auth::Rate publishes_per_user{100, std::chrono::seconds(1), 200};  // over REST
+  auth::Rate publishes_per_key{1000, std::chrono::seconds(1), 2000};
+  auth::Rate publish_failures_per_address{300, std::chrono::minutes(1), 300};
 };
 
 // What the gateway works with; all of it outlives the gateway.
@@ -62,6 +65,8 @@ class Gateway {
   // GET /ws, GET /ws/stats, POST /ws/broadcast, GET /ws/echo,
   // GET /api/v1/events, GET /api/v1/events/poll, GET /api/v1/events/stream,
   // GET /api/v1/presence, GET /api/v1/topics/{topic...}/presence,
+  // POST /api/v1/topics/{topic...}/events, GET /api/v1/topics/{topic...}/history, POST /api/v1/publish,
+  // GET and POST /api/v1/admin/api-keys, DELETE /api/v1/admin/api-keys/{id},
   // GET /api/v1/admin/connections, DELETE /api/v1/admin/connections/{client_id}
   void add_routes(http::Router& router);
 

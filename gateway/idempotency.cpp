@@ -5,7 +5,7 @@
 namespace corohub::gateway {
 namespace {
 
-constexpr int forgotten_at_once = 16;  // more than one unit adds, so the table shrinks again
+constexpr std::int64_t forgotten_at_once = 16;  // more than one unit adds, so the table shrinks again
 
 UnixMs oldest_valid(UnixMs now) noexcept {
   return now - std::chrono::milliseconds(Publishing::idempotency_window).count();
@@ -34,11 +34,16 @@ void store_answer(storage::UnitOfWork& work, const IdempotencyKey& key, const Pu
   work.query("INSERT OR REPLACE INTO idempotency_keys (scope, payload, seq, created_at) VALUES (?, ?, ?, ?)")
       .bind(storage::Blob{key.scope}, storage::Blob{key.payload}, answer.seq, answer.time)
       .run();
+  forget_answers(work, forgotten_at_once);
+}
+
+std::int64_t forget_answers(storage::UnitOfWork& work, std::int64_t limit) {
   work.query(
           "DELETE FROM idempotency_keys WHERE scope IN "
           "(SELECT scope FROM idempotency_keys WHERE created_at <= ? ORDER BY created_at LIMIT ?)")
-      .bind(oldest_valid(work.now()), forgotten_at_once)
+      .bind(oldest_valid(work.now()), limit)
       .run();
+  return work.changes();
 }
 
 }  // namespace corohub::gateway

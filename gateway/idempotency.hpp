@@ -5,6 +5,7 @@
 #include "gateway/publishing.hpp"
 #include "storage/unit_of_work.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -19,5 +20,7 @@ IdempotencyKey make_idempotency_key(std::string_view who, std::string_view targe
 Result<std::optional<Published>> find_answer(storage::UnitOfWork& work, const IdempotencyKey& key);
 // Keeps the answer, and forgets a few that are too old.
 void store_answer(storage::UnitOfWork& work, const IdempotencyKey& key, const Published& answer);
+// Those that are too old, at most so many; how many there were.
+std::int64_t forget_answers(storage::UnitOfWork& work, std::int64_t limit);
 
 }  // namespace corohub::gateway

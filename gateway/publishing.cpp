@@ -1,7 +1,9 @@
 #include "gateway/publishing.hpp"
 
+#include "auth/policy.hpp"
 #include "eventlog/event_log.hpp"
 #include "gateway/idempotency.hpp"
+#include "gateway/publish_and_wait.hpp"
 
 #include <optional>
 #include <utility>
@@ -20,14 +22,37 @@ constexpr std::size_t envelope_bytes =
 // nothing.
 Error not_allowed() { return Error(ErrorCode::forbidden, "You may not publish there."); }
 
+bool may(const Author& author, const hub::TopicRule* rule, const hub::EventDraft& draft) noexcept {
+  if (author.service_key != 0) return scopes_allow(author.scopes, draft.topic, draft.audience);
+  return rule != nullptr ? rule->may_publish(author.role) : auth::is_admin(author.role);
+}
+
 // The author as the database knows him, which may have changed since he was let in.
-Result<> judge_again(storage::UnitOfWork& work, const Author& author, const hub::TopicRule& rule) {
+Result<> look_up(storage::UnitOfWork& work, Author& author) {
+  if (author.service_key != 0) {
+    std::optional<std::vector<std::string>> scopes = scopes_of(work, author.service_key);
+    if (!scopes) return Error(ErrorCode::invalid_token, "The key has been revoked.");
+    author.scopes = std::move(*scopes);
+    note_use(work, author.service_key);
+    return {};
+  }
   storage::Query query = work.query("SELECT role, status FROM users WHERE id = ?");
   query.bind(author.user_id);
   if (!query.next() || parse_status(query.text(1)) != UserStatus::active)
     return Error(ErrorCode::invalid_token, "The account is gone or disabled.");
-  if (!rule.may_publish(parse_role(query.text(0)).value_or(Role::user))) return not_allowed();
+  author.role = parse_role(query.text(0)).value_or(Role::user);
   return {};
+}
+
+std::string name_of(const Author& author) {
+  if (author.service_key != 0) return "key:" + std::to_string(author.service_key);
+  return "user:" + std::to_string(author.user_id);
+}
+
+std::string target_of(const Publication& publication) {
+  if (!publication.topic.empty()) return "topic:" + publication.topic;
+  return "user:" + std::to_string(publication.audience.user_id) +
+         " roles:" + std::to_string(publication.audience.roles);
 }
 
 // On the writer's thread: the right, the key, the event.
@@ -36,8 +61,8 @@ class PublishUnit {
   explicit PublishUnit(PublishOrder order) : order_(std::move(order)) {}
 
   Result<Published> operator()(storage::UnitOfWork& work) {
-    if (const Result<> judged = judge_again(work, order_.author, *order_.rule); !judged)
-      return judged.error();
+    if (const Result<> found = look_up(work, order_.author); !found) return found.error();
+    if (!may(order_.author, order_.rule, order_.draft)) return not_allowed();
     if (order_.key.scope.empty()) return publish(work);
     const Result<std::optional<Published>> before = find_answer(work, order_.key);
     if (!before) return before.error();
@@ -57,41 +82,54 @@ class PublishUnit {
   PublishOrder order_;
 };
 
+hub::Entry volatile_event(PublishOrder order, UnixMs now) {
+  return hub::EventRef(new hub::Event(std::move(order.draft), 0, now));
+}
+
 }  // namespace
 
 Result<PublishOrder> Publishing::accept(const Author& author, Publication publication) const {
   if (hub::is_reserved_type(publication.type))
     return Error(ErrorCode::reserved_type, "Events of this type are made by the server.");
-  const hub::TopicRule* rule = rules_.find(publication.topic);
-  if (rule == nullptr || !rule->may_publish(author.role)) return not_allowed();
+  const bool in_topic = !publication.topic.empty();
+  const hub::TopicRule* rule = in_topic ? rules_.find(publication.topic) : nullptr;
+  if (in_topic && rule == nullptr) return not_allowed();
   const std::size_t bytes =
       envelope_bytes + publication.type.size() + publication.data.size() + publication.topic.size();
   if (bytes > text_bytes_max_)
     return Error(ErrorCode::payload_too_large,
                  "The message would have more than " + std::to_string(text_bytes_max_) + " bytes.");
 
-  PublishOrder order{.author = author, .rule = rule, .draft = {}, .key = {}, .durable = rule->durable()};
+  PublishOrder order{
+      .author = author, .rule = rule, .draft = {}, .key = {}, .durable = !in_topic || rule->durable()};
   if (!publication.idempotency_key.empty())
-    order.key = make_idempotency_key("user:" + std::to_string(author.user_id), "topic:" + publication.topic,
-                                     publication);
+    order.key = make_idempotency_key(name_of(author), target_of(publication), publication);
   order.draft = {.type = std::move(publication.type),
                  .data = std::move(publication.data),
-                 .audience = {.roles = rule->subscribers},
+                 .audience = in_topic ? hub::Audience{.roles = rule->subscribers} : publication.audience,
                  .topic = std::move(publication.topic)};
+  if (!may(author, rule, order.draft)) return not_allowed();
   return order;
 }
 
 Result<Published> Publishing::publish_now(PublishOrder order) {
   const UnixMs now = clock_.unix_ms();
   std::vector<hub::Entry> entries;
-  entries.emplace_back(hub::EventRef(new hub::Event(std::move(order.draft), 0, now)));
+  entries.push_back(volatile_event(std::move(order), now));
   if (!hub_.try_publish(std::make_shared<hub::Batch>(std::move(entries))))
     return Error(ErrorCode::overloaded, "The hub has no room for this now.");
   return Published{.seq = 0, .time = now};
 }
 
 Task<Result<Published>> Publishing::publish(PublishOrder order) {
-  if (order.at_once()) co_return publish_now(std::move(order));
+  if (order.at_once()) {
+    Published published{.time = clock_.unix_ms()};
+    hub::Entry event = volatile_event(std::move(order), published.time);
+    const Result<std::uint32_t> reached = co_await publish_and_wait(hub_, std::move(event));
+    if (!reached) co_return reached.error();
+    published.reached = *reached;
+    co_return published;
+  }
   PublishUnit unit(std::move(order));
   auto committed = co_await writer_.commit(std::move(unit));
   if (!committed) co_return committed.error();

@@ -8,21 +8,26 @@
 
 #include "core/task.hpp"
 #include "gateway/publication.hpp"
+#include "gateway/service_keys.hpp"
 #include "hub/event.hpp"
 #include "hub/hub.hpp"
 #include "hub/topic_rules.hpp"
 #include "storage/writer.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace corohub::gateway {
 
-// A user, as he is known when he asks.
+// A user, or a service with its key, as they are known when they ask.
 struct Author {
   UserId user_id = 0;
   Role role = Role::user;
+  ServiceKeyId service_key = 0;       // 0: it is a user
+  std::vector<std::string> scopes{};  // of the key
 };
 
 // What became of it.
@@ -41,10 +46,10 @@ struct IdempotencyKey {
 // A publication that may be made as things stand now.
 struct PublishOrder {
   // Whether publish_now() will do.
-  bool at_once() const noexcept { return !durable && key.scope.empty(); }
+  bool at_once() const noexcept { return !durable && key.scope.empty() && author.service_key == 0; }
 
   Author author;
-  const hub::TopicRule* rule = nullptr;
+  const hub::TopicRule* rule = nullptr;  // null: it is for no topic
   hub::EventDraft draft;
   IdempotencyKey key;
   bool durable = false;

@@ -36,6 +36,9 @@ struct GatewayState {
   auth::RateLimiter connects_total;
   auth::RateLimiter broadcasts;
   auth::RateLimiter stats;
+  auth::RateLimiter publishes;          // over REST, by user
+  auth::RateLimiter service_publishes;  // by key
+  auth::RateLimiter publish_failures;   // credentials of services, by address
   Mirrors mirrors;
   std::atomic<std::size_t> sockets_open{0};
   std::atomic<bool> draining{false};
@@ -58,13 +61,16 @@ class Routes {
   std::shared_ptr<GatewayState> state_;
 };
 
-void add_socket_routes(Routes& routes);      // GET /ws
-void add_echo_route(Routes& routes);         // GET /ws/echo
-void add_broadcast_routes(Routes& routes);   // /ws/stats, /ws/broadcast
-void add_event_routes(Routes& routes);       // /api/v1/events, /api/v1/events/poll
-void add_stream_route(Routes& routes);       // /api/v1/events/stream
-void add_connection_routes(Routes& routes);  // /api/v1/admin/connections
-void add_presence_routes(Routes& routes);    // /api/v1/presence, /api/v1/topics/{topic...}/presence
+void add_socket_routes(Routes& routes);       // GET /ws
+void add_echo_route(Routes& routes);          // GET /ws/echo
+void add_broadcast_routes(Routes& routes);    // /ws/stats, /ws/broadcast
+void add_event_routes(Routes& routes);        // /api/v1/events, /api/v1/events/poll
+void add_stream_route(Routes& routes);        // /api/v1/events/stream
+void add_connection_routes(Routes& routes);   // /api/v1/admin/connections
+void add_presence_routes(Routes& routes);     // /api/v1/presence, /api/v1/topics/…/presence
+void add_topic_routes(Routes& routes);        // /api/v1/topics/…/events, …/history
+void add_publish_route(Routes& routes);       // /api/v1/publish
+void add_service_key_routes(Routes& routes);  // /api/v1/admin/api-keys
 
 // One attempt; nothing if it is allowed or the caller is exempt.
 std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& context, std::string_view key);

@@ -19,6 +19,15 @@ bool is_parameter(std::string_view segment) noexcept {
   return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
 }
 
+// {name...}: one segment or more.
+bool is_rest(std::string_view segment) noexcept {
+  return is_parameter(segment) && segment.size() > 5 && segment.ends_with("...}");
+}
+
+std::string_view name_of(std::string_view parameter) noexcept {
+  return parameter.substr(1, parameter.size() - (is_rest(parameter) ? 5 : 2));
+}
+
 // The first segment of "/a/b" is "a" and leaves "/b".
 std::string_view first_segment(std::string_view& rest) noexcept {
   rest.remove_prefix(1);
@@ -33,6 +42,7 @@ std::string_view first_segment(std::string_view& rest) noexcept {
 struct Router::Node {
   std::vector<std::pair<std::string, std::unique_ptr<Node>>> literals;
   std::unique_ptr<Node> parameter;
+  std::unique_ptr<Node> rest;                    // behind as many segments as the rest of a pattern leaves
   std::array<std::size_t, method_count> routes;  // index into routes_
   bool ends_here = false;                        // has any route
 
@@ -40,8 +50,9 @@ struct Router::Node {
 
   Node& child(std::string_view segment) {
     if (is_parameter(segment)) {
-      if (!parameter) parameter = std::make_unique<Node>();
-      return *parameter;
+      std::unique_ptr<Node>& one = is_rest(segment) ? rest : parameter;
+      if (!one) one = std::make_unique<Node>();
+      return *one;
     }
     for (auto& [text, node] : literals)
       if (text == segment) return *node;
@@ -72,7 +83,13 @@ void Router::add(Method method, std::string pattern, Access access, Handler hand
   if (method == Method::other || !pattern.starts_with('/'))
     throw std::logic_error("no route can be " + pattern);
   Node* node = root_.get();
-  for (std::string_view rest = pattern; !rest.empty();) node = &node->child(first_segment(rest));
+  int rests = 0;
+  for (std::string_view rest = pattern; !rest.empty();) {
+    const std::string_view segment = first_segment(rest);
+    // With two of them a long path could be cut in very many ways.
+    if (is_rest(segment) && ++rests > 1) throw std::logic_error("two rests in " + pattern);
+    node = &node->child(segment);
+  }
   std::size_t& slot = node->routes[static_cast<std::size_t>(method)];
   if (slot != no_route) throw std::logic_error("two routes for " + std::string(name(method)) + " " + pattern);
   slot = routes_.size();
@@ -85,16 +102,42 @@ void Router::add(Method method, std::string pattern, Access access, Handler hand
 const Router::Node* Router::find(const Node& node, std::string_view rest,
                                  std::vector<std::string>& captured) const {
   if (rest.empty()) return node.ends_here ? &node : nullptr;
+  const std::string_view whole = rest;
   const std::optional<std::string> segment = percent_decode(first_segment(rest));
   if (!segment) return nullptr;
   for (const auto& [text, child] : node.literals) {
     if (text != *segment) continue;
     if (const Node* found = find(*child, rest, captured)) return found;
   }
-  if (!node.parameter || segment->empty()) return nullptr;
-  captured.push_back(*segment);
-  if (const Node* found = find(*node.parameter, rest, captured)) return found;
-  captured.pop_back();
+  if (segment->empty()) return nullptr;
+  if (node.parameter) {
+    captured.push_back(*segment);
+    if (const Node* found = find(*node.parameter, rest, captured)) return found;
+    captured.pop_back();
+  }
+  return node.rest ? find_behind_rest(*node.rest, whole, captured) : nullptr;
+}
+
+// The same behind one segment of `path` or more: as many as possible.
+const Router::Node* Router::find_behind_rest(const Node& node, std::string_view path,
+                                             std::vector<std::string>& captured) const {
+  struct Cut {
+    std::size_t taken;  // of the decoded segments, joined
+    std::string_view left;
+  };
+  std::vector<Cut> cuts;
+  std::string joined;
+  while (!path.empty()) {
+    const std::optional<std::string> segment = percent_decode(first_segment(path));
+    if (!segment || segment->empty()) break;
+    joined.append(joined.empty() ? "" : "/").append(*segment);
+    cuts.push_back({joined.size(), path});
+  }
+  for (auto cut = cuts.rbegin(); cut != cuts.rend(); ++cut) {
+    captured.push_back(joined.substr(0, cut->taken));
+    if (const Node* found = find(node, cut->left, captured)) return found;
+    captured.pop_back();
+  }
   return nullptr;
 }
 
@@ -113,8 +156,7 @@ Router::Match Router::match(Method method, std::string_view path) const {
   std::size_t next = 0;
   for (std::string_view rest = match.route->pattern; !rest.empty();) {
     const std::string_view segment = first_segment(rest);
-    if (is_parameter(segment))
-      match.params.emplace_back(segment.substr(1, segment.size() - 2), std::move(captured[next++]));
+    if (is_parameter(segment)) match.params.emplace_back(name_of(segment), std::move(captured[next++]));
   }
   return match;
 }

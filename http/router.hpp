@@ -19,7 +19,7 @@ namespace corohub::http {
 
 // Who may call a route: checked before the body is read and before the handler runs.
 enum class Access : std::uint8_t {
-  probe,  // anyone, as often as they like: what a load balancer asks
+  probe,  // anyone, as often as they like: what a load balancer asks, or what sets limits of its own
   guest,  // anyone; a credential is not looked at
   user,   // a valid access token: else 401
   admin,  // role admin or superadmin: else 403 "admin access required"
@@ -43,7 +43,7 @@ using Handler = std::function<Task<Response>(Context&)>;
 
 struct Route {
   Method method = Method::get;
-  std::string pattern;  // "/api/v1/admin/users/{id}"
+  std::string pattern;  // "/api/v1/admin/users/{id}", "/api/v1/topics/{topic...}/events"
   Access access = Access::guest;
   Handler handler;
 };
@@ -55,8 +55,8 @@ class Router {
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
 
-  // A pattern is literal segments and {parameters}. The same method and pattern twice is a bug
-  // (std::logic_error).
+  // A pattern is literal segments, {parameters}, and at most one {parameter...} for one segment or more. The
+  // same method and pattern twice is a bug (std::logic_error).
   void add(Method method, std::string pattern, Access access, Handler handler);
 
   struct Match {
@@ -65,8 +65,8 @@ class Router {
     std::vector<std::pair<std::string_view, std::string>> params;
   };
   // `path` as sent, without the query: each segment is decoded on its own, so that an encoded slash stays
-  // inside its parameter. A literal segment beats a parameter; a trailing slash makes another path. HEAD
-  // finds GET's route.
+  // inside its parameter. A literal segment beats a parameter, and that one of many segments, which takes all
+  // it can; a trailing slash makes another path. HEAD finds GET's route.
   Match match(Method method, std::string_view path) const;
 
   const std::vector<Route>& routes() const noexcept { return routes_; }
@@ -74,6 +74,8 @@ class Router {
  private:
   struct Node;
   const Node* find(const Node& node, std::string_view rest, std::vector<std::string>& captured) const;
+  const Node* find_behind_rest(const Node& node, std::string_view path,
+                               std::vector<std::string>& captured) const;
 
   std::vector<Route> routes_;
   std::unique_ptr<Node> root_;  // one level per segment

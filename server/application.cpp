@@ -2,7 +2,9 @@
 
 #include "core/log.hpp"
 #include "core/metrics.hpp"
+#include "core/random.hpp"
 #include "eventlog/retention.hpp"
+#include "gateway/idempotency.hpp"
 #include "server/administration.hpp"
 #include "server/control_socket.hpp"
 #include "server/health.hpp"
@@ -63,7 +65,7 @@ std::vector<Chore> chores(const Settings& settings) {
                  }});
   const std::int64_t rows = settings.retention.step_rows;
   all.push_back({"idempotency_keys", [rows](storage::UnitOfWork& work) {
-                   const std::int64_t deleted = eventlog::delete_old_idempotency_keys(work, rows);
+                   const std::int64_t deleted = gateway::forget_answers(work, rows);
                    return Cleaned{deleted, deleted >= rows};
                  }});
   const users::ExpirySettings expiry{settings.users.audit_retention, rows};
@@ -393,6 +395,16 @@ const std::vector<Endpoint>& Application::endpoints() const noexcept { return st
 std::optional<Endpoint> Application::admin_endpoint() const noexcept { return state_->admin_endpoint; }
 const std::optional<std::string>& Application::setup_token() const noexcept { return state_->setup_token; }
 const http::Router& Application::router() const noexcept { return state_->router; }
+Result<users::LocalLogin> Application::provide_login(std::string name, std::string email, Role role) {
+  users::Users& users = state_->services.users;
+  Result<users::LocalLogin> login = wait_for(state_->supervisor, users.open_login(email));
+  if (login || login.error().code != ErrorCode::not_found) return login;
+  users::NewUser user{std::move(name), email, Secret(random_token()), {}, role};
+  const Result<Account> created = wait_for(state_->supervisor, users.create_user(std::move(user)));
+  if (!created) return created.error();
+  return wait_for(state_->supervisor, users.open_login(std::move(email)));
+}
+
 Result<> Application::reload_keys() { return state_->services.keys.reload(); }
 
 }  // namespace corohub::server

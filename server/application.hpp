@@ -42,6 +42,9 @@ class Application {
   const std::optional<std::string>& setup_token() const noexcept;
   // What the public listeners serve; /openapi.json is compared with it.
   const http::Router& router() const noexcept;
+  // A fresh login of the account with this address, which is made first if there is none, with a password
+  // nobody knows. For --ephemeral and --demo. Blocks.
+  Result<users::LocalLogin> provide_login(std::string name, std::string email, Role role);
   // SIGHUP: reads the signing keys again.
   Result<> reload_keys();
 

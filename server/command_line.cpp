@@ -36,6 +36,9 @@ struct Parser {
   }
   void add_user_commands();
   void add_config_commands();
+  void add_serve_command();
+  void add_client_commands();
+  CLI::App* add_client(const char* name, const char* about, Command command);
   const std::pair<CLI::App*, Command>* chosen() const;
 };
 
@@ -43,7 +46,7 @@ Parser::Parser() {
   app.require_subcommand(0, 1);
   app.allow_extras();
   app.set_version_flag("--version", COROHUB_VERSION);
-  add_settings(*add(app, "serve", "Serve until SIGTERM.", Command::serve), true);
+  add_serve_command();
   add_user_commands();
 
   CLI::App* keys = app.add_subcommand("keys", "Signing keys of access tokens.");
@@ -58,6 +61,7 @@ Parser::Parser() {
   backup->add_option("FILE", result.backup_file, "The copy; must not exist")->required();
   add_settings(*backup, false);
 
+  add_client_commands();
   add_config_commands();
   add_settings(*add(app, "doctor", "Check configuration, data directory, ports and limits.", Command::doctor),
                false);
@@ -69,6 +73,60 @@ CLI::App* Parser::add(CLI::App& parent, const char* name, const char* about, Com
   added->allow_extras();
   commands.emplace_back(added, command);
   return added;
+}
+
+void Parser::add_serve_command() {
+  CLI::App* serve = add(app, "serve", "Serve until SIGTERM.", Command::serve);
+  CLI::Option* ephemeral = serve->add_flag(
+      "--ephemeral", result.ephemeral,
+      "For test suites: temporary data, a free port of 127.0.0.1, one line of JSON with the address and an "
+      "administrator's token on standard output");
+  serve
+      ->add_flag("--demo", result.demo,
+                 "Make three users and print their tokens and what to paste; on loopback only")
+      ->excludes(ephemeral);
+  serve->add_flag("--exit-with-stdin", result.exit_with_stdin, "End when standard input does");
+  add_settings(*serve, true);
+}
+
+CLI::App* Parser::add_client(const char* name, const char* about, Command command) {
+  CLI::App* added = add(app, name, about, command);
+  added->add_option("--server", result.client.server, "http://HOST:PORT")->capture_default_str();
+  if (command != Command::login)
+    added->add_flag("--token-stdin", result.client.token_stdin,
+                    "Read the token from standard input (else COROHUB_TOKEN, else the stored login)");
+  return added;
+}
+
+void Parser::add_client_commands() {
+  ClientArguments& given = result.client;
+  CLI::App* login = add_client("login", "Log in to a server, for the commands below.", Command::login);
+  add_email(*login);
+  add_password(*login);
+  login->add_flag("--print-token", given.print_token, "Print the access token, and nothing else");
+
+  CLI::App* listen =
+      add_client("listen", "Print events, one JSON message per line, and miss none.", Command::listen);
+  listen->add_option("--since", given.since, "Begin after this position, EPOCH:SEQ or SEQ");
+  listen->add_option("--topic", given.topics, "A topic, too; may be repeated")
+      ->expected(1)
+      ->allow_extra_args(false)
+      ->take_all();
+  listen->add_option("--types", given.types, "Only these types: user.*,system.alert");
+
+  CLI::App* broadcast = add_client("broadcast", "Send an alert (administrators).", Command::broadcast);
+  broadcast->add_option("MESSAGE", given.message, "What to say")->required();
+  broadcast->add_option("--priority", given.priority, "low, normal, high or critical")->capture_default_str();
+  CLI::Option* to_user = broadcast->add_option("--to-user", given.to_user, "Only to the user with this id");
+  broadcast->add_option("--to-role", given.to_role, "Only to this role")->excludes(to_user);
+
+  CLI::App* publish = add_client("publish", "Publish an event in a topic.", Command::publish);
+  publish->add_option("TOPIC", given.topic, "rooms/one")->required();
+  publish->add_option("DATA", given.data, "JSON; what is none is sent as a text")->required();
+  publish->add_flag("--text", given.text, "DATA is a text, even if it is JSON");
+  publish->add_option("--type", given.type, "Type of the event")->capture_default_str();
+  publish->add_option("--idempotency-key", given.idempotency_key,
+                      "What is published twice under one key within 5 minutes happens once");
 }
 
 void Parser::add_user_commands() {
@@ -148,11 +206,19 @@ void collect_flags(const CLI::App& command, Invocation& invocation) {
   }
 }
 
+std::string unknown_flag(const CLI::App& command, std::string_view flag) {
+  flag = flag.substr(0, flag.find('='));
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options())
+    for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  return fmt::format("unknown flag {} (did you mean {}?)", flag, nearest(flag, known));
+}
+
 void refuse_extras(const CLI::App& command) {
   const std::vector<std::string> extras = command.remaining();
   if (extras.empty()) return;
   const std::string& first = extras.front();
-  if (first.starts_with('-')) throw ConfigError(unknown_flag(first));
+  if (first.starts_with('-')) throw ConfigError(unknown_flag(command, first));
   throw ConfigError(fmt::format("unexpected argument \"{}\"", first));
 }
 

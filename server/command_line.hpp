@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace corohub::server {
 
@@ -24,6 +25,29 @@ enum class Command : std::uint8_t {
   config_show,
   config_defaults,
   doctor,
+  login,
+  listen,
+  broadcast,
+  publish,
+};
+
+// What the commands that speak to a server are told.
+struct ClientArguments {
+  std::string server = "http://localhost:8080";
+  bool token_stdin = false;
+  bool print_token = false;         // login
+  std::string since;                // listen
+  std::vector<std::string> topics;  // listen
+  std::string types;                // listen
+  std::string message;              // broadcast
+  std::string priority = "normal";  // broadcast
+  std::optional<std::int64_t> to_user;
+  std::optional<std::string> to_role;
+  std::string topic;  // publish
+  std::string data;   // publish
+  bool text = false;  // publish
+  std::string type = "message";
+  std::string idempotency_key;
 };
 
 struct Invocation {
@@ -39,6 +63,11 @@ struct Invocation {
   std::optional<std::int64_t> age;
   bool password_stdin = false;
   std::string backup_file;
+  ClientArguments client;
+
+  bool ephemeral = false;        // serve
+  bool demo = false;             // serve
+  bool exit_with_stdin = false;  // serve
 };
 
 // Throws ConfigError with one line that names what was wrong and the nearest known name.

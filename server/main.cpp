@@ -33,6 +33,11 @@ int run(const Invocation& invocation) {
     case Command::keys_rotate:
     case Command::backup:
       return run_administration(invocation);
+    case Command::login:
+    case Command::listen:
+    case Command::broadcast:
+    case Command::publish:
+      return run_client(invocation);
   }
   return exit_software;
 }

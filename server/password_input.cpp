@@ -6,6 +6,8 @@
 #include <iostream>
 #include <string>
 
+#include <fmt/format.h>
+
 #include <termios.h>
 #include <unistd.h>
 
@@ -14,14 +16,15 @@ namespace {
 
 constexpr std::size_t password_bytes_max = 4096;
 
-Secret read_all() {
+Secret read_all(std::string_view what) {
   std::string text;
   std::array<char, 1024> buffer{};
   for (;;) {
     const ssize_t count = ::read(STDIN_FILENO, buffer.data(), buffer.size());
     if (count <= 0) break;
     text.append(buffer.data(), static_cast<std::size_t>(count));
-    if (text.size() > password_bytes_max) throw ConfigError("the password on standard input is too long");
+    if (text.size() > password_bytes_max)
+      throw ConfigError(fmt::format("the {} on standard input is too long", what));
   }
   buffer.fill('\0');
   if (text.ends_with('\n')) text.pop_back();
@@ -45,6 +48,11 @@ class QuietTerminal {
   termios before_{};
 };
 
+void require_terminal() {
+  if (::isatty(STDIN_FILENO) == 0)
+    throw ConfigError("give the password on standard input with --password-stdin");
+}
+
 Secret ask(const char* question) {
   std::cerr << question << std::flush;
   std::string text;
@@ -56,14 +64,22 @@ Secret ask(const char* question) {
 
 }  // namespace
 
+Secret read_secret_from_stdin(std::string_view what) {
+  Secret secret = read_all(what);
+  if (secret.empty()) throw ConfigError(fmt::format("there is no {} on standard input", what));
+  return secret;
+}
+
+Secret read_known_password(bool from_stdin) {
+  if (from_stdin) return read_secret_from_stdin("password");
+  require_terminal();
+  const QuietTerminal quiet;
+  return ask("Password: ");
+}
+
 Secret read_password(bool from_stdin) {
-  if (from_stdin) {
-    Secret password = read_all();
-    if (password.empty()) throw ConfigError("there is no password on standard input");
-    return password;
-  }
-  if (::isatty(STDIN_FILENO) == 0)
-    throw ConfigError("give the password on standard input with --password-stdin");
+  if (from_stdin) return read_secret_from_stdin("password");
+  require_terminal();
   const QuietTerminal quiet;
   Secret password = ask("Password: ");
   const Secret again = ask("Again: ");

@@ -4,15 +4,19 @@
 #include "server/commands.hpp"
 #include "server/process.hpp"
 #include "server/services.hpp"
+#include "server/trials.hpp"
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdlib>
 #include <iostream>
-#include <sstream>
+#include <optional>
 #include <thread>
 
+#include <boost/asio/buffer.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
@@ -31,18 +35,6 @@ struct LogLifetime {
   LogLifetime(const LogLifetime&) = delete;
   LogLifetime& operator=(const LogLifetime&) = delete;
 };
-
-std::string url_of(const Application::Endpoint& endpoint) {
-  std::ostringstream text;
-  text << "http://" << endpoint;
-  return text.str();
-}
-
-// How a browser on this machine reaches it.
-std::string local_url(const Application::Endpoint& endpoint) {
-  const bool local = endpoint.address().is_loopback() || endpoint.address().is_unspecified();
-  return local ? fmt::format("http://localhost:{}", endpoint.port()) : url_of(endpoint);
-}
 
 // To standard output, not to the log: the set-up link is a secret.
 void print_welcome(const Application& application, const Settings& settings) {
@@ -103,11 +95,15 @@ class SignalLoop {
       : application_(application),
         invocation_(invocation),
         // The application's own deadline comes first; this one is for an end that hangs.
-        end_max_(settings.drain.total + std::chrono::milliseconds(500)) {}
+        end_max_(settings.drain.total + std::chrono::milliseconds(500)) {
+    // A copy: closing it must not close the process's own.
+    if (invocation.exit_with_stdin) stdin_.assign(::dup(STDIN_FILENO));
+  }
 
   // The exit code.
   int run() {
     wait();
+    if (invocation_.exit_with_stdin) wait_for_stdin();
     context_.run();
     if (stopper_.joinable()) stopper_.join();
     return clean_ ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -125,6 +121,15 @@ class SignalLoop {
     });
   }
 
+  // Whoever has started us holds the other end, and is gone when it ends.
+  void wait_for_stdin() {
+    stdin_.async_read_some(asio::buffer(ignored_), [this](boost::system::error_code failure, std::size_t) {
+      if (failure == asio::error::operation_aborted) return;
+      if (!failure) return wait_for_stdin();
+      if (!stopper_.joinable()) end(SIGTERM);
+    });
+  }
+
   void end(int signal) {
     if (stopper_.joinable()) ::_exit(128 + signal);  // the second one: at once
     log::info("signal", {{"number", signal}});
@@ -137,6 +142,7 @@ class SignalLoop {
       asio::post(context_, [this] {
         signals_.cancel();
         deadline_.cancel();
+        stdin_.close();
       });
     });
   }
@@ -159,6 +165,8 @@ class SignalLoop {
   asio::io_context context_{1};
   asio::signal_set signals_{context_, SIGTERM, SIGINT, SIGHUP};
   asio::steady_timer deadline_{context_};
+  asio::posix::stream_descriptor stdin_{context_};
+  std::array<char, 256> ignored_{};
   std::thread stopper_;
   bool clean_ = true;  // written before the thread is joined
 };
@@ -166,14 +174,22 @@ class SignalLoop {
 }  // namespace
 
 int run_serve(const Invocation& invocation) {
-  const Settings settings = load_settings(invocation);
+  Settings settings = load_settings(invocation);
   prepare_process();
+  std::optional<TemporaryDirectory> temporary;  // goes after the application
+  if (invocation.ephemeral) make_ephemeral(settings, invocation, temporary.emplace().path());
+  if (invocation.demo) make_demo(settings);
   const LogLifetime log(settings.log);
   Application application(settings);
   SignalLoop signals(application, invocation, settings);  // from here on a signal ends in a drain
   application.start();
   log_start(application, settings);
-  print_welcome(application, settings);
+  if (invocation.ephemeral) {
+    print_ephemeral(application, settings);
+  } else {
+    print_welcome(application, settings);
+    if (invocation.demo) print_demo(application, settings);
+  }
   const int exit_code = signals.run();
   log::info("end", {{"exit_code", exit_code}});
   return exit_code;

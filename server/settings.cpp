@@ -21,6 +21,7 @@ using Kind = Setting::Kind;
 
 constexpr std::string_view variable_prefix = "COROHUB_";
 constexpr std::string_view file_variable = "COROHUB_CONFIG";
+constexpr std::string_view token_variable = "COROHUB_TOKEN";  // of the client commands; may be set for all
 constexpr std::array<std::pair<std::string_view, std::string_view>, 4> aliases{{
     {"--listen", "server.listen"},
     {"--admin-listen", "server.admin_listen"},
@@ -174,7 +175,7 @@ void apply_file(Settings& settings, const ConfigSources& sources) {
 // ---- the environment ----
 void apply_environment(Settings& settings, const ConfigSources& sources) {
   for (const auto& [name, text] : sources.environment) {
-    if (!name.starts_with(variable_prefix) || name == file_variable) continue;
+    if (!name.starts_with(variable_prefix) || name == file_variable || name == token_variable) continue;
     const auto table = settings_table();
     const auto found = std::ranges::find(table, name, &Setting::variable);
     if (found == table.end()) {

@@ -282,6 +282,17 @@ void add_request_limits(std::vector<Setting>& rows) {
                        "Broadcasts per administrator at once."));
   rows.push_back(allowance("limits.stats_per_minute", million, FIELD(gateway.stats_per_admin),
                            "Requests of /ws/stats per administrator and minute."));
+  rows.push_back(tokens("limits.publishes_per_second", million, FIELD(gateway.publishes_per_user),
+                        "Publishes over REST per user and second."));
+  rows.push_back(burst("limits.publishes_burst", million, FIELD(gateway.publishes_per_user),
+                       "Publishes over REST per user at once."));
+  rows.push_back(tokens("limits.service_publishes_per_second", million, FIELD(gateway.publishes_per_key),
+                        "Publishes per service key and second."));
+  rows.push_back(burst("limits.service_publishes_burst", million, FIELD(gateway.publishes_per_key),
+                       "Publishes per service key at once."));
+  rows.push_back(allowance("limits.publish_failures_per_minute", million,
+                           FIELD(gateway.publish_failures_per_address),
+                           "Requests of /api/v1/publish with a bad credential per address and minute."));
 }
 
 void add_inner(std::vector<Setting>& rows) {

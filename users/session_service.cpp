@@ -77,6 +77,18 @@ Login open_login(storage::UnitOfWork& work, UserId user, const Caller& caller, c
   return login;
 }
 
+Task<Outcome<Login>> SessionService::open(UserId user, Caller caller) {
+  auto unit = [user, caller = std::move(caller), rules = rules_](storage::UnitOfWork& work) -> Result<Login> {
+    const std::optional<UserRow> row = find_user(work, user);
+    if (!row) return Error(ErrorCode::not_found, "There is no such account.");
+    if (row->account.status != UserStatus::active)
+      return Error(ErrorCode::forbidden, "The account is disabled.");
+    record(work, caller, "session.open", user);
+    return open_login(work, user, caller, rules);
+  };
+  co_return co_await parts_.writer.commit(std::move(unit));
+}
+
 Task<Result<SessionId>> SessionService::session_of(std::string refresh_token) {
   auto look = [hash = sha256_text(refresh_token)](storage::Snapshot& snapshot) -> Result<SessionId> {
     const std::optional<RefreshRow> token = find_refresh_token(snapshot, hash);

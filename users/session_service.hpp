@@ -28,6 +28,9 @@ class SessionService {
  public:
   SessionService(const UsersParts& parts, SessionRules rules) : parts_(parts), rules_(rules) {}
 
+  // A new login without a proof, which the audit trail tells; not_found, forbidden for a disabled account.
+  Task<Outcome<Login>> open(UserId user, Caller caller);
+
   // The login a refresh token belongs to, used or not; invalid_grant if there is none.
   Task<Result<SessionId>> session_of(std::string refresh_token);
 

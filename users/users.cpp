@@ -89,6 +89,19 @@ Task<Result<Account>> Users::set_password(std::string email, Secret password) {
   co_return account_of(changed);
 }
 
+Task<Result<LocalLogin>> Users::open_login(std::string email) {
+  const Result<Account> user = co_await services_->admin.find_by_email(std::move(email));
+  if (!user) co_return user.error();
+  const Outcome<Login> login =
+      co_await services_->sessions.open(user->id, Caller::operator_of_this_machine());
+  if (!login) co_return login.error();
+  LocalLogin result;
+  result.account = *login->value.account;
+  result.access_token = services_->parts.tokens.issue(result.account, login->value.session);
+  result.refresh_token = login->value.refresh_token;
+  co_return result;
+}
+
 Task<Result<std::optional<std::string>>> Users::issue_setup_token() {
   co_return co_await services_->setup.issue();
 }

@@ -82,3 +82,26 @@ test('a healthy client survives a burst of 900 events', async (t) => {
   await barrier(root, feed);
   assert.equal(feed.count('system.alert'), 901);
 });
+
+test('R11: a thousand that come back together get what each missed, and those who stayed miss nothing', { timeout: 120_000 }, async (t) => {
+  const server = await Server.start(t, { settings: { 'auth.access_ttl_s': 3600 } });
+  const api = new Api(server);
+  const root = await api.member('superadmin');
+  const user = await api.register();
+  const stayed = await user.connect();
+  const { epoch, seq: start } = stayed.welcome.data;
+  const missed = [];
+  for (let i = 0; i < 50; ++i) missed.push((await root.expect(200, 'POST', '/ws/broadcast', { body: { message: `missed ${i}` } })).seq);
+
+  const coming = Promise.all(Array.from({ length: CONNECTIONS }, () => user.connect({ query: { token: user.token, since: `${epoch}:${start}` } })));
+  const live = [];
+  for (let i = 0; i < 20; ++i) live.push((await root.expect(200, 'POST', '/ws/broadcast', { body: { message: `live ${i}` } })).seq);
+  const feeds = await coming;
+  await barrier(root, stayed, ...feeds);
+  for (const feed of [stayed, ...feeds]) {
+    const seen = feed.messages.filter(({ type }) => type === 'system.alert').map(({ seq }) => seq);
+    assert.deepEqual(seen.slice(0, -1), [...missed, ...live]);
+    if (feed !== stayed) assert.equal(feed.welcome.data.recovered, true);
+    feed.socket.terminate();
+  }
+});

@@ -63,6 +63,7 @@ function toml(settings) {
 export class Process {
   constructor(command, args, options = {}) {
     this.output = '';
+    this.stdout = ''; // alone
     this.watchers = new Set();
     this.child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'], env: ENVIRONMENT, ...options });
     for (const stream of [this.child.stdout, this.child.stderr]) {
@@ -71,6 +72,7 @@ export class Process {
         for (const look of this.watchers) look();
       });
     }
+    this.child.stdout.on('data', (text) => { this.stdout += text; });
     this.child.stdin.on('error', () => {}); // it ended without reading
     this.exited = new Promise((done, fail) => {
       this.child.on('error', fail);
@@ -104,7 +106,7 @@ export class Process {
 export async function run(command, args, { input = '', ...options } = {}) {
   const process = new Process(command, args, options);
   process.child.stdin.end(input);
-  return { ...(await process.ended()), output: process.output };
+  return { ...(await process.ended()), output: process.output, stdout: process.stdout };
 }
 
 export const corohub = (args, options) => run(BINARY, args, options);

@@ -207,31 +207,5 @@ TEST_F(Retention, T74_beside_writers_and_retention_a_reader_finds_no_hole_withou
   EXPECT_EQ(page().floor, last - settings.rows);
 }
 
-TEST_F(Retention, idempotency_keys_go_after_five_minutes) {
-  const auto insert = [&](std::string_view scope) {
-    const auto unit = [scope](UnitOfWork& work) -> Result<Nothing> {
-      work.query("INSERT INTO idempotency_keys (scope, payload, seq, created_at) VALUES (?, x'00', 0, ?)")
-          .bind(storage::Blob{scope}, work.now())
-          .run();
-      return Nothing{};
-    };
-    ASSERT_TRUE(db_.commit(unit));
-  };
-  const auto clean_keys = [&](std::int64_t limit) {
-    const auto unit = [limit](UnitOfWork& work) -> Result<std::int64_t> {
-      return delete_old_idempotency_keys(work, limit);
-    };
-    return db_.commit(unit).value().value;
-  };
-  for (const char* scope : {"a", "b", "c"}) insert(scope);
-  db_.clock.advance(idempotency_key_life);
-  insert("d");
-  EXPECT_EQ(clean_keys(10), 0);
-  db_.clock.advance(std::chrono::milliseconds(1));
-  EXPECT_EQ(clean_keys(2), 2);
-  EXPECT_EQ(clean_keys(2), 1);
-  EXPECT_EQ(clean_keys(2), 0);
-}
-
 }  // namespace
 }  // namespace corohub::eventlog

@@ -32,6 +32,38 @@ TEST(Router, prefers_a_literal_to_a_parameter) {
   EXPECT_EQ(pattern(router, Method::post, "/users/me/x/now"), "/users/me/{what}/now");
 }
 
+TEST(Router, takes_as_many_segments_as_the_rest_of_the_pattern_leaves) {
+  Router router;
+  router.add(Method::post, "/topics/{topic...}/events", Access::user, {});
+  router.add(Method::get, "/topics/{topic...}/history", Access::user, {});
+  router.add(Method::get, "/topics/{topic...}/events/{id}", Access::user, {});
+  router.add(Method::get, "/topics/mine", Access::user, {});
+  const auto topic = [&](Method method, std::string_view path) {
+    const Router::Match match = router.match(method, path);
+    if (match.route == nullptr) return std::string(match.allow.empty() ? "none" : "not " + match.allow);
+    EXPECT_EQ(match.params.empty() ? "" : match.params[0].first, match.params.empty() ? "" : "topic");
+    return match.params.empty() ? match.route->pattern : match.params[0].second;
+  };
+  EXPECT_EQ(topic(Method::post, "/topics/one/events"), "one");
+  EXPECT_EQ(topic(Method::post, "/topics/rooms/one/events"), "rooms/one");
+  EXPECT_EQ(topic(Method::post, "/topics/rooms%2Fone/events"), "rooms/one");
+  EXPECT_EQ(topic(Method::post, "/topics/a/b/c/d/events"), "a/b/c/d");
+  EXPECT_EQ(topic(Method::post, "/topics/events/events/events"), "events/events");
+  EXPECT_EQ(topic(Method::post, "/topics/mine/events"), "mine");
+  EXPECT_EQ(topic(Method::get, "/topics/mine"), "/topics/mine");
+  EXPECT_EQ(topic(Method::get, "/topics/a/events/7"), "a");
+  EXPECT_EQ(topic(Method::head, "/topics/a/b/history"), "a/b");
+  EXPECT_EQ(topic(Method::get, "/topics/a/b/events"), "not POST, OPTIONS");
+  for (const char* path : {"/topics", "/topics/", "/topics/events", "/topics//events", "/topics/a//events",
+                           "/topics/a/events/", "/topics/a/b", "/topics/a/%zz/events", "/topics/%00/events"})
+    EXPECT_EQ(topic(Method::post, path), "none") << path;
+  EXPECT_THROW(router.add(Method::get, "/{a...}/x/{b...}", Access::user, {}), std::logic_error);
+  std::string long_path = "/topics";
+  for (int i = 0; i < 3000; ++i) long_path += "/a";
+  EXPECT_EQ(topic(Method::post, long_path), "none");
+  EXPECT_EQ(topic(Method::post, long_path + "/events").size(), 5999U);
+}
+
 TEST(Router, names_the_parameters_of_the_route_it_found) {
   Router router;
   add_all(router);

@@ -89,5 +89,48 @@ TEST(CommandLine, the_file_is_read_and_a_missing_one_is_refused) {
   EXPECT_EQ(load_settings(parse({"config", "show", "--config", path.c_str()})).tokens.access_ttl.count(), 77);
 }
 
+TEST(CommandLine, the_client_commands_take_what_they_say_and_nothing_of_the_server_s) {
+  const ClientArguments listen =
+      parse({"listen", "--server", "localhost:1", "--since", "e:1", "--topic", "rooms/a", "--topic",
+             "rooms/b", "--types", "user.*", "--token-stdin"})
+          .client;
+  EXPECT_EQ(listen.server, "localhost:1");
+  EXPECT_EQ(listen.since, "e:1");
+  EXPECT_THAT(listen.topics, ElementsAre("rooms/a", "rooms/b"));
+  EXPECT_EQ(listen.types, "user.*");
+  EXPECT_TRUE(listen.token_stdin);
+
+  const Invocation login = parse({"login", "--email", "a@example.com", "--password-stdin", "--print-token"});
+  EXPECT_EQ(login.command, Command::login);
+  EXPECT_EQ(login.client.server, "http://localhost:8080");
+  EXPECT_TRUE(login.password_stdin);
+  EXPECT_TRUE(login.client.print_token);
+
+  const ClientArguments broadcast = parse({"broadcast", "hello", "--to-user", "7"}).client;
+  EXPECT_EQ(broadcast.message, "hello");
+  EXPECT_EQ(broadcast.priority, "normal");
+  EXPECT_EQ(broadcast.to_user, 7);
+  EXPECT_FALSE(broadcast.to_role);
+
+  const ClientArguments publish =
+      parse({"publish", "rooms/a", "{}", "--type", "note", "--idempotency-key", "k", "--text"}).client;
+  EXPECT_EQ(publish.topic, "rooms/a");
+  EXPECT_EQ(publish.data, "{}");
+  EXPECT_EQ(publish.type, "note");
+  EXPECT_EQ(publish.idempotency_key, "k");
+  EXPECT_TRUE(publish.text);
+
+  EXPECT_THAT(refusal({"listen", "--topik", "a"}), HasSubstr("did you mean --topic?"));
+  EXPECT_THAT(refusal({"listen", "--data-dir", "a"}), HasSubstr("unknown flag --data-dir"));
+  EXPECT_NE(refusal({"broadcast", "hello", "--to-user", "7", "--to-role", "admin"}), "");
+  EXPECT_NE(refusal({"login"}), "");
+}
+
+TEST(CommandLine, serving_for_a_moment_is_one_way_or_the_other) {
+  EXPECT_TRUE(parse({"serve", "--ephemeral", "--exit-with-stdin"}).exit_with_stdin);
+  EXPECT_TRUE(parse({"serve", "--demo"}).demo);
+  EXPECT_NE(refusal({"serve", "--demo", "--ephemeral"}), "");
+}
+
 }  // namespace
 }  // namespace corohub::server

@@ -1,0 +1,42 @@
+// Who speaks to the server: logging in, and a token that is renewed when it has ended.
+#pragma once
+
+#include "client/credentials.hpp"
+#include "client/http_client.hpp"
+#include "core/secret.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace corohub::client {
+
+struct LoggedIn {
+  StoredLogin login;
+  std::string name;
+  std::string role;
+};
+
+Attempt<LoggedIn> log_in(HttpClient& client, const std::string& email, const Secret& password);
+
+// The token of a command: one that was given, or that of the stored login, which can be renewed.
+class TokenSource {
+ public:
+  explicit TokenSource(Secret given) : token_(std::move(given)) {}
+  TokenSource(CredentialFile file, StoredLogin login)
+      : file_(std::move(file)), token_(std::move(login.access_token)) {}
+
+  const Secret& token() const noexcept { return token_; }
+  // After a 401: another token. What another process has fetched meanwhile is taken; else the refresh token
+  // is exchanged. refused: there is none, or it is no good any more.
+  Attempt<> renew(HttpClient& client);
+
+ private:
+  std::optional<CredentialFile> file_;
+  Secret token_;
+};
+
+// HttpClient::ask with the source's token, once more with another one after a 401.
+Attempt<std::string> ask_as(HttpClient& client, TokenSource& source, const Request& request);
+
+}  // namespace corohub::client

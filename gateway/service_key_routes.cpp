@@ -1,0 +1,140 @@
+// /api/v1/admin/api-keys: the keys of other services, made, listed and revoked by admins.
+#include "gateway/service_keys.hpp"
+#include "gateway/state.hpp"
+#include "http/fields.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace corohub::gateway {
+namespace {
+
+using http::Context;
+using http::Response;
+
+constexpr std::size_t scopes_max = 32;
+
+json::object to_json(const ServiceKey& key) {
+  json::array scopes;
+  for (const std::string& scope : key.scopes) scopes.emplace_back(scope);
+  json::object object;
+  object["id"] = key.id;
+  object["name"] = key.name;
+  object["scopes"] = std::move(scopes);
+  object["created_by"] = key.created_by ? json::value(*key.created_by) : json::value();
+  object["created_at"] = rfc3339(key.created_at);
+  object["last_used_at"] = key.last_used_at ? json::value(rfc3339(*key.last_used_at)) : json::value();
+  return object;
+}
+
+void read_scopes(const json::object& body, http::Fields& fields, ServiceKey& key) {
+  fields.require("scopes");
+  const json::value* scopes = body.if_contains("scopes");
+  if (scopes == nullptr) return;
+  if (!scopes->is_array()) return fields.refuse("scopes", "invalid_type", "Must be a list.");
+  if (scopes->get_array().empty() || scopes->get_array().size() > scopes_max)
+    return fields.refuse("scopes", "out_of_range", "Must have 1 to 32 entries.");
+  for (const json::value& scope : scopes->get_array()) {
+    if (!scope.is_string() || !is_scope(scope.get_string()))
+      return fields.refuse("scopes", "unknown_value",
+                           "Must be of: publish, publish:user, publish:role, publish:all, publish:topic, "
+                           "publish:topic:<pattern>.");
+    std::string text(scope.get_string());
+    if (std::ranges::find(key.scopes, text) == key.scopes.end()) key.scopes.push_back(std::move(text));
+  }
+}
+
+Result<ServiceKey> read_key(const Context& context) {
+  const Result<json::object> body = context.request.json_object();
+  if (!body) return body.error();
+  http::Fields fields(*body);
+  ServiceKey key;
+  key.name = fields.required_text("name", {.min = 1, .max = 100, .trim = true});
+  read_scopes(*body, fields, key);
+  if (const Result<> checked = fields.result(); !checked) return checked.error();
+  key.created_by = context.principal->user_id();
+  return key;
+}
+
+// On the writer's thread: the right, the key, the trail.
+class CreateUnit {
+ public:
+  CreateUnit(std::string secret, ServiceKey key, AuditRow audit)
+      : secret_(std::move(secret)), key_(std::move(key)), audit_(std::move(audit)) {}
+
+  Result<ServiceKey> operator()(storage::UnitOfWork& work) {
+    if (const Result<Role> role = live_admin(work, audit_.actor); !role) return role.error();
+    Result<ServiceKey> made = add_service_key(work, secret_, std::move(key_));
+    if (!made) return made;
+    audit_.detail["id"] = made->id;
+    audit_.detail["name"] = made->name;
+    record(work, audit_);
+    return made;
+  }
+
+ private:
+  std::string secret_;
+  ServiceKey key_;
+  AuditRow audit_;
+};
+
+class RevokeUnit {
+ public:
+  RevokeUnit(ServiceKeyId id, AuditRow audit) : id_(id), audit_(std::move(audit)) {}
+
+  Result<storage::Nothing> operator()(storage::UnitOfWork& work) {
+    if (const Result<Role> role = live_admin(work, audit_.actor); !role) return role.error();
+    const std::optional<std::string> name = remove_service_key(work, id_);
+    if (!name) return Error(ErrorCode::not_found, "There is no such key.");
+    audit_.detail["id"] = id_;
+    audit_.detail["name"] = *name;
+    record(work, audit_);
+    return storage::Nothing{};
+  }
+
+ private:
+  ServiceKeyId id_;
+  AuditRow audit_;
+};
+
+Task<Response> create(GatewayState& state, Context& context) {
+  Result<ServiceKey> key = read_key(context);
+  if (!key) co_return http::fail(key.error(), context);
+  const std::string secret = make_service_key();
+  CreateUnit unit(secret, std::move(*key), audit_row(context, "api_key.create", std::nullopt, {}));
+  const auto made = co_await state.parts.writer.commit(std::move(unit));
+  if (!made) co_return http::fail(made.error(), context);
+  json::object data = to_json(made->value);
+  data["key"] = secret;
+  co_return http::success(data, 201);
+}
+
+Task<Response> list(GatewayState& state, Context& context) {
+  const auto read = [](storage::Snapshot& snapshot) {
+    return Result<std::vector<ServiceKey>>(list_service_keys(snapshot));
+  };
+  const Result<std::vector<ServiceKey>> keys = co_await state.parts.readers.read(read);
+  if (!keys) co_return http::fail(keys.error(), context);
+  json::array data;
+  for (const ServiceKey& key : *keys) data.push_back(to_json(key));
+  co_return http::success(data);
+}
+
+Task<Response> revoke(GatewayState& state, Context& context) {
+  const Result<std::int64_t> id = context.id_param("id");
+  if (!id) co_return http::fail(id.error(), context);
+  RevokeUnit unit(*id, audit_row(context, "api_key.revoke", std::nullopt, {}));
+  const auto revoked = co_await state.parts.writer.commit(std::move(unit));
+  if (!revoked) co_return http::fail(revoked.error(), context);
+  co_return http::no_content();
+}
+
+}  // namespace
+
+void add_service_key_routes(Routes& routes) {
+  routes.add(http::Method::get, "/api/v1/admin/api-keys", http::Access::admin, list);
+  routes.add(http::Method::post, "/api/v1/admin/api-keys", http::Access::admin, create);
+  routes.add(http::Method::del, "/api/v1/admin/api-keys/{id}", http::Access::admin, revoke);
+}
+
+}  // namespace corohub::gateway

@@ -1,0 +1,94 @@
+// /api/v1/topics/{topic}/events and /history: a topic over REST.
+#include "gateway/entrance.hpp"
+#include "gateway/event_query.hpp"
+#include "gateway/publish_request.hpp"
+#include "gateway/topic_history.hpp"
+
+#include <utility>
+
+#include <boost/json/serialize.hpp>
+
+namespace corohub::gateway {
+namespace {
+
+using http::Context;
+using http::Response;
+
+Result<std::string> read_topic(const Context& context) {
+  const std::string_view topic = context.param("topic");
+  if (!hub::is_topic(topic)) return Error(ErrorCode::invalid_topic, "That is no name of a topic.");
+  return std::string(topic);
+}
+
+// ---- publish ----
+
+Task<Response> publish(GatewayState& state, Context& context) {
+  const UserId user = context.principal->user_id();
+  if (const std::optional<Error> error = take(state.publishes, context, std::to_string(user)))
+    co_return http::fail(*error, context);
+  Result<std::string> topic = read_topic(context);
+  if (!topic) co_return http::fail(topic.error(), context);
+  Result<Publication> publication = read_publication(context.request);
+  if (!publication) co_return http::fail(publication.error(), context);
+  publication->topic = *topic;
+  Result<PublishOrder> order =
+      state.publishing.accept({user, context.principal->role()}, std::move(*publication));
+  if (!order) co_return http::fail(order.error(), context);
+  const Result<Published> published = co_await state.publishing.publish(std::move(*order));
+  if (!published) co_return http::fail(published.error(), context);
+
+  Response response;
+  response.body = R"({"success":true,"data":)" + answer_text(*published, *topic) + "}";
+  if (published->seq == 0) co_return response;
+  co_return std::move(response).at({state.parts.epoch, published->seq});
+}
+
+// ---- history ----
+
+Result<HistoryRequest> read_history_request(const GatewayState& state, const Context& context) {
+  Result<std::string> topic = read_topic(context);
+  if (!topic) return topic.error();
+  const Result<std::size_t> limit = read_limit(context.request);
+  if (!limit) return limit.error();
+  Result<std::optional<Position>> since = read_since(context.request);
+  if (!since) return since.error();
+  const hub::TopicRule* rule = state.parts.topic_rules.find(*topic);
+  if (rule == nullptr || !rule->may_subscribe(context.principal->role())) return may_not_read();
+  return HistoryRequest{std::move(*topic), *rule, std::move(*since), *limit};
+}
+
+std::string body_of(const HistoryPage& page, const Position& next) {
+  json::object meta;
+  meta["epoch"] = next.epoch;
+  meta["next"] = next.text();
+  meta["more"] = page.more;
+  return R"({"success":true,"data":[)" + page.events + R"(],"meta":)" + json::serialize(meta) + "}";
+}
+
+Task<Response> get_history(GatewayState& state, Context& context) {
+  const Result<HistoryRequest> request = read_history_request(state, context);
+  if (!request) co_return http::fail(request.error(), context);
+  const Result<HistoryPage> page =
+      co_await read_history(state.parts.readers, *request, state.parts.epoch, state.parts.clock.unix_ms());
+  if (!page) co_return http::fail(page.error(), context);
+  // The right is judged now: it may have been lost while the log was read.
+  const Result<auth::Principal> reader = context.authenticator.check_again(*context.principal);
+  if (!reader) co_return http::fail(reader.error(), context);
+  if (!request->rule.may_subscribe(reader->role())) co_return http::fail(may_not_read(), context);
+  if (!page->gap.empty())
+    co_return gap_response(context, {state.parts.epoch, page->head}, gap_of(*page).detail);
+
+  const Position next{state.parts.epoch, page->next};
+  Response response;
+  response.body = body_of(*page, next);
+  co_return std::move(response).at(next);
+}
+
+}  // namespace
+
+void add_topic_routes(Routes& routes) {
+  routes.add(http::Method::post, "/api/v1/topics/{topic...}/events", http::Access::user, publish);
+  routes.add(http::Method::get, "/api/v1/topics/{topic...}/history", http::Access::user, get_history);
+}
+
+}  // namespace corohub::gateway

@@ -1,0 +1,163 @@
+// `corohub login`, `listen`, `broadcast` and `publish`: a client of any server, this machine's or another's.
+#include "client/credentials.hpp"
+#include "client/http_client.hpp"
+#include "client/listener.hpp"
+#include "client/login.hpp"
+#include "core/json.hpp"
+#include "server/commands.hpp"
+#include "server/password_input.hpp"
+#include "server/services.hpp"
+
+#include <cstdlib>
+#include <iostream>
+#include <stdexcept>
+
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+namespace corohub::server {
+namespace {
+
+using client::Attempt;
+using client::Failure;
+
+// sysexits(3), as far as only these commands use it.
+constexpr int exit_unavailable = 69;
+constexpr int exit_protocol = 76;
+constexpr int exit_no_permission = 77;
+constexpr int exit_interrupted = 130;
+
+int exit_code_of(const Failure& failure) {
+  switch (failure.kind) {
+    case Failure::Kind::usage:
+      return exit_usage;
+    case Failure::Kind::unreachable:
+      return exit_unavailable;
+    case Failure::Kind::protocol:
+      return exit_protocol;
+    case Failure::Kind::refused:
+      break;
+    case Failure::Kind::interrupted:
+      return exit_interrupted;
+  }
+  // Without a status: the server ended the stream for good.
+  const bool not_allowed = failure.status == 0 || failure.status == 401 || failure.status == 403;
+  return not_allowed ? exit_no_permission : EXIT_FAILURE;
+}
+
+int fail(const Failure& failure) {
+  if (failure.kind != Failure::Kind::interrupted) std::cerr << "corohub: " << failure.what << '\n';
+  return exit_code_of(failure);
+}
+
+client::ServerUrl server_of(const ClientArguments& given) {
+  const Attempt<client::ServerUrl> server = client::parse_server_url(given.server);
+  if (!server) throw ConfigError("--server: " + server.error().what);
+  if (!server->loopback())
+    std::cerr << "corohub: what is sent to " << server->text() << " can be read on the way\n";
+  return *server;
+}
+
+client::TokenSource token_source(const ClientArguments& given, const client::ServerUrl& server) {
+  if (given.token_stdin) return client::TokenSource(read_secret_from_stdin("token"));
+  const char* variable = std::getenv("COROHUB_TOKEN");  // NOLINT(concurrency-mt-unsafe): one thread here
+  if (variable != nullptr && *variable != '\0') return client::TokenSource(Secret(variable));
+  client::CredentialFile file(client::CredentialFile::default_path());
+  std::optional<client::StoredLogin> login = file.find(server.text());
+  if (!login)
+    throw ConfigError(fmt::format(
+        "there is no login for {}: use `corohub login --server {} --email EMAIL`, or give a token in "
+        "COROHUB_TOKEN or with --token-stdin",
+        server.text(), server.text()));
+  return {std::move(file), std::move(*login)};
+}
+
+int run_login(client::HttpClient& client, const Invocation& invocation) {
+  const Secret password = read_known_password(invocation.password_stdin);
+  const Attempt<client::LoggedIn> done = client::log_in(client, invocation.email, password);
+  if (!done) return fail(done.error());
+  const std::string server = client.server().text();
+  client::CredentialFile file(client::CredentialFile::default_path());
+  {
+    const client::CredentialFile::Lock lock(file);
+    file.save(server, done->login);
+  }
+  std::ostream& who = invocation.client.print_token ? std::cerr : std::cout;
+  who << fmt::format("logged in to {} as {} <{}>, {}, user {}\n", server, done->name, done->login.email,
+                     done->role, done->login.user_id);
+  if (invocation.client.print_token) std::cout << done->login.access_token.reveal() << '\n';
+  return EXIT_SUCCESS;
+}
+
+int run_listen(client::HttpClient& client, const ClientArguments& given) {
+  client::TokenSource source = token_source(given, client.server());
+  const auto print = [](std::string_view message) { std::cout << message << '\n' << std::flush; };
+  const auto tell = [](std::string_view what) { std::cerr << "corohub: " << what << '\n'; };
+  client::Listener listener(client, source, {given.since, given.topics, given.types}, print, tell);
+  const Failure end = listener.run();
+  if (end.kind == Failure::Kind::interrupted) return EXIT_SUCCESS;
+  if (end.status == 404)
+    return fail({end.kind, "there is no event stream at " + client.server().text() + "; is it a corohub?",
+                 end.status});
+  return fail(end);
+}
+
+int print_answer(const Attempt<std::string>& answer) {
+  if (!answer) return fail(answer.error());
+  std::cout << *answer << '\n';
+  return EXIT_SUCCESS;
+}
+
+int run_broadcast(client::HttpClient& client, const ClientArguments& given) {
+  json::object body{{"message", given.message}, {"priority", given.priority}};
+  if (given.to_user) body["to"] = {{"user_id", *given.to_user}};
+  if (given.to_role) body["to"] = {{"role", *given.to_role}};
+  client::TokenSource source = token_source(given, client.server());
+  return print_answer(client::ask_as(client, source, {"POST", "/ws/broadcast", json::serialize(body)}));
+}
+
+// JSON as it stands, so that its numbers stay what they are; anything else as a JSON string.
+std::string data_of(const ClientArguments& given) {
+  if (!given.text && parse_json(given.data)) return given.data;
+  return json::serialize(json::string(given.data));
+}
+
+int run_publish(client::HttpClient& client, const ClientArguments& given) {
+  // Checked here, because it becomes part of the path.
+  if (!hub::is_topic(given.topic)) throw ConfigError(fmt::format("\"{}\" is no topic", given.topic));
+  client::Request request{
+      "POST", "/api/v1/topics/" + given.topic + "/events",
+      fmt::format(R"({{"type":{},"data":{}}})", json::serialize(json::string(given.type)), data_of(given))};
+  if (!given.idempotency_key.empty()) request.headers.emplace_back("Idempotency-Key", given.idempotency_key);
+  client::TokenSource source = token_source(given, client.server());
+  return print_answer(client::ask_as(client, source, request));
+}
+
+int run_command(client::HttpClient& client, const Invocation& invocation) {
+  switch (invocation.command) {
+    case Command::login:
+      return run_login(client, invocation);
+    case Command::listen:
+      return run_listen(client, invocation.client);
+    case Command::broadcast:
+      return run_broadcast(client, invocation.client);
+    default:
+      return run_publish(client, invocation.client);
+  }
+}
+
+}  // namespace
+
+int run_client(const Invocation& invocation) {
+  const client::ServerUrl server = server_of(invocation.client);
+  client::Interrupt interrupt;
+  if (invocation.command == Command::listen) interrupt.take_signals();
+  client::HttpClient client(server, interrupt);
+  try {
+    return run_command(client, invocation);
+  } catch (const client::CredentialError& error) {
+    throw storage::StartError(exit_secrets, error.what());
+  }
+}
+
+}  // namespace corohub::server

@@ -1,0 +1,122 @@
+#include "gateway/service_keys.hpp"
+
+#include "gateway/publishing.hpp"
+#include "support/test_database.hpp"
+
+#include <gtest/gtest.h>
+
+namespace corohub::gateway {
+namespace {
+
+using corohub::test::run_task;
+using Scopes = std::vector<std::string>;
+
+TEST(ServiceKeys, KnowsItsScopes) {
+  for (const char* scope : {"publish", "publish:user", "publish:role", "publish:all", "publish:topic",
+                            "publish:topic:rooms/one", "publish:topic:rooms/*", "publish:topic:**"})
+    EXPECT_TRUE(is_scope(scope)) << scope;
+  for (const char* scope : {"", "*", "read", "publish:", "publish:users", "publish:topic:",
+                            "publish:topic:/a", "publish:topic:a b", "publish:topic:**/a", "PUBLISH"})
+    EXPECT_FALSE(is_scope(scope)) << scope;
+}
+
+TEST(ServiceKeys, AScopeAllowsWhatItNames) {
+  const hub::Audience nobody;
+  const hub::Audience user = hub::Audience::user(7);
+  const hub::Audience role = hub::Audience::exactly(Role::admin);
+  const hub::Audience all = hub::Audience::everyone();
+  const auto allowed = [&](const Scopes& scopes) {
+    std::string list;
+    if (scopes_allow(scopes, "", user)) list += "user ";
+    if (scopes_allow(scopes, "", role)) list += "role ";
+    if (scopes_allow(scopes, "", all)) list += "all ";
+    if (scopes_allow(scopes, "rooms/one", nobody)) list += "room ";
+    if (scopes_allow(scopes, "other", nobody)) list += "other ";
+    return list;
+  };
+  EXPECT_EQ(allowed({}), "");
+  EXPECT_EQ(allowed({"publish"}), "user role all room other ");
+  EXPECT_EQ(allowed({"publish:user"}), "user ");
+  EXPECT_EQ(allowed({"publish:role"}), "role ");
+  EXPECT_EQ(allowed({"publish:all"}), "all ");
+  EXPECT_EQ(allowed({"publish:topic"}), "room other ");
+  EXPECT_EQ(allowed({"publish:topic:rooms/*"}), "room ");
+  EXPECT_EQ(allowed({"publish:topic:rooms/*", "publish:user"}), "user room ");
+}
+
+TEST(ServiceKeys, AreRandomAndLookLikeThemselves) {
+  const std::string key = make_service_key();
+  EXPECT_TRUE(looks_like_service_key(key));
+  EXPECT_NE(key, make_service_key());
+  EXPECT_FALSE(looks_like_service_key(key + "x"));
+  EXPECT_FALSE(looks_like_service_key("eyJhbGciOiJIUzI1NiJ9.e30.x"));
+}
+
+class StoredServiceKey : public testing::Test {
+ protected:
+  ServiceKey add(const std::string& secret, Scopes scopes) {
+    ServiceKey key;
+    key.name = "Shop";
+    key.scopes = std::move(scopes);
+    auto unit = [=](storage::UnitOfWork& work) { return add_service_key(work, secret, key); };
+    return db_.commit(unit).value().value;
+  }
+  std::optional<ServiceKey> find(const std::string& secret) {
+    auto read = [=](storage::Snapshot& snapshot) {
+      return Result<std::optional<ServiceKey>>(find_service_key(snapshot, secret));
+    };
+    return db_.read(read).value();
+  }
+  void revoke(ServiceKeyId id) {
+    auto unit = [=](storage::UnitOfWork& work) {
+      return Result<std::optional<std::string>>(remove_service_key(work, id));
+    };
+    EXPECT_EQ(db_.commit(unit).value().value, "Shop");
+  }
+  Result<PublishOrder> accept(const ServiceKey& key, const std::string& topic) {
+    Publication publication;
+    publication.topic = topic;
+    publication.data = "1";
+    return publishing_.accept({.service_key = key.id, .scopes = key.scopes}, std::move(publication));
+  }
+
+  corohub::test::TestDatabase db_;
+  const hub::TopicRules rules_;
+  Publishing publishing_{db_.hub, db_.writer, rules_, db_.clock, 1000};
+};
+
+TEST_F(StoredServiceKey, IsFoundByItselfOnly) {
+  const ServiceKey made = add("chk_secret", {"publish:user", "publish:all"});
+  const std::optional<ServiceKey> found = find("chk_secret");
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->id, made.id);
+  EXPECT_EQ(found->scopes, made.scopes);
+  EXPECT_EQ(found->last_used_at, std::nullopt);
+  EXPECT_FALSE(find("chk_other"));
+  revoke(made.id);
+  EXPECT_FALSE(find("chk_secret"));
+}
+
+TEST_F(StoredServiceKey, PublishesInTopicsOfItsScopeAndItsUseIsNoted) {
+  const ServiceKey key = add("chk_secret", {"publish:topic:public/*"});
+  EXPECT_EQ(accept(key, "rooms/one").error().code, ErrorCode::forbidden);
+  EXPECT_EQ(accept(key, "public/a/b").error().code, ErrorCode::forbidden) << "no rule, no topic";
+  Result<PublishOrder> order = accept(key, "public/news");
+  ASSERT_TRUE(order);
+  EXPECT_FALSE(order->at_once()) << "the key is only known to the database";
+  EXPECT_TRUE(run_task([&] { return publishing_.publish(std::move(*order)); }));
+  EXPECT_EQ(find("chk_secret")->last_used_at, db_.clock.unix_ms());
+}
+
+TEST_F(StoredServiceKey, IsJudgedAgainOnTheWriter) {
+  const ServiceKey key = add("chk_secret", {"publish"});
+  PublishOrder order = accept(key, "rooms/one").value();
+  revoke(key.id);
+  const Result<Published> published = run_task([&] { return publishing_.publish(std::move(order)); });
+  ASSERT_FALSE(published);
+  EXPECT_EQ(published.error().code, ErrorCode::invalid_token);
+  EXPECT_EQ(db_.writer.committed_seq(), 0);
+}
+
+}  // namespace
+}  // namespace corohub::gateway

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 
 import { Api, barrier, Feed } from './api.mjs';
 import { judge } from './asyncapi.mjs';
+import { record } from './recording.mjs';
 import { Server } from './server.mjs';
 
 const ROOM = 'rooms/one';
@@ -224,6 +225,21 @@ test('subscribe with since: what was missed, then what comes, once each', async 
   assert.equal(gap.data.reason, 'foreign_epoch');
 });
 
+// The first events behind the welcome of an event stream.
+async function streamed(server, account, query, count) {
+  const response = await fetch(`${server.url}/api/v1/events/stream?${query}`, { headers: { Authorization: `Bearer ${account.token}` } });
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const bytes of response.body) {
+    text += decoder.decode(bytes, { stream: true });
+    const events = [...text.matchAll(/^data: (.*)\n\n/gm)].map(([, data]) => data);
+    if (events.length <= count) continue;
+    events.forEach(record);
+    return events.slice(1, count + 1).map((data) => JSON.parse(data)); // leaving the loop ends the stream
+  }
+  throw new Error(`the stream ended: ${text}`);
+}
+
 test('resume with topics named at connect, on all transports', async (t) => {
   const { server, admin, john, jane, feeds } = await party(t);
   await feeds.john.ask('subscribe', { topic: ROOM });
@@ -241,6 +257,7 @@ test('resume with topics named at connect, on all transports', async (t) => {
   assert.deepEqual(durable.map(({ data }) => data.message || data), ['missed', 'missed too', 'live']);
 
   const query = `since=${epoch}:${seq}&topic=${encodeURIComponent(ROOM)}`;
+  assert.deepEqual(await streamed(server, john, query, durable.length), durable);
   const page = await john.request('GET', `/api/v1/events?${query}`);
   assert.deepEqual(page.json.data, durable);
   const poll = await john.request('GET', `/api/v1/events/poll?${query}&timeout=0`);

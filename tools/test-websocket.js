@@ -7,9 +7,11 @@
 //   URL                  the server, default http://localhost:8080 (ws:// and a path /ws are fine too)
 //   TOKEN                an access token; or
 //   EMAIL and PASSWORD   an account to log in with
-//   SINCE                a position, <epoch>:<seq> or 0: what was missed since then comes first, and the position at
-//                        the end, which is the next SINCE, is printed
-// Without an account, and with a server on this machine, it registers a throw-away one.
+//   SINCE                a position, <epoch>:<seq> or 0: what was missed since then comes first
+//   TOPIC                a topic to subscribe to, or several, separated by commas: rooms/lobby
+//   PUBLISH              what to publish in the first of them: JSON, or text that becomes {"text": …}
+// With any of the last three it also prints the position at the end, to be the next SINCE. Without an account, and with a
+// server on this machine, it registers a throw-away one.
 'use strict';
 
 const crypto = require('crypto');
@@ -82,10 +84,25 @@ async function getToken(server) {
   return (await post(server, '/api/v1/auth/register', account)).access_token;
 }
 
+// Topics named at connect are resumed with the rest, so that there is one position for all.
 function address(server, token) {
   const query = new URLSearchParams({ token });
   if (process.env.SINCE) query.set('since', process.env.SINCE);
+  for (const topic of topics()) query.append('topic', topic);
   return `${server.ws}?${query}`;
+}
+
+const topics = () => (process.env.TOPIC || '').split(',').map((topic) => topic.trim()).filter(Boolean);
+
+function publication() {
+  const { PUBLISH } = process.env;
+  let data;
+  try {
+    data = JSON.parse(PUBLISH);
+  } catch {
+    data = { text: PUBLISH };
+  }
+  return { type: 'publish', id: 1, data: { topic: topics()[0], data } };
 }
 
 function run(WebSocket, server, token) {
@@ -107,6 +124,7 @@ function run(WebSocket, server, token) {
     if (message.type === 'connection.established') {
       welcomed = true;
       ({ epoch, seq } = message.data);
+      if (process.env.PUBLISH) socket.send(JSON.stringify(publication()));
     }
     if (message.seq !== undefined) seq = message.seq;
     console.log('\n📨 Message received:');
@@ -117,13 +135,14 @@ function run(WebSocket, server, token) {
     clearTimeout(timer);
     if (code !== 1000 && reason.length > 0) console.error(`closed by the server: ${code} ${reason}`);
     console.log('🔌 WebSocket disconnected');
-    if (epoch && process.env.SINCE) console.log(`📍 Position: ${epoch}:${seq}`);
+    if (epoch && ['SINCE', 'TOPIC', 'PUBLISH'].some((name) => process.env[name])) console.log(`📍 Position: ${epoch}:${seq}`);
     process.exitCode = welcomed ? 0 : 1;
   });
 }
 
 async function main() {
   const WebSocket = loadWs();
+  if (process.env.PUBLISH && topics().length === 0) fail('PUBLISH needs a TOPIC');
   const server = parseServer(process.env.URL || 'http://localhost:8080');
   run(WebSocket, server, await getToken(server));
 }

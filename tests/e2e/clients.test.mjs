@@ -49,21 +49,25 @@ test('with an account, with a token, with a bad one', async (t) => {
   assert.equal(byBadPassword.code, 1, byBadPassword.output);
 });
 
-test('it goes on where it was', async (t) => {
+test('it subscribes, publishes, and goes on where it was', async (t) => {
   const server = await Server.start(t);
   const user = await new Api(server).register();
   const folder = newcomersFolder(t);
   const client = (env) => run('node', ['test-websocket.js'], { cwd: folder, env: { PATH: process.env.PATH, URL: server.url, TOKEN: user.token, ...env } });
-  await user.expect(200, 'PATCH', '/api/v1/users/me', { body: { name: 'One' } });
-  const first = await client({ SINCE: '0' });
+  const first = await client({ TOPIC: 'rooms/lobby', PUBLISH: 'hello' });
   assert.equal(first.code, 0, first.output);
-  assert.match(first.output, /"recovered": true,[\s\S]*"type": "profile\.updated"/);
+  assert.match(first.output, /"type": "message",\n {2}"data": \{\n {4}"text": "hello"\n {2}\},/);
+  assert.match(first.output, /"type": "reply",\n {2}"id": 1,\n {2}"ok": true,/);
   const [, since] = first.output.match(/\n📍 Position: (\S+:\d+)\n$/) || assert.fail(first.output);
-  const second = await client({ SINCE: since });
+  const missed = { topic: 'rooms/lobby', data: { text: 'missed' } };
+  const feed = await user.connect();
+  await feed.ask('publish', missed);
+  const second = await client({ TOPIC: 'rooms/lobby', SINCE: since });
   assert.equal(second.code, 0, second.output);
   assert.match(second.output, /"recovered": true,/);
-  assert.doesNotMatch(second.output, /profile\.updated/);
-  assert.equal((await client({ SINCE: 'x' })).code, 1);
+  assert.match(second.output, /"text": "missed"/);
+  assert.doesNotMatch(second.output, /"text": "hello"/);
+  assert.equal((await client({ PUBLISH: 'hello' })).code, 1);
 });
 
 test('the server has the same file', async (t) => {

@@ -184,6 +184,48 @@ test('it goes on where it was: after the server was gone, and after the page was
   assert.deepEqual(page.complaints, []);
 });
 
+test('topics: subscribe, publish, who is there, who is typing', options, async (t) => {
+  const server = await Server.start(t);
+  const api = new Api(server);
+  const browser = await openBrowser(t);
+  const pages = [];
+  for (const name of ['Ann', 'Bob']) {
+    const page = await openPage(browser, `${server.url}/websocket-test.html`);
+    await logIn(page, await api.register({ name }));
+    assert.equal(await page.locator('#topics-card').isVisible(), false);
+    await connect(page);
+    await page.getByRole('button', { name: 'Subscribe' }).click();
+    await page.getByText('Subscribed to rooms/lobby.').waitFor();
+    pages.push(page);
+  }
+  const [ann, bob] = pages;
+  const lobby = (page) => page.locator('[data-topic="rooms/lobby"]');
+  await lobby(ann).getByText('2 here: Ann, Bob').waitFor();
+  await lobby(bob).getByText('2 here: Ann, Bob').waitFor();
+  await message(ann, 'presence.joined').getByText('Bob came; 2 there.').waitFor();
+
+  await ann.locator('#text').pressSequentially('Hello');
+  await lobby(bob).getByText('Ann typing…').waitFor();
+  await ann.getByRole('button', { name: 'Publish' }).click();
+  await ann.getByText(/^Published to rooms\/lobby as #\d+\.$/).waitFor();
+  for (const page of pages) await message(page, 'message').getByText('"Hello"').waitFor();
+  await lobby(bob).getByText('Ann typing…').waitFor({ state: 'hidden' }); // whoever has spoken types no more
+  await lobby(bob).scrollIntoViewIfNeeded();
+  await shoot(bob, 'topics');
+
+  await bob.getByRole('button', { name: 'Clear' }).click();
+  await bob.getByRole('button', { name: 'History' }).click();
+  await bob.getByText('1 earlier messages.').waitFor();
+  await message(bob, 'message').getByText('"Hello"').waitFor();
+  await lobby(bob).getByRole('button', { name: 'Leave' }).click();
+  await lobby(bob).waitFor({ state: 'detached' });
+  await lobby(ann).getByText('1 here: Ann').waitFor();
+  await bob.locator('#topic').fill('admin/ops');
+  await bob.getByRole('button', { name: 'Subscribe' }).click();
+  await bob.locator('#topics-note.bad').getByText('forbidden').waitFor();
+  for (const page of pages) assert.deepEqual(page.complaints, []);
+});
+
 test('a wrong password and a wrong token are said plainly', options, async (t) => {
   const server = await Server.start(t);
   const user = await new Api(server).register();

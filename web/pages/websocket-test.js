@@ -1,5 +1,6 @@
-// The browser test client: signs in, connects to /ws and shows what arrives. Also a worked example of how a client
-// should come back after each kind of close, and where it goes on (docs/PROTOCOL.md, "Ends" and "Positions").
+// The browser test client: signs in, connects to /ws, shows what arrives, subscribes and publishes. Also a worked
+// example of how a client should come back after each kind of close, and where it goes on (docs/PROTOCOL.md, "Ends" and
+// "Positions").
 'use strict';
 
 (() => {
@@ -189,7 +190,7 @@
   }
 
   function connect() {
-    const query = new URLSearchParams();
+    const query = new URLSearchParams([...topics.keys()].map((topic) => ['topic', topic]));
     if (byId('resume').checked && position()) query.set('since', position());
     const url = `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws?${query}`;
     let opened = false;
@@ -212,6 +213,7 @@
   }
 
   function end(text) {
+    forgetTopics();
     wanted = false;
     socket = null;
     clearTimeout(timer);
@@ -223,6 +225,7 @@
   // What a close means: a new token, another try later, or the end.
   async function comeBack(event, opened) {
     socket = null;
+    failQuestions();
     const why = `${event.code}${event.reason ? ` ${event.reason}` : ''}`;
     setStatus('connecting', 'Reconnecting…');
     try {
@@ -302,6 +305,12 @@
     'health.status.changed': (d) => `${d.component}: from ${d.old_status} to ${d.status}.`,
     'auth.expiring': () => 'The token expires soon.',
     'stream.gap': (d) => `The log has nothing for you between ${d.from} and ${d.to} (${d.reason}): load again what you show.`,
+    'subscription.revoked': (d) => `You may not hear ${d.topic} any more.`,
+    'presence.joined': (d) => `${people(d)} came; ${d.count} there.`,
+    'presence.left': (d) => `${people(d)} left; ${d.count} there.`,
+    'user.online': (d) => `User ${d.user_id} is online.`,
+    'user.offline': (d) => `User ${d.user_id} is offline.`,
+    typing: (d) => `${d.name} ${d.typing ? 'is typing' : 'stopped typing'}.`,
   };
   const listed = (changes) => (Array.isArray(changes) ? changes : Object.keys(changes || {})).join(', ');
 
@@ -313,12 +322,183 @@
       me = { id: data.user_id, epoch: data.epoch };
       keepPosition(data.epoch, data.seq);
       setRole(data.role);
+      byId('topics-card').hidden = false;
+      for (const topic of topics.keys()) askWhoIsThere(topic);
     } else if (message.type === 'user.role.changed' && data.user_id === me.id) {
       setRole(data.new_role);
     }
+    if (message.type === 'reply' || message.type === 'error') return answered(message);
     if (message.seq !== undefined) keepPosition(me.epoch, message.seq);
-    show(message);
+    if (message.topic !== undefined || message.type === 'subscription.revoked') noticeInTopic(message, data);
+    if (message.type !== 'typing') show(message);
   }
+
+  // ---- questions of ours: each has an id, and the answer has the same ----
+
+  const ANSWER_TIMEOUT_MS = 10_000;
+  const questions = new Map(); // id -> {resolve, reject, timer}
+  let lastId = 0;
+
+  function ask(type, data) {
+    return new Promise((resolve, reject) => {
+      if (!socket || socket.readyState !== WebSocket.OPEN) return reject(new Error('There is no connection.'));
+      const id = String(++lastId);
+      const late = setTimeout(() => settle(id, 'reject', new Error('No answer came.')), ANSWER_TIMEOUT_MS);
+      questions.set(id, { resolve, reject, timer: late });
+      socket.send(JSON.stringify({ type, id, data }));
+    });
+  }
+
+  function settle(id, how, value) {
+    const question = questions.get(id);
+    if (!question) return false;
+    questions.delete(id);
+    clearTimeout(question.timer);
+    question[how](value);
+    return true;
+  }
+
+  function answered(message) {
+    const { code, message: text } = message.data;
+    const known = message.type === 'reply' ? settle(message.id, 'resolve', message.data) : settle(message.id, 'reject', new Error(`${code}: ${text}`));
+    if (!known && message.type === 'error') note('connection-note', 'bad', `${code}: ${text}`);
+  }
+
+  function failQuestions() {
+    for (const id of [...questions.keys()]) settle(id, 'reject', new Error('The connection ended.'));
+  }
+
+  // ---- topics ----
+
+  const TYPING_EVERY_MS = 3_000;
+  const TYPING_SHOWN_MS = 7_000; // the server ends it after 6 s
+  const topics = new Map(); // name -> {item, users: id -> name, count, typing: id -> {name, timer}}
+  let typingSaid = 0;
+
+  const people = (d) => (d.users || []).map((user) => user.name).join(', ') || 'Someone';
+  const theTopic = () => byId('topic').value.trim();
+
+  // Shows the outcome of one action of a person.
+  async function attempt(action) {
+    try {
+      note('topics-note', 'good', await action() || '');
+    } catch (error) {
+      note('topics-note', 'bad', error.message);
+    }
+  }
+
+  function forgetTopics() {
+    failQuestions();
+    topics.clear();
+    byId('topics').replaceChildren();
+    byId('topics-card').hidden = true;
+    note('topics-note', '', '');
+  }
+
+  function addTopic(name) {
+    if (topics.has(name)) return;
+    const item = element('li');
+    item.dataset.topic = name;
+    const choose = element('button', 'link', name);
+    const leave = element('button', 'link', 'Leave');
+    for (const button of [choose, leave]) button.type = 'button';
+    choose.addEventListener('click', () => { byId('topic').value = name; });
+    leave.addEventListener('click', () => attempt(async () => {
+      await ask('unsubscribe', { topic: name });
+      removeTopic(name);
+    }));
+    const head = element('div', 'topic-head');
+    head.append(choose, leave);
+    item.append(head, element('p', 'presence quiet small'), element('p', 'typing quiet small'));
+    byId('topics').append(item);
+    topics.set(name, { item, users: new Map(), count: undefined, typing: new Map() });
+  }
+
+  function removeTopic(name) {
+    const topic = topics.get(name);
+    if (!topic) return;
+    topic.item.remove();
+    topics.delete(name);
+  }
+
+  // Not every topic tells who is there.
+  async function askWhoIsThere(name) {
+    const there = await ask('presence', { topic: name }).catch(() => null);
+    const topic = topics.get(name);
+    if (!there || !topic) return;
+    topic.users = new Map((there.users || []).map((user) => [user.user_id, user.name]));
+    topic.count = there.count;
+    showTopic(topic);
+  }
+
+  function showTopic({ item, users, count, typing }) {
+    const names = [...users.values()].join(', ');
+    item.querySelector('.presence').textContent = count === undefined ? '' : `${count} here${names ? `: ${names}` : ''}`;
+    const writers = [...typing.values()].map(({ name }) => name);
+    item.querySelector('.typing').textContent = writers.length > 0 ? `${writers.join(', ')} typing…` : '';
+  }
+
+  function noticeInTopic({ type, topic: name }, data) {
+    if (type === 'subscription.revoked') return removeTopic(data.topic);
+    const topic = topics.get(name);
+    if (!topic) return;
+    if (type === 'presence.joined') for (const user of data.users || []) topic.users.set(user.user_id, user.name);
+    if (type === 'presence.left') for (const user of data.users || []) topic.users.delete(user.user_id);
+    if (type === 'presence.joined' || type === 'presence.left') topic.count = data.count;
+    if (type === 'typing') noticeTyping(topic, data);
+    showTopic(topic);
+  }
+
+  function noticeTyping(topic, { user_id: id, name, typing }) {
+    if (topic.typing.has(id)) clearTimeout(topic.typing.get(id).timer);
+    topic.typing.delete(id);
+    if (!typing) return;
+    const ended = setTimeout(() => {
+      topic.typing.delete(id);
+      showTopic(topic);
+    }, TYPING_SHOWN_MS);
+    topic.typing.set(id, { name, timer: ended });
+  }
+
+  byId('subscription').addEventListener('submit', (event) => {
+    event.preventDefault();
+    attempt(async () => {
+      const { topic } = await ask('subscribe', { topic: theTopic() });
+      addTopic(topic);
+      askWhoIsThere(topic);
+      return `Subscribed to ${topic}.`;
+    });
+  });
+
+  byId('history').addEventListener('click', () => attempt(async () => {
+    const { events } = await ask('history', { topic: theTopic() });
+    for (const old of events) show(old);
+    return events.length > 0 ? `${events.length} earlier messages.` : 'There are no earlier messages.';
+  }));
+
+  byId('publication').addEventListener('submit', (event) => {
+    event.preventDefault();
+    const text = byId('text').value;
+    let data = { text };
+    try {
+      data = JSON.parse(text);
+    } catch {
+      // plain text
+    }
+    attempt(async () => {
+      const { seq, topic } = await ask('publish', { topic: theTopic(), data });
+      byId('text').value = '';
+      typingSaid = 0;
+      return seq === undefined ? `Published to ${topic}.` : `Published to ${topic} as #${seq}.`;
+    });
+  });
+
+  byId('text').addEventListener('input', () => {
+    const topic = theTopic();
+    if (!topics.has(topic) || Date.now() - typingSaid < TYPING_EVERY_MS) return;
+    typingSaid = Date.now();
+    ask('typing', { topic, typing: true }).catch(() => {}); // where there is no typing, nobody misses it
+  });
 
   function element(tag, className, text) {
     const made = document.createElement(tag);
@@ -336,6 +516,7 @@
     const head = element('header');
     head.append(element('span', 'type', message.type));
     if (message.seq !== undefined) head.append(element('span', 'seq', `#${message.seq}`));
+    if (message.topic !== undefined) head.append(element('span', 'topic', message.topic));
     head.append(timeOf(message.timestamp));
     item.append(head);
     if (SUMMARY[message.type]) item.append(element('p', 'summary', SUMMARY[message.type](message.data || {})));

@@ -11,7 +11,6 @@ using testing::IsEmpty;
 
 constexpr Identity ann{1, Role::user, {}};
 constexpr Identity bob{2, Role::user, {}};
-constexpr Identity eve{3, Role::admin, {}};
 
 EventRef said(std::string type, std::string topic, Seq seq = 0,
               std::uint8_t roles = Audience::everyone_bits) {
@@ -69,36 +68,6 @@ TEST(Topics, a_lost_role_loses_subscriptions_and_what_waits_of_them) {
   EXPECT_EQ(member.subscription("admin/logs"), nullptr);
   member.take_all();
   EXPECT_THAT(member.log, ElementsAre("started", "open", "more"));
-}
-
-TEST(Topics, a_notice_reaches_some_subscribers_only) {
-  OneShard one;
-  const TopicRules rules;
-  FakeMember first(one.shard, ann);
-  FakeMember again(one.shard, ann);
-  FakeMember second(one.shard, bob);
-  FakeMember third(one.shard, eve);
-  FakeMember stranger(one.shard, {4, Role::user, {}});
-  for (FakeMember* member : {&first, &again, &second, &third})
-    one.shard.subscribe(*member, "rooms/one", *rules.find("rooms/one"));
-  one.publish({TopicNotice{said("not_ann", "rooms/one"), {}, {1}, false},
-               TopicNotice{said("ann_and_stranger", "rooms/one"), {1, 4}, {}, false}});
-  EXPECT_THAT(first.log, ElementsAre("ann_and_stranger"));
-  EXPECT_THAT(again.log, ElementsAre("ann_and_stranger"));
-  EXPECT_THAT(second.log, ElementsAre("not_ann"));
-  EXPECT_THAT(third.log, ElementsAre("not_ann"));
-  EXPECT_THAT(stranger.log, IsEmpty());
-}
-
-TEST(Topics, T60_a_notice_for_the_idle_is_not_queued_behind_anything) {
-  OneShard one;
-  const TopicRules rules;
-  FakeMember slow(one.shard, ann);
-  one.shard.subscribe(slow, "rooms/one", *rules.find("rooms/one"));
-  slow.blocked = true;
-  one.publish({TopicNotice{said("typing", "rooms/one"), {}, {}, true}});
-  one.publish({TopicNotice{said("typing", "rooms/one"), {}, {}, true}});
-  EXPECT_EQ(slow.outbox().messages(), 1U);
 }
 
 TEST(Topics, types_filter_them_too) {

@@ -112,6 +112,43 @@ test('listen renews its login when the token ends', { timeout: 60_000 }, async (
   await listener.printed(/"profile\.updated"/);
 });
 
+test('what is published in a topic reaches those who listen to it, once for each key', async (t) => {
+  const server = await Server.start(t);
+  const john = await new Api(server).register();
+  const mine = terminal(t);
+  await mine.login(john);
+  const listener = mine.listen(server, '--topic', 'rooms/one', '--topic', 'rooms/two', '--types', 'message,note');
+  await welcomed(listener);
+  const publish = async (...args) => {
+    const done = await mine.run(['publish', ...args, '--server', server.url]);
+    assert.equal(done.code, 0, done.output);
+    return JSON.parse(done.stdout).data;
+  };
+  const first = await publish('rooms/one', '{"n":1.50}');
+  await publish('rooms/two', 'plain words', '--type', 'note');
+  await publish('rooms/one', '7', '--text', '--idempotency-key', 'once');
+  await publish('rooms/one', '7', '--text', '--idempotency-key', 'once');
+  await publish('rooms/one', '[null]');
+  await publish('rooms/other', 'unheard');
+  await publish('rooms/two', 'last');
+  await listener.printed(/"last"/);
+  const heard = messages(listener).filter(({ topic }) => topic);
+  assert.deepEqual(heard.map(({ topic, type, data }) => [topic, type, data]), [
+    ['rooms/one', 'message', { n: 1.5 }],
+    ['rooms/two', 'note', 'plain words'],
+    ['rooms/one', 'message', '7'],
+    ['rooms/one', 'message', [null]],
+    ['rooms/two', 'message', 'last'],
+  ]);
+  assert.match(listener.stdout, /"data":\{"n":1\.50\}/); // as it was given
+  assert.equal(heard[0].seq, first.seq);
+
+  // What was missed of a topic comes, too.
+  const later = mine.listen(server, '--topic', 'rooms/two', '--since', String(first.seq));
+  await later.printed(/"last"/);
+  assert.deepEqual(messages(later).filter(({ topic }) => topic).map(({ data }) => data), ['plain words', 'last']);
+});
+
 test('what ends for good ends listen, with a word on why', async (t) => {
   const server = await Server.start(t);
   const api = new Api(server);

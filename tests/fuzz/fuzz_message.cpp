@@ -32,6 +32,15 @@ void check(const native_json::HistoryQuery& history) {
   require(history.limit >= 1 && history.limit <= 300);
 }
 
+void check(const native_json::Subscribe& subscribe) {
+  require(hub::is_topic(subscribe.topic));
+  require(!subscribe.since || subscribe.since->seq >= 0);
+}
+
+void check(const native_json::Unsubscribe& unsubscribe) { require(hub::is_topic(unsubscribe.topic)); }
+void check(const native_json::PresenceQuery& presence) { require(hub::is_topic(presence.topic)); }
+void check(const native_json::Typing& typing) { require(hub::is_topic(typing.topic)); }
+
 bool has_id(const std::string& text, const native_json::RequestId& id) {
   const Result<json::value> answer = parse_json(text);
   return answer && answer->is_object() && answer->get_object().at("id") == id;

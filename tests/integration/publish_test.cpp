@@ -108,14 +108,14 @@ TEST_F(Publish, over_rest_says_what_is_wrong) {
     EXPECT_EQ(answer.at("code"), json::value(code));
   };
   refused(400, "invalid_topic", publish({{"data", 1}}, {}, "/api/v1/topics/rooms/a%20b/events"));
-  refused(400, "invalid_topic", publish({{"data", 1}}, {}, "/api/v1/topics/rooms/../events"));
+  refused(400, "invalid_request", publish({{"data", 1}}, {}, "/api/v1/topics/rooms/../events"));
   refused(403, "forbidden", publish({{"data", 1}}, {}, "/api/v1/topics/rooms/a/b/events"));
   refused(422, "reserved_type", publish({{"data", 1}, {"type", "user.created"}}));
   refused(422, "validation_failed", publish({{"data", 1}, {"type", "a b"}}));
   refused(422, "validation_failed", publish({{"type", "a"}}));
   refused(400, "invalid_request", publish({{"data", 1}}, std::string(129, 'k')));
   refused(413, "payload_too_large", publish({{"data", std::string(65'500, 'x')}}));
-  refused(200, "", publish({{"data", 1}}, "k"));
+  EXPECT_EQ(publish({{"data", 1}}, "k").status, 200);
   refused(409, "idempotency_mismatch", publish({{"data", 2}}, "k"));
   const HttpAnswer wrong_method = client_.get(room, ann_.access_token);
   EXPECT_EQ(wrong_method.status, 405);

@@ -89,7 +89,7 @@ TEST_F(PublishingTest, DoesNotLogWhatItDoesNotKeep) {
   EXPECT_EQ(db_.writer.committed_seq(), 0);
 }
 
-TEST_F(PublishingTest, AsksTheRule) {
+TEST_F(PublishingTest, T49_AsksTheRule) {
   EXPECT_EQ(code(publish(in("nowhere"))), "forbidden");
   EXPECT_EQ(code(publish(in("public/news"))), "forbidden");
   EXPECT_EQ(code(publish(in("admin/log"))), "forbidden");
@@ -97,7 +97,7 @@ TEST_F(PublishingTest, AsksTheRule) {
   EXPECT_EQ(code(publish(in("public/news"), {7, Role::admin})), "");
 }
 
-TEST_F(PublishingTest, RefusesTypesOfTheServer) {
+TEST_F(PublishingTest, T47_RefusesTypesOfTheServer) {
   Publication publication = in("rooms/one");
   for (const char* type : {"user.created", "typing", "reply", "system.alert", "stream.gap"}) {
     publication.type = type;

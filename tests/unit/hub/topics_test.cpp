@@ -81,8 +81,8 @@ TEST(Topics, a_notice_reaches_some_subscribers_only) {
   FakeMember stranger(one.shard, {4, Role::user, {}});
   for (FakeMember* member : {&first, &again, &second, &third})
     one.shard.subscribe(*member, "rooms/one", *rules.find("rooms/one"));
-  one.publish({TopicNotice{said("not_ann", "rooms/one"), {}, {1}, false},
-               TopicNotice{said("ann_and_stranger", "rooms/one"), {1, 4}, {}, false}});
+  one.publish({Notice{said("not_ann", "rooms/one"), {}, {1}, false},
+               Notice{said("ann_and_stranger", "rooms/one"), {1, 4}, {}, false}});
   EXPECT_THAT(first.log, ElementsAre("ann_and_stranger"));
   EXPECT_THAT(again.log, ElementsAre("ann_and_stranger"));
   EXPECT_THAT(second.log, ElementsAre("not_ann"));
@@ -96,8 +96,8 @@ TEST(Topics, T60_a_notice_for_the_idle_is_not_queued_behind_anything) {
   FakeMember slow(one.shard, ann);
   one.shard.subscribe(slow, "rooms/one", *rules.find("rooms/one"));
   slow.blocked = true;
-  one.publish({TopicNotice{said("typing", "rooms/one"), {}, {}, true}});
-  one.publish({TopicNotice{said("typing", "rooms/one"), {}, {}, true}});
+  one.publish({Notice{said("typing", "rooms/one"), {}, {}, true}});
+  one.publish({Notice{said("typing", "rooms/one"), {}, {}, true}});
   EXPECT_EQ(slow.outbox().messages(), 1U);
 }
 

@@ -26,3 +26,12 @@ build() {
   }
   ninja -C "build/$preset" -j "$(parallel_units)" "$@"
 }
+
+# install_npm FOLDER: what its lock file says, unless that is there already.
+install_npm() {
+  local folder=$1
+  local installed=build/.npm-${folder//\//-}.json
+  if cmp -s "$folder/package-lock.json" "$installed" && [ -d "$folder/node_modules" ]; then return; fi
+  npm --prefix "$folder" ci --no-audit --no-fund --loglevel=error
+  cp "$folder/package-lock.json" "$installed"
+}

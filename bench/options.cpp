@@ -1,0 +1,96 @@
+#include "bench/options.hpp"
+
+#include "bench/wire.hpp"
+
+#include <cstdlib>
+#include <fstream>
+#include <functional>
+#include <iostream>
+#include <map>
+
+namespace corohub::bench {
+namespace {
+
+double number(const std::string& text) {
+  char* end = nullptr;
+  const double value = std::strtod(text.c_str(), &end);
+  if (text.empty() || *end != '\0' || value < 0) fail("not a number: " + text);
+  return value;
+}
+
+std::size_t whole(const std::string& text) { return static_cast<std::size_t>(number(text)); }
+
+std::vector<std::string> lines_of(const std::string& path) {
+  std::ifstream file(path);
+  if (!file) fail("cannot read " + path);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) lines.push_back(line);
+  return lines;
+}
+
+Drive drive_of(const std::string& text) {
+  if (text == "websocket") return Drive::websocket;
+  if (text == "http") return Drive::http;
+  fail("--drive is websocket or http");
+}
+
+}  // namespace
+
+std::string help_text() {
+  return R"(corohub_bench --port P --pid PID [--name value]...: opens WebSockets, drives events, prints one line of JSON
+
+  --clients N         WebSockets that receive            --path TARGET      of them (/ws)
+  --tokens FILE       bearer tokens, one per line, dealt in turn
+  --hello TEXT        sent by each once connected        --ready TEXT       connected when a text contains it
+  --settle S          wait before memory is read         --idle S           CPU while nothing is sent
+
+  --drive websocket|http
+  --senders N         connections that send (1)          --sender-token T   their bearer token
+  --sender-path P     of WebSockets (/ws)                --request 'POST /path'  start line over HTTP
+  --event TEXT        text or body; {mark} finds the event again, {id} is its number, {pad} fills up to
+  --text-bytes N      the size of the text that arrives
+  --rate R            events per second; without it: --window N of them under way (1)
+  --receivers N       of each event (all clients; with no client an event is done when it is answered)
+  --warmup S (0.5)    --seconds S (3)
+)";
+}
+
+Options parse_options(const std::vector<std::string>& arguments) {
+  Options options;
+  const std::map<std::string, std::function<void(const std::string&)>> settings{
+      {"--port", [&](const auto& v) { options.port = static_cast<std::uint16_t>(whole(v)); }},
+      {"--pid", [&](const auto& v) { options.process = static_cast<pid_t>(whole(v)); }},
+      {"--clients", [&](const auto& v) { options.clients = whole(v); }},
+      {"--path", [&](const auto& v) { options.path = v; }},
+      {"--tokens", [&](const auto& v) { options.tokens = lines_of(v); }},
+      {"--hello", [&](const auto& v) { options.hello = v; }},
+      {"--ready", [&](const auto& v) { options.ready = v; }},
+      {"--settle", [&](const auto& v) { options.settle_seconds = number(v); }},
+      {"--idle", [&](const auto& v) { options.idle_seconds = number(v); }},
+      {"--drive", [&](const auto& v) { options.drive = drive_of(v); }},
+      {"--sender-path", [&](const auto& v) { options.sender_path = v; }},
+      {"--sender-token", [&](const auto& v) { options.sender_token = v; }},
+      {"--request", [&](const auto& v) { options.request = v; }},
+      {"--event", [&](const auto& v) { options.event = v; }},
+      {"--senders", [&](const auto& v) { options.senders = whole(v); }},
+      {"--rate", [&](const auto& v) { options.rate = number(v); }},
+      {"--window", [&](const auto& v) { options.window = whole(v); }},
+      {"--receivers", [&](const auto& v) { options.receivers = whole(v); }},
+      {"--text-bytes", [&](const auto& v) { options.text_bytes = whole(v); }},
+      {"--warmup", [&](const auto& v) { options.warmup_seconds = number(v); }},
+      {"--seconds", [&](const auto& v) { options.seconds = number(v); }},
+  };
+  for (std::size_t i = 0; i < arguments.size(); i += 2) {
+    const auto setting = settings.find(arguments[i]);
+    if (setting == settings.end() || i + 1 == arguments.size()) {
+      std::cerr << help_text();
+      std::exit(arguments[i] == "--help" ? EXIT_SUCCESS : EXIT_FAILURE);
+    }
+    setting->second(arguments[i + 1]);
+  }
+  if (options.port == 0 || options.process == 0) fail("--port and --pid are needed (--help)");
+  if (options.receivers == 0) options.receivers = options.clients;
+  return options;
+}
+
+}  // namespace corohub::bench

@@ -1,0 +1,46 @@
+// What one run of the load generator does. Every option has a value: `--name value`; help_text() says what
+// for.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+namespace corohub::bench {
+
+enum class Drive : std::uint8_t { none, websocket, http };
+
+struct Options {
+  std::uint16_t port = 0;
+  pid_t process = 0;
+
+  std::size_t clients = 0;
+  std::string path = "/ws";
+  std::vector<std::string> tokens;  // dealt to the clients in turn; none: no Authorization
+  std::string hello;                // a text every client sends once it is connected
+  std::string ready;                // connected once a text with this came; empty: with the upgrade
+  double settle_seconds = 0;        // before memory is looked at
+  double idle_seconds = 0;          // CPU of the server while nothing is sent
+
+  Drive drive = Drive::none;
+  std::string sender_path = "/ws";  // of senders that are WebSockets
+  std::string sender_token;
+  std::string request;  // start line of senders that speak HTTP: "POST /ws/broadcast"
+  std::string event;    // text or body, with {mark}, {pad} and {id}
+  std::size_t senders = 1;
+  double rate = 0;             // events per second; 0: as fast as `window` allows
+  std::size_t window = 1;      // events under way
+  std::size_t receivers = 0;   // of each event; default: all clients
+  std::size_t text_bytes = 0;  // size of the text that arrives, reached with {pad}
+  double warmup_seconds = 0.5;
+  double seconds = 3;
+};
+
+std::string help_text();
+// Ends the program with the help text on anything it does not know.
+Options parse_options(const std::vector<std::string>& arguments);
+
+}  // namespace corohub::bench

@@ -1,14 +1,16 @@
 // What is measured: groups of rows, each row one load for several servers. `options` are those of the load generator;
 // `load` makes the rest of them for a server.
-const ALL = ['limit', 'limit-batch', 'corohub', 'go-hub', 'node-ws'];
+const FLOOR = ['limit', 'limit-batch'];
 const EVENT = { 'text-bytes': 200 };
 
 const volatile_ = (server) => server.volatile();
 const durable = (server) => server.durable();
 const client = (server) => server.client();
 
-const driven = (title, load, options, more = {}) => ({ title, load, options: { ...EVENT, ...options }, servers: ALL, ...more });
+const driven = (title, load, options, more = {}) => ({ title, load, options: { ...EVENT, ...options }, servers: ['limit', 'corohub', 'go-hub', 'node-ws'], ...more });
 const MANY = { senders: 16, window: 16 };
+const BATCHED = { floor: 'limit-batch', servers: [...FLOOR, 'corohub', 'go-hub', 'node-ws'] };
+const FEWER = { servers: ['limit', 'corohub', 'go-hub'] };
 
 export const groups = {
   fanout: {
@@ -17,10 +19,10 @@ export const groups = {
     units: 'deliveries',
     rows: [
       driven('1,000 clients, 100 events/s', volatile_, { clients: 1000, rate: 100 }),
-      driven('1,000 clients, 16 under way, 16 publishers', volatile_, { clients: 1000, ...MANY }, { floor: 'limit-batch' }),
-      driven('5,000 clients, 20 events/s', volatile_, { clients: 5000, rate: 20 }),
-      driven('5,000 clients, 16 under way, 16 publishers', volatile_, { clients: 5000, ...MANY }, { floor: 'limit-batch' }),
-      driven('10,000 clients, one event at a time, 2/s', volatile_, { clients: 10_000, rate: 2 }, { servers: ['limit', 'corohub', 'go-hub'] }),
+      driven('1,000 clients, 16 under way, 16 publishers', volatile_, { clients: 1000, ...MANY }, BATCHED),
+      driven('5,000 clients, 20 events/s', volatile_, { clients: 5000, rate: 20 }, FEWER),
+      driven('5,000 clients, 16 under way, 16 publishers', volatile_, { clients: 5000, ...MANY }, { ...BATCHED, servers: [...FLOOR, 'corohub', 'go-hub'] }),
+      driven('10,000 clients, one event at a time, 2/s', volatile_, { clients: 10_000, rate: 2 }, FEWER),
     ],
   },
   durable: {
@@ -29,7 +31,7 @@ export const groups = {
     units: 'deliveries',
     rows: [
       driven('1,000 clients, 100 events/s', durable, { clients: 1000, rate: 100 }),
-      driven('1,000 clients, 16 under way, 16 connections', durable, { clients: 1000, ...MANY }, { floor: 'limit-batch' }),
+      driven('1,000 clients, 16 under way, 16 connections', durable, { clients: 1000, ...MANY }, BATCHED),
     ],
   },
   log: {
@@ -73,7 +75,7 @@ export const groups = {
     fresh: true,
     rows: [
       { title: '10,000', load: client, options: { clients: 10_000, settle: 1 }, servers: ['limit', 'corohub', 'go-hub', 'node-ws'] },
-      { title: '19,000', load: client, options: { clients: 19_000, settle: 1, idle: 6 }, servers: ['corohub'] },
+      { title: '19,000', load: client, options: { clients: 19_000, settle: 1, idle: 5 }, servers: ['corohub'] },
     ],
   },
 };

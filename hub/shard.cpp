@@ -201,13 +201,13 @@ bool Shard::offer(const Subscription& subscription, Delivery& delivery) noexcept
   if (delivery.seq != 0 && delivery.seq <= subscription.skip) return false;
   Member& member = *subscription.member;
   if (member.outbox_.closed() || !member.wants(delivery.event)) return false;
-  return queue(member, delivery.frame(member.format_)) == Push::queued;
+  return queue(member, delivery.frame(member.format_)) == Push::queued && member.is_client_;
 }
 
 bool Shard::offer(Member& member, Delivery& delivery) noexcept {
   if (delivery.seq != 0 && delivery.seq <= member.skip_) return false;
   if (member.outbox_.closed() || !member.wants(delivery.event)) return false;
-  return queue(member, delivery.frame(member.format_)) == Push::queued;
+  return queue(member, delivery.frame(member.format_)) == Push::queued && member.is_client_;
 }
 
 Push Shard::queue(Member& member, const FrameRef& frame) noexcept {

@@ -120,10 +120,17 @@ Seq read_topic_floor(storage::Snapshot& snapshot, std::string_view topic, const 
   too_many.bind(topic, static_cast<std::int64_t>(rule.history_count));
   if (too_many.next()) floor = std::max(floor, too_many.integer(0));
   if (rule.history_age.count() == 0) return floor;
+  const UnixMs oldest_kept = now - std::chrono::milliseconds(rule.history_age).count();
+  storage::Query oldest = snapshot.query(
+      "SELECT created_at FROM events INDEXED BY events_by_topic WHERE topic = ? AND seq > ? ORDER BY seq "
+      "LIMIT 1");
+  oldest.bind(topic, floor);
+  // Mostly nothing is too old, and this one row tells.
+  if (!oldest.next() || oldest.integer(0) >= oldest_kept) return floor;
   storage::Query too_old = snapshot.query(
       "SELECT seq FROM events INDEXED BY events_by_topic WHERE topic = ? AND seq > ? AND created_at < ? "
       "ORDER BY seq DESC LIMIT 1");
-  too_old.bind(topic, floor, now - std::chrono::milliseconds(rule.history_age).count());
+  too_old.bind(topic, floor, oldest_kept);
   return too_old.next() ? too_old.integer(0) : floor;
 }
 

@@ -16,10 +16,12 @@ using http::Response;
 // One request looks at so many pages of the log, and answers about so much text.
 constexpr int pages_per_request = 32;
 constexpr std::size_t answer_bytes = 1 << 20;
+constexpr Seq unknown = -1;  // a topic's floor that was not looked up yet
 
 struct Asked {
   EventQuery events;
   std::size_t limit = page_limit_default;
+  std::vector<hub::TopicScope> topics{};  // with the floors of the first look; a request keeps them
 };
 
 Result<Asked> read_query(const http::Request& request) {
@@ -34,6 +36,7 @@ Result<Asked> read_query(const http::Request& request) {
 struct LogPart {
   eventlog::Page page;
   Seq floor = 0;
+  std::vector<hub::TopicScope> topics{};
 };
 
 std::optional<std::string> gap_before(const EventQuery& asked, const LogPart& first,
@@ -74,13 +77,14 @@ Result<LogPart> read_part(storage::Snapshot& snapshot, eventlog::PageRequest req
                           const hub::TopicRules& rules, UnixMs now) {
   Seq floor = 0;
   for (hub::TopicScope& scope : request.topics) {
-    scope.floor = eventlog::read_topic_floor(snapshot, scope.topic, *rules.find(scope.topic), now);
+    if (scope.floor == unknown)
+      scope.floor = eventlog::read_topic_floor(snapshot, scope.topic, *rules.find(scope.topic), now);
     floor = std::max(floor, scope.floor);
   }
   Result<eventlog::Page> page = eventlog::read_page(snapshot, request);
   if (!page) return page.error();
   floor = std::max(floor, page->floor);
-  return LogPart{std::move(*page), floor};
+  return LogPart{std::move(*page), floor, std::move(request.topics)};
 }
 
 Task<Result<LogPart>> read_one(GatewayState& state, eventlog::PageRequest request) {
@@ -100,7 +104,13 @@ struct Found {
   std::optional<std::string> gap;  // why the log does not reach there
 };
 
-Task<Result<Found>> look(GatewayState& state, Context& context, const Asked& asked) {
+void scope_topics(const hub::TopicRules& rules, Asked& asked) {
+  if (!asked.topics.empty()) return;
+  for (const std::string& topic : asked.events.topics)
+    asked.topics.push_back({topic, rules.find(topic)->subscribers, unknown});
+}
+
+Task<Result<Found>> look(GatewayState& state, Context& context, Asked& asked) {
   Found found;
   const EventQuery& events = asked.events;
   found.next = events.since ? events.since->seq : 0;
@@ -110,14 +120,15 @@ Task<Result<Found>> look(GatewayState& state, Context& context, const Asked& ask
     if (!reader) co_return reader.error();
     if (const Result<> may = may_follow(state.parts.topic_rules, reader->role(), events.topics); !may)
       co_return may.error();
+    scope_topics(state.parts.topic_rules, asked);
     eventlog::PageRequest request{.since = found.next,
                                   .who = {reader->user_id(), reader->role(), reader->session},
+                                  .topics = asked.topics,
                                   .limit = asked.limit - found.list.count(),
                                   .types = events.types};
-    for (const std::string& topic : events.topics)
-      request.topics.push_back({topic, state.parts.topic_rules.find(topic)->subscribers, 0});
-    const Result<LogPart> part = co_await read_one(state, std::move(request));
+    Result<LogPart> part = co_await read_one(state, std::move(request));
     if (!part) co_return part.error();
+    asked.topics = std::move(part->topics);
     found.head = part->page.head;
     if (pages == 0) found.gap = gap_before(events, *part, state.parts.epoch);
     if (found.gap) co_return found;
@@ -140,7 +151,7 @@ Response answer(const GatewayState& state, const Context& context, const Found& 
 }
 
 Task<Response> get_events(GatewayState& state, Context& context) {
-  const Result<Asked> asked = read_query(context.request);
+  Result<Asked> asked = read_query(context.request);
   if (!asked) co_return http::fail(asked.error(), context);
   Result<auth::Principal> principal = co_await authenticate(state, context, false);
   if (!principal) co_return http::fail(principal.error(), context);

@@ -15,7 +15,8 @@ const hub::OutboxLimits outbox_limits;
 
 Poller::Poller(hub::Shard& shard, const auth::Principal& principal, const boost::asio::ip::address& address,
                std::vector<std::string> types)
-    : Member({principal.user_id(), principal.role(), principal.session}, ClientId::random(), outbox_limits),
+    : Member({principal.user_id(), principal.role(), principal.session}, ClientId::random(), outbox_limits,
+             false),
       shard_(shard),
       address_(address),
       began_(shard.clock().unix_ms()),

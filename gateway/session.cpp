@@ -11,6 +11,8 @@
 namespace corohub::gateway {
 namespace {
 
+constexpr std::size_t large_reply_bytes = 16 << 10;
+
 // The principal of a session that is closed as soon as it opens.
 hub::Identity identity_of(const auth::Principal* principal) noexcept {
   if (principal == nullptr) return {};
@@ -75,7 +77,8 @@ void Session::begin(const Beginning& beginning) {
   if (!gap && since.seq < beginning.floor) gap = {since.seq, beginning.floor, "expired"};
   const bool all_there =
       !gap && std::ranges::none_of(beginning.topic_floors, [&](Seq floor) { return since.seq < floor; });
-  welcome(all_there ? since.seq : place_.shard.head(), all_there);
+  // Of a topic that has lost something the own events are there all the same.
+  welcome(gap ? place_.shard.head() : since.seq, all_there);
   if (gap) replays().push_gap(*gap);
   // What is left of an expired stretch comes all the same.
   const std::shared_ptr<hub::Replay> replay = replays().make(gap ? gap->to : since.seq);
@@ -128,7 +131,7 @@ void Session::close(CloseReason reason) noexcept {
 void Session::on_closed(CloseReason reason) noexcept {
   transport_ = nullptr;
   outbox().close_and_clear();
-  replays_.reset();
+  if (replays_) replays_->clear();  // itself stays: one may still be waiting to be started
   place_.shard.wheel().disarm(*this);
   place_.shard.detach(*this);
   leave_counts();
@@ -218,9 +221,9 @@ void Session::push_event(std::string type, const json::object& data, std::option
   place_.shard.push(*this, hub::make_frame(format(), event.text(), id, event.audience()));
 }
 
-void Session::push_text(std::string_view text) {
+void Session::push_text(std::string_view text, const hub::Audience& readers) {
   if (transport_ == nullptr) return;
-  place_.shard.push(*this, hub::make_frame(format(), text, {}, hub::Audience::one_connection()));
+  place_.shard.push(*this, hub::make_frame(format(), text, {}, readers));
 }
 
 void Session::on_message(MessageKind, std::string_view payload) {
@@ -235,8 +238,14 @@ void Session::reply(const native_json::RequestId& id, const json::value& data) {
   push_text(native_json::reply_text(id, data));
 }
 
-void Session::reply_raw(const native_json::RequestId& id, std::string_view data) {
-  push_text(native_json::raw_reply_text(id, data));
+// Whoever asks for much and reads little is refused, not closed.
+void Session::reply_raw(const native_json::RequestId& id, std::string_view data,
+                        const hub::Audience& readers) {
+  const std::string text = native_json::raw_reply_text(id, data);
+  const std::uint64_t room = std::uint64_t{outbox().limits().bytes_max} * 3 / 4;
+  const bool fits = outbox().bytes() + text.size() <= room;
+  if (fits || text.size() <= large_reply_bytes) return push_text(text, readers);
+  refuse(id, {name(ErrorCode::overloaded), "Too much waits for you already: read it, or ask for less."});
 }
 
 void Session::refuse(const native_json::RequestId& id, const native_json::Refusal& refusal) {
@@ -267,7 +276,7 @@ void Session::answer(const native_json::RequestId& id, const native_json::Presen
   const Result<json::object> who =
       place_.presence.who_is_in(asked.topic, {identity().user_id, identity().role, exempt()});
   if (!who) return refuse(id, {name(who.error().code), who.error().detail});
-  reply(id, *who);
+  reply_raw(id, json::serialize(*who), {place_.settings.rules.find(asked.topic)->subscribers, 0});
 }
 
 void Session::answer(const native_json::RequestId& id, const native_json::Typing& asked) {

@@ -111,7 +111,9 @@ class Session final : public hub::Member,
   // `position`: what an event stream gives it as its id.
   void push_event(std::string type, const json::object& data, std::optional<Seq> position = {});
   void reply(const native_json::RequestId& id, const json::value& data);
-  void reply_raw(const native_json::RequestId& id, std::string_view data);  // JSON text
+  // JSON text. `readers`: who may still have it when it leaves; an answer may be lost with a right.
+  void reply_raw(const native_json::RequestId& id, std::string_view data,
+                 const hub::Audience& readers = hub::Audience::one_connection());
   void refuse(const native_json::RequestId& id, const native_json::Refusal& refusal);
   // He has done something else in this topic.
   void stop_typing(std::string_view topic) noexcept;
@@ -124,7 +126,7 @@ class Session final : public hub::Member,
   void begin(const Beginning& beginning);
   void follow(const Beginning& beginning, const std::shared_ptr<hub::Replay>& replay);
   void welcome(Seq position, bool recovered);
-  void push_text(std::string_view text);
+  void push_text(std::string_view text, const hub::Audience& readers = hub::Audience::one_connection());
 
   void answer(const native_json::RequestId& id, const native_json::Refusal& refusal);
   void answer(const native_json::RequestId& id, const native_json::Ping&);

@@ -3,6 +3,7 @@
 #include "core/log.hpp"
 #include "gateway/session.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -74,6 +75,7 @@ void SessionPublishing::history(const native_json::RequestId& id, native_json::H
     return session_.refuse(id, refusal_of(may_not_read()));
   if (histories_ >= histories_max) return session_.refuse(id, refusal_of(too_many()));
   HistoryRequest request{std::move(asked.topic), *rule, std::move(asked.since), asked.limit};
+  request.bytes = std::min<std::size_t>(request.bytes, session_.outbox().limits().bytes_max / 4);
   asio::co_spawn(session_.place().shard.context(), read(session_.shared_from_this(), id, std::move(request)),
                  log_failure);
 }
@@ -90,10 +92,11 @@ Task<> SessionPublishing::read(std::shared_ptr<Session> /*keeps this*/, native_j
   // He may have lost the right meanwhile.
   if ((readers & hub::role_bit(session_.identity().role)) == 0)
     co_return session_.refuse(id, refusal_of(may_not_read()));
-  answer(id, page);
+  answer(id, page, {readers, 0});
 }
 
-void SessionPublishing::answer(const native_json::RequestId& id, const Result<HistoryPage>& page) {
+void SessionPublishing::answer(const native_json::RequestId& id, const Result<HistoryPage>& page,
+                               const hub::Audience& readers) {
   if (!page) return session_.refuse(id, refusal_of(page.error()));
   if (page->gap == "foreign_epoch" || page->gap == "ahead")
     return session_.refuse(id, refusal_of(gap_of(*page)));
@@ -101,7 +104,7 @@ void SessionPublishing::answer(const native_json::RequestId& id, const Result<Hi
   text.append(Position{session_.place().settings.epoch, page->next}.text());
   text.append(page->more ? R"(","more":true)" : R"(","more":false)");
   text.append(page->gap.empty() ? "}" : R"(,"gap":true})");
-  session_.reply_raw(id, text);
+  session_.reply_raw(id, text, readers);
 }
 
 }  // namespace corohub::gateway

@@ -30,7 +30,8 @@ class SessionPublishing {
   Task<> commit(std::shared_ptr<Session> self, native_json::RequestId id, PublishOrder order);
   Task<> read(std::shared_ptr<Session> self, native_json::RequestId id, HistoryRequest request);
   void answer(const native_json::RequestId& id, const Result<Published>& published, const std::string& topic);
-  void answer(const native_json::RequestId& id, const Result<HistoryPage>& page);
+  void answer(const native_json::RequestId& id, const Result<HistoryPage>& page,
+              const hub::Audience& readers);
 
   Session& session_;
   std::size_t publishes_ = 0;

@@ -29,6 +29,7 @@ class SessionReplays final : private hub::ReplayOwner {
   // Brings what it can at once, the rest as the client reads.
   void start(std::shared_ptr<hub::Replay> replay);
   void advance();
+  void clear() noexcept { replays_.clear(); }
   // Ends those whose last subscription is gone.
   void drop_idle() noexcept;
   // `topic` empty: of all the session missed.

@@ -109,6 +109,7 @@ void SessionTopics::begin_replay(const RequestId& id, hub::Subscription& subscri
   if (gap) session_.replays().push_gap(*gap, topic);
   subscription.floor = reach.floor;
   // What is left of an expired stretch comes all the same.
+  if (expired) held->begin_at(reach.floor);
   if (!gap || expired) return session_.replays().start(std::move(held));
   subscription.skip = head;
   subscription.held_by = nullptr;

@@ -6,8 +6,6 @@
 namespace corohub::gateway {
 namespace {
 
-constexpr std::size_t page_bytes = 256 << 10;
-
 std::string joined(const std::vector<hub::EventRef>& events) {
   std::string texts;
   for (const hub::EventRef& event : events) {
@@ -43,7 +41,7 @@ class ReadHistory {
     request.own = false;
     request.topics = {{asked_.topic, asked_.rule.subscribers, floor}};
     request.limit = asked_.limit + 1;
-    request.bytes = page_bytes;
+    request.bytes = asked_.bytes;
     return request;
   }
 

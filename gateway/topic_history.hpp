@@ -17,6 +17,7 @@ struct HistoryRequest {
   hub::TopicRule rule;
   std::optional<Position> since;  // nothing: the oldest kept
   std::size_t limit = 100;
+  std::size_t bytes = 256 << 10;  // of texts; the last may exceed it
 };
 
 struct HistoryPage {
@@ -29,7 +30,6 @@ struct HistoryPage {
   Seq head = 0;
 };
 
-// The texts of one page have at most about 256 KiB, so that they fit into an outbox.
 Task<Result<HistoryPage>> read_history(storage::ReaderPool& readers, HistoryRequest request,
                                        const std::string& epoch, UnixMs now);
 

@@ -43,6 +43,12 @@ bool is_sane_id(std::string_view id) noexcept {
   return !id.empty() && id.size() <= 64 && std::ranges::all_of(id, is_id_char);
 }
 
+Result<> may_enter(const Route& route, const auth::Principal& principal) {
+  if (route.access == Access::admin && !auth::is_admin(principal.role()))
+    return Error(ErrorCode::forbidden, "This is for admins.");
+  return {};
+}
+
 }  // namespace
 
 Connection::Connection(std::shared_ptr<HttpShard> shard, Socket socket, const asio::ip::address& peer)
@@ -266,6 +272,8 @@ Task<Response> Connection::respond() {
   if (reader_.state() == RequestReader::State::body) {
     const Result<> body = co_await read_body();
     if (!body) co_return problem(body.error(), request);
+    const Result<> still = co_await admit_again(context, *route_);
+    if (!still) co_return problem(still.error(), request);
   }
   co_return co_await handle(context, *route_);
 }
@@ -291,8 +299,18 @@ Task<Result<>> Connection::admit(Context& context, const Route* route) {
   user_ = principal->user_id();
   const Result<> rate = take_rate("user:" + std::to_string(user_));
   if (!rate) co_return rate;
-  if (route->access == Access::admin && !auth::is_admin(principal->role()))
-    co_return Error(ErrorCode::forbidden, "This is for admins.");
+  if (const Result<> may = may_enter(*route, *principal); !may) co_return may;
+  context.principal.emplace(std::move(*principal));
+  co_return Result<>();
+}
+
+// A body takes as long as its sender likes, and rights may end meanwhile.
+Task<Result<>> Connection::admit_again(Context& context, const Route& route) {
+  if (!context.principal) co_return Result<>();
+  const std::string_view token = context.request.bearer().value_or(std::string_view());
+  Result<auth::Principal> principal = co_await context.authenticator.authenticate(token);
+  if (!principal) co_return principal.error();
+  if (const Result<> may = may_enter(route, *principal); !may) co_return may;
   context.principal.emplace(std::move(*principal));
   co_return Result<>();
 }

@@ -36,6 +36,7 @@ class Connection final : public Timed, public ListedConnection {
   Task<> answer();
   Task<Response> respond();
   Task<Result<>> admit(Context& context, const Route* route);
+  Task<Result<>> admit_again(Context& context, const Route& route);
   Task<Result<>> read_body();
   Task<Response> handle(Context& context, const Route& route);
   Task<bool> receive();

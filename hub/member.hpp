@@ -27,8 +27,9 @@ struct MemberInfo {
 
 class Member {
  public:
-  Member(Identity who, ClientId client, const OutboxLimits& limits) noexcept
-      : outbox_(limits), identity_(who), client_id_(client) {}
+  // `is_client`: counts among those an event has reached; not a request that only waits for a hint.
+  Member(Identity who, ClientId client, const OutboxLimits& limits, bool is_client = true) noexcept
+      : outbox_(limits), is_client_(is_client), identity_(who), client_id_(client) {}
   virtual ~Member() = default;
   Member(const Member&) = delete;
   Member& operator=(const Member&) = delete;
@@ -83,6 +84,7 @@ class Member {
   std::uint32_t slot_ = 0;                                 // place in its role's vector
   WireFormat format_{};                                    // format(), asked once
   bool attached_ = false;
+  const bool is_client_;
   bool dirty_ = false;  // has been pushed to in this turn
   std::uint32_t rights_version_ = 0;
   Identity identity_;

@@ -8,8 +8,8 @@
 namespace corohub::hub {
 namespace {
 
-// Of an outbox, in quarters: it is filled up to three, and anew once it is down to one. A page is at most
-// half, so that one quarter is left for volatile events.
+// Of an outbox, in quarters: it is filled up to three, and not again before it is down to one. A page is at
+// most half, so that one quarter is left for volatile events.
 constexpr std::uint32_t low_water = 1;
 constexpr std::uint32_t high_water = 3;
 

@@ -66,6 +66,8 @@ class Replay final : public Timed, private ReadPermits::Waiter {
   // what the member is in the audience of, and any of its subscriptions.
   void hold_own() noexcept;
   void hold(Subscription& subscription) noexcept;
+  // What stands before is not to be brought. Before the first advance().
+  void begin_at(Seq position) noexcept { position_ = position; }
 
   // As far as the member's outbox allows. True: the present is reached, the member is live, and there is
   // nothing left to do. Call it at the beginning, after page_read(), and whenever the outbox has drained.

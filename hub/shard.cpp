@@ -201,13 +201,13 @@ bool Shard::offer(const Subscription& subscription, Delivery& delivery) noexcept
   if (delivery.seq != 0 && delivery.seq <= subscription.skip) return false;
   Member& member = *subscription.member;
   if (member.outbox_.closed() || !member.wants(delivery.event)) return false;
-  return queue(member, delivery.frame(member.format_)) == Push::queued;
+  return queue(member, delivery.frame(member.format_)) == Push::queued && member.is_client_;
 }
 
 bool Shard::offer(Member& member, Delivery& delivery) noexcept {
   if (delivery.seq != 0 && delivery.seq <= member.skip_) return false;
   if (member.outbox_.closed() || !member.wants(delivery.event)) return false;
-  return queue(member, delivery.frame(member.format_)) == Push::queued;
+  return queue(member, delivery.frame(member.format_)) == Push::queued && member.is_client_;
 }
 
 Push Shard::queue(Member& member, const FrameRef& frame) noexcept {
@@ -279,13 +279,18 @@ void Shard::move_to_role(Member& member, Role role) noexcept {
 // What waited of them is gone with the rest of what was lost: a topic's frames name the roles it is for.
 void Shard::drop_lost_subscriptions(Member& member) noexcept {
   if (!member.subscriptions_) return;
-  std::erase_if(*member.subscriptions_, [&](const std::unique_ptr<Subscription>& subscription) {
-    if (subscription->topic->rule->may_subscribe(member.identity_.role)) return false;
+  Member::Subscriptions& all = *member.subscriptions_;
+  const auto lost = std::partition(all.begin(), all.end(), [&](const auto& subscription) {
+    return subscription->topic->rule->may_subscribe(member.identity_.role);
+  });
+  // One by one, because the member looks at those it still has.
+  for (auto left = all.end() - lost; left > 0; --left) {
+    const std::unique_ptr<Subscription> subscription = std::move(all.back());
+    all.pop_back();
     subscription->held_by = nullptr;
     member.subscription_lost(*subscription);
     leave_topic(*subscription);
-    return true;
-  });
+  }
 }
 
 // ---- the indexes ----

@@ -260,5 +260,32 @@ TEST(PublishLimits, are_of_the_user_of_the_key_and_of_failures) {
   EXPECT_EQ(client.post("/api/v1/publish", body, unknown).status, 429);
 }
 
+// A page of history fits into what may wait for its reader.
+TEST(HistoryPages, T60_a_small_outbox_gets_small_pages) {
+  TestServer server([](server::Settings& settings) { settings.gateway.outbox.bytes_max = 65'536; });
+  const TestUser ann = server.register_user("ann");
+  const std::string large(20'000, 'x');
+  for (int i = 0; i < 6; ++i)
+    ASSERT_EQ(
+        server.client().post("/api/v1/topics/rooms/one/events", {{"data", large}}, ann.access_token).status,
+        200);
+  WsClient socket = server.connect(ann);
+  socket.next();
+  std::size_t events = 0;
+  json::value since = 0;
+  for (bool more = true; more;) {
+    const json::value ask{
+        {"type", "history"}, {"id", 1}, {"data", {{"topic", "rooms/one"}, {"since", since}}}};
+    socket.send_text(json::serialize(ask));
+    const json::object reply = socket.next();
+    ASSERT_EQ(reply.at("type"), "reply") << json::serialize(reply);
+    const json::object& data = reply.at("data").as_object();
+    events += data.at("events").as_array().size();
+    since = data.at("next");
+    more = data.at("more").as_bool();
+  }
+  EXPECT_EQ(events, 6U);
+}
+
 }  // namespace
 }  // namespace corohub::test

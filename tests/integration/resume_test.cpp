@@ -335,5 +335,25 @@ TEST(LongPoll, T63_counts_against_the_caps_while_it_waits) {
   EXPECT_EQ(stream.status(), 429);
 }
 
+TEST(LongPoll, T46_who_waits_is_no_recipient) {
+  TestServer server;
+  const TestUser root = server.superadmin();
+  const TestUser ann = server.register_user("ann");
+  WsClient socket = server.connect(ann);
+  socket.next();
+  std::thread waiting([&] {
+    EXPECT_EQ(server.client().get("/api/v1/events/poll?timeout=30", ann.access_token).status, 200);
+  });
+  const auto connections = [&] {
+    return server.client().get("/api/v1/admin/connections", root.access_token).at("meta.total");
+  };
+  while (connections() != 2) std::this_thread::yield();
+  const HttpAnswer sent = server.client().post(
+      "/ws/broadcast", {{"message", "m"}, {"to", {{"user_id", ann.id}}}}, root.access_token);
+  waiting.join();
+  EXPECT_EQ(sent.at("recipients"), 1) << sent.body;
+  EXPECT_EQ(sent.at("stats.total_clients"), 1);
+}
+
 }  // namespace
 }  // namespace corohub::test

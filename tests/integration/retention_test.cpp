@@ -69,6 +69,19 @@ TEST_F(Retention, T62_a_stream_is_told_and_gets_what_is_left) {
     EXPECT_EQ(events.next().data.at("seq"), seq);
 }
 
+TEST_F(Retention, T62_a_subscription_is_told_once) {
+  WsClient socket = server_.connect(admin_);
+  socket.next();
+  socket.send_text(R"({"type":"subscribe","id":1,"data":{"topic":"rooms/one","since":1}})");
+  const json::object reply = socket.next();
+  EXPECT_EQ(reply.at("data").at("recovered"), false);
+  const json::object gap = socket.next();
+  EXPECT_EQ(gap.at("data"),
+            (json::object{{"from", 1}, {"to", floor()}, {"reason", "expired"}, {"topic", "rooms/one"}}));
+  server_.client().post("/api/v1/topics/rooms/one/events", {{"data", 7}}, admin_.access_token);
+  EXPECT_EQ(socket.next().at("type"), "message");
+}
+
 TEST_F(Retention, T62_pages_and_polls_say_that_it_is_gone) {
   for (const char* target : {"/api/v1/events?since=1", "/api/v1/events/poll?since=1&timeout=0"}) {
     const HttpAnswer answer = server_.client().get(target, admin_.access_token);

@@ -233,5 +233,39 @@ TEST_F(Rights, T43_nobody_promotes_himself_and_the_last_superadmin_stays) {
   EXPECT_EQ(promoted.at("code"), "self_role_change");
 }
 
+// Rights end while a body is on its way: what it asked for is not done.
+TEST(SlowBody, T42_who_he_is_is_asked_again_once_it_is_there) {
+  TestServer server;
+  const TestUser root = server.superadmin();
+  const TestUser admin = server.admin("admin");
+  const auto begun = [&](const std::string& target, const std::string& body) {
+    TcpStream stream(server.port());
+    stream.write("POST " + target + " HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer " +
+                 admin.access_token + "\r\nContent-Type: application/json\r\nContent-Length: " +
+                 std::to_string(body.size()) + "\r\n\r\n" + body.substr(0, 1));
+    return stream;
+  };
+  const std::string event = R"({"data":1})";
+  const std::string alert = R"({"message":"late"})";
+  TcpStream publish = begun("/api/v1/topics/public/news/events", event);
+  TcpStream broadcast = begun("/ws/broadcast", alert);
+  // An answer on another connection of the same shard or not: both heads have been sent before.
+  WsClient listener(server.port(), WsOptions{.target = "/ws?topic=public/news", .token = root.access_token});
+  listener.next();
+  ASSERT_EQ(server.client()
+                .put("/api/v1/admin/users/" + std::to_string(admin.id) + "/role", {{"role", "user"}},
+                     root.access_token)
+                .status,
+            200);
+  std::string buffer;
+  publish.write(event.substr(1));
+  EXPECT_EQ(read_answer(publish, buffer).status, 401);
+  buffer.clear();
+  broadcast.write(alert.substr(1));
+  EXPECT_EQ(read_answer(broadcast, buffer).status, 401);
+  server.client().post("/ws/broadcast", {{"message", "end"}}, root.access_token);
+  for (const json::object& message : listener.until("system.alert")) EXPECT_NE(message.at("type"), "message");
+}
+
 }  // namespace
 }  // namespace corohub::test

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 namespace corohub::hub::test {
 
 using corohub::test::ManualClock;
@@ -69,6 +71,7 @@ class FakeMember final : public Member {
   void role_changed() noexcept override { roles_seen.push_back(identity().role); }
   void subscription_lost(const Subscription& subscription) noexcept override {
     topics_lost.push_back(subscription.topic->name);
+    for (const auto& left : subscriptions()) ASSERT_NE(left, nullptr);
   }
   MemberInfo info() const override {
     return {client_id(), identity().user_id, identity().role, "fake", "127.0.0.1", 0};

@@ -70,6 +70,21 @@ TEST(Topics, a_lost_role_loses_subscriptions_and_what_waits_of_them) {
   EXPECT_THAT(member.log, ElementsAre("started", "open", "more"));
 }
 
+TEST(Topics, whoever_loses_some_of_many_keeps_the_others) {
+  OneShard one;
+  const TopicRules rules;
+  const SessionId login{};
+  FakeMember member(one.shard, {1, Role::admin, login});
+  for (const char* topic : {"admin/a", "rooms/x", "admin/b", "rooms/y", "admin/c"})
+    one.shard.subscribe(member, topic, *rules.find(topic));
+  one.publish({AccountChanged{1, account(1, Role::user, {login}), CloseReason::session_revoked}});
+  EXPECT_THAT(member.topics_lost, testing::UnorderedElementsAre("admin/a", "admin/b", "admin/c"));
+  EXPECT_EQ(member.subscription_count(), 2U);
+  EXPECT_EQ(one.shard.topics(), 2U);
+  one.publish({said("x", "rooms/x", 1), said("y", "rooms/y", 2), said("a", "admin/a", 3)});
+  EXPECT_THAT(member.log, ElementsAre("x", "y"));
+}
+
 TEST(Topics, types_filter_them_too) {
   OneShard one;
   const TopicRules rules;

@@ -333,12 +333,14 @@ void Load::run() {
   const std::int64_t cpu = cpu_ns(options_.process);
   const std::int64_t user = user_ns(options_.process);
   const std::int64_t own = own_cpu_ns();
+  const std::int64_t machine = machine_ns();
   drive_for(options_.seconds);
   counting_ = false;
   measured_.seconds = static_cast<double>(now_ns() - begin) / 1e9;
   measured_.cpu = cpu_ns(options_.process) - cpu;
   measured_.user = user_ns(options_.process) - user;
   measured_.own_cpu = own_cpu_ns() - own;
+  measured_.machine = machine_ns() - machine;
 }
 
 // Sends for so long, and waits for what is under way then.

@@ -31,9 +31,10 @@ struct Measured {
   std::int64_t cpu = 0;     // of the server, until the last receipt; nanoseconds
   std::int64_t user = 0;
   std::int64_t own_cpu = 0;
-  Histogram receipt;   // of every delivery
-  Histogram last;      // of the last delivery of each event
-  Histogram lateness;  // behind the schedule of --rate
+  std::int64_t machine = 0;  // of everybody on the machine
+  Histogram receipt;         // of every delivery
+  Histogram last;            // of the last delivery of each event
+  Histogram lateness;        // behind the schedule of --rate
 };
 
 class Load {

@@ -70,6 +70,8 @@ void report_driving(Load& load, const Options& options, Report& report) {
   report.add("user_us", per(static_cast<double>(measured.user) / 1e3, deliveries));
   report.add("server_cores", static_cast<double>(measured.cpu) / 1e9 / measured.seconds);
   report.add("own_cores", static_cast<double>(measured.own_cpu) / 1e9 / measured.seconds);
+  const std::int64_t foreign = measured.machine - measured.cpu - measured.own_cpu;
+  report.add("foreign_cores", static_cast<double>(foreign) / 1e9 / measured.seconds);
   report.add("p50_ms", measured.receipt.percentile_ms(0.5));
   report.add("p99_ms", measured.receipt.percentile_ms(0.99));
   report.add("max_ms", measured.receipt.max_ms());

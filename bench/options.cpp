@@ -42,7 +42,7 @@ std::string help_text() {
   --clients N         WebSockets that receive            --path TARGET      of them (/ws)
   --tokens FILE       bearer tokens, one per line, dealt in turn
   --hello TEXT        sent by each once connected        --ready TEXT       connected when a text contains it
-  --settle S          wait before memory is read         --idle S           CPU while nothing is sent
+  --settle S (0.1)    wait once all are connected        --idle S           CPU while nothing is sent
 
   --drive websocket|http
   --senders N         connections that send (1)          --sender-token T   their bearer token

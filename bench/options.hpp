@@ -22,7 +22,7 @@ struct Options {
   std::vector<std::string> tokens;  // dealt to the clients in turn; none: no Authorization
   std::string hello;                // a text every client sends once it is connected
   std::string ready;                // connected once a text with this came; empty: with the upgrade
-  double settle_seconds = 0;        // before memory is looked at
+  double settle_seconds = 0.1;      // after connecting: some servers know a client only after its upgrade
   double idle_seconds = 0;          // CPU of the server while nothing is sent
 
   Drive drive = Drive::none;

@@ -34,6 +34,16 @@ std::int64_t user_ns(pid_t process) {
   return ticks * (1'000'000'000 / sysconf(_SC_CLK_TCK));
 }
 
+std::int64_t machine_ns() {
+  std::ifstream file("/proc/stat");
+  std::string name;
+  std::int64_t user = 0;
+  std::int64_t nice = 0;
+  std::int64_t system = 0;
+  if (!(file >> name >> user >> nice >> system)) fail("no /proc/stat");
+  return (user + nice + system) * (1'000'000'000 / sysconf(_SC_CLK_TCK));
+}
+
 std::int64_t pss_bytes(pid_t process) {
   std::ifstream file("/proc/" + std::to_string(process) + "/smaps_rollup");
   std::string word;

@@ -72,6 +72,8 @@ function drivenTable({ rows, unit, units }, results) {
       number(Math.max(...list.map((each) => each.last_max_ms)), 1),
       total(list, 'missing') + total(list, 'refusals'), total(list, 'closed')];
   })));
+  const foreign = results.flatMap((row) => Object.values(row).flat().map((each) => each.foreign_cores));
+  console.log(`Other programs meanwhile: ${number(median(foreign), 2)} cores (median).\n`);
 }
 
 function idleTable({ rows }, results) {

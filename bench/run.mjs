@@ -73,7 +73,7 @@ function drivenTable({ rows, unit, units }, results) {
       total(list, 'missing') + total(list, 'refusals'), total(list, 'closed')];
   })));
   const foreign = results.flatMap((row) => Object.values(row).flat().map((each) => each.foreign_cores));
-  console.log(`Other programs meanwhile: ${number(median(foreign), 2)} cores (median).\n`);
+  console.log(`Other programs meanwhile: ${number(Math.max(0, median(foreign)), 2)} cores (median).\n`);
 }
 
 function idleTable({ rows }, results) {

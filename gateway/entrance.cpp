@@ -84,8 +84,7 @@ Task<Result<Beginning>> look_up(GatewayState& state, const Context& context, Eve
 
 Result<> may_follow(const hub::TopicRules& rules, Role role, const std::vector<std::string>& topics) {
   for (const std::string& topic : topics) {
-    const hub::TopicRule* rule = rules.find(topic);
-    if (rule == nullptr || !rule->may_subscribe(role))
+    if (rules.readable(topic, role) == nullptr)
       return Error(ErrorCode::forbidden, "You may not subscribe to " + topic + ".");
   }
   return {};

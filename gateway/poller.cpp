@@ -30,8 +30,8 @@ Poller::~Poller() { shard_.detach(*this); }
 
 void Poller::follow(const hub::TopicRules& rules, const std::vector<std::string>& topics) {
   for (const std::string& topic : topics) {
-    const hub::TopicRule* rule = rules.find(topic);
-    if (rule != nullptr && rule->may_subscribe(identity().role)) shard_.subscribe(*this, topic, *rule);
+    const hub::TopicRule* rule = rules.readable(topic, identity().role);
+    if (rule != nullptr) shard_.subscribe(*this, topic, *rule);
   }
 }
 

@@ -59,9 +59,8 @@ hub::Notice to_entry(hub::PresenceNotice&& notice, UnixMs now) {
 
 Result<json::object> PresenceDesk::who_is_in(std::string_view topic, const Onlooker& onlooker) {
   if (const Result<> may = take(onlooker); !may) return may.error();
-  const hub::TopicRule* rule = rules_.find(topic);
-  if (rule == nullptr || !rule->may_subscribe(onlooker.role))
-    return Error(ErrorCode::forbidden, "You may not ask who is in this topic.");
+  const hub::TopicRule* rule = rules_.readable(topic, onlooker.role);
+  if (rule == nullptr) return Error(ErrorCode::forbidden, "You may not ask who is in this topic.");
   if (rule->presence == hub::PresenceMode::off)
     return Error(ErrorCode::forbidden, "This topic has no presence.");
   const hub::Presence::Snapshot snapshot = presence().snapshot(topic);

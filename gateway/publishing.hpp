@@ -75,8 +75,6 @@ class Publishing {
   // calls.
   Task<Result<Published>> publish(PublishOrder order);
 
-  const hub::TopicRules& rules() const noexcept { return rules_; }
-
  private:
   hub::Hub& hub_;
   storage::Writer& writer_;

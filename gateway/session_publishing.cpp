@@ -70,9 +70,9 @@ void SessionPublishing::answer(const native_json::RequestId& id, const Result<Pu
 // ---- history ----
 
 void SessionPublishing::history(const native_json::RequestId& id, native_json::HistoryQuery&& asked) {
-  const hub::TopicRule* rule = session_.place().publishing.rules().find(asked.topic);
-  if (rule == nullptr || !rule->may_subscribe(session_.identity().role))
-    return session_.refuse(id, refusal_of(may_not_read()));
+  const hub::TopicRule* rule =
+      session_.place().settings.rules.readable(asked.topic, session_.identity().role);
+  if (rule == nullptr) return session_.refuse(id, refusal_of(may_not_read()));
   if (histories_ >= histories_max) return session_.refuse(id, refusal_of(too_many()));
   HistoryRequest request{std::move(asked.topic), *rule, std::move(asked.since), asked.limit};
   request.bytes = std::min<std::size_t>(request.bytes, session_.outbox().limits().bytes_max / 4);

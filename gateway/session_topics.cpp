@@ -21,8 +21,9 @@ SessionTopics::SessionTopics(Session& session)
 
 void SessionTopics::subscribe(const RequestId& id, const std::string& topic,
                               const std::optional<Position>& since) {
-  if (const std::optional<Refusal> refusal = refusal_of(topic)) return session_.refuse(id, *refusal);
-  const hub::TopicRule& rule = *session_.place().settings.rules.find(topic);
+  const hub::TopicRule* found = session_.place().settings.rules.readable(topic, session_.identity().role);
+  if (const std::optional<Refusal> refusal = refusal_of(topic, found)) return session_.refuse(id, *refusal);
+  const hub::TopicRule& rule = *found;
   // Asked again, it begins again.
   if (hub::Subscription* known = session_.subscription(topic)) {
     if (!since) return answer(id, topic, session_.place().shard.head(), false);
@@ -53,11 +54,9 @@ hub::Subscription* SessionTopics::open(const std::string& topic, const hub::Topi
   return subscription;
 }
 
-std::optional<Refusal> SessionTopics::refusal_of(std::string_view topic) {
+std::optional<Refusal> SessionTopics::refusal_of(std::string_view topic, const hub::TopicRule* rule) {
   if (too_fast()) return Refusal{name(ErrorCode::rate_limited), "You subscribe faster than you may."};
-  const hub::TopicRule* rule = session_.place().settings.rules.find(topic);
-  if (rule == nullptr || !rule->may_subscribe(session_.identity().role))
-    return Refusal{name(ErrorCode::forbidden), "You may not subscribe to this topic."};
+  if (rule == nullptr) return Refusal{name(ErrorCode::forbidden), "You may not subscribe to this topic."};
   const bool full = session_.subscription_count() >= topics_max && session_.subscription(topic) == nullptr;
   if (full) return Refusal{name(ErrorCode::rate_limited), "You have as many subscriptions as you may."};
   return std::nullopt;
@@ -130,9 +129,8 @@ void SessionTopics::unsubscribe(const RequestId& id, std::string_view topic) {
 }
 
 hub::Subscription* SessionTopics::follow(const std::string& topic) {
-  const hub::TopicRule* rule = session_.place().settings.rules.find(topic);
-  hub::Subscription* subscription = nullptr;
-  if (rule != nullptr && rule->may_subscribe(session_.identity().role)) subscription = open(topic, *rule);
+  const hub::TopicRule* rule = session_.place().settings.rules.readable(topic, session_.identity().role);
+  hub::Subscription* subscription = rule != nullptr ? open(topic, *rule) : nullptr;
   if (subscription == nullptr) session_.push_event("subscription.revoked", {{"topic", topic}});
   return subscription;
 }

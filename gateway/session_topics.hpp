@@ -40,7 +40,7 @@ class SessionTopics {
   void lost(const hub::Subscription& subscription);
 
  private:
-  std::optional<native_json::Refusal> refusal_of(std::string_view topic);
+  std::optional<native_json::Refusal> refusal_of(std::string_view topic, const hub::TopicRule* rule);
   // Null: there are too many topics.
   hub::Subscription* open(const std::string& topic, const hub::TopicRule& rule);
   bool too_fast();

@@ -51,7 +51,7 @@ void SessionTyping::tell(const Typing::Changes& changes) {
   else
     wheel.disarm(*this);
   for (const TypingChange& change : changes) {
-    const hub::TopicRule* rule = session_.place().publishing.rules().find(change.topic);
+    const hub::TopicRule* rule = session_.place().settings.rules.find(change.topic);
     if (rule != nullptr)
       session_.place().presence.publish_typing(change.topic, *rule, session_.identity().user_id,
                                                change.typing);

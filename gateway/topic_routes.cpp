@@ -52,8 +52,8 @@ Result<HistoryRequest> read_history_request(const GatewayState& state, const Con
   if (!limit) return limit.error();
   Result<std::optional<Position>> since = read_since(context.request);
   if (!since) return since.error();
-  const hub::TopicRule* rule = state.parts.topic_rules.find(*topic);
-  if (rule == nullptr || !rule->may_subscribe(context.principal->role())) return may_not_read();
+  const hub::TopicRule* rule = state.parts.topic_rules.readable(*topic, context.principal->role());
+  if (rule == nullptr) return may_not_read();
   return HistoryRequest{std::move(*topic), *rule, std::move(*since), *limit};
 }
 

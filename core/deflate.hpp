@@ -1,6 +1,7 @@
-// Whole messages compressed as permessage-deflate wants them (RFC 7692 section 7.2): raw deflate, each message
-// on its own, without the four bytes that end it. Safe from any thread: the state of zlib is the thread's,
-// made at its first message (30 KB to compress, 40 KB to inflate, and the result) and begun anew for every other.
+// Whole messages compressed as permessage-deflate wants them (RFC 7692 section 7.2): raw deflate, each
+// message on its own, without the four bytes that end it. Safe from any thread: the state of zlib is the
+// thread's, made at its first message (30 KB to compress, 40 KB to inflate, and the result) and begun anew
+// for every other.
 #pragma once
 
 #include <cstddef>

@@ -61,7 +61,8 @@ class Cursor {
 std::optional<int> window_bits(std::string_view value) noexcept {
   int bits = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), bits);
-  if (error != std::errc() || end != value.data() + value.size() || value.starts_with('0')) return std::nullopt;
+  if (error != std::errc() || end != value.data() + value.size() || value.starts_with('0'))
+    return std::nullopt;
   if (bits < smallest_window_bits || bits > largest_window_bits) return std::nullopt;
   return bits;
 }

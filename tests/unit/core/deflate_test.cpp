@@ -104,11 +104,11 @@ TEST(Deflate, what_does_not_shrink_stays_as_it_is) {
 }
 
 TEST(Inflate, takes_the_examples_of_RFC_7692) {
-  EXPECT_EQ(inflated("\xf2\x48\xcd\xc9\xc9\x07\x00"s).bytes, "Hello");                 // 7.2.3.1
-  EXPECT_EQ(inflated("\x00\x05\x00\xfa\xffHello\x00"s).bytes, "Hello");                // 7.2.3.3
-  EXPECT_EQ(inflated("\xf3\x48\xcd\xc9\xc9\x07\x00\x00"s).bytes, "Hello");             // 7.2.3.4
+  EXPECT_EQ(inflated("\xf2\x48\xcd\xc9\xc9\x07\x00"s).bytes, "Hello");                          // 7.2.3.1
+  EXPECT_EQ(inflated("\x00\x05\x00\xfa\xffHello\x00"s).bytes, "Hello");                         // 7.2.3.3
+  EXPECT_EQ(inflated("\xf3\x48\xcd\xc9\xc9\x07\x00\x00"s).bytes, "Hello");                      // 7.2.3.4
   EXPECT_EQ(inflated("\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"s).bytes, "Hello");  // 7.2.3.5
-  const InflatedMessage empty = inflated("\x00"s);                                     // 7.2.3.6
+  const InflatedMessage empty = inflated("\x00"s);                                              // 7.2.3.6
   EXPECT_EQ(empty.outcome, Inflated::whole);
   EXPECT_EQ(empty.bytes, "");
 }
@@ -173,9 +173,10 @@ TEST(Inflate, a_limit_holds_also_after_a_larger_message_of_the_same_thread) {
 TEST(Inflate, what_is_no_deflate_is_refused) {
   const std::string text = like_json(2000);
   const std::string good = compressed_elsewhere(text);
-  EXPECT_EQ(inflated("\x07"s).outcome, Inflated::malformed);                   // no such kind of block
-  EXPECT_EQ(inflated("\x00\x05\x00\x00\x00Hello"s).outcome, Inflated::malformed);  // length and its complement
-  EXPECT_EQ(inflated("\x02\x13\x00\x00"s).outcome, Inflated::malformed);       // looks back beyond the beginning
+  EXPECT_EQ(inflated("\x07"s).outcome, Inflated::malformed);  // no such kind of block
+  EXPECT_EQ(inflated("\x00\x05\x00\x00\x00Hello"s).outcome,
+            Inflated::malformed);                                         // length and its complement
+  EXPECT_EQ(inflated("\x02\x13\x00\x00"s).outcome, Inflated::malformed);  // looks back beyond the beginning
   for (std::size_t cut = 1; cut < good.size(); ++cut)
     EXPECT_EQ(inflated(good.substr(0, cut)).outcome, Inflated::malformed) << cut;
   // Four bytes short: the tail would be taken for them.

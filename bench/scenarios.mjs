@@ -19,7 +19,7 @@ const POSTED = PEERS.filter((name) => name !== 'nats');
 const PACED_POST = { servers: ['limit', 'corohub', ...POSTED] };
 const BATCHED_POST = { floor: 'limit-batch', servers: [...FLOOR, 'corohub', ...POSTED] };
 
-// Paced traffic to 200 clients, and a companion. Events that come while it is connecting count, too.
+// Beside: paced traffic to 200 clients, and a companion.
 const PACED = { clients: 200, rate: 100, ...EVENT };
 const CROWD = 19_000;
 const COMING_BACK = 1000;

@@ -17,7 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int accepts_per_wake = 64;
+constexpr int accepts_per_wake = 16;  // then the shard's other connections have their turn
+constexpr int sheds_per_wake = 64;
 constexpr std::chrono::milliseconds pause_min = 10ms;
 constexpr std::chrono::milliseconds pause_max = 1s;
 constexpr auto ready = asio::as_tuple(asio::deferred);
@@ -85,7 +86,7 @@ bool Listener::accept_some(const Accepted& accepted, const Shed& shed) {
     if (failure == asio::error::would_block || failure == asio::error::bad_descriptor) return true;
     if (is_shortage(failure)) {
       // Whoever waits in the queue is refused now instead of hanging there.
-      for (; i < accepts_per_wake && shed_one(); ++i) shed();
+      for (int refused = 0; refused < sheds_per_wake && shed_one(); ++refused) shed();
       return false;
     }
     if (failure) continue;  // that one connection broke before we took it

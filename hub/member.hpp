@@ -87,13 +87,14 @@ class Member {
   WireFormat format_{};                                    // format(), asked once
   bool attached_ = false;
   const bool is_client_;
-  bool touched_ = false;  // has been pushed to in this turn
+  bool touched_ = false;    // has been pushed to in this turn
+  bool long_line_ = false;  // that is where it waits
   std::uint32_t rights_version_ = 0;
   Identity identity_;
   ClientId client_id_;
   Member* same_user_next_ = nullptr;
   Member* same_user_previous_ = nullptr;
-  boost::intrusive::list_member_hook<> waiting_;  // for its send, in the shard's line
+  boost::intrusive::list_member_hook<> waiting_;  // for its send, in a line of the shard
 };
 
 }  // namespace corohub::hub

@@ -109,15 +109,15 @@ bool Shard::turn() noexcept {
     }
     applied_entries += batch.entries().size();
     applied_bytes += batch.bytes();
-    if (batch.committed()) unsent_.push_back({*batch.committed(), 0});
+    if (batch.committed()) unsent_.push_back({*batch.committed()});
     batch.applied_by_one_shard();
     ++next_batch_;
     next_entry_ = 0;
   }
   in_turn_ = false;
   end_turn();
-  for (auto unsent = unsent_.rbegin(); unsent != unsent_.rend() && unsent->left_line == 0; ++unsent)
-    unsent->left_line = entered_line_;
+  for (auto unsent = unsent_.rbegin(); unsent != unsent_.rend() && !unsent->in_lines; ++unsent)
+    *unsent = {unsent->committed, short_line_.came, long_line_.came, true};
   note_sent();
   counters().entries.Increment(static_cast<double>(applied_entries));
   if (next_batch_ == taken_.size()) {
@@ -138,27 +138,33 @@ void Shard::end_turn() noexcept {
   for (Member* member : overflowed_) member->close(CloseReason::slow_consumer);
   overflowed_.clear();
   const bool at_once = touched_.size() <= sends_at_once;
+  Line& line = touched_.size() <= short_line ? short_line_ : long_line_;
   for (Member* member : touched_) {
     member->touched_ = false;
     if (at_once)
       member->flush();
-    else if (!member->waiting_.is_linked())
-      wait_in_line(*member);
+    else
+      wait_in(line, *member);
   }
   touched_.clear();
-  if (!line_.empty()) send_some();
+  if (anybody_waits()) send_some();
 }
 
 // ---- sending ----
 
-void Shard::wait_in_line(Member& member) noexcept {
-  line_.push_back(member);
-  ++entered_line_;
+void Shard::wait_in(Line& line, Member& member) noexcept {
+  const bool waits = member.waiting_.is_linked();
+  if (waits && (&line == &long_line_ || !member.long_line_)) return;
+  if (waits) leave_line(member);
+  member.long_line_ = &line == &long_line_;
+  line.members.push_back(member);
+  ++line.came;
 }
 
-void Shard::step_out(Member& member) noexcept {
-  line_.erase(line_.iterator_to(member));
-  ++left_line_;
+void Shard::leave_line(Member& member) noexcept {
+  Line& line = member.long_line_ ? long_line_ : short_line_;
+  line.members.erase(line.members.iterator_to(member));
+  ++line.left;
 }
 
 void Shard::send_some() noexcept {
@@ -166,22 +172,26 @@ void Shard::send_some() noexcept {
   asio::post(context_, [this] {
     sending_ = false;
     send_step();
-    if (!line_.empty()) send_some();
+    if (anybody_waits()) send_some();
   });
 }
 
 void Shard::send_step() noexcept {
-  for (std::size_t sends = 0; sends < sends_at_once && !line_.empty(); ++sends) {
-    Member& member = line_.front();
-    step_out(member);
-    member.flush();
-  }
+  send_step(short_line_);
+  send_step(long_line_);
   note_sent();
 }
 
+void Shard::send_step(Line& line) noexcept {
+  for (std::size_t sends = 0; sends < sends_at_once && !line.members.empty(); ++sends) {
+    Member& member = line.members.front();
+    leave_line(member);
+    member.flush();
+  }
+}
+
 void Shard::note_sent() noexcept {
-  const auto is_left = [this](const Unsent& batch) { return batch.left_line > left_line_; };
-  const auto left = std::ranges::find_if(unsent_, is_left);
+  const auto left = std::ranges::find_if(unsent_, [this](const Unsent& batch) { return !batch.sent(*this); });
   if (left == unsent_.begin()) return;
   const SteadyTime now = clock_.steady();
   for (auto sent = unsent_.begin(); sent != left; ++sent)
@@ -378,7 +388,7 @@ void Shard::detach(Member& member) noexcept {
   for (const std::unique_ptr<Subscription>& subscription : member.subscriptions()) leave_topic(*subscription);
   member.subscriptions_.reset();
   if (std::exchange(member.touched_, false)) std::erase(touched_, &member);
-  if (member.waiting_.is_linked()) step_out(member);
+  if (member.waiting_.is_linked()) leave_line(member);
   std::erase(overflowed_, &member);
 }
 
@@ -544,7 +554,7 @@ void Shard::stop() {
   inbox_.close();
   while (turn()) {
   }
-  while (!line_.empty()) send_step();
+  while (anybody_waits()) send_step();
 }
 
 }  // namespace corohub::hub

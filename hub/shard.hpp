@@ -57,7 +57,9 @@ class Shard {
   static constexpr std::size_t pages_at_once = 4;
   // Who is sent to at once. What a turn has for more members leaves in steps of so many; the thread's other
   // work goes on in between, and what comes meanwhile leaves with what waits.
-  static constexpr std::size_t sends_at_once = 128;
+  static constexpr std::size_t sends_at_once = 64;
+  // What a turn has for at most so many does not wait behind what others have for more.
+  static constexpr std::size_t short_line = 1024;
 
   Shard(asio::io_context& context, const Clock& clock, ShardLimits limits = {});
   ~Shard();
@@ -133,6 +135,16 @@ class Shard {
     const std::string_view epoch;
     std::array<const FrameRef*, wire_format_count> frames;
   };
+  // Members that are left to be sent to, and how many ever came and left.
+  struct Line {
+    boost::intrusive::list<
+        Member,
+        boost::intrusive::member_hook<Member, boost::intrusive::list_member_hook<>, &Member::waiting_>,
+        boost::intrusive::constant_time_size<false>>
+        members;
+    std::uint64_t came = 0;
+    std::uint64_t left = 0;
+  };
   // close_all on its way.
   struct Closing final : Timed {
     explicit Closing(Shard& owner) noexcept : shard(owner) {}
@@ -150,10 +162,12 @@ class Shard {
   void drain_inbox() noexcept;
   bool turn() noexcept;  // true: another one is needed
   void end_turn() noexcept;
-  void wait_in_line(Member& member) noexcept;
-  void step_out(Member& member) noexcept;
+  void wait_in(Line& line, Member& member) noexcept;
+  void leave_line(Member& member) noexcept;
+  bool anybody_waits() const noexcept { return !short_line_.members.empty() || !long_line_.members.empty(); }
   void send_some() noexcept;
   void send_step() noexcept;
+  void send_step(Line& line) noexcept;
   void note_sent() noexcept;
 
   std::uint32_t apply_entry(Batch& batch, std::size_t i) noexcept;
@@ -206,17 +220,19 @@ class Shard {
   std::vector<BatchRef> taken_;  // out of the inbox, applied up to next_batch_ and, in that one, next_entry_
   std::size_t next_batch_ = 0;
   std::size_t next_entry_ = 0;
-  // Those that are left to be sent to, each once, and how many ever entered and left the line.
-  boost::intrusive::list<
-      Member, boost::intrusive::member_hook<Member, boost::intrusive::list_member_hook<>, &Member::waiting_>,
-      boost::intrusive::constant_time_size<false>>
-      line_;
-  std::uint64_t entered_line_ = 0;
-  std::uint64_t left_line_ = 0;
-  // Committed batches of which not all is sent: all is once so many have left the line.
+  // Each member waits once; one that the short line is for leaves the long one for it.
+  Line short_line_;
+  Line long_line_;
+  // Committed batches of which not all is sent: all is once so many have left the lines.
   struct Unsent {
+    bool sent(const Shard& shard) const noexcept {
+      return in_lines && shard.short_line_.left >= short_left && shard.long_line_.left >= long_left;
+    }
+
     SteadyTime committed;
-    std::uint64_t left_line;
+    std::uint64_t short_left = 0;
+    std::uint64_t long_left = 0;
+    bool in_lines = false;  // its members wait
   };
   std::vector<Unsent> unsent_;
   bool sending_ = false;  // a step is on its way

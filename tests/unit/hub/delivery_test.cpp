@@ -115,15 +115,27 @@ TEST(Delivery, many_are_sent_to_in_steps_and_what_comes_meanwhile_leaves_with_wh
 }
 
 TEST(Delivery, few_do_not_wait_behind_many) {
-  Crowd crowd(1000);
+  constexpr auto few = static_cast<UserId>(2 * Shard::sends_at_once);
+  constexpr auto all = static_cast<UserId>(2 * Shard::short_line);
+  Crowd crowd(all);
   crowd.one.put({event("for all", Audience::everyone(), 1)});
   crowd.turn_once();
-  crowd.one.put({event("for one", Audience::user(1000), 2)});
-  while (crowd.members.back()->flushes == 0) crowd.turn_once();
-  EXPECT_LE(crowd.sent_to(), 2 * static_cast<std::ptrdiff_t>(Shard::sends_at_once) + 1);
-  EXPECT_THAT(crowd.members.back()->log, ElementsAre("for all", "for one"));
+  std::vector<Entry> entries;
+  for (UserId id = all - few; id < all; ++id)
+    entries.emplace_back(event("for few", Audience::user(id + 1), 2));
+  entries.emplace_back(event("for one", Audience::user(all), 3));
+  crowd.one.put(std::move(entries));
+  const auto few_have_it = [&] {
+    return std::all_of(crowd.members.end() - few, crowd.members.end(),
+                       [](const auto& member) { return member->flushes > 0; });
+  };
+  while (!few_have_it()) crowd.turn_once();
+  EXPECT_LE(crowd.sent_to(), few + 4 * static_cast<std::ptrdiff_t>(Shard::sends_at_once));
   crowd.one.run();
-  EXPECT_EQ(crowd.sent_to(), 1000);
+  EXPECT_EQ(crowd.sent_to(), all);
+  EXPECT_THAT(crowd.members.front()->log, ElementsAre("for all"));
+  EXPECT_THAT(crowd.members.back()->log, ElementsAre("for all", "for few", "for one"));
+  EXPECT_EQ(crowd.members.back()->flushes, 1);
 }
 
 TEST(Delivery, who_goes_while_it_waits_is_not_sent_to) {

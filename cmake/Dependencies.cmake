@@ -9,8 +9,9 @@ find_package(SQLite3 REQUIRED)
 find_package(fmt REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(SQLiteCpp REQUIRED)
+find_package(ZLIB REQUIRED)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
-# Only the core: the CMake package would pull in civetweb, zlib and curl.
+# Only the core: the CMake package would pull in civetweb and curl.
 pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 
 # Asio and Beast are compiled once, in core/asio.cpp and http/beast.cpp.

@@ -1,5 +1,6 @@
 #include "gateway/handshake.hpp"
 
+#include "gateway/transports/deflate_offer.hpp"
 #include "http/text.hpp"
 
 #include <algorithm>
@@ -61,6 +62,8 @@ Result<Handshake> read_handshake(const http::Request& request) {
   if (request.count("Origin") > 1) return malformed("Origin is given twice.");
   const Result<bool> subprotocol = wants_subprotocol(request);
   if (!subprotocol) return subprotocol.error();
+  const Result<std::string> extensions = answer_extensions(request, false);
+  if (!extensions) return extensions.error();
   Result<EventQuery> events = read_event_query(request);
   if (!events) return events.error();
   return Handshake{std::string(request.header("Sec-WebSocket-Key")), *subprotocol, std::move(*events)};

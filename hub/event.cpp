@@ -1,5 +1,8 @@
 #include "hub/event.hpp"
 
+#include "core/deflate.hpp"
+#include "core/metrics.hpp"
+
 #include <charconv>
 #include <cstring>
 #include <new>
@@ -13,6 +16,20 @@ namespace {
 
 std::atomic<std::uint64_t> frames_made{0};
 std::atomic<std::size_t> frame_bytes_alive{0};
+
+struct Counters {
+  metrics::Counter& compressed = metrics::counter("corohub_compressed_events_total",
+                                                  "Events compressed, once for all who take them so.");
+  metrics::Counter& bytes_in =
+      metrics::counter("corohub_compressed_events_in_bytes_total", "Their size before.");
+  metrics::Counter& bytes_out =
+      metrics::counter("corohub_compressed_events_out_bytes_total", "Their size on the wire.");
+};
+
+Counters& counters() {
+  static Counters all;
+  return all;
+}
 
 std::string message_text(const EventDraft& draft, Seq seq, UnixMs time) {
   std::string text;
@@ -34,12 +51,14 @@ std::string message_text(const EventDraft& draft, Seq seq, UnixMs time) {
   return text;
 }
 
-// RFC 6455 section 5.2: FIN, text, unmasked, and the shortest of the three length forms.
-std::string websocket_text_head(std::size_t size) {
-  constexpr char fin_text = static_cast<char>(0x81);
+constexpr char fin_text = static_cast<char>(0x81);
+constexpr char fin_compressed_text = static_cast<char>(0xC1);  // RSV1, RFC 7692 section 6
+
+// RFC 6455 section 5.2: unmasked, and the shortest of the three length forms.
+std::string websocket_head(char first, std::size_t size) {
   constexpr char length_in_16_bits = 126;
   constexpr char length_in_64_bits = 127;
-  std::string head(1, fin_text);
+  std::string head(1, first);
   const auto append_big_endian = [&](int bytes) {
     for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
       head += static_cast<char>((static_cast<std::uint64_t>(size) >> shift) & 0xFF);
@@ -73,6 +92,17 @@ std::string server_sent_event(std::string_view text, std::string_view id) {
   return out;
 }
 
+// Null: the text is as good as it is.
+FrameRef compressed_frame(std::string_view text, const Audience& audience) {
+  if (text.size() < compressed_text_min) return nullptr;
+  const std::string_view bytes = deflate_message(text);
+  if (bytes.empty()) return nullptr;
+  counters().compressed.Increment();
+  counters().bytes_in.Increment(static_cast<double>(text.size()));
+  counters().bytes_out.Increment(static_cast<double>(bytes.size()));
+  return Frame::make(websocket_head(fin_compressed_text, bytes.size()), bytes, audience);
+}
+
 std::string position_text(std::string_view epoch, Seq seq) {
   std::string text(epoch);
   if (!epoch.empty()) text += ':';
@@ -94,7 +124,8 @@ std::string http_chunk(std::string_view bytes) {
 FrameRef make_frame(WireFormat format, std::string_view text, std::string_view id, const Audience& audience) {
   switch (format) {
     case WireFormat::websocket_text:
-      return Frame::make(websocket_text_head(text.size()), text, audience);
+    case WireFormat::websocket_deflate:
+      return Frame::make(websocket_head(fin_text, text.size()), text, audience);
     case WireFormat::event_stream:
       return Frame::make(http_chunk(server_sent_event(text, id)), {}, audience);
   }
@@ -128,11 +159,17 @@ Event::Event(EventDraft draft, Seq seq, UnixMs time)
 
 const FrameRef& Event::frame(WireFormat format, std::string_view epoch) const {
   const auto i = static_cast<std::size_t>(format);
-  std::call_once(encoded_[i], [&] {
-    const std::string id = durable() && format == WireFormat::event_stream ? position_text(epoch, seq_) : "";
-    frames_[i] = make_frame(format, text_, id, audience_);
-  });
+  std::call_once(encoded_[i], [&] { frames_[i] = encode(format, epoch); });
   return frames_[i];
+}
+
+FrameRef Event::encode(WireFormat format, std::string_view epoch) const {
+  if (format == WireFormat::websocket_deflate) {
+    FrameRef compressed = compressed_frame(text_, audience_);
+    return compressed ? compressed : frame(WireFormat::websocket_text);
+  }
+  const std::string id = durable() && format == WireFormat::event_stream ? position_text(epoch, seq_) : "";
+  return make_frame(format, text_, id, audience_);
 }
 
 std::uint64_t frames_built() noexcept { return frames_made.load(std::memory_order_relaxed); }

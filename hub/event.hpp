@@ -21,10 +21,14 @@ namespace corohub::hub {
 
 // In which shape a transport sends an event.
 enum class WireFormat : std::uint8_t {
-  websocket_text,  // RFC 6455: unmasked text frame, header and payload
-  event_stream,    // server-sent event with its id, as a chunk of HTTP/1.1
+  websocket_text,     // RFC 6455: unmasked text frame, header and payload
+  event_stream,       // server-sent event with its id, as a chunk of HTTP/1.1
+  websocket_deflate,  // as websocket_text, an event compressed where that helps (RFC 7692)
 };
-inline constexpr std::size_t wire_format_count = 2;
+inline constexpr std::size_t wire_format_count = 3;
+
+// Of shorter events there is nothing to gain: a window that begins empty, and one packet either way.
+inline constexpr std::size_t compressed_text_min = 256;
 
 // The exact bytes of one event in one wire format, the same for every client. One allocation: header and
 // bytes.
@@ -54,8 +58,9 @@ class Frame {
 };
 using FrameRef = boost::intrusive_ptr<const Frame>;
 
-// One text in a format. `id` is what an event stream says of its position; empty: nothing. Other formats have
-// no place for it.
+// One text in a format, for one connection alone. `id` is what an event stream says of its position; empty:
+// nothing. Other formats have no place for it. Never compressed: that is for what many share, and an answer
+// repeats what its client chose beside what others must not learn (T57).
 FrameRef make_frame(WireFormat format, std::string_view text, std::string_view id, const Audience& audience);
 
 // A piece of a body with Transfer-Encoding: chunked.
@@ -83,10 +88,13 @@ class Event : public boost::intrusive_ref_counter<Event, boost::thread_safe_coun
   // The message of CONTRACT section 3: {"type":…,"data":…,"timestamp":…,"seq":…,"topic":…}.
   std::string_view text() const noexcept { return text_; }
 
-  // Encoded at the first call for each format and kept. `epoch` is the log's: an event stream names it.
+  // Encoded at the first call for each format and kept. `epoch` is the log's: an event stream names it. An
+  // event that is short, or would not shrink, has one frame for both formats of a WebSocket.
   const FrameRef& frame(WireFormat format, std::string_view epoch = {}) const;
 
  private:
+  FrameRef encode(WireFormat format, std::string_view epoch) const;
+
   std::string text_;
   std::string type_;
   std::string topic_;

@@ -78,6 +78,8 @@ TEST(Handshake, T5_BrokenSyntaxIs400) {
   EXPECT_EQ(refusal(body), ErrorCode::invalid_request);
   EXPECT_EQ(refusal(with(with(good_request(), "Origin", "http://a"), "Origin", "http://a")),
             ErrorCode::invalid_request);
+  EXPECT_EQ(refusal(with(good_request(), "Sec-WebSocket-Extensions", "permessage-deflate; =")),
+            ErrorCode::invalid_request);
 }
 
 TEST(Handshake, T18_OnlyOurSubprotocolIsChosen) {

@@ -1,4 +1,5 @@
 // Where events go, in what order, and what it costs.
+#include "core/metrics.hpp"
 #include "unit/hub/allocations.hpp"
 #include "unit/hub/support.hpp"
 
@@ -155,12 +156,13 @@ TEST(Delivery, one_frame_is_built_per_event_for_a_thousand_members) {
 // Takes all and remembers nothing.
 class SilentMember final : public Member {
  public:
-  SilentMember(Shard& shard, Identity identity, const OutboxLimits& limits)
-      : Member(identity, ClientId{}, limits), shard_(shard) {
+  SilentMember(Shard& shard, Identity identity, const OutboxLimits& limits,
+               WireFormat format = WireFormat::websocket_text)
+      : Member(identity, ClientId{}, limits), shard_(shard), wire_format_(format) {
     shard_.attach(*this);
   }
   ~SilentMember() override { shard_.detach(*this); }
-  WireFormat format() const noexcept override { return WireFormat::websocket_text; }
+  WireFormat format() const noexcept override { return wire_format_; }
   void flush() noexcept override { outbox().consume(outbox().bytes()); }
   void close(CloseReason) noexcept override {}
   void role_changed() noexcept override {}
@@ -169,7 +171,27 @@ class SilentMember final : public Member {
 
  private:
   Shard& shard_;
+  const WireFormat wire_format_;
 };
+
+// Compress once: the same guard for those who take events compressed.
+TEST(Delivery, an_event_is_compressed_once_for_a_thousand_members_that_take_it_so) {
+  OneShard one;
+  const OutboxLimits limits;
+  std::vector<std::unique_ptr<SilentMember>> members;
+  for (UserId id = 1; id <= 2000; ++id)
+    members.push_back(std::make_unique<SilentMember>(
+        one.shard, who(id), limits,
+        id % 2 == 0 ? WireFormat::websocket_deflate : WireFormat::websocket_text));
+  const metrics::Counter& compressed = metrics::counter("corohub_compressed_events_total", "");
+  const double compressed_before = compressed.Value();
+  const std::uint64_t built_before = frames_built();
+  const EventRef large(new Event({"large", std::string(1000, '1'), Audience::everyone()}, 1, 0));
+  const auto reached = one.publish({large, event("small", Audience::everyone(), 2)});
+  EXPECT_THAT(reached, ElementsAre(2000, 2000));
+  EXPECT_EQ(compressed.Value() - compressed_before, 1);
+  EXPECT_EQ(frames_built() - built_before, 3U);  // of the small one they share the plain frame
+}
 
 TEST(Delivery, allocates_no_more_for_a_thousand_members_than_for_one) {
   const OutboxLimits limits;

@@ -1,6 +1,8 @@
 #include "hub/event.hpp"
 
+#include "core/deflate.hpp"
 #include "core/json.hpp"
+#include "core/metrics.hpp"
 
 #include <string>
 #include <thread>
@@ -92,6 +94,52 @@ TEST(Event, is_encoded_once_per_format_whoever_asks_first) {
   for (std::thread& thread : threads) thread.join();
   EXPECT_EQ(frames_built() - before, 1U);
   EXPECT_EQ(event.frame(WireFormat::websocket_text)->audience(), Audience::user(7));
+}
+
+double events_compressed() { return metrics::counter("corohub_compressed_events_total", "").Value(); }
+
+std::string text_of_size(std::size_t size) {
+  const std::size_t around = Event({"t", "", Audience::everyone()}, 0, some_time).text().size();
+  return std::string(size - around, '1');
+}
+
+TEST(Event, compressed_it_is_one_frame_with_RSV1_that_everyone_can_inflate) {
+  const Event event({"t", text_of_size(5000), Audience::user(7)}, 0, some_time);
+  const double before = events_compressed();
+  const FrameRef& frame = event.frame(WireFormat::websocket_deflate);
+  EXPECT_EQ(&event.frame(WireFormat::websocket_deflate), &frame);
+  EXPECT_EQ(events_compressed() - before, 1);
+  EXPECT_EQ(frame->bytes()[0], '\xc1');
+  ASSERT_LT(frame->size(), 126U + 2U);
+  EXPECT_EQ(static_cast<std::size_t>(frame->bytes()[1]), frame->size() - 2);
+  EXPECT_EQ(inflate_message(frame->bytes().substr(2), 5000).bytes, event.text());
+  EXPECT_EQ(frame->audience(), Audience::user(7));
+  EXPECT_EQ(event.frame(WireFormat::websocket_text)->bytes()[0], '\x81');
+}
+
+TEST(Event, below_256_bytes_both_formats_of_a_websocket_share_the_plain_frame) {
+  const Event small({"t", text_of_size(255), Audience::everyone()}, 0, some_time);
+  const std::uint64_t before = frames_built();
+  EXPECT_EQ(small.frame(WireFormat::websocket_deflate), small.frame(WireFormat::websocket_text));
+  EXPECT_EQ(frames_built() - before, 1U);
+  const Event large_enough({"t", text_of_size(256), Audience::everyone()}, 0, some_time);
+  EXPECT_EQ(large_enough.frame(WireFormat::websocket_deflate)->bytes()[0], '\xc1');
+}
+
+TEST(Event, what_would_not_shrink_is_shared_as_it_is) {
+  std::string noise;
+  for (std::uint32_t state = 1; noise.size() < 1000; state = state * 1'664'525U + 1'013'904'223U)
+    noise += static_cast<char>(state >> 24);
+  const Event event({"t", noise, Audience::everyone()}, 0, some_time);
+  const double before = events_compressed();
+  EXPECT_EQ(event.frame(WireFormat::websocket_deflate), event.frame(WireFormat::websocket_text));
+  EXPECT_EQ(events_compressed(), before);
+}
+
+TEST(Event, what_is_for_one_connection_is_never_compressed) {
+  const std::string text(5000, 'a');
+  const FrameRef frame = make_frame(WireFormat::websocket_deflate, text, {}, Audience::one_connection());
+  EXPECT_EQ(frame->bytes(), make_frame(WireFormat::websocket_text, text, {}, frame->audience())->bytes());
 }
 
 TEST(Frame, lives_as_long_as_it_is_referred_to) {

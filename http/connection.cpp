@@ -27,7 +27,7 @@ constexpr std::size_t linger_bytes_max = 1 << 20;
 constexpr std::size_t idle_buffer_bytes_max = 4096;
 constexpr std::size_t request_bytes_expected = 1024;
 constexpr std::size_t outbound_bytes_max = 65'536;  // kept from one answer to the next
-constexpr std::size_t requests_per_turn = 32;  // then the shard's other connections get theirs
+constexpr std::size_t requests_per_turn = 32;       // then the shard's other connections get theirs
 constexpr std::chrono::seconds slow_request = 1s;
 
 constexpr auto ready = asio::as_tuple(asio::deferred);
@@ -221,8 +221,8 @@ Task<> Connection::run() {
     while (reader_.state() == RequestReader::State::head) {
       bool more = false;
       if (between_requests) {
-        // Nobody asks again before he has our answer, so this waits first. A read into memory of our own costs
-        // the system less than to be woken and to read then.
+        // Into memory of the connection's own: an operation that reads is woken by the system without being
+        // registered anew each time, as one that only waits is.
         inbound_.resize(request_bytes_expected);
         const auto [failure, size] = co_await socket_.async_read_some(asio::buffer(inbound_), ready);
         inbound_.resize(failure ? 0 : size);
@@ -247,7 +247,10 @@ Task<> Connection::run() {
     name_request();
     std::optional<Context> context;
     std::optional<Response> response = respond_now(context);
-    if (!response) response.emplace(co_await respond(*context));
+    if (!response) {
+      Response late = co_await respond(*context);
+      response.emplace(std::move(late));
+    }
     ++served_;
     moment = record(*response);
     if (response->takeover) {
@@ -308,13 +311,16 @@ std::optional<Response> Connection::respond_now(std::optional<Context>& context)
     return problem(Error(ErrorCode::request_timeout, "The request's head took too long."), request);
   Router::Match match = shard_->server->router().match(request.method, request.raw_path());
   route_ = match.route;
-  context.emplace(Context{request, shard_->index, shard_->authenticator, std::nullopt,
-                          std::move(match.params), exempt_});
+  context.emplace(
+      Context{request, shard_->index, shard_->authenticator, std::nullopt, std::move(match.params), exempt_});
   const std::optional<Result<>> admitted = admit_now(*context);
   if (!admitted) return std::nullopt;
   if (!*admitted) return problem(admitted->error(), request);
   if (route_ == nullptr) return unrouted(match.allow);
   admitted_ = true;
+  // A body that came with its head; whoever asks first whether he may send it is told later.
+  if (reader_.state() == RequestReader::State::body && !reader_.expects_continue()) feed();
+  if (reader_.state() == RequestReader::State::failed) return problem(reader_.error(), request);
   if (reader_.state() == RequestReader::State::body) return std::nullopt;
   return handle_now(*context);
 }
@@ -374,10 +380,14 @@ Result<> Connection::enter_route(Context& context, Result<auth::Principal> princ
 Task<Result<>> Connection::admit_again(Context& context) {
   if (!context.principal) co_return Result<>();
   const std::string_view token = context.request.bearer().value_or(std::string_view());
-  Result<auth::Principal> principal = co_await context.authenticator.authenticate(token);
-  if (!principal) co_return principal.error();
-  if (const Result<> may = may_enter(*route_, *principal); !may) co_return may;
-  context.principal.emplace(std::move(*principal));
+  std::optional<Result<auth::Principal>> principal = context.authenticator.authenticate_now(token, token_);
+  if (!principal) {
+    Result<auth::Principal> read = co_await context.authenticator.authenticate(token);
+    principal.emplace(std::move(read));
+  }
+  if (!*principal) co_return principal->error();
+  if (const Result<> may = may_enter(*route_, **principal); !may) co_return may;
+  context.principal.emplace(std::move(**principal));
   co_return Result<>();
 }
 

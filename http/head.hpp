@@ -1,6 +1,6 @@
-// The head of a request: where it ends, and whether it leaves no doubt. Shapes that another server in front of
-// us reads differently (request smuggling) end here. Whatever is accepted here Boost.Beast accepts too, with
-// the same fields: a test and the fuzzer compare. Pure; no I/O.
+// The head of a request: where it ends, and whether it leaves no doubt. Shapes that another server in front
+// of us reads differently (request smuggling) end here. Whatever is accepted here Boost.Beast accepts too,
+// with the same fields: a test and the fuzzer compare. Pure; no I/O.
 #pragma once
 
 #include "core/error.hpp"
@@ -46,9 +46,9 @@ struct Head {
   bool expects_other = false;  // an expectation nobody can meet
 };
 
-// Checks a whole head, of which HeadScanner has found the end: only its form; a length that is too large is for
-// the caller. The fields are added to `headers`, which has kept `bytes`. What could be read before an error
-// stands in `head` (for the log).
+// Checks a whole head, of which HeadScanner has found the end: only its form; a length that is too large is
+// for the caller. The fields are added to `headers`, which has kept `bytes`. What could be read before an
+// error stands in `head` (for the log).
 Result<> read_head(std::string_view bytes, const ReadLimits& limits, Head& head, HeaderList& headers);
 
 }  // namespace corohub::http

@@ -41,8 +41,8 @@ std::string_view name(Method method) noexcept {
 
 void HeaderList::push_back(Header header) {
   const auto place = [](std::size_t number) { return static_cast<std::uint32_t>(number); };
-  places_.push_back({place(text_.size()), place(header.name.size()),
-                     place(text_.size() + header.name.size()), place(header.value.size())});
+  places_.push_back({place(text_.size()), place(header.name.size()), place(text_.size() + header.name.size()),
+                     place(header.value.size())});
   text_.append(header.name).append(header.value);
 }
 

@@ -9,8 +9,8 @@ namespace {
 
 // The names are case-sensitive.
 Method method_of(std::string_view text) noexcept {
-  for (const Method method : {Method::get, Method::post, Method::put, Method::patch, Method::del, Method::head,
-                              Method::options})
+  for (const Method method :
+       {Method::get, Method::post, Method::put, Method::patch, Method::del, Method::head, Method::options})
     if (text == name(method)) return method;
   return Method::other;
 }

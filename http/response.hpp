@@ -32,10 +32,10 @@ struct Response {
   std::string_view content_type = "application/json";  // of a text that never ends; empty: none
   std::string body;
   std::vector<ResponseHeader> headers;  // beside Content-Type, Content-Length, X-Request-Id, Date
-  bool close = false;                  // end the connection after it
-  std::string cause;                   // private: what the log says of a failure
-  std::unique_ptr<Takeover> takeover;  // instead of an answer
-  bool streamed = false;               // with a takeover: it sends this head and the body, in chunks
+  bool close = false;                   // end the connection after it
+  std::string cause;                    // private: what the log says of a failure
+  std::unique_ptr<Takeover> takeover;   // instead of an answer
+  bool streamed = false;                // with a takeover: it sends this head and the body, in chunks
 
   Response&& with(std::string_view field, std::string value) && {
     headers.push_back({field, std::move(value)});

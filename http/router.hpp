@@ -87,7 +87,7 @@ class Router {
   };
 
   std::vector<Route> routes_;
-  std::unique_ptr<Node> root_;  // one level per segment
+  std::unique_ptr<Node> root_;                                                   // one level per segment
   std::unordered_map<std::string, const Node*, Hash, std::equal_to<>> literal_;  // without any parameter
 };
 

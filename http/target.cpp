@@ -83,8 +83,8 @@ Result<> read_target(std::string_view target, std::string_view host, Request& re
     if (has_dot_segment(*path)) return Error(ErrorCode::invalid_request, "The path has dot segments.");
     request.path = std::move(*path);
   }
-  return read_query(
-      std::string_view(request.target).substr(std::min(raw.size() + 1, request.target.size())), request);
+  return read_query(std::string_view(request.target).substr(std::min(raw.size() + 1, request.target.size())),
+                    request);
 }
 
 std::string redacted_target(std::string_view target) {

@@ -38,8 +38,8 @@ class Pages : public testing::Test {
   }
 
   static std::string_view header(const Response& response, std::string_view name) {
-    const auto found =
-        std::ranges::find_if(response.headers, [&](const http::ResponseHeader& each) { return each.name == name; });
+    const auto found = std::ranges::find_if(
+        response.headers, [&](const http::ResponseHeader& each) { return each.name == name; });
     return found == response.headers.end() ? std::string_view() : std::string_view(found->value);
   }
 

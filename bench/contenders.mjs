@@ -1,10 +1,11 @@
 // The servers of a comparison: started when first asked for, on a free port of 127.0.0.1, and ended by process id.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-import { Api } from '../tests/e2e/api.mjs';
+import { Api, Feed } from '../tests/e2e/api.mjs';
 import { Process, Server } from '../tests/e2e/server.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
@@ -18,30 +19,49 @@ const SETTINGS = {
   'http.requests_per_connection': 1_000_000,
   'server.admin_listen': '127.0.0.1:0',
 };
+// Hashing as shipped, for what is about hashing: fewer accounts, for registering one takes long.
+const HASHING = { settings: { 'auth.argon2_memory_kib': 19_456, 'auth.argon2_passes': 2 }, accounts: 100 };
 
 const ends = [];
 const started = new Map(); // by name
+const absent = new Set();
 export async function endAll() {
   for (const end of ends.splice(0).reverse()) await end();
   started.clear();
 }
 
-function temporaryFile(name, lines) {
+function temporaryDirectory() {
   const directory = mkdtempSync(join(tmpdir(), 'corohub-bench-'));
   ends.push(() => rmSync(directory, { recursive: true, force: true }));
-  const path = join(directory, name);
+  return directory;
+}
+
+function temporaryFile(name, lines) {
+  const path = join(temporaryDirectory(), name);
   writeFileSync(path, lines.join('\n'));
   return path;
 }
 
+const freePort = () => new Promise((done) => {
+  const server = createServer().listen(0, '127.0.0.1', () => {
+    const { port } = server.address();
+    server.close(() => done(port));
+  });
+});
+
 class Corohub {
+  constructor({ settings = {}, accounts = ACCOUNTS } = {}) {
+    this.settings = { ...SETTINGS, ...settings };
+    this.accounts = accounts;
+  }
+
   async start() {
-    this.server = await Server.start({ after: (end) => ends.push(end) }, { settings: SETTINGS });
+    this.server = await Server.start({ after: (end) => ends.push(end) }, { settings: this.settings });
     const api = new Api(this.server);
     this.root = await api.member('superadmin');
     this.admin = await api.member('admin');
     this.users = [];
-    while (this.users.length < ACCOUNTS) this.users.push(...await Promise.all(Array.from({ length: 10 }, () => api.register())));
+    while (this.users.length < this.accounts) this.users.push(...await Promise.all(Array.from({ length: 10 }, () => api.register())));
     this.tokens = temporaryFile('tokens', this.users.map((user) => user.token));
   }
 
@@ -50,6 +70,12 @@ class Corohub {
     await this.server.stop();
     await this.server.launch();
   }
+
+  async kill() {
+    if (this.server?.process.running) await this.server.crash();
+  }
+
+  async metrics() { return (await fetch(`${await this.server.adminUrl()}/metrics`)).text(); }
 
   // Tokens of `count` clients of which `few` belong to one account and the others to all but the first user.
   dealt(count, few, account) {
@@ -62,14 +88,17 @@ class Corohub {
 
   client() { return { tokens: this.tokens, ready: 'connection.established' }; }
 
-  volatile() {
+  // Clients that hear a topic without history.
+  subscribed(topic) {
+    return { tokens: this.tokens, hello: `{"type":"subscribe","id":1,"data":{"topic":"${topic}"}}`, ready: '"type":"reply"' };
+  }
+
+  volatile(topic = 'public/bench') {
     return {
-      tokens: this.tokens,
-      hello: '{"type":"subscribe","id":1,"data":{"topic":"public/bench"}}',
-      ready: '"type":"reply"',
+      ...this.subscribed(topic),
       drive: 'websocket',
       'sender-token': this.root.token,
-      event: '{"type":"publish","id":{id},"data":{"topic":"public/bench","data":"{mark}{pad}"}}',
+      event: `{"type":"publish","id":{id},"data":{"topic":"${topic}","data":"{mark}{pad}"}}`,
     };
   }
 
@@ -100,6 +129,19 @@ class Corohub {
   }
 
   get(path) { return { drive: 'http', 'sender-token': path === '/health' ? '' : this.root.token, request: `GET ${path}` }; }
+
+  // Nobody's logins: each is hashed, or refused because too many wait.
+  logins() { return { drive: 'http', request: 'POST /api/v1/auth/login', event: '{"email":"nobody{id}@example.com","password":"{mark}"}' }; }
+
+  // Clients that come back and missed so many events.
+  async resuming(missed) {
+    const feed = await Feed.open(this.server, { token: this.root.token });
+    const broadcast = (message) => this.root.expect(200, 'POST', '/ws/broadcast', { body: { message } });
+    const { seq } = await broadcast('the last one seen');
+    for (let i = 1; i <= missed; ++i) await broadcast(`missed ${i}.`);
+    feed.socket.terminate();
+    return { tokens: this.tokens, path: `/ws?since=${encodeURIComponent(`${feed.welcome.data.epoch}:${seq}`)}`, ready: `missed ${missed}.` };
+  }
 }
 
 // A program with the routes of limit.cpp.
@@ -110,41 +152,124 @@ class Peer {
   }
 
   async start() {
-    this.process = new Process(this.command, this.args, { cwd: HERE });
-    ends.push(async () => {
-      this.process.signal('SIGKILL');
-      await this.process.exited;
-    });
+    ends.push(() => this.kill());
+    await this.launch();
+  }
+
+  async launch() {
+    this.run();
     [, this.port] = await this.process.printed(/"port":(\d+)/);
   }
 
+  run(...more) {
+    const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
+    this.process = new Process(this.command, [...this.args, ...more], { cwd: HERE, env });
+  }
+
   async restart() {
+    await this.kill();
+    await this.launch();
+  }
+
+  async kill() {
     this.process.signal('SIGKILL');
-    await this.process.exited;
-    await this.start();
+    await this.process.exited.catch(() => {}); // there was no such program
   }
 
   get pid() { return this.process.child.pid; }
 
   client() { return {}; }
-  volatile() { return { drive: 'websocket', 'sender-path': '/publish', event: '{"type":"message","data":"{mark}{pad}"}' }; }
-  durable() { return { drive: 'http', request: 'POST /broadcast', event: '{"type":"message","data":"{mark}{pad}"}' }; }
+  volatile() { return { ...this.client(), drive: 'websocket', 'sender-path': '/publish', event: '{"type":"message","data":"{mark}{pad}"}' }; }
+  durable() { return { ...this.client(), drive: 'http', request: 'POST /broadcast', event: '{"type":"message","data":"{mark}{pad}"}' }; }
   get() { return { drive: 'http', request: 'GET /' }; }
+}
+
+// Texts of Engine.IO 4: "40" joins, "2" is a ping.
+class SocketIo extends Peer {
+  client() { return { path: '/socket.io/?EIO=4&transport=websocket', hello: '40', ready: '40{', ping: '2', pong: '3' }; }
+
+  volatile() {
+    return {
+      ...this.client(),
+      drive: 'websocket',
+      'sender-path': '/socket.io/?EIO=4&transport=websocket&publisher=1',
+      'sender-hello': '40',
+      'sender-ready': '40{',
+      event: '42["publish",{"type":"message","data":"{mark}{pad}"}]',
+    };
+  }
+}
+
+// Published to by POST only.
+class Nchan extends Peer {
+  async launch() {
+    this.port = await freePort();
+    const directory = temporaryDirectory();
+    mkdirSync(join(directory, 'temporary'));
+    const config = join(directory, 'nginx.conf');
+    writeFileSync(config, readFileSync(join(HERE, 'nchan.conf'), 'utf8').replace('{port}', this.port));
+    this.run('-p', directory, '-c', config);
+    await this.process.printed(/using the "epoll" event method/);
+  }
+
+  volatile() { return this.durable(); }
+}
+
+class Nats extends Peer {
+  async launch() {
+    this.run();
+    [, this.port] = await this.process.printed(/Listening for websocket clients on ws:\/\/[^\s]*:(\d+)/);
+    await this.process.printed(/Server is ready/);
+  }
+
+  client() {
+    return { path: '/', hello: 'CONNECT {"verbose":false}\r\nSUB bench 1\r\nPING\r\n', ready: 'PONG', ping: 'PING\r\n', pong: 'PONG\r\n' };
+  }
+
+  volatile() {
+    return {
+      ...this.client(),
+      drive: 'websocket',
+      'sender-path': '/',
+      'sender-hello': 'CONNECT {"verbose":false}\r\nPING\r\n',
+      'sender-ready': 'PONG',
+      event: 'PUB bench {size}\r\n{mark}{pad}\r\n',
+    };
+  }
 }
 
 const known = {
   corohub: new Corohub(),
+  'corohub, hashing as shipped': new Corohub(HASHING),
   limit: new Peer(join(PROGRAMS, 'corohub_bench_limit')),
   'limit-batch': new Peer(join(PROGRAMS, 'corohub_bench_limit'), '--batch'),
+  'go-hub': new Peer(GO_HUB),
   'node-ws': new Peer(process.execPath, 'ws_peer.mjs'),
-  ...(existsSync(GO_HUB) ? { 'go-hub': new Peer(GO_HUB) } : {}),
+  'socket.io': new SocketIo(process.execPath, 'socketio_peer.mjs'),
+  nchan: new Nchan('nginx'),
+  nats: new Nats('nats-server', '-c', 'nats.conf'),
 };
+const wanted = process.env.SERVERS?.split(',');
+const unknown = wanted?.filter((name) => !known[name]) || [];
+if (unknown.length) throw new Error(`SERVERS: no ${unknown.join(', ')}; there are ${Object.keys(known).join(', ')}`);
 
-// Undefined for a peer that this machine cannot have.
+// Undefined for one that was not asked for or that this machine cannot have.
 export async function contender(name) {
-  if (known[name] && !started.has(name)) {
-    started.set(name, known[name]);
-    await known[name].start();
+  if ((wanted && !wanted.includes(name.split(', ')[0])) || absent.has(name)) return undefined;
+  if (!started.has(name)) {
+    try {
+      await known[name].start();
+      started.set(name, known[name]);
+    } catch (error) {
+      absent.add(name);
+      console.error(`tools/bench: without ${name}: ${error.message}`);
+    }
   }
   return started.get(name);
+}
+
+// After something went wrong with it: the next one who asks gets a fresh one.
+export async function discard(name) {
+  await started.get(name)?.kill();
+  started.delete(name);
 }

@@ -23,6 +23,7 @@ constexpr std::size_t clients_per_address = 5000;
 constexpr double connect_seconds_max = 60;
 constexpr double drain_seconds_max = 5;
 constexpr std::uint64_t refusals_shown = 3;
+constexpr std::uint64_t input_index = UINT64_MAX;  // of standard input among what epoll watches
 
 std::int64_t nanoseconds(double seconds) { return static_cast<std::int64_t>(seconds * 1e9); }
 
@@ -43,12 +44,6 @@ Number number_at(std::string_view text, std::size_t at, std::size_t digits) {
   const char* end = text.data() + std::min(text.size(), at + digits);
   std::from_chars(text.data() + at, end, value);
   return value;
-}
-
-std::int64_t own_cpu_ns() {
-  timespec time{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
-  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
 }  // namespace
@@ -87,7 +82,8 @@ void Load::connect_all(std::size_t first, std::size_t count) {
 
 void Load::begin_connection(std::size_t index) {
   Connection& connection = connections_[index];
-  connection.fd = connect_to_loopback(options_.port, static_cast<unsigned>(1 + index / clients_per_address));
+  connection.fd = connect_to_loopback(options_.port, static_cast<unsigned>(1 + index / clients_per_address),
+                                      options_.unread && !connection.sender);
   if (!connection.plain_http) connection.output = upgrade_request(connection, index);
   connection.writable_wanted = true;
   ++connecting_;
@@ -109,15 +105,27 @@ std::string Load::upgrade_request(const Connection& connection, std::size_t inde
 
 void Load::upgraded(std::size_t index) {
   Connection& connection = connections_[index];
-  if (!connection.sender && !options_.hello.empty()) {
-    append_masked_frame(connection.output, opcode_text, options_.hello);
-    write_to(index);
-  }
   connection.state = State::greeting;
-  if (!connection.sender && !options_.ready.empty()) return;
+  if (connection.plain_http) return opened(index);
+  const std::string& hello = connection.sender ? options_.sender_hello : options_.hello;
+  if (!hello.empty()) say(index, hello);
+  if ((connection.sender ? options_.sender_ready : options_.ready).empty()) opened(index);
+}
+
+void Load::opened(std::size_t index) {
+  Connection& connection = connections_[index];
   connection.state = State::open;
   --connecting_;
-  if (!connection.sender) ++open_clients_;
+  if (connection.sender) return;
+  ++open_clients_;
+  if (!options_.unread) return;
+  epoll_event wanted{.events = EPOLLRDHUP, .data = {.u64 = index}};
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd, &wanted);
+}
+
+void Load::say(std::size_t index, std::string_view text) {
+  append_masked_frame(connections_[index].output, opcode_text, text);
+  write_to(index);
 }
 
 void Load::lost(std::size_t index) {
@@ -130,6 +138,10 @@ void Load::lost(std::size_t index) {
   connection.state = State::closed;
   close(connection.fd);
   connection.fd = -1;
+  if (!options_.unread) return;
+  ++reconnected_;
+  connection = Connection();
+  begin_connection(index);
 }
 
 // ---- one turn of the loop ----
@@ -144,8 +156,14 @@ void Load::turn(std::int64_t until) {
 
 void Load::handle(const epoll_event& ready) {
   const std::size_t index = ready.data.u64;
+  if (index == input_index) {
+    input_ended_ = read(STDIN_FILENO, buffer_.data(), buffer_.size()) <= 0;
+    if (input_ended_) epoll_ctl(epoll_, EPOLL_CTL_DEL, STDIN_FILENO, nullptr);
+    return;
+  }
   Connection& connection = connections_[index];
   if (connection.state == State::closed) return;
+  if (options_.unread && !connection.sender && connection.state == State::open) return lost(index);
   if ((ready.events & EPOLLOUT) != 0) {
     write_to(index);
     if (connection.plain_http && connection.state == State::connecting) upgraded(index);
@@ -205,6 +223,7 @@ std::size_t Load::consume_answer(std::size_t index, std::string_view bytes) {
     return answer->bytes;
   }
   connection.waiting = false;
+  if (status == "503") ++unavailable_;
   if (!status.starts_with('2') && ++refusals_ <= refusals_shown)
     std::cerr << "refused: " << answer->head.substr(0, answer->head.find('\r')) << ' ' << answer->body
               << '\n';
@@ -215,7 +234,7 @@ std::size_t Load::consume_answer(std::size_t index, std::string_view bytes) {
 std::size_t Load::consume_frame(std::size_t index, std::string_view bytes) {
   const auto frame = first_frame(bytes);
   if (!frame) return 0;
-  if (frame->opcode == opcode_text) {
+  if (frame->opcode == opcode_text || frame->opcode == opcode_binary) {
     text_came(index, frame->payload);
   } else if (frame->opcode == opcode_ping) {
     append_masked_frame(connections_[index].output, opcode_pong, frame->payload);
@@ -230,16 +249,20 @@ std::size_t Load::consume_frame(std::size_t index, std::string_view bytes) {
 
 void Load::text_came(std::size_t index, std::string_view text) {
   Connection& connection = connections_[index];
+  if (!options_.ping.empty() && text.ends_with(options_.ping)) say(index, options_.pong);
+  const std::string& expected = connection.sender ? options_.sender_ready : options_.ready;
+  if (connection.state == State::greeting && text.find(expected) != std::string_view::npos) opened(index);
   if (connection.sender) return answer_came(text);
-  if (connection.state == State::greeting && text.find(options_.ready) != std::string_view::npos) {
-    connection.state = State::open;
-    --connecting_;
-    ++open_clients_;
+  // Some servers join events into one text; its bytes are counted once.
+  std::size_t bytes = text.size();
+  for (;;) {
+    const void* found = memmem(text.data(), text.size(), mark_begin.data(), mark_begin.size());
+    if (found == nullptr) return;
+    text.remove_prefix(static_cast<std::size_t>(static_cast<const char*>(found) - text.data()) +
+                       mark_begin.size());
+    delivered(number_at<std::uint32_t>(text, 0, mark_digits), bytes);
+    bytes = 0;
   }
-  const void* found = memmem(text.data(), text.size(), mark_begin.data(), mark_begin.size());
-  if (found == nullptr) return;
-  const auto at = static_cast<std::size_t>(static_cast<const char*>(found) - text.data()) + mark_begin.size();
-  delivered(number_at<std::uint32_t>(text, at, mark_digits), text.size());
 }
 
 // A sender's WebSocket: what the server says of a publish.
@@ -281,6 +304,7 @@ void Load::send_event(Connection& sender) {
   std::string text = options_.event;
   replace(text, "{mark}", mark_of(number));
   replace(text, "{id}", std::to_string(number));
+  replace(text, "{size}", std::to_string(mark_begin.size() + mark_digits + pad_));
   replace(text, "{pad}", std::string(pad_, 'x'));
   if (sender.plain_http) {
     sender.output =
@@ -328,13 +352,14 @@ void Load::calibrate() {
 void Load::run() {
   drive_for(options_.warmup_seconds);
   measured_ = Measured();
+  std::cerr << "corohub_bench: measuring" << std::endl;
   counting_ = true;
   const std::int64_t begin = now_ns();
   const std::int64_t cpu = cpu_ns(options_.process);
   const std::int64_t user = user_ns(options_.process);
   const std::int64_t own = own_cpu_ns();
   const std::int64_t machine = machine_ns();
-  drive_for(options_.seconds);
+  drive_for(options_.until_input_ends ? until_input_ends_max : options_.seconds);
   counting_ = false;
   measured_.seconds = static_cast<double>(now_ns() - begin) / 1e9;
   measured_.cpu = cpu_ns(options_.process) - cpu;
@@ -347,7 +372,7 @@ void Load::run() {
 void Load::drive_for(double seconds) {
   const std::int64_t end = now_ns() + nanoseconds(seconds);
   next_due_ = now_ns();
-  while (now_ns() < end) {
+  while (now_ns() < end && !input_ended_) {
     while (drive_once()) {
     }
     // Behind the schedule, what it waits for is an answer, not the clock.
@@ -363,7 +388,12 @@ void Load::drain(double seconds) {
 
 void Load::wait(double seconds) {
   const std::int64_t deadline = now_ns() + nanoseconds(seconds);
-  while (now_ns() < deadline) turn(deadline);
+  while (now_ns() < deadline && !input_ended_) turn(deadline);
+}
+
+void Load::end_with_input() {
+  epoll_event wanted{.events = EPOLLIN, .data = {.u64 = input_index}};
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, STDIN_FILENO, &wanted) < 0) fail("standard input is no pipe");
 }
 
 }  // namespace corohub::bench

@@ -37,6 +37,9 @@ struct Measured {
   Histogram lateness;        // behind the schedule of --rate
 };
 
+// The longest that a run lasts whose end is that of standard input.
+inline constexpr double until_input_ends_max = 600;
+
 class Load {
  public:
   explicit Load(const Options& options);
@@ -53,10 +56,14 @@ class Load {
   void run();
   // Only reads (and answers pings).
   void wait(double seconds);
+  // From now on run() and wait() also end with standard input.
+  void end_with_input();
 
   const Measured& measured() const { return measured_; }
   std::size_t open_clients() const { return open_clients_; }
   std::uint64_t refusals() const { return refusals_; }
+  std::uint64_t unavailable() const { return unavailable_; }  // refusals with 503
+  std::uint64_t reconnected() const { return reconnected_; }
 
  private:
   enum class State : std::uint8_t { connecting, greeting, open, closed };
@@ -89,6 +96,8 @@ class Load {
   std::size_t consume_answer(std::size_t index, std::string_view bytes);
   std::size_t consume_frame(std::size_t index, std::string_view bytes);
   void upgraded(std::size_t index);
+  void opened(std::size_t index);
+  void say(std::size_t index, std::string_view text);
   void text_came(std::size_t index, std::string_view text);
   void answer_came(std::string_view text);
   void delivered(std::uint32_t event, std::size_t bytes);
@@ -115,6 +124,9 @@ class Load {
   std::size_t text_size_ = 0;  // of the text that came last
   bool counting_ = false;
   std::uint64_t refusals_ = 0;
+  std::uint64_t unavailable_ = 0;
+  std::uint64_t reconnected_ = 0;
+  bool input_ended_ = false;
   std::int64_t read_at_ = 0;
   Measured measured_{};
 };

@@ -29,17 +29,24 @@ class Report {
 double per(double value, double count) { return count > 0 ? value / count : 0; }
 
 void report_connecting(Load& load, const Options& options, Report& report) {
-  const std::int64_t pss = pss_bytes(options.process);
+  const Memory before = memory_of(options.process);
+  const std::int64_t own = own_cpu_ns();
   const std::int64_t cpu = cpu_ns(options.process);
   const std::int64_t begin = now_ns();
   load.connect_clients();
   const auto clients = static_cast<double>(options.clients);
   report.add("clients", clients);
-  report.add("connect_seconds", static_cast<double>(now_ns() - begin) / 1e9);
+  const double connect_seconds = static_cast<double>(now_ns() - begin) / 1e9;
+  report.add("connect_seconds", connect_seconds);
+  report.add("connect_own_cores", static_cast<double>(own_cpu_ns() - own) / 1e9 / connect_seconds);
+  std::cerr << "corohub_bench: ready" << std::endl;
   load.wait(options.settle_seconds);
   report.add("accept_cpu_us", per(static_cast<double>(cpu_ns(options.process) - cpu) / 1e3, clients));
-  report.add("pss_before", static_cast<double>(pss));
-  report.add("pss_per_client", per(static_cast<double>(pss_bytes(options.process) - pss), clients));
+  const Memory after = memory_of(options.process);
+  report.add("pss_before", static_cast<double>(before.all()));
+  report.add("pss_per_client", per(static_cast<double>(after.all() - before.all()), clients));
+  report.add("heap_per_client", per(static_cast<double>(after.heap - before.heap), clients));
+  report.add("anonymous_per_client", per(static_cast<double>(after.anonymous - before.anonymous), clients));
 }
 
 void report_idle(Load& load, const Options& options, Report& report) {
@@ -64,6 +71,7 @@ void report_driving(Load& load, const Options& options, Report& report) {
   report.add("deliveries", deliveries);
   report.add("missing", expected - deliveries);
   report.add("refusals", static_cast<double>(load.refusals()));
+  report.add("unavailable", static_cast<double>(load.unavailable()));
   report.add("bytes_per_delivery", per(static_cast<double>(measured.bytes), deliveries));
   report.add("deliveries_per_read", per(deliveries, static_cast<double>(measured.reads)));
   report.add("cpu_us", per(static_cast<double>(measured.cpu) / 1e3, deliveries));
@@ -80,14 +88,28 @@ void report_driving(Load& load, const Options& options, Report& report) {
   report.add("late_p99_ms", measured.lateness.percentile_ms(0.99));
 }
 
+// Of a companion that drives nothing.
+void report_presence(Load& load, Report& report) {
+  const std::int64_t own = own_cpu_ns();
+  const std::int64_t begin = now_ns();
+  load.wait(until_input_ends_max);
+  report.add("own_cores", static_cast<double>(own_cpu_ns() - own) / static_cast<double>(now_ns() - begin));
+}
+
 int run(const Options& options) {
   raise_open_files();
   Load load(options);
+  if (options.until_input_ends) load.end_with_input();
   Report report;
   report_connecting(load, options, report);
   if (options.idle_seconds > 0) report_idle(load, options, report);
-  if (options.drive != Drive::none) report_driving(load, options, report);
+  if (options.drive != Drive::none) {
+    report_driving(load, options, report);
+  } else if (options.until_input_ends) {
+    report_presence(load, report);
+  }
   report.add("closed", static_cast<double>(options.clients - load.open_clients()));
+  report.add("reconnected", static_cast<double>(load.reconnected()));
   report.end();
   return 0;
 }

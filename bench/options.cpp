@@ -42,16 +42,23 @@ std::string help_text() {
   --clients N         WebSockets that receive            --path TARGET      of them (/ws)
   --tokens FILE       bearer tokens, one per line, dealt in turn
   --hello TEXT        sent by each once connected        --ready TEXT       connected when a text contains it
+  --ping TEXT         a text that ends so is answered    --pong TEXT        with this one
+  --unread 1          never read once connected, with small buffers; connect again when the server closes
   --settle S (0.1)    wait once all are connected        --idle S           CPU while nothing is sent
 
   --drive websocket|http
   --senders N         connections that send (1)          --sender-token T   their bearer token
   --sender-path P     of WebSockets (/ws)                --request 'POST /path'  start line over HTTP
-  --event TEXT        text or body; {mark} finds the event again, {id} is its number, {pad} fills up to
+  --sender-hello TEXT, --sender-ready TEXT               as --hello and --ready
+  --event TEXT        text or body; {mark} finds the event again, {id} is its number, {size} the bytes
+                      of {mark}{pad}, {pad} fills up to
   --text-bytes N      the size of the text that arrives
   --rate R            events per second; without it: --window N of them under way (1)
   --receivers N       of each event (all clients; with no client an event is done when it is answered)
   --warmup S (0.5)    --seconds S (3)
+  --until-input-ends 1  instead of --seconds: be there, and drive, until standard input ends
+
+Says "ready" on standard error once the clients are connected, "measuring" when the measured time begins.
 )";
 }
 
@@ -65,11 +72,16 @@ Options parse_options(const std::vector<std::string>& arguments) {
       {"--tokens", [&](const auto& v) { options.tokens = lines_of(v); }},
       {"--hello", [&](const auto& v) { options.hello = v; }},
       {"--ready", [&](const auto& v) { options.ready = v; }},
+      {"--ping", [&](const auto& v) { options.ping = v; }},
+      {"--pong", [&](const auto& v) { options.pong = v; }},
+      {"--unread", [&](const auto& v) { options.unread = whole(v) != 0; }},
       {"--settle", [&](const auto& v) { options.settle_seconds = number(v); }},
       {"--idle", [&](const auto& v) { options.idle_seconds = number(v); }},
       {"--drive", [&](const auto& v) { options.drive = drive_of(v); }},
       {"--sender-path", [&](const auto& v) { options.sender_path = v; }},
       {"--sender-token", [&](const auto& v) { options.sender_token = v; }},
+      {"--sender-hello", [&](const auto& v) { options.sender_hello = v; }},
+      {"--sender-ready", [&](const auto& v) { options.sender_ready = v; }},
       {"--request", [&](const auto& v) { options.request = v; }},
       {"--event", [&](const auto& v) { options.event = v; }},
       {"--senders", [&](const auto& v) { options.senders = whole(v); }},
@@ -79,6 +91,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
       {"--text-bytes", [&](const auto& v) { options.text_bytes = whole(v); }},
       {"--warmup", [&](const auto& v) { options.warmup_seconds = number(v); }},
       {"--seconds", [&](const auto& v) { options.seconds = number(v); }},
+      {"--until-input-ends", [&](const auto& v) { options.until_input_ends = whole(v) != 0; }},
   };
   for (std::size_t i = 0; i < arguments.size(); i += 2) {
     const auto setting = settings.find(arguments[i]);

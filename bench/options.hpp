@@ -22,14 +22,19 @@ struct Options {
   std::vector<std::string> tokens;  // dealt to the clients in turn; none: no Authorization
   std::string hello;                // a text every client sends once it is connected
   std::string ready;                // connected once a text with this came; empty: with the upgrade
-  double settle_seconds = 0.1;      // after connecting: some servers know a client only after its upgrade
-  double idle_seconds = 0;          // CPU of the server while nothing is sent
+  std::string ping;                 // a text that ends so is answered with `pong`, by every WebSocket
+  std::string pong;
+  bool unread = false;          // once connected never read; connect again when the server has had enough
+  double settle_seconds = 0.1;  // after connecting: some servers know a client only after its upgrade
+  double idle_seconds = 0;      // CPU of the server while nothing is sent
 
   Drive drive = Drive::none;
   std::string sender_path = "/ws";  // of senders that are WebSockets
   std::string sender_token;
+  std::string sender_hello;  // as `hello` and `ready`, of senders
+  std::string sender_ready;
   std::string request;  // start line of senders that speak HTTP: "POST /ws/broadcast"
-  std::string event;    // text or body, with {mark}, {pad} and {id}
+  std::string event;    // text or body, with {mark}, {pad}, {id} and {size}
   std::size_t senders = 1;
   double rate = 0;             // events per second; 0: as fast as `window` allows
   std::size_t window = 1;      // events under way
@@ -37,6 +42,7 @@ struct Options {
   std::size_t text_bytes = 0;  // size of the text that arrives, reached with {pad}
   double warmup_seconds = 0.5;
   double seconds = 3;
+  bool until_input_ends = false;  // instead of `seconds`
 };
 
 std::string help_text();

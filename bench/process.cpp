@@ -44,14 +44,32 @@ std::int64_t machine_ns() {
   return (user + nice + system) * (1'000'000'000 / sysconf(_SC_CLK_TCK));
 }
 
-std::int64_t pss_bytes(pid_t process) {
-  std::ifstream file("/proc/" + std::to_string(process) + "/smaps_rollup");
-  std::string word;
-  while (file >> word) {
-    std::int64_t kilobytes = 0;
-    if (word == "Pss:" && file >> kilobytes) return kilobytes * 1024;
+Memory memory_of(pid_t process) {
+  std::ifstream file("/proc/" + std::to_string(process) + "/smaps");
+  if (!file) fail("no /proc/" + std::to_string(process) + "/smaps");
+  Memory memory;
+  std::int64_t* mapping = &memory.rest;
+  for (std::string line; std::getline(file, line);) {
+    std::istringstream fields(line);
+    std::string word;
+    fields >> word;
+    if (word == "Pss:") {
+      std::int64_t kilobytes = 0;
+      fields >> kilobytes;
+      *mapping += kilobytes * 1024;
+    } else if (!word.ends_with(':')) {
+      // A mapping: addresses, permissions, offset, device, inode, name.
+      std::string name;
+      for (int field = 0; field < 5; ++field) {
+        name.clear();
+        fields >> name;
+      }
+      mapping = name == "[heap]"                            ? &memory.heap
+                : name.empty() || name.starts_with("[anon") ? &memory.anonymous
+                                                            : &memory.rest;
+    }
   }
-  fail("no /proc/" + std::to_string(process) + "/smaps_rollup");
+  return memory;
 }
 
 }  // namespace corohub::bench

@@ -1,37 +1,53 @@
 // What is measured: groups of rows, each row one load for several servers. `options` are those of the load generator;
 // `load` makes the rest of them for a server.
+import { SECONDS } from './generator.mjs';
+import { number, of, total } from './tables.mjs';
+
 const FLOOR = ['limit', 'limit-batch'];
+const PEERS = ['go-hub', 'node-ws', 'socket.io', 'nchan', 'nats'];
 const EVENT = { 'text-bytes': 200 };
 
 const volatile_ = (server) => server.volatile();
 const durable = (server) => server.durable();
 const client = (server) => server.client();
 
-const driven = (title, load, options, more = {}) => ({ title, load, options: { ...EVENT, ...options }, servers: ['limit', 'corohub', 'go-hub', 'node-ws'], ...more });
+const driven = (title, load, options, more = {}) => ({ title, load, options: { ...EVENT, ...options }, servers: ['limit', 'corohub', ...PEERS], ...more });
 const MANY = { senders: 16, window: 16 };
-const BATCHED = { floor: 'limit-batch', servers: [...FLOOR, 'corohub', 'go-hub', 'node-ws'] };
-const FEWER = { servers: ['limit', 'corohub', 'go-hub'] };
+const BATCHED = { floor: 'limit-batch', servers: [...FLOOR, 'corohub', ...PEERS] };
+// NATS is published to over WebSockets only.
+const POSTED = PEERS.filter((name) => name !== 'nats');
+const PACED_POST = { servers: ['limit', 'corohub', ...POSTED] };
+const BATCHED_POST = { floor: 'limit-batch', servers: [...FLOOR, 'corohub', ...POSTED] };
+
+// Paced traffic to 200 clients, and a companion. Events that come while it is connecting count, too.
+const PACED = { clients: 200, rate: 100, ...EVENT };
+const CROWD = 19_000;
+const COMING_BACK = 1000;
+const MISSED = 50;
+const served = (list) => `served in ${number(of(list, 'connect_seconds') * 1000, 0)} ms`;
 
 export const groups = {
   fanout: {
-    what: 'volatile events of 200 bytes: `publish` on a topic without history, over WebSockets',
+    what: 'volatile events of 200 bytes: `publish` on a topic without history, over WebSockets (nchan: by POST)',
     unit: 'delivery',
     units: 'deliveries',
     rows: [
       driven('1,000 clients, 100 events/s', volatile_, { clients: 1000, rate: 100 }),
       driven('1,000 clients, 16 under way, 16 publishers', volatile_, { clients: 1000, ...MANY }, BATCHED),
-      driven('5,000 clients, 20 events/s', volatile_, { clients: 5000, rate: 20 }, FEWER),
-      driven('5,000 clients, 16 under way, 16 publishers', volatile_, { clients: 5000, ...MANY }, { ...BATCHED, servers: [...FLOOR, 'corohub', 'go-hub'] }),
-      driven('10,000 clients, one event at a time, 2/s', volatile_, { clients: 10_000, rate: 2 }, FEWER),
+      driven('5,000 clients, 20 events/s', volatile_, { clients: 5000, rate: 20 }),
+      driven('5,000 clients, 16 under way, 16 publishers', volatile_, { clients: 5000, ...MANY }, BATCHED),
+      driven('10,000 clients, one event at a time, 2/s', volatile_, { clients: 10_000, rate: 2 }),
     ],
   },
   durable: {
-    what: 'durable events of 200 bytes: `POST /ws/broadcast`, answered after the commit',
+    what: 'durable events of 200 bytes: `POST /ws/broadcast`, answered after the commit (the others only send)',
     unit: 'delivery',
     units: 'deliveries',
     rows: [
-      driven('1,000 clients, 100 events/s', durable, { clients: 1000, rate: 100 }),
-      driven('1,000 clients, 16 under way, 16 connections', durable, { clients: 1000, ...MANY }, BATCHED),
+      driven('1,000 clients, 100 events/s', durable, { clients: 1000, rate: 100 }, PACED_POST),
+      driven('1,000 clients, 16 under way, 16 connections', durable, { clients: 1000, ...MANY }, BATCHED_POST),
+      driven('5,000 clients, 20 events/s', durable, { clients: 5000, rate: 20 }, PACED_POST),
+      driven('5,000 clients, 16 under way, 16 connections', durable, { clients: 5000, ...MANY }, BATCHED_POST),
     ],
   },
   log: {
@@ -66,16 +82,91 @@ export const groups = {
     unit: 'request',
     units: 'requests',
     rows: [
-      { title: '`GET /health`', load: (server) => server.get('/health'), servers: ['limit', 'corohub', 'node-ws'] },
+      { title: '`GET /health`', load: (server) => server.get('/health'), servers: ['limit', 'corohub', 'go-hub', 'node-ws'] },
       { title: '`GET /api/v1/users/me`, authenticated', load: (server) => server.get('/api/v1/users/me'), servers: ['limit', 'corohub'] },
     ].map((row) => ({ ...row, options: { senders: 32, window: 32 } })),
   },
   idle: {
     what: 'idle connections, authenticated by JWT, 500 accounts; a fresh server each time',
+    kind: 'idle',
     fresh: true,
     rows: [
-      { title: '10,000', load: client, options: { clients: 10_000, settle: 1 }, servers: ['limit', 'corohub', 'go-hub', 'node-ws'] },
+      { title: '10,000', load: client, options: { clients: 10_000, settle: 1 }, servers: ['limit', 'corohub', ...PEERS] },
       { title: '19,000', load: client, options: { clients: 19_000, settle: 1, idle: 5 }, servers: ['corohub'] },
+    ],
+  },
+  latency: {
+    what: 'durable events of 200 bytes, `POST /ws/broadcast`, to one client',
+    kind: 'latency',
+    rows: [{ title: '100 events/s', load: durable, options: { clients: 1, rate: 100, ...EVENT }, servers: ['corohub'] }],
+  },
+  beside: {
+    what: 'paced traffic to 200 clients beside something else; both sides are load generators of one thread',
+    kind: 'beside',
+    rows: [
+      {
+        title: 'R6: volatile, 200/s of 1 KB',
+        load: volatile_,
+        options: { ...PACED, rate: 200, 'text-bytes': 1024, warmup: 2, seconds: 4 * SECONDS },
+        servers: ['corohub'],
+        phases: [
+          { title: 'nothing' },
+          {
+            title: '10 more clients that never read',
+            companion: (server) => ({ ...server.subscribed('public/bench'), clients: 10, unread: 1 }),
+            did: (list) => `${total(list, 'reconnected')} times closed, came again`,
+          },
+        ],
+      },
+      {
+        title: 'R7: volatile, 100/s',
+        load: volatile_,
+        options: PACED,
+        servers: ['corohub'],
+        phases: [
+          { title: '19,000 clients, silent', companion: (server) => ({ ...server.client(), clients: CROWD }) },
+          {
+            title: '19,000 clients, one event/s to all of them',
+            companion: (server) => ({ ...server.volatile('public/crowd'), ...EVENT, clients: CROWD, rate: 1 }),
+            did: (list) => `last receipt of an event after ${number(Math.max(...list.map((each) => each.last_max_ms)), 0)} ms at most, ${total(list, 'missing')} lost`,
+          },
+        ],
+      },
+      {
+        title: 'T39: durable, 100/s',
+        load: durable,
+        options: PACED,
+        servers: ['corohub, hashing as shipped'],
+        phases: [
+          { title: 'nothing' },
+          {
+            title: '200 logins/s',
+            companion: (server) => ({ ...server.logins(), senders: 64, rate: 200 }),
+            did: (list) => `${number(total(list, 'events'), 0)} logins, ${number((100 * total(list, 'unavailable')) / total(list, 'events'), 0)} % of them answered 503`,
+          },
+        ],
+      },
+      {
+        title: 'R11: durable, 50/s',
+        load: durable,
+        options: { ...PACED, rate: 50 },
+        servers: ['corohub'],
+        phases: [
+          { title: 'nothing' },
+          {
+            title: '1,000 clients come at once, nothing missed',
+            during: true,
+            companion: (server) => ({ ...server.client(), clients: COMING_BACK, settle: 0 }),
+            did: served,
+          },
+          {
+            title: `1,000 clients come back at once, ${MISSED} events missed by each`,
+            during: true,
+            companion: async (server) => ({ ...await server.resuming(MISSED), clients: COMING_BACK, settle: 0 }),
+            did: served,
+          },
+        ],
+      },
     ],
   },
 };

@@ -22,6 +22,8 @@ namespace corohub::bench {
 namespace {
 
 constexpr std::array<char, 4> client_mask{0x37, 0x5a, 0x1c, 0x69};
+constexpr int narrow_window_bytes = 4096;
+constexpr int narrow_segment_bytes = 1400;
 
 void append_big_endian(std::string& out, std::uint64_t value, int bytes) {
   for (int shift = (bytes - 1) * 8; shift >= 0; shift -= 8) out.push_back(static_cast<char>(value >> shift));
@@ -145,6 +147,12 @@ std::int64_t now_ns() {
   return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
 }
 
+std::int64_t own_cpu_ns() {
+  timespec time{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return std::int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
+}
+
 void raise_open_files() {
   rlimit limit{};
   checked(getrlimit(RLIMIT_NOFILE, &limit), "getrlimit");
@@ -167,11 +175,15 @@ std::uint16_t port_of(int listener) {
   return ntohs(address.sin_port);
 }
 
-int connect_to_loopback(std::uint16_t port, unsigned host) {
+int connect_to_loopback(std::uint16_t port, unsigned host, bool narrow) {
   const int fd = checked(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0), "socket");
   const int on = 1;
   // The port is chosen at connect(), when the destination is known: every source address has all ports.
   setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  if (narrow) {
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &narrow_window_bytes, sizeof narrow_window_bytes);
+    setsockopt(fd, IPPROTO_TCP, TCP_MAXSEG, &narrow_segment_bytes, sizeof narrow_segment_bytes);
+  }
   const sockaddr_in source = loopback(host, 0);
   checked(bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source), "bind");
   without_delay(fd);

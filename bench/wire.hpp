@@ -12,6 +12,7 @@
 namespace corohub::bench {
 
 inline constexpr std::uint8_t opcode_text = 0x1;
+inline constexpr std::uint8_t opcode_binary = 0x2;
 inline constexpr std::uint8_t opcode_close = 0x8;
 inline constexpr std::uint8_t opcode_ping = 0x9;
 inline constexpr std::uint8_t opcode_pong = 0xa;
@@ -48,6 +49,7 @@ struct Message {
 std::optional<Message> first_message(std::string_view bytes);
 
 std::int64_t now_ns();
+std::int64_t own_cpu_ns();
 
 // As many as the hard limit allows.
 void raise_open_files();
@@ -55,7 +57,9 @@ int listen_on_loopback();
 std::uint16_t port_of(int listener);
 
 // Non-blocking, without Nagle's delay. `host` is the last part of the source address 127.0.0.x.
-int connect_to_loopback(std::uint16_t port, unsigned host);
+// Narrow: a few kilobytes of window in segments of Ethernet's size, so that the kernel on the other side
+// does not take megabytes for somebody who never reads.
+int connect_to_loopback(std::uint16_t port, unsigned host, bool narrow = false);
 void without_delay(int socket);
 
 [[noreturn]] void fail(const std::string& why);

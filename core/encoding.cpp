@@ -1,6 +1,7 @@
 #include "core/encoding.hpp"
 
 #include <cstdint>
+#include <cstring>
 
 #include <sodium.h>
 
@@ -17,27 +18,7 @@ constexpr std::array<std::int16_t, 256> base64url_digits = [] {
   return digits;
 }();
 
-// Bytes of the sequence that starts here, 0 if it is not well-formed UTF-8 (Unicode table 3-7).
-std::size_t sequence_length(std::string_view text) noexcept {
-  const auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto continues = [&](std::size_t i, unsigned char low = 0x80, unsigned char high = 0xbf) {
-    return i < text.size() && at(i) >= low && at(i) <= high;
-  };
-  const unsigned char lead = at(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xc2 && lead <= 0xdf) return continues(1) ? 2 : 0;
-  if (lead >= 0xe0 && lead <= 0xef) {
-    const unsigned char low = lead == 0xe0 ? 0xa0 : 0x80;
-    const unsigned char high = lead == 0xed ? 0x9f : 0xbf;
-    return continues(1, low, high) && continues(2) ? 3 : 0;
-  }
-  if (lead >= 0xf0 && lead <= 0xf4) {
-    const unsigned char low = lead == 0xf0 ? 0x90 : 0x80;
-    const unsigned char high = lead == 0xf4 ? 0x8f : 0xbf;
-    return continues(1, low, high) && continues(2) && continues(3) ? 4 : 0;
-  }
-  return 0;
-}
+constexpr std::uint64_t high_bits = 0x8080808080808080;
 
 }  // namespace
 
@@ -104,13 +85,44 @@ std::optional<std::string> percent_decode(std::string_view text, bool plus_is_sp
   return out;
 }
 
-bool is_utf8(std::string_view text) noexcept {
-  while (!text.empty()) {
-    const std::size_t length = sequence_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
+bool Utf8Check::add(std::string_view piece) noexcept {
+  const char* next = piece.data();
+  const char* const end = next + piece.size();
+  while (next != end) {
+    if (left_ > 0) {
+      const auto byte = static_cast<unsigned char>(*next);
+      if (byte < low_ || byte > high_) return false;
+      low_ = 0x80;
+      high_ = 0xbf;
+      --left_;
+      ++next;
+      continue;
+    }
+    // Most text is ASCII: eight bytes at a time.
+    for (std::uint64_t eight = 0; end - next >= 8; next += 8) {
+      std::memcpy(&eight, next, 8);
+      if ((eight & high_bits) != 0) break;
+    }
+    if (next == end) break;
+    if (!begin_sequence(static_cast<unsigned char>(*next++))) return false;
   }
   return true;
+}
+
+bool Utf8Check::begin_sequence(unsigned char lead) noexcept {
+  if (lead < 0x80) return true;
+  if (lead < 0xc2 || lead > 0xf4) return false;
+  left_ = lead < 0xe0 ? 1 : lead < 0xf0 ? 2 : 3;
+  if (lead == 0xe0) low_ = 0xa0;
+  if (lead == 0xed) high_ = 0x9f;
+  if (lead == 0xf0) low_ = 0x90;
+  if (lead == 0xf4) high_ = 0x8f;
+  return true;
+}
+
+bool is_utf8(std::string_view text) noexcept {
+  Utf8Check check;
+  return check.add(text) && check.complete();
 }
 
 std::size_t code_points(std::string_view text) noexcept {

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,25 @@ int hex_digit(char c) noexcept;  // -1: none
 std::optional<std::string> percent_decode(std::string_view text, bool plus_is_space = false);
 
 bool is_utf8(std::string_view text) noexcept;
+
+// Well-formed UTF-8 (Unicode table 3-7) in pieces that may be cut anywhere. Knows of an error with the first
+// byte that can't be right.
+class Utf8Check {
+ public:
+  // False: an error; the check is of no use afterwards.
+  bool add(std::string_view piece) noexcept;
+  // No sequence is unfinished.
+  bool complete() const noexcept { return left_ == 0; }
+
+ private:
+  bool begin_sequence(unsigned char lead) noexcept;
+
+  // Continuation bytes that are still to come, and what the next one may be.
+  std::uint8_t left_ = 0;
+  std::uint8_t low_ = 0x80;
+  std::uint8_t high_ = 0xbf;
+};
+
 // Unicode code points of valid UTF-8.
 std::size_t code_points(std::string_view text) noexcept;
 

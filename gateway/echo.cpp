@@ -23,11 +23,9 @@ WebSocketSettings echo_settings() noexcept {
   settings.ping_interval = 5min;
   settings.pong_timeout = 6min;
   settings.message_timeout = 5min;
-  settings.write_timeout = 1min;
-  settings.drain_timeout = 1min;
-  settings.max_message_bytes = message_bytes_max;
-  settings.max_fragments = 1 << 20;
-  settings.text_only = false;
+  settings.timeouts.write = 1min;
+  settings.timeouts.drain = 1min;
+  settings.messages = {.bytes = message_bytes_max, .fragments = 1 << 20, .text_only = false};
   settings.on_client_close = Drain::yes;
   return settings;
 }

@@ -33,9 +33,7 @@ class EchoTakeover final : public http::Takeover {
       const auto echo = std::make_shared<Echo>(shard_, mirrors_);
       WebSocketStart connection{.socket = std::move(socket),
                                 .unread = std::move(unread),
-                                .key = std::move(handshake_.key),
-                                .request_id = std::move(request_id_),
-                                .subprotocol = handshake_.subprotocol,
+                                .head = switching_protocols(handshake_, request_id_),
                                 .limited = false};
       const WebSocketPlace place{settings_, shard_.wheel(), shard_.clock(), &sockets_};
       start_websocket(std::move(connection), place, echo->outbox(), echo);

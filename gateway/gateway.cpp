@@ -17,15 +17,15 @@ WebSocketSettings socket_settings(const GatewaySettings& settings) {
   result.ping_interval = settings.ping_interval;
   result.pong_timeout = settings.pong_timeout;
   result.message_timeout = settings.message_timeout;
-  result.write_timeout = settings.write_timeout;
-  result.max_message_bytes = settings.max_message_bytes;
+  result.timeouts.write = settings.write_timeout;
+  result.messages.bytes = settings.max_message_bytes;
   result.rates = {settings.inbound_messages, settings.inbound_bytes, settings.inbound_control};
   return result;
 }
 
 EventStreamSettings stream_settings(const GatewaySettings& settings) {
   EventStreamSettings result;
-  result.write_timeout = settings.write_timeout;
+  result.timeouts.write = settings.write_timeout;
   result.dead_peer_timeout = settings.pong_timeout;
   return result;
 }

@@ -4,8 +4,12 @@
 #include "http/text.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 #include <vector>
+
+#include <openssl/evp.h>
+#include <openssl/sha.h>
 
 namespace corohub::gateway {
 namespace {
@@ -47,7 +51,30 @@ Result<bool> wants_subprotocol(const http::Request& request) {
   return Error(ErrorCode::unsupported_subprotocol, "Offer corohub.v1, or no subprotocol.");
 }
 
+// RFC 6455 section 4.2.2, 5.4.
+std::string accept_of(std::string_view key) {
+  const std::string text = std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+  std::array<unsigned char, SHA_DIGEST_LENGTH> hash;
+  SHA1(reinterpret_cast<const unsigned char*>(text.data()), text.size(), hash.data());
+  std::array<unsigned char, 29> base64;  // of 20 bytes, and a NUL
+  const int size = EVP_EncodeBlock(base64.data(), hash.data(), SHA_DIGEST_LENGTH);
+  return {reinterpret_cast<const char*>(base64.data()), static_cast<std::size_t>(size)};
+}
+
 }  // namespace
+
+std::string switching_protocols(const Handshake& handshake, std::string_view request_id) {
+  std::string head =
+      "HTTP/1.1 101 Switching Protocols\r\n"
+      "Upgrade: websocket\r\n"
+      "Connection: Upgrade\r\n"
+      "Server: corohub\r\n"
+      "Sec-WebSocket-Accept: ";
+  head.append(accept_of(handshake.key)).append("\r\n");
+  if (handshake.subprotocol) head.append("Sec-WebSocket-Protocol: ").append(protocol_name).append("\r\n");
+  if (!request_id.empty()) head.append("X-Request-Id: ").append(request_id).append("\r\n");
+  return head.append("\r\n");
+}
 
 Result<Handshake> read_handshake(const http::Request& request) {
   if (request.method != http::Method::get || !request.has_token("Upgrade", "websocket"))

@@ -7,6 +7,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace corohub::gateway {
@@ -19,6 +20,9 @@ struct Handshake {
 
 // upgrade_required, or invalid_request, unsupported_subprotocol, invalid_since.
 Result<Handshake> read_handshake(const http::Request& request);
+
+// The 101 for it, up to the empty line; an empty id is left out.
+std::string switching_protocols(const Handshake& handshake, std::string_view request_id);
 
 struct Credential {
   enum class Kind : std::uint8_t { token, ticket } kind = Kind::token;

@@ -35,9 +35,7 @@ class SessionTakeover final : public http::Takeover {
     const std::shared_ptr<Session> session = make_session(place_, std::move(admitted_), address_);
     WebSocketStart connection{.socket = std::move(socket),
                               .unread = std::move(unread),
-                              .key = std::move(handshake_.key),
-                              .request_id = std::move(request_id_),
-                              .subprotocol = handshake_.subprotocol,
+                              .head = switching_protocols(handshake_, request_id_),
                               .limited = limited_};
     const WebSocketPlace socket_place{state_.sockets, place_.shard.wheel(), place_.shard.clock(),
                                       &state_.sockets_open};

@@ -6,6 +6,7 @@
 #include "core/task.hpp"
 #include "core/wheel.hpp"
 #include "gateway/transport.hpp"
+#include "gateway/transports/socket_transport.hpp"
 #include "hub/outbox.hpp"
 
 #include <chrono>
@@ -18,10 +19,8 @@ namespace corohub::gateway {
 
 // The same for all streams.
 struct EventStreamSettings {
-  std::chrono::milliseconds comment_interval{20'000};   // so that nobody in between takes it for dead
-  std::chrono::milliseconds write_timeout{10'000};      // for what waits when the socket fills
-  std::chrono::milliseconds drain_timeout{1000};        // for what waits when we close
-  std::chrono::milliseconds close_timeout{1000};        // for the peer's end after ours
+  std::chrono::milliseconds comment_interval{20'000};  // so that nobody in between takes it for dead
+  WriteTimeouts timeouts;
   std::chrono::milliseconds dead_peer_timeout{60'000};  // for a peer that confirms nothing any more
   std::uint32_t retry_ms_min = 1000;  // what a browser waits before it comes back, at random
   std::uint32_t retry_ms_max = 5000;

@@ -33,12 +33,14 @@ hub::FrameRef message_frame(Opcode opcode, std::string_view payload) {
   return hub::Frame::make(frame_head(opcode, payload.size()), payload, hub::Audience::one_connection());
 }
 
+std::string control_frame(Opcode opcode, std::string_view payload) {
+  return frame_head(opcode, payload.size()).append(payload);
+}
+
 std::string close_frame(CloseReason reason) {
-  const std::string_view word = name(reason);
-  std::string frame = frame_head(Opcode::close, 2 + word.size());
-  append_big_endian(frame, close_code(reason), 2);
-  frame += word;
-  return frame;
+  std::string payload;
+  append_big_endian(payload, close_code(reason), 2);
+  return control_frame(Opcode::close, payload.append(name(reason)));
 }
 
 }  // namespace corohub::gateway

@@ -24,6 +24,9 @@ constexpr bool is_control(Opcode opcode) noexcept { return (static_cast<unsigned
 // An outbox frame for one connection alone.
 hub::FrameRef message_frame(Opcode opcode, std::string_view payload);
 
+// `payload` has at most 125 bytes.
+std::string control_frame(Opcode opcode, std::string_view payload);
+
 // Close code and word of a reason.
 std::string close_frame(CloseReason reason);
 

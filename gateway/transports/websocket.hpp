@@ -1,17 +1,17 @@
-// One WebSocket connection (RFC 6455) from the 101 to the end: heartbeat, limits, deadlines, closing. The
-// library behind it is seen by websocket.cpp alone.
+// One WebSocket connection (RFC 6455) from the 101 to the end: heartbeat, limits, deadlines, closing.
 #pragma once
 
 #include "core/task.hpp"
 #include "core/wheel.hpp"
 #include "gateway/transport.hpp"
+#include "gateway/transports/frame_decoder.hpp"
 #include "gateway/transports/inbound_budget.hpp"
+#include "gateway/transports/socket_transport.hpp"
 #include "hub/outbox.hpp"
 
 #include <atomic>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -22,12 +22,8 @@ struct WebSocketSettings {
   std::chrono::milliseconds ping_interval{54'000};
   std::chrono::milliseconds pong_timeout{60'000};     // from the 101, then from pong to pong
   std::chrono::milliseconds message_timeout{10'000};  // from a message's first byte to its last
-  std::chrono::milliseconds write_timeout{10'000};    // for what waits when the socket fills
-  std::chrono::milliseconds drain_timeout{1000};      // for what waits when we close
-  std::chrono::milliseconds close_timeout{1000};      // for the peer's close frame after ours
-  std::size_t max_message_bytes = 65'536;
-  std::uint32_t max_fragments = 1024;
-  bool text_only = true;
+  WriteTimeouts timeouts;
+  MessageLimits messages;
   Drain on_client_close = Drain::no;  // before the answer to a client's close
   InboundRates rates;
 };
@@ -35,11 +31,9 @@ struct WebSocketSettings {
 // A checked upgrade request and its socket.
 struct WebSocketStart {
   Socket socket;
-  std::string unread;        // bytes that came behind the request
-  std::string key;           // Sec-WebSocket-Key
-  std::string request_id;    // X-Request-Id of the 101
-  bool subprotocol = false;  // corohub.v1 was offered
-  bool limited = true;       // by the inbound rates
+  std::string unread;   // bytes that came behind the request
+  std::string head;     // the 101
+  bool limited = true;  // by the inbound rates
 };
 
 // What a connection lives in; all of it outlives it.
@@ -52,7 +46,7 @@ struct WebSocketPlace {
   std::atomic<std::size_t>* open = nullptr;
 };
 
-// Sends the 101 and serves until the end; on_open() is called inside. `outbox` belongs to the listener.
+// Sends the head and serves until the end; on_open() is called inside. `outbox` belongs to the listener.
 // Throws for memory alone; then the listener was not told anything.
 void start_websocket(WebSocketStart start, const WebSocketPlace& place, hub::Outbox& outbox,
                      std::shared_ptr<TransportListener> listener);

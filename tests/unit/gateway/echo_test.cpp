@@ -13,9 +13,7 @@ class EchoTest : public testing::Test {
   explicit EchoTest() : client(context) {
     start_websocket({.socket = client.take_server_socket(),
                      .unread = {},
-                     .key = "dGhlIHNhbXBsZSBub25jZQ==",
-                     .request_id = {},
-                     .subprotocol = false,
+                     .head = "HTTP/1.1 101 Switching Protocols\r\n\r\n",
                      .limited = false},
                     {settings, shard.wheel(), clock}, echo->outbox(), echo);
   }

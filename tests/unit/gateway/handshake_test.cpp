@@ -1,5 +1,6 @@
 #include "gateway/handshake.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace corohub::gateway {
@@ -50,6 +51,20 @@ TEST(Handshake, T5_AGoodOneNamesItsKey) {
   ASSERT_TRUE(handshake);
   EXPECT_EQ(handshake->key, "dGhlIHNhbXBsZSBub25jZQ==");
   EXPECT_FALSE(handshake->subprotocol);
+}
+
+TEST(Handshake, TheAnswerProvesThatTheKeyWasRead) {
+  Handshake handshake{.key = "dGhlIHNhbXBsZSBub25jZQ==", .subprotocol = true, .events = {}};
+  const std::string head = switching_protocols(handshake, "request-1");
+  EXPECT_TRUE(head.starts_with("HTTP/1.1 101 "));
+  EXPECT_TRUE(head.ends_with("\r\n\r\n"));
+  EXPECT_THAT(head, testing::HasSubstr("\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+  EXPECT_THAT(head, testing::HasSubstr("\r\nSec-WebSocket-Protocol: corohub.v1\r\n"));
+  EXPECT_THAT(head, testing::HasSubstr("\r\nX-Request-Id: request-1\r\n"));
+  handshake.subprotocol = false;
+  EXPECT_THAT(
+      switching_protocols(handshake, ""),
+      testing::Not(testing::AnyOf(testing::HasSubstr("Protocol:"), testing::HasSubstr("X-Request-Id"))));
 }
 
 TEST(Handshake, T5_WithoutUpgradeOrWithAnotherVersionItIs426) {

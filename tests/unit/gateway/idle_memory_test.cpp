@@ -52,8 +52,8 @@ TEST(IdleMemory, AConnectionThatWaitsCostsLittle) {
   connect(warm_up);
   const std::size_t bytes = connect(counted) / counted;
   std::cout << "heap bytes per idle connection: " << bytes << "\n";
-  EXPECT_GT(bytes, 2000U) << "is it counted at all?";
-  EXPECT_LT(bytes, 4600U);
+  EXPECT_GT(bytes, 1000U) << "is it counted at all?";
+  EXPECT_LT(bytes, 1600U);
 }
 
 }  // namespace

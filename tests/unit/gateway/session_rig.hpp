@@ -71,9 +71,7 @@ class SessionRig {
                                                    asio::ip::address_v4::loopback(), Beginning());
     start_websocket({.socket = client.take_server_socket(),
                      .unread = {},
-                     .key = "dGhlIHNhbXBsZSBub25jZQ==",
-                     .request_id = {},
-                     .subprotocol = false,
+                     .head = "HTTP/1.1 101 Switching Protocols\r\n\r\n",
                      .limited = true},
                     {sockets, shard.wheel(), clock}, session->outbox(), session);
     clients.push_back(&client);

@@ -121,8 +121,7 @@ TEST(Session, ALoginThatDiedDuringTheUpgradeIsNeverRegistered) {
                                                  asio::ip::address_v4::loopback(), Beginning());
   start_websocket({.socket = client.take_server_socket(),
                    .unread = {},
-                   .key = "dGhlIHNhbXBsZSBub25jZQ==",
-                   .request_id = {}},
+                   .head = "HTTP/1.1 101 Switching Protocols\r\n\r\n"},
                   {rig.sockets, rig.shard.wheel(), rig.clock}, session->outbox(), session);
   EXPECT_EQ(rig.shard.size(), 0U);
   rig.clients.push_back(&client);

@@ -51,9 +51,7 @@ class WebSocketRig {
   void start(std::string unread = {}, bool limited = true) {
     start_websocket({.socket = client.take_server_socket(),
                      .unread = std::move(unread),
-                     .key = "dGhlIHNhbXBsZSBub25jZQ==",
-                     .request_id = "request-1",
-                     .subprotocol = true,
+                     .head = "HTTP/1.1 101 Switching Protocols\r\n\r\n",
                      .limited = limited},
                     {settings, wheel, clock}, recorder->outbox, recorder);
   }

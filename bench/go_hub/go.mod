@@ -1,5 +1,0 @@
-module corohub/bench/gohub
-
-go 1.19
-
-require github.com/gorilla/websocket v1.5.3

@@ -1,0 +1,85 @@
+// RFC 6455 section 5 as a server reads it: bytes of a client in, messages and control frames out, and every
+// breach of the protocol found at the first byte that shows it. Pure; one connection's.
+#pragma once
+
+#include "core/close_reason.hpp"
+#include "core/encoding.hpp"
+#include "gateway/transports/frames.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace corohub::gateway {
+
+// Of a client's messages.
+struct MessageLimits {
+  std::size_t bytes = 65'536;
+  std::uint32_t fragments = 1024;  // frames of one message
+  bool text_only = true;
+};
+
+// What the client has said.
+struct Received {
+  enum class Kind : std::uint8_t {
+    nothing,  // yet: more bytes are needed
+    text,     // a whole message, valid UTF-8
+    binary,
+    ping,
+    pong,
+    close,   // well-formed: empty, or a code that may be sent and a reason in UTF-8
+    broken,  // by `reason`; the decoder is of no use afterwards
+  };
+
+  Kind kind = Kind::nothing;
+  std::string_view payload{};  // until the next call, as long as the bytes that were given
+  CloseReason reason{};
+};
+
+class FrameDecoder {
+ public:
+  // `limits` must outlive the decoder.
+  explicit FrameDecoder(const MessageLimits& limits) noexcept : limits_(&limits) {}
+
+  // Takes `bytes` off the front, up to the end of the next message or control frame, and unmasks them where
+  // they are. Throws for memory alone.
+  Received next(std::span<char>& bytes);
+
+  // Bytes of a message or of a control frame are outstanding.
+  bool unfinished() const noexcept { return in_message_ || head_size_ > 0; }
+  // Bytes of the frame under way that have not come yet.
+  std::uint64_t left() const noexcept { return left_; }
+
+ private:
+  std::size_t head_bytes() const noexcept;
+  bool take_head(std::span<char>& bytes) noexcept;
+  std::optional<CloseReason> read_head() noexcept;
+  std::optional<CloseReason> read_length() noexcept;
+  void unmask(std::span<char> bytes) noexcept;
+  Received take_control(std::string_view piece);
+  Received take_data(std::string_view piece);
+  std::string_view whole(std::string& held, std::string_view last_piece);
+
+  Opcode opcode() const noexcept { return static_cast<Opcode>(head_[0] & 0x0F); }
+  bool is_last() const noexcept { return (head_[0] & 0x80) != 0; }
+
+  const MessageLimits* limits_;
+  std::uint64_t left_ = 0;    // of the payload under way
+  std::string message_;       // its pieces so far; empty while a message comes in one piece
+  std::string control_;       // the same for a control frame
+  std::size_t received_ = 0;  // payload of the message, frames announced
+  std::uint32_t fragments_ = 0;
+  std::array<std::uint8_t, 14> head_{};
+  std::uint8_t head_size_ = 0;
+  std::uint8_t mask_at_ = 0;  // the next byte's place in the mask
+  bool in_payload_ = false;   // the head is complete
+  bool in_message_ = false;   // its last frame is not over
+  bool text_ = false;         // the message's kind
+  Utf8Check utf8_;
+};
+
+}  // namespace corohub::gateway

@@ -1,0 +1,180 @@
+#include "gateway/transports/socket_transport.hpp"
+
+#include "core/log.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <new>
+#include <utility>
+
+namespace corohub::gateway {
+
+using boost::system::error_code;
+
+SocketTransport::SocketTransport(Socket socket, Wheel& wheel, const Clock& clock,
+                                 const WriteTimeouts& timeouts, hub::Outbox& outbox,
+                                 std::shared_ptr<TransportListener> listener) noexcept
+    : sender_(std::move(socket), outbox),
+      wheel_(wheel),
+      clock_(clock),
+      timeouts_(timeouts),
+      listener_(std::move(listener)) {}
+
+void SocketTransport::tell_open() noexcept {
+  try {
+    listener_->on_open(*this);
+  } catch (const std::exception& failure) {
+    log::error("transport.open_failed", {{"transport", name()}, {"cause", failure.what()}});
+    close(CloseReason::internal_error, Drain::no);
+  }
+  flush();
+}
+
+// ---- writing ----
+
+void SocketTransport::flush() noexcept {
+  if (dead_ || writing_) return;
+  switch (sender_.flush()) {
+    case Sender::Flushed::all:
+      break;
+    case Sender::Flushed::failed:
+      return abort();
+    case Sender::Flushed::some:
+      start_write_loop();
+      break;
+  }
+  note_progress_of_end();
+}
+
+void SocketTransport::start_write_loop() noexcept {
+  sender_.mark_backlog();
+  write_due_ = now() + timeouts_.write;
+  arm_by(write_due_);
+  writing_ = true;
+  try {
+    write_loop(shared_from_this());
+  } catch (const std::bad_alloc&) {
+    abort();
+  }
+}
+
+// Lives only while the socket is full.
+Detached SocketTransport::write_loop(std::shared_ptr<SocketTransport> /*keeps this*/) {
+  try {
+    for (;;) {
+      const error_code error = co_await SocketReady(socket(), Socket::wait_write);
+      if (dead_) co_return;
+      if (error) co_return abort();
+      const Sender::Flushed flushed = sender_.flush();
+      if (flushed == Sender::Flushed::failed) co_return abort();
+      note_progress_of_end();
+      if (flushed == Sender::Flushed::all) break;
+      if (sender_.backlog() == 0) {
+        sender_.mark_backlog();
+        write_due_ = now() + timeouts_.write;
+      }
+    }
+    writing_ = false;
+    write_due_ = never;
+    if (!closing_) listener_->on_low_water();
+  } catch (const std::exception& failure) {
+    log::error("transport.write_failed", {{"transport", name()}, {"cause", failure.what()}});
+    abort();
+  }
+}
+
+// ---- closing ----
+
+void SocketTransport::close(CloseReason reason, Drain drain) noexcept {
+  if (closing_) return;
+  begin_closing(reason);
+  try {
+    end_sending(last_bytes(reason), drain);
+  } catch (const std::bad_alloc&) {
+    abort();
+  }
+}
+
+void SocketTransport::begin_closing(CloseReason reason) noexcept {
+  if (closing_) return;
+  closing_ = true;
+  reason_ = reason;
+  close_due_ = now() + timeouts_.drain;
+  arm_by(close_due_);
+  on_closing();
+}
+
+void SocketTransport::end_sending(std::string last_bytes, Drain drain) noexcept {
+  try {
+    sender_.end(std::move(last_bytes), drain);
+  } catch (const std::bad_alloc&) {
+    return abort();
+  }
+  if (dead_) return;
+  note_progress_of_end();
+  flush();
+}
+
+void SocketTransport::note_progress_of_end() noexcept {
+  if (!last_out_ && sender_.ended()) {
+    last_out_ = true;
+    close_due_ = now() + timeouts_.close;
+    arm_by(close_due_);
+  }
+  if (last_out_ && sender_.finished()) on_all_sent();
+}
+
+void SocketTransport::abort() noexcept {
+  if (dead_) return;
+  dead_ = true;
+  closing_ = true;
+  error_code ignored;
+  socket().set_option(asio::socket_base::linger(true, 0), ignored);
+  socket().close(ignored);
+  on_closing();
+}
+
+void SocketTransport::finish() noexcept {
+  dead_ = true;
+  closing_ = true;
+  wheel_.disarm(*this);
+  error_code ignored;
+  socket().close(ignored);
+  tell_closed();
+}
+
+void SocketTransport::tell_closed() noexcept {
+  if (!std::exchange(told_closed_, true)) listener_->on_closed(reason_);
+}
+
+// ---- time ----
+
+void SocketTransport::arm_by(SteadyTime due) noexcept {
+  if (due >= armed_ || dead_) return;
+  armed_ = due;
+  wheel_.arm(*this, due);
+}
+
+void SocketTransport::on_due(SteadyTime now) noexcept {
+  armed_ = never;
+  if (dead_) return;
+  if (closing_)
+    closing_due(now);
+  else if (now >= write_due_)
+    close(CloseReason::slow_consumer, Drain::no);
+  else
+    on_open_due(now);
+  arm_by(next_due());
+}
+
+void SocketTransport::closing_due(SteadyTime now) noexcept {
+  if (now < close_due_) return;
+  if (last_out_) return abort();
+  try {
+    end_sending(last_bytes(reason_), Drain::no);
+  } catch (const std::bad_alloc&) {
+    abort();
+  }
+}
+
+}  // namespace corohub::gateway

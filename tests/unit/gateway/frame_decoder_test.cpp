@@ -1,0 +1,153 @@
+#include "gateway/transports/frame_decoder.hpp"
+
+#include "raw_client.hpp"
+
+#include <algorithm>
+#include <new>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace corohub::gateway::test {
+namespace {
+
+using Kind = Received::Kind;
+
+struct Said {
+  Kind kind;
+  std::string payload;
+  bool operator==(const Said&) const = default;
+};
+
+// All that the bytes say, given in pieces of `step` bytes, up to a breach.
+std::vector<Said> decode(FrameDecoder& decoder, std::string bytes, std::size_t step) {
+  std::vector<Said> all;
+  for (std::size_t at = 0; at < bytes.size(); at += step) {
+    std::span<char> piece = std::span(bytes).subspan(at, std::min(step, bytes.size() - at));
+    for (Received received = decoder.next(piece); received.kind != Kind::nothing;
+         received = decoder.next(piece)) {
+      all.push_back({received.kind, std::string(received.payload)});
+      if (received.kind == Kind::broken) return all;
+    }
+    EXPECT_TRUE(piece.empty());
+  }
+  return all;
+}
+
+std::string fragment(std::uint8_t opcode, std::string payload, bool last) {
+  return encode({.opcode = opcode, .payload = std::move(payload), .last = last});
+}
+
+CloseReason breach(std::string bytes, const MessageLimits& limits = {}) {
+  FrameDecoder decoder(limits);
+  std::span<char> all(bytes);
+  for (;;) {
+    const Received received = decoder.next(all);
+    if (received.kind == Kind::broken) return received.reason;
+    if (received.kind == Kind::nothing) return CloseReason::normal;
+  }
+}
+
+TEST(FrameDecoder, SaysTheSameHoweverTheBytesAreCut) {
+  const std::string emoji = "\xf0\x9f\x8c\x8d";
+  const std::string large(70'000, 'y');
+  const MessageLimits limits{.bytes = 200'000, .fragments = 10, .text_only = false};
+  const std::string stream = text("one") + fragment(0x9, "ping", true) +
+                             fragment(0x1, "a" + emoji.substr(0, 2), false) + fragment(0xA, "", true) +
+                             fragment(0x0, "", false) + fragment(0x0, emoji.substr(2), true) +
+                             fragment(0x2, std::string("\0\xff", 2), true) + text(std::string(300, 'x')) +
+                             text("") + text(large) + close(1000, "bye");
+  const std::vector<Said> expected{{Kind::text, "one"},
+                                   {Kind::ping, "ping"},
+                                   {Kind::pong, ""},
+                                   {Kind::text, "a" + emoji},
+                                   {Kind::binary, std::string("\0\xff", 2)},
+                                   {Kind::text, std::string(300, 'x')},
+                                   {Kind::text, ""},
+                                   {Kind::text, large},
+                                   {Kind::close,
+                                    "\x03\xe8"
+                                    "bye"}};
+  for (const std::size_t step : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{7},
+                                 std::size_t{64}, std::size_t{4096}, stream.size()}) {
+    FrameDecoder decoder(limits);
+    EXPECT_EQ(decode(decoder, stream, step), expected) << step;
+    EXPECT_FALSE(decoder.unfinished()) << step;
+  }
+}
+
+TEST(FrameDecoder, AMessageInOnePieceIsNotCopied) {
+  const MessageLimits limits;
+  FrameDecoder decoder(limits);
+  std::string bytes = text("where it stands");
+  std::span<char> all(bytes);
+  const Received received = decoder.next(all);
+  EXPECT_EQ(received.payload, "where it stands");
+  EXPECT_EQ(received.payload.data(), bytes.data() + 6);
+}
+
+TEST(FrameDecoder, T56_AMessageIsUnfinishedFromItsFirstByteToItsLast) {
+  const MessageLimits limits;
+  FrameDecoder decoder(limits);
+  const std::string message = text("hello");
+  EXPECT_FALSE(decoder.unfinished());
+  decode(decoder, message.substr(0, 1), 1);
+  EXPECT_TRUE(decoder.unfinished());
+  decode(decoder, message.substr(1), 1);
+  EXPECT_FALSE(decoder.unfinished());
+  decode(decoder, fragment(0x1, "a", false), 1);
+  EXPECT_TRUE(decoder.unfinished());
+  decode(decoder, fragment(0x9, "", true), 1);
+  EXPECT_TRUE(decoder.unfinished()) << "a control frame is not the message's end";
+  decode(decoder, fragment(0x0, "", true), 1);
+  EXPECT_FALSE(decoder.unfinished());
+}
+
+TEST(FrameDecoder, T56_CountsTheFragmentsOfOneMessage) {
+  const MessageLimits limits{.fragments = 3};
+  const std::string three = fragment(0x1, "", false) + fragment(0x0, "", false) + fragment(0x0, "", true);
+  const std::string four = fragment(0x1, "", false) + fragment(0x0, "", false) + fragment(0x0, "", false) +
+                           fragment(0x0, "", true);
+  EXPECT_EQ(breach(three + three, limits), CloseReason::normal);
+  EXPECT_EQ(breach(three + four, limits), CloseReason::message_timeout);
+}
+
+TEST(FrameDecoder, T55_CountsTheBytesOfOneMessageByItsHeads) {
+  const MessageLimits limits{.bytes = 100};
+  const std::string half(50, 'h');
+  EXPECT_EQ(breach(fragment(0x1, half, false) + fragment(0x0, half, true) + text(half + half), limits),
+            CloseReason::normal);
+  EXPECT_EQ(breach(text(half + half + "1"), limits), CloseReason::message_too_big);
+  const std::string one_more = fragment(0x0, half + "1", true);
+  EXPECT_EQ(breach(fragment(0x1, half, false) + one_more.substr(0, 6), limits), CloseReason::message_too_big)
+      << "before the bytes come";
+}
+
+TEST(FrameDecoder, FindsBadUtf8AtTheByteThatShowsIt) {
+  EXPECT_EQ(breach(fragment(0x1, "\xf4\x90", false)), CloseReason::invalid_utf8) << "above U+10FFFF";
+  EXPECT_EQ(breach(fragment(0x1, "\xed\xa0", false)), CloseReason::invalid_utf8) << "a surrogate";
+  EXPECT_EQ(breach(text("12345678\xff")), CloseReason::invalid_utf8);
+  EXPECT_EQ(breach(fragment(0x1, "\xe2\x82", false)), CloseReason::normal) << "may go on";
+  EXPECT_EQ(breach(fragment(0x1, "\xe2\x82", false) + fragment(0x0, "", true)), CloseReason::invalid_utf8);
+}
+
+TEST(FrameDecoder, KnowsWhichCloseCodesMayBeSent) {
+  for (const std::uint16_t code : {1000, 1001, 1003, 1007, 1011, 1014, 3000, 4999})
+    EXPECT_EQ(breach(close(code)), CloseReason::normal) << code;
+  for (const std::uint16_t code : {0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65'535})
+    EXPECT_EQ(breach(close(code)), CloseReason::protocol_error) << code;
+  EXPECT_EQ(breach(close(1000, "\xc0")), CloseReason::invalid_utf8);
+}
+
+TEST(FrameDecoder, ALengthIsWrittenInAsFewBytesAsItTakes) {
+  const MessageLimits limits{.bytes = 100'000};
+  const auto head = [](std::string_view length) { return "\x81" + std::string(length) + "mask"; };
+  EXPECT_EQ(breach(head({"\xfe\x00\x7d", 3}), limits), CloseReason::protocol_error) << "125 in 16 bits";
+  EXPECT_EQ(breach(head({"\xfe\x00\x7e", 3}), limits), CloseReason::normal);
+  EXPECT_EQ(breach(head({"\xff\0\0\0\0\0\0\xff\xff", 9}), limits), CloseReason::protocol_error);
+  EXPECT_EQ(breach(head({"\xff\0\0\0\0\0\x01\x00\x00", 9}), limits), CloseReason::normal);
+  EXPECT_EQ(breach(head({"\xff\x80\0\0\0\0\0\0\0", 9}), limits), CloseReason::protocol_error) << "no sign";
+}
+
+}  // namespace
+}  // namespace corohub::gateway::test

@@ -1,7 +1,7 @@
 // Boost.Beast's reading of a request's head: the second opinion that the tests and the fuzzer ask.
 #pragma once
 
-#include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,16 +23,15 @@ struct BeastHead {
 };
 
 // With those of one name together, in their order.
-inline HeadFields by_name(HeadFields fields) {
-  const auto lower = [](std::string text) {
-    for (char& c : text)
+inline std::multimap<std::string, std::pair<std::string, std::string>> by_name(const HeadFields& fields) {
+  std::multimap<std::string, std::pair<std::string, std::string>> sorted;
+  for (const auto& field : fields) {
+    std::string key = field.first;
+    for (char& c : key)
       if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    return text;
-  };
-  std::stable_sort(fields.begin(), fields.end(), [&](const auto& left, const auto& right) {
-    return lower(left.first) < lower(right.first);
-  });
-  return fields;
+    sorted.emplace(std::move(key), field);
+  }
+  return sorted;
 }
 
 // Nothing: Beast refuses it, or finds its end elsewhere.

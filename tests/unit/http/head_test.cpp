@@ -65,7 +65,7 @@ class Heads {
 TEST(Head, T6_whatever_we_accept_beast_accepts_with_the_same_fields) {
   Heads heads;
   std::size_t accepted = 0;
-  for (int i = 0; i < 100'000; ++i) {
+  for (int i = 0; i < 50'000; ++i) {
     const std::string bytes = heads.next();
     HeadScanner scanner;
     const ReadLimits limits;
@@ -84,8 +84,8 @@ TEST(Head, T6_whatever_we_accept_beast_accepts_with_the_same_fields) {
     for (const Header header : headers) fields.emplace_back(header.name, header.value);
     ASSERT_EQ(corohub::test::by_name(opinion->fields), corohub::test::by_name(fields)) << whole;
   }
-  EXPECT_GT(accepted, 10'000U);
-  EXPECT_LT(accepted, 90'000U);
+  EXPECT_GT(accepted, 5'000U);
+  EXPECT_LT(accepted, 45'000U);
 }
 
 TEST(Head, T6_a_list_of_connection_options_is_tokens_with_empty_places) {

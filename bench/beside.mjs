@@ -1,23 +1,29 @@
 // Paced traffic to some clients while a companion, a second load generator, does something else to the server: what
-// do the clients notice? A row has phases; the first is the baseline of the others.
+// do the clients notice? A row has phases; the first is the baseline of the others. The companion has the lowest
+// priority: what is asked is what the server does to the clients, not what another program on their cores does.
+import { setPriority } from 'node:os';
+
 import { Generator } from './generator.mjs';
 import { median, number, of, ratio, table, total } from './tables.mjs';
 
 // The companion is there before the paced traffic, or it comes (`during`) once that is being measured.
 async function measurePhase(row, phase, server) {
   const options = phase.companion && await phase.companion(server);
-  const begin = () => new Generator(server, { 'until-input-ends': phase.during ? 0 : 1, warmup: 0, ...options });
   let paced;
   let companion;
+  const begin = () => {
+    companion = new Generator(server, { 'until-input-ends': phase.during ? 0 : 1, warmup: 0, ...options });
+    setPriority(companion.process.child.pid, 19);
+  };
   try {
     if (options && !phase.during) {
-      companion = begin();
+      begin();
       await companion.ready();
     }
     paced = new Generator(server, { ...row.options, ...row.load(server) });
     if (phase.during) {
       await paced.measuring();
-      companion = begin();
+      begin();
     }
     const result = await paced.report();
     return { ...result, companion: await companion?.report() };

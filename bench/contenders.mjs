@@ -6,12 +6,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { Api, Feed } from '../tests/e2e/api.mjs';
-import { Process, Server } from '../tests/e2e/server.mjs';
+import { Process, Server, run } from '../tests/e2e/server.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 export const PROGRAMS = process.env.COROHUB_BENCH_PROGRAMS || join(HERE, '../build/release/bench');
 const GO_HUB = join(HERE, '../build/bench/go-hub');
 const ACCOUNTS = 500;
+const PEER_ENVIRONMENT = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` }; // where Debian has nginx
 
 // What is lifted is what would refuse one machine that plays thousands of people; everything else is as shipped.
 const SETTINGS = {
@@ -49,14 +50,15 @@ const freePort = () => new Promise((done) => {
   });
 });
 
-class Corohub {
-  constructor({ settings = {}, accounts = ACCOUNTS } = {}) {
+export class Corohub {
+  constructor({ settings = {}, accounts = ACCOUNTS, wrap } = {}) {
+    this.wrap = wrap;
     this.settings = { ...SETTINGS, ...settings };
     this.accounts = accounts;
   }
 
   async start() {
-    this.server = await Server.start({ after: (end) => ends.push(end) }, { settings: this.settings });
+    this.server = await Server.start({ after: (end) => ends.push(end) }, { settings: this.settings, wrap: this.wrap });
     const api = new Api(this.server);
     this.root = await api.member('superadmin');
     this.admin = await api.member('admin');
@@ -157,13 +159,12 @@ class Peer {
   }
 
   async launch() {
-    this.run();
+    this.spawn();
     [, this.port] = await this.process.printed(/"port":(\d+)/);
   }
 
-  run(...more) {
-    const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` };
-    this.process = new Process(this.command, [...this.args, ...more], { cwd: HERE, env });
+  spawn(...more) {
+    this.process = new Process(this.command, [...this.args, ...more], { cwd: HERE, env: PEER_ENVIRONMENT });
   }
 
   async restart() {
@@ -208,7 +209,7 @@ class Nchan extends Peer {
     mkdirSync(join(directory, 'temporary'));
     const config = join(directory, 'nginx.conf');
     writeFileSync(config, readFileSync(join(HERE, 'nchan.conf'), 'utf8').replace('{port}', this.port));
-    this.run('-p', directory, '-c', config);
+    this.spawn('-p', directory, '-c', config);
     await this.process.printed(/using the "epoll" event method/);
   }
 
@@ -217,7 +218,7 @@ class Nchan extends Peer {
 
 class Nats extends Peer {
   async launch() {
-    this.run();
+    this.spawn();
     [, this.port] = await this.process.printed(/Listening for websocket clients on ws:\/\/[^\s]*:(\d+)/);
     await this.process.printed(/Server is ready/);
   }
@@ -249,9 +250,12 @@ const known = {
   nchan: new Nchan('nginx'),
   nats: new Nats('nats-server', '-c', 'nats.conf'),
 };
-const wanted = process.env.SERVERS?.split(',');
+export const wanted = process.env.SERVERS?.split(',');
 const unknown = wanted?.filter((name) => !known[name]) || [];
-if (unknown.length) throw new Error(`SERVERS: no ${unknown.join(', ')}; there are ${Object.keys(known).join(', ')}`);
+if (unknown.length) {
+  console.error(`SERVERS: no ${unknown.join(', ')}; there are ${Object.keys(known).filter((name) => !name.includes(',')).join(', ')}`);
+  process.exit(64);
+}
 
 // Undefined for one that was not asked for or that this machine cannot have.
 export async function contender(name) {
@@ -266,6 +270,16 @@ export async function contender(name) {
     }
   }
   return started.get(name);
+}
+
+// Of what the peers consist, as far as it is there.
+export async function versions() {
+  const programs = [['node', '--version'], ['go', 'version', GO_HUB], ['nginx', '-v'], ['nats-server', '--version']];
+  const texts = await Promise.all(programs.map(async ([name, ...args]) => {
+    const { code, output } = await run(name, args, { env: PEER_ENVIRONMENT }).catch(() => ({}));
+    return code === 0 ? `${name} ${output.match(/\d+\.\d+[.\d]*/)}` : '';
+  }));
+  return texts.filter(Boolean).join(', ');
 }
 
 // After something went wrong with it: the next one who asks gets a fresh one.

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import * as beside from './beside.mjs';
-import { contender, discard, endAll } from './contenders.mjs';
+import { contender, discard, endAll, versions } from './contenders.mjs';
 import { SECONDS, drive } from './generator.mjs';
 import * as latency from './latency.mjs';
 import { groups } from './scenarios.mjs';
@@ -83,7 +83,7 @@ async function main(names) {
   const unknown = names.filter((name) => !groups[name]);
   if (unknown.length) throw new Error(`no scenario ${unknown.join(', ')}; there are ${Object.keys(groups).join(', ')}`);
   mkdirSync(RAW, { recursive: true });
-  console.log(`${new Date().toISOString()}, ${cpus().length} cores, load ${loadavg()[0].toFixed(2)}, medians of ${ROUNDS} rounds of ${SECONDS} s\n`);
+  console.log(`${new Date().toISOString()}, ${cpus().length} cores, load ${loadavg()[0].toFixed(2)}, medians of ${ROUNDS} rounds of ${SECONDS} s; ${await versions()}\n`);
   for (const name of names.length ? names : Object.keys(groups)) {
     const group = groups[name];
     const results = await measureGroup(group);

@@ -18,6 +18,8 @@ std::string_view name(CloseReason reason) noexcept {
       return "binary_not_supported";
     case CloseReason::invalid_utf8:
       return "invalid_utf8";
+    case CloseReason::invalid_payload:
+      return "invalid_payload";
     case CloseReason::token_expired:
       return "token_expired";
     case CloseReason::session_revoked:
@@ -64,6 +66,7 @@ std::uint16_t close_code(CloseReason reason) noexcept {
     case CloseReason::binary_not_supported:
       return 1003;
     case CloseReason::invalid_utf8:
+    case CloseReason::invalid_payload:
       return 1007;
     case CloseReason::token_expired:
     case CloseReason::session_revoked:

@@ -13,7 +13,8 @@ enum class CloseReason : std::uint8_t {
   pong_timeout,          // 1001
   protocol_error,        // 1002
   binary_not_supported,  // 1003
-  invalid_utf8,          // 1007
+  invalid_utf8,          // 1007 ...
+  invalid_payload,       // compressed, but not so that it can be read
   token_expired,         // 1008 ...
   session_revoked,
   logged_out,

@@ -34,7 +34,8 @@ class EchoTakeover final : public http::Takeover {
       WebSocketStart connection{.socket = std::move(socket),
                                 .unread = std::move(unread),
                                 .head = switching_protocols(handshake_, request_id_),
-                                .limited = false};
+                                .limited = false,
+                                .deflate = !handshake_.extensions.empty()};
       const WebSocketPlace place{settings_, shard_.wheel(), shard_.clock(), &sockets_};
       start_websocket(std::move(connection), place, echo->outbox(), echo);
     } catch (const std::exception& failure) {
@@ -54,7 +55,7 @@ class EchoTakeover final : public http::Takeover {
 Task<Response> open_echo(GatewayState& state, Context& context) {
   if (!is_loopback(context.request.peer))
     co_return http::fail(Error(ErrorCode::not_found, "There is nothing here."), context);
-  Result<Handshake> handshake = read_handshake(context.request);
+  Result<Handshake> handshake = read_handshake(context.request, state.settings.compression);
   if (!handshake) {
     Response response = http::fail(handshake.error(), context);
     if (handshake.error().code == ErrorCode::upgrade_required)

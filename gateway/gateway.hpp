@@ -28,6 +28,7 @@ struct GatewaySettings {
   std::vector<std::string> allowed_origins;  // exact, "*" allows all
   bool loopback_only = true;  // every listener is on loopback: any port of localhost is no foreign Origin
   bool query_token = true;    // ?token= on /ws
+  bool compression = false;   // permessage-deflate for those who offer it
   bool echo = false;          // /ws/echo (diagnostics)
   auth::Rate inbound_messages{100, std::chrono::seconds(1), 200};
   auth::Rate inbound_bytes{262'144, std::chrono::seconds(1), 524'288};

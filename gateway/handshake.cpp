@@ -72,11 +72,13 @@ std::string switching_protocols(const Handshake& handshake, std::string_view req
       "Sec-WebSocket-Accept: ";
   head.append(accept_of(handshake.key)).append("\r\n");
   if (handshake.subprotocol) head.append("Sec-WebSocket-Protocol: ").append(protocol_name).append("\r\n");
+  if (!handshake.extensions.empty())
+    head.append("Sec-WebSocket-Extensions: ").append(handshake.extensions).append("\r\n");
   if (!request_id.empty()) head.append("X-Request-Id: ").append(request_id).append("\r\n");
   return head.append("\r\n");
 }
 
-Result<Handshake> read_handshake(const http::Request& request) {
+Result<Handshake> read_handshake(const http::Request& request, bool compression) {
   if (request.method != http::Method::get || !request.has_token("Upgrade", "websocket"))
     return Error(ErrorCode::upgrade_required, "This address speaks WebSocket.");
   if (request.count("Sec-WebSocket-Version") != 1 || request.header("Sec-WebSocket-Version") != "13")
@@ -89,11 +91,12 @@ Result<Handshake> read_handshake(const http::Request& request) {
   if (request.count("Origin") > 1) return malformed("Origin is given twice.");
   const Result<bool> subprotocol = wants_subprotocol(request);
   if (!subprotocol) return subprotocol.error();
-  const Result<std::string> extensions = answer_extensions(request, false);
+  Result<std::string> extensions = answer_extensions(request, compression);
   if (!extensions) return extensions.error();
   Result<EventQuery> events = read_event_query(request);
   if (!events) return events.error();
-  return Handshake{std::string(request.header("Sec-WebSocket-Key")), *subprotocol, std::move(*events)};
+  return Handshake{std::string(request.header("Sec-WebSocket-Key")), *subprotocol, std::move(*extensions),
+                   std::move(*events)};
 }
 
 Result<Credential> read_credential(const http::Request& request, bool query_token) {

@@ -15,11 +15,13 @@ namespace corohub::gateway {
 struct Handshake {
   std::string key;           // Sec-WebSocket-Key
   bool subprotocol = false;  // corohub.v1 was offered
+  std::string extensions{};  // what is agreed on; empty: nothing
   EventQuery events;
 };
 
-// upgrade_required, or invalid_request, unsupported_subprotocol, invalid_since.
-Result<Handshake> read_handshake(const http::Request& request);
+// upgrade_required, or invalid_request, unsupported_subprotocol, invalid_since. `compression`:
+// permessage-deflate may be agreed on.
+Result<Handshake> read_handshake(const http::Request& request, bool compression = false);
 
 // The 101 for it, up to the empty line; an empty id is left out.
 std::string switching_protocols(const Handshake& handshake, std::string_view request_id);

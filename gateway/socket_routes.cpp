@@ -36,7 +36,8 @@ class SessionTakeover final : public http::Takeover {
     WebSocketStart connection{.socket = std::move(socket),
                               .unread = std::move(unread),
                               .head = switching_protocols(handshake_, request_id_),
-                              .limited = limited_};
+                              .limited = limited_,
+                              .deflate = !handshake_.extensions.empty()};
     const WebSocketPlace socket_place{state_.sockets, place_.shard.wheel(), place_.shard.clock(),
                                       &state_.sockets_open};
     start_websocket(std::move(connection), socket_place, session->outbox(), session);
@@ -72,7 +73,7 @@ bool is_foreign(const GatewayState& state, const http::Request& request) {
 
 Task<Response> open_socket(GatewayState& state, Context& context) {
   const http::Request& request = context.request;
-  Result<Handshake> handshake = read_handshake(request);
+  Result<Handshake> handshake = read_handshake(request, state.settings.compression);
   if (!handshake) co_return refuse(handshake.error(), context);
   if (is_foreign(state, request))
     co_return refuse(Error(ErrorCode::origin_not_allowed, "Pages of this origin may not connect."), context);

@@ -18,8 +18,8 @@ std::atomic<std::uint64_t> frames_made{0};
 std::atomic<std::size_t> frame_bytes_alive{0};
 
 struct Counters {
-  metrics::Counter& compressed = metrics::counter("corohub_compressed_events_total",
-                                                  "Events compressed, once for all who take them so.");
+  metrics::Counter& compressed =
+      metrics::counter("corohub_compressed_events_total", "Events compressed, once for all clients.");
   metrics::Counter& bytes_in =
       metrics::counter("corohub_compressed_events_in_bytes_total", "Their size before.");
   metrics::Counter& bytes_out =

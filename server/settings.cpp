@@ -291,8 +291,6 @@ void check_settings(const Settings& settings) {
                                   settings.gateway.ping_interval.count()));
   if (settings.gateway.outbox.bytes_max < settings.gateway.max_message_bytes)
     throw ConfigError("ws.outbox_max_bytes must be at least ws.max_message_bytes");
-  if (settings.compression)
-    throw ConfigError("ws.compression = true is not available in this version; only false is");
   if (settings.users.refresh_absolute < settings.users.refresh_idle)
     throw ConfigError("auth.refresh_absolute_s must be at least auth.refresh_idle_s");
   if (settings.drain.total <= settings.drain.requests)

@@ -49,7 +49,6 @@ struct Settings {
   log::Options log;
   http::HttpSettings http;
   gateway::GatewaySettings gateway;
-  bool compression = false;
   users::UsersSettings users;
   auth::PasswordSettings password;
   auth::TokenSettings tokens;

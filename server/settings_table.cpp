@@ -154,8 +154,9 @@ void add_websocket(std::vector<Setting>& rows) {
                       "Further origins whose pages may connect, exactly as browsers send them; `*` is all."));
   rows.push_back(boolean("ws.query_token", FIELD(gateway.query_token),
                          "Whether /ws takes an access token from the address (?token=)."));
-  rows.push_back(boolean("ws.compression", FIELD(compression),
-                         "permessage-deflate; only false is possible in this version."));
+  rows.push_back(boolean("ws.compression", FIELD(gateway.compression),
+                         "Whether events from 256 bytes on are compressed, once for all clients that offer "
+                         "permessage-deflate."));
 }
 
 void add_auth(std::vector<Setting>& rows) {

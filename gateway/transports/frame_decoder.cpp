@@ -1,7 +1,10 @@
 #include "gateway/transports/frame_decoder.hpp"
 
+#include "core/deflate.hpp"
+
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 namespace corohub::gateway {
 namespace {
@@ -83,9 +86,8 @@ bool FrameDecoder::take_head(std::span<char>& bytes) noexcept {
 }
 
 std::optional<CloseReason> FrameDecoder::read_head() noexcept {
-  constexpr std::uint8_t reserved_bits = 0x70;
   const bool masked = (head_[1] & 0x80) != 0;
-  if ((head_[0] & reserved_bits) != 0 || !masked) return CloseReason::protocol_error;
+  if (!read_reserved_bits() || !masked) return CloseReason::protocol_error;
   mask_at_ = 0;
   if (const std::optional<CloseReason> breach = read_length()) return breach;
 
@@ -109,9 +111,22 @@ std::optional<CloseReason> FrameDecoder::read_head() noexcept {
       return CloseReason::protocol_error;
   }
   if (++fragments_ > limits_->fragments) return CloseReason::message_timeout;
-  if (left_ > limits_->bytes - received_) return CloseReason::message_too_big;
+  // A compressed message is held until it is whole, so it has a limit as it comes, too: what fits inflated is
+  // no longer.
+  const std::size_t most = compressed_ ? deflated_bytes_max(limits_->bytes) : limits_->bytes;
+  if (left_ > most - received_) return CloseReason::message_too_big;
   received_ += static_cast<std::size_t>(left_);
   return std::nullopt;
+}
+
+// RSV1 on a message's first frame says that it is compressed (RFC 7692 section 6).
+bool FrameDecoder::read_reserved_bits() noexcept {
+  constexpr std::uint8_t reserved_bits = 0x70;
+  constexpr std::uint8_t compressed_bit = 0x40;
+  const std::uint8_t bits = head_[0] & reserved_bits;
+  const bool first_of_message = opcode() == Opcode::text || opcode() == Opcode::binary;
+  if (first_of_message && !in_message_) compressed_ = deflate_ && bits == compressed_bit;
+  return bits == 0 || (first_of_message && compressed_);
 }
 
 // In as few bytes as it takes (section 5.2).
@@ -173,16 +188,37 @@ Received FrameDecoder::take_control(std::string_view piece) {
 }
 
 Received FrameDecoder::take_data(std::string_view piece) {
-  if (text_ && !utf8_.add(piece)) return broken(CloseReason::invalid_utf8);
+  const bool check_now = text_ && !compressed_;
+  if (check_now && !utf8_.add(piece)) return broken(CloseReason::invalid_utf8);
   if (in_payload_ || !is_last()) {
     message_.append(piece);
     return {};
   }
-  if (text_ && !utf8_.complete()) return broken(CloseReason::invalid_utf8);
+  if (check_now && !utf8_.complete()) return broken(CloseReason::invalid_utf8);
   in_message_ = false;
   received_ = 0;
   fragments_ = 0;
-  return {text_ ? Kind::text : Kind::binary, whole(message_, piece)};
+  const std::string_view message = whole(message_, piece);
+  if (compressed_) return inflate(message);
+  return {text_ ? Kind::text : Kind::binary, message};
+}
+
+Received FrameDecoder::inflate(std::string_view compressed) const {
+  const InflatedMessage message = inflate_message(compressed, limits_->bytes);
+  switch (message.outcome) {
+    case Inflated::whole:
+      break;
+    case Inflated::too_big:
+      return broken(CloseReason::message_too_big);
+    case Inflated::malformed:
+      return broken(CloseReason::invalid_payload);
+    case Inflated::no_memory:
+      throw std::bad_alloc();
+  }
+  if (text_ && !is_utf8(message.bytes)) return broken(CloseReason::invalid_utf8);
+  Received received{text_ ? Kind::text : Kind::binary, message.bytes};
+  if (message.bytes.size() > compressed.size()) received.grown = message.bytes.size() - compressed.size();
+  return received;
 }
 
 }  // namespace corohub::gateway

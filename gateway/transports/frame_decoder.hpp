@@ -1,5 +1,6 @@
 // RFC 6455 section 5 as a server reads it: bytes of a client in, messages and control frames out, and every
-// breach of the protocol found at the first byte that shows it. Pure; one connection's.
+// breach of the protocol found at the first byte that shows it. Where permessage-deflate is agreed on (RFC
+// 7692), a message may be compressed; it is inflated when it is whole. Pure; one connection's.
 #pragma once
 
 #include "core/close_reason.hpp"
@@ -18,7 +19,7 @@ namespace corohub::gateway {
 
 // Of a client's messages.
 struct MessageLimits {
-  std::size_t bytes = 65'536;
+  std::size_t bytes = 65'536;      // as it is handed out: of a compressed one, inflated
   std::uint32_t fragments = 1024;  // frames of one message
   bool text_only = true;
 };
@@ -36,14 +37,18 @@ struct Received {
   };
 
   Kind kind = Kind::nothing;
-  std::string_view payload{};  // until the next call, as long as the bytes that were given
+  // Until the next call, as long as the bytes that were given. Of a compressed message until the thread's
+  // next one, whosesoever.
+  std::string_view payload{};
   CloseReason reason{};
+  std::size_t grown = 0;  // bytes more than came
 };
 
 class FrameDecoder {
  public:
-  // `limits` must outlive the decoder.
-  explicit FrameDecoder(const MessageLimits& limits) noexcept : limits_(&limits) {}
+  // `limits` must outlive the decoder. `deflate`: messages may be compressed.
+  explicit FrameDecoder(const MessageLimits& limits, bool deflate = false) noexcept
+      : limits_(&limits), deflate_(deflate) {}
 
   // Takes `bytes` off the front, up to the end of the next message or control frame, and unmasks them where
   // they are. Throws for memory alone.
@@ -51,6 +56,7 @@ class FrameDecoder {
 
   // Bytes of a message or of a control frame are outstanding.
   bool unfinished() const noexcept { return in_message_ || head_size_ > 0; }
+  bool deflate() const noexcept { return deflate_; }
   // Bytes of the frame under way that have not come yet.
   std::uint64_t left() const noexcept { return left_; }
 
@@ -59,9 +65,11 @@ class FrameDecoder {
   bool take_head(std::span<char>& bytes) noexcept;
   std::optional<CloseReason> read_head() noexcept;
   std::optional<CloseReason> read_length() noexcept;
+  bool read_reserved_bits() noexcept;
   void unmask(std::span<char> bytes) noexcept;
   Received take_control(std::string_view piece);
   Received take_data(std::string_view piece);
+  Received inflate(std::string_view compressed) const;
   std::string_view whole(std::string& held, std::string_view last_piece);
 
   Opcode opcode() const noexcept { return static_cast<Opcode>(head_[0] & 0x0F); }
@@ -79,6 +87,8 @@ class FrameDecoder {
   bool in_payload_ = false;   // the head is complete
   bool in_message_ = false;   // its last frame is not over
   bool text_ = false;         // the message's kind
+  bool compressed_ = false;   // the message is
+  const bool deflate_;
   Utf8Check utf8_;
 };
 

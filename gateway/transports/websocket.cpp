@@ -48,7 +48,9 @@ class WebSocket final : public SocketTransport {
 
   // ---- Transport ----
   std::string_view name() const noexcept override { return "websocket"; }
-  hub::WireFormat format() const noexcept override { return hub::WireFormat::websocket_text; }
+  hub::WireFormat format() const noexcept override {
+    return decoder_.deflate() ? hub::WireFormat::websocket_deflate : hub::WireFormat::websocket_text;
+  }
   void pause_reading() noexcept override { paused_ = true; }
   void resume_reading() noexcept override;
 
@@ -99,7 +101,7 @@ WebSocket::WebSocket(WebSocketStart& start, const WebSocketPlace& place, hub::Ou
                       std::move(listener)),
       settings_(place.settings),
       unread_(std::move(start.unread)),
-      decoder_(place.settings.messages),
+      decoder_(place.settings.messages, start.deflate),
       budget_(place.settings.rates, place.clock.steady()),
       open_count_(place.open),
       limited_(start.limited) {
@@ -210,7 +212,8 @@ WebSocket::Intake WebSocket::take_in(std::span<char> bytes) {
   while (!reading_held()) {
     const std::size_t before = bytes.size();
     const Received received = decoder_.next(bytes);
-    charge(before - bytes.size(), received.kind, now());
+    // What inflating adds is work too.
+    charge(before - bytes.size() + received.grown, received.kind, now());
     if (received.kind == Received::Kind::nothing) break;
     if (!act_on(received)) return Intake::end_of_messages;
     began = began || !decoder_.unfinished();

@@ -31,9 +31,10 @@ struct WebSocketSettings {
 // A checked upgrade request and its socket.
 struct WebSocketStart {
   Socket socket;
-  std::string unread;   // bytes that came behind the request
-  std::string head;     // the 101
-  bool limited = true;  // by the inbound rates
+  std::string unread;    // bytes that came behind the request
+  std::string head;      // the 101
+  bool limited = true;   // by the inbound rates
+  bool deflate = false;  // permessage-deflate is agreed on
 };
 
 // What a connection lives in; all of it outlives it.

@@ -184,6 +184,26 @@ test('it goes on where it was: after the server was gone, and after the page was
   assert.deepEqual(page.complaints, []);
 });
 
+test('a browser takes events compressed and compresses what it says', options, async (t) => {
+  const server = await Server.start(t, { settings: { 'ws.compression': true } });
+  const john = await new Api(server).register({ name: 'John Doe' });
+  const page = await openPage(await openBrowser(t), server.url);
+  const text = 'over and over '.repeat(1000);
+  const { extensions, data } = await page.evaluate(({ token, text: said }) => new Promise((done, fail) => {
+    const socket = new WebSocket(`ws://${location.host}/ws?topic=rooms/lobby&token=${token}`);
+    socket.onopen = () => socket.send(JSON.stringify({ type: 'publish', data: { topic: 'rooms/lobby', data: { text: said } } }));
+    socket.onmessage = ({ data: came }) => {
+      const event = JSON.parse(came);
+      if (event.type === 'message') done({ extensions: socket.extensions, data: event.data });
+    };
+    socket.onclose = ({ code, reason }) => fail(new Error(`closed ${code} ${reason}`));
+  }), { token: john.token, text });
+  assert.match(extensions, /^permessage-deflate; server_no_context_takeover; client_no_context_takeover; server_max_window_bits=11/);
+  assert.deepEqual(data, { text });
+  assert.match(await (await fetch(`${await server.adminUrl()}/metrics`)).text(), /^corohub_compressed_events_total 1$/m);
+  assert.deepEqual(page.complaints, []);
+});
+
 test('topics: subscribe, publish, who is there, who is typing', options, async (t) => {
   const server = await Server.start(t);
   const api = new Api(server);

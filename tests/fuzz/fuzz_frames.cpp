@@ -1,4 +1,5 @@
 // Whatever a client sends: the decoder stays within its limits, and says the same however the bytes are cut.
+// The first byte says whether messages may be compressed.
 #include "gateway/transports/frame_decoder.hpp"
 
 #include <algorithm>
@@ -25,8 +26,8 @@ struct Said {
   bool operator==(const Said&) const = default;
 };
 
-std::vector<Said> decode(std::string bytes, std::size_t step) {
-  FrameDecoder decoder(limits);
+std::vector<Said> decode(std::string bytes, std::size_t step, bool deflate) {
+  FrameDecoder decoder(limits, deflate);
   std::vector<Said> all;
   for (std::size_t at = 0; at < bytes.size(); at += step) {
     std::span<char> piece = std::span(bytes).subspan(at, std::min(step, bytes.size() - at));
@@ -47,9 +48,11 @@ std::vector<Said> decode(std::string bytes, std::size_t step) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t size) {
-  const std::string bytes(reinterpret_cast<const char*>(data), size);
-  const std::vector<Said> whole = decode(bytes, std::max<std::size_t>(1, size));
-  require(decode(bytes, 1) == whole);
-  require(decode(bytes, 13) == whole);
+  if (size == 0) return 0;
+  const bool deflate = data[0] % 2 != 0;
+  const std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
+  const std::vector<Said> whole = decode(bytes, std::max<std::size_t>(1, bytes.size()), deflate);
+  require(decode(bytes, 1, deflate) == whole);
+  require(decode(bytes, 13, deflate) == whole);
   return 0;
 }

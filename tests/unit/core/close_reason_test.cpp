@@ -12,26 +12,13 @@ namespace {
 
 TEST(CloseReason, has_the_codes_of_the_contract) {
   const std::map<std::string_view, std::uint16_t> contract{
-      {"normal", 1000},
-      {"peer_gone", 1006},
-      {"draining", 1001},
-      {"pong_timeout", 1001},
-      {"protocol_error", 1002},
-      {"binary_not_supported", 1003},
-      {"invalid_utf8", 1007},
-      {"token_expired", 1008},
-      {"session_revoked", 1008},
-      {"logged_out", 1008},
-      {"credentials_changed", 1008},
-      {"account_deleted", 1008},
-      {"account_disabled", 1008},
-      {"auth_timeout", 1008},
-      {"rate_limited", 1008},
-      {"message_timeout", 1008},
-      {"kicked", 1008},
-      {"message_too_big", 1009},
-      {"internal_error", 1011},
-      {"slow_consumer", 1013},
+      {"normal", 1000},          {"peer_gone", 1006},        {"draining", 1001},
+      {"pong_timeout", 1001},    {"protocol_error", 1002},   {"binary_not_supported", 1003},
+      {"invalid_utf8", 1007},    {"invalid_payload", 1007},  {"token_expired", 1008},
+      {"session_revoked", 1008}, {"logged_out", 1008},       {"credentials_changed", 1008},
+      {"account_deleted", 1008}, {"account_disabled", 1008}, {"auth_timeout", 1008},
+      {"rate_limited", 1008},    {"message_timeout", 1008},  {"kicked", 1008},
+      {"message_too_big", 1009}, {"internal_error", 1011},   {"slow_consumer", 1013},
       {"overloaded", 1013},
   };
   std::set<std::string_view> seen;

@@ -1,5 +1,6 @@
 #include "gateway/transports/frame_decoder.hpp"
 
+#include "core/deflate.hpp"
 #include "raw_client.hpp"
 
 #include <algorithm>
@@ -38,8 +39,8 @@ std::string fragment(std::uint8_t opcode, std::string payload, bool last) {
   return encode({.opcode = opcode, .payload = std::move(payload), .last = last});
 }
 
-CloseReason breach(std::string bytes, const MessageLimits& limits = {}) {
-  FrameDecoder decoder(limits);
+CloseReason breach(std::string bytes, const MessageLimits& limits = {}, bool deflate = false) {
+  FrameDecoder decoder(limits, deflate);
   std::span<char> all(bytes);
   for (;;) {
     const Received received = decoder.next(all);
@@ -147,6 +148,94 @@ TEST(FrameDecoder, ALengthIsWrittenInAsFewBytesAsItTakes) {
   EXPECT_EQ(breach(head({"\xff\0\0\0\0\0\0\xff\xff", 9}), limits), CloseReason::protocol_error);
   EXPECT_EQ(breach(head({"\xff\0\0\0\0\0\x01\x00\x00", 9}), limits), CloseReason::normal);
   EXPECT_EQ(breach(head({"\xff\x80\0\0\0\0\0\0\0", 9}), limits), CloseReason::protocol_error) << "no sign";
+}
+
+// ---- permessage-deflate ----
+
+std::string compressed_frame(std::string payload, bool last = true, std::uint8_t opcode = 0x1) {
+  return encode({.opcode = opcode, .payload = std::move(payload), .last = last, .reserved_bits = 0x40});
+}
+
+std::string compressed(std::string_view text) { return std::string(deflate_message(text)); }
+
+TEST(FrameDecoder, InflatesAMessageWhereThatIsAgreedHoweverItIsCut) {
+  const std::string long_text = R"({"type":"ping"})" + std::string(5000, ' ');
+  const std::string packed = compressed(long_text);
+  const MessageLimits limits{.text_only = false};
+  const std::string stream = compressed_frame(packed) + text("plain between") +
+                             compressed_frame(packed.substr(0, 5), false) + fragment(0x9, "ping", true) +
+                             fragment(0x0, "", false) + fragment(0x0, packed.substr(5), true) +
+                             compressed_frame(packed, true, 0x2) + compressed_frame(std::string(1, '\0')) +
+                             compressed_frame("") + text("plain again") + close(1000);
+  const std::vector<Said> expected{
+      {Kind::text, long_text}, {Kind::text, "plain between"}, {Kind::ping, "ping"},
+      {Kind::text, long_text}, {Kind::binary, long_text},     {Kind::text, ""},
+      {Kind::text, ""},        {Kind::text, "plain again"},   {Kind::close, "\x03\xe8"}};
+  for (const std::size_t step : {std::size_t{1}, std::size_t{7}, stream.size()}) {
+    FrameDecoder decoder(limits, true);
+    EXPECT_EQ(decode(decoder, stream, step), expected) << step;
+  }
+}
+
+TEST(FrameDecoder, SaysHowMuchAMessageHasGrown) {
+  const MessageLimits limits;
+  FrameDecoder decoder(limits, true);
+  std::string bytes = compressed_frame(compressed(std::string(5000, 'a'))) + text("plain");
+  std::span<char> all(bytes);
+  const std::size_t grown = decoder.next(all).grown;
+  EXPECT_GT(grown, 4900U);
+  EXPECT_LT(grown, 5000U);
+  EXPECT_EQ(decoder.next(all).grown, 0U);
+}
+
+// RFC 7692 section 6: on the first frame of a message, where it is agreed on, and nowhere else.
+TEST(FrameDecoder, T57_TheBitOfACompressedMessageHasOnePlace) {
+  const std::string packed = compressed(std::string(300, 'a'));
+  EXPECT_EQ(breach(compressed_frame(packed)), CloseReason::protocol_error) << "not agreed on";
+  EXPECT_EQ(breach(compressed_frame(packed), {}, true), CloseReason::normal);
+  EXPECT_EQ(breach(compressed_frame(packed, false) + compressed_frame("", true, 0x0), {}, true),
+            CloseReason::protocol_error);
+  EXPECT_EQ(breach(fragment(0x1, "a", false) + compressed_frame("", true, 0x0), {}, true),
+            CloseReason::protocol_error);
+  for (const std::uint8_t control : {0x8, 0x9, 0xA})
+    EXPECT_EQ(breach(compressed_frame("", true, control), {}, true), CloseReason::protocol_error);
+  for (const std::uint8_t bits : {0x20, 0x10, 0x60, 0x50, 0x70})
+    EXPECT_EQ(breach(encode({.payload = packed, .reserved_bits = bits}), {}, true),
+              CloseReason::protocol_error);
+}
+
+TEST(FrameDecoder, T57_TheLimitCountsInflatedBytesAndStopsABomb) {
+  const std::string fits(65'536, 'a');
+  EXPECT_EQ(breach(compressed_frame(compressed(fits)), {}, true), CloseReason::normal);
+  EXPECT_EQ(breach(compressed_frame(compressed(fits + 'a')), {}, true), CloseReason::message_too_big);
+  const std::string bomb = compressed(std::string(30 << 20, 'a'));
+  ASSERT_LT(bomb.size(), 65'536U);
+  EXPECT_EQ(breach(compressed_frame(bomb), {}, true), CloseReason::message_too_big);
+}
+
+// Stored blocks make it longer, and it is still a message of 64 KiB.
+TEST(FrameDecoder, T57_WhatComesHasALimitOfItsOwn) {
+  std::string stored;
+  for (int block = 0; block < 256; ++block)
+    stored += std::string("\x00\x00\x01\xff\xfe", 5) + std::string(256, 'a');
+  ASSERT_GT(stored.size(), 65'536U);
+  EXPECT_EQ(breach(compressed_frame(stored + '\0'), {}, true), CloseReason::normal);
+  std::string empty_blocks;
+  while (empty_blocks.size() <= deflated_bytes_max(65'536))
+    empty_blocks += std::string("\x00\x00\x00\xff\xff", 5);
+  EXPECT_EQ(breach(compressed_frame(empty_blocks).substr(0, 14), {}, true), CloseReason::message_too_big)
+      << "before the bytes come";
+}
+
+TEST(FrameDecoder, T57_WhatCannotBeInflatedOrIsNoTextEndsTheConnection) {
+  EXPECT_EQ(breach(compressed_frame("\x07"), {}, true), CloseReason::invalid_payload);
+  EXPECT_EQ(breach(compressed_frame("not deflate at all"), {}, true), CloseReason::invalid_payload);
+  const std::string packed = compressed(std::string(300, 'a'));
+  EXPECT_EQ(breach(compressed_frame(packed.substr(0, packed.size() - 3)), {}, true),
+            CloseReason::invalid_payload);
+  EXPECT_EQ(breach(compressed_frame(compressed(std::string(300, 'a') + "\xff")), {}, true),
+            CloseReason::invalid_utf8);
+  EXPECT_EQ(breach(compressed_frame(packed, true, 0x2), {}, true), CloseReason::binary_not_supported);
 }
 
 }  // namespace

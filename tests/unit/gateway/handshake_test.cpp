@@ -67,6 +67,18 @@ TEST(Handshake, TheAnswerProvesThatTheKeyWasRead) {
       testing::Not(testing::AnyOf(testing::HasSubstr("Protocol:"), testing::HasSubstr("X-Request-Id"))));
 }
 
+TEST(Handshake, SaysWhatExtensionIsAgreedOn) {
+  const http::Request offer = with(good_request(), "Sec-WebSocket-Extensions", "permessage-deflate");
+  const Result<Handshake> compressed = read_handshake(offer, true);
+  EXPECT_THAT(
+      switching_protocols(*compressed, ""),
+      testing::HasSubstr("\r\nSec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; "
+                         "client_no_context_takeover; server_max_window_bits=11\r\n"));
+  EXPECT_TRUE(read_handshake(offer, false)->extensions.empty());
+  EXPECT_THAT(switching_protocols(*read_handshake(good_request(), true), ""),
+              testing::Not(testing::HasSubstr("Extensions")));
+}
+
 TEST(Handshake, T5_WithoutUpgradeOrWithAnotherVersionItIs426) {
   EXPECT_EQ(refusal(without("Upgrade")), ErrorCode::upgrade_required);
   EXPECT_EQ(refusal(replaced("Upgrade", "h2c")), ErrorCode::upgrade_required);

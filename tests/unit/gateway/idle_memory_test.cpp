@@ -25,10 +25,11 @@ std::size_t heap_in_use() {
 #endif
 }
 
-TEST(IdleMemory, AConnectionThatWaitsCostsLittle) {
+std::size_t bytes_per_connection(bool deflate) {
   constexpr std::size_t warm_up = 20;
   constexpr std::size_t counted = 200;
   SessionRig rig;
+  rig.deflate = deflate;
   std::vector<std::unique_ptr<RawClient>> clients;
   std::vector<AccountRef> accounts;
   const auto connect = [&](std::size_t connections) {
@@ -50,10 +51,19 @@ TEST(IdleMemory, AConnectionThatWaitsCostsLittle) {
     return heap_in_use() - before;
   };
   connect(warm_up);
-  const std::size_t bytes = connect(counted) / counted;
+  return connect(counted) / counted;
+}
+
+TEST(IdleMemory, AConnectionThatWaitsCostsLittle) {
+  const std::size_t bytes = bytes_per_connection(false);
   std::cout << "heap bytes per idle connection: " << bytes << "\n";
   EXPECT_GT(bytes, 1000U) << "is it counted at all?";
   EXPECT_LT(bytes, 1600U);
+}
+
+TEST(IdleMemory, PermessageDeflateCostsAConnectionNothing) {
+  const std::size_t plain = bytes_per_connection(false);
+  EXPECT_LE(bytes_per_connection(true), plain + 8);
 }
 
 }  // namespace

@@ -142,7 +142,7 @@ void RawClient::parse() {
     if (header > 2) size = big_endian(rest.substr(2, header - 2));
     if (rest.size() < header + size) break;
     frames.push_back({static_cast<std::uint8_t>(first & 0x0F), (first & 0x80) != 0,
-                      std::string(rest.substr(header, static_cast<std::size_t>(size)))});
+                      std::string(rest.substr(header, static_cast<std::size_t>(size))), (first & 0x40) != 0});
     at += header + static_cast<std::size_t>(size);
   }
   in_.erase(0, at);

@@ -29,6 +29,7 @@ struct ServerFrame {
   std::uint8_t opcode = 0;
   bool last = true;
   std::string payload;
+  bool compressed = false;  // RSV1
 
   std::uint16_t close_code() const;
   std::string close_reason() const { return payload.size() > 2 ? payload.substr(2) : std::string(); }

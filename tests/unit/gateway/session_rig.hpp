@@ -72,7 +72,8 @@ class SessionRig {
     start_websocket({.socket = client.take_server_socket(),
                      .unread = {},
                      .head = "HTTP/1.1 101 Switching Protocols\r\n\r\n",
-                     .limited = true},
+                     .limited = true,
+                     .deflate = deflate},
                     {sockets, shard.wheel(), clock}, session->outbox(), session);
     clients.push_back(&client);
   }
@@ -109,6 +110,7 @@ class SessionRig {
   Publishing publishing{hub, database.writer, topic_rules, clock, 65'536};
   PresenceDesk presence{hub, topic_rules, clock, {5, std::chrono::seconds(1), 5}};
   WebSocketSettings sockets;
+  bool deflate = false;  // agreed on by those who connect
   std::vector<RawClient*> clients;
 
  private:

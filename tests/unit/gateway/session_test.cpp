@@ -1,3 +1,4 @@
+#include "core/deflate.hpp"
 #include "session_rig.hpp"
 
 #include <boost/json/serialize.hpp>
@@ -51,6 +52,25 @@ TEST(Session, WelcomesFirstOfAll) {
                               {"token_expires_at", "2026-01-06T10:45:02.000Z"}};
   EXPECT_EQ(data, expected);
   EXPECT_EQ(received[1].at("seq"), 42);
+}
+
+TEST(Session, T57_GetsEventsCompressedAndWhatIsForItAloneAsItIs) {
+  SessionRig rig;
+  rig.deflate = true;
+  const AccountRef ann = rig.add_account(7, Role::user);
+  const auto client = rig.connect(*ann);
+  const hub::EventRef large(
+      new hub::Event({"large", '"' + std::string(1000, 'x') + '"', hub::Audience::everyone()}, 1, 0));
+  rig.publish({large, event("small", hub::Audience::everyone(), 2)});
+  const std::string id(64, 'i');
+  client->send(text(R"({"type":")" + std::string(300, 'x') + R"(","id":")" + id + "\"}"));
+  ASSERT_TRUE(rig.until([&] { return client->frames.size() == 4; }));
+  EXPECT_FALSE(client->frames[0].compressed) << "the welcome";
+  EXPECT_GE(client->frames[0].payload.size(), hub::compressed_text_min);
+  EXPECT_TRUE(client->frames[1].compressed);
+  EXPECT_EQ(inflate_message(client->frames[1].payload, 2000).bytes, large->text());
+  EXPECT_FALSE(client->frames[2].compressed) << "too short";
+  EXPECT_FALSE(client->frames[3].compressed) << "an answer";
 }
 
 TEST(Session, CountsWhileItIsRegistered) {

@@ -52,7 +52,8 @@ class WebSocketRig {
     start_websocket({.socket = client.take_server_socket(),
                      .unread = std::move(unread),
                      .head = "HTTP/1.1 101 Switching Protocols\r\n\r\n",
-                     .limited = limited},
+                     .limited = limited,
+                     .deflate = deflate},
                     {settings, wheel, clock}, recorder->outbox, recorder);
   }
 
@@ -79,6 +80,7 @@ class WebSocketRig {
   corohub::test::ManualClock clock;
   Wheel wheel{clock.steady()};
   WebSocketSettings settings;
+  bool deflate = false;
   hub::OutboxLimits limits;
   std::shared_ptr<Recorder> recorder = std::make_shared<Recorder>(limits);
   RawClient client;

@@ -1,3 +1,4 @@
+#include "core/deflate.hpp"
 #include "websocket_rig.hpp"
 
 #include <gmock/gmock.h>
@@ -381,6 +382,29 @@ TEST(WebSocket, T58_ABurstABitAboveTheLimitOnlyWaits) {
   EXPECT_EQ(rig.recorder->throttled, 1);
   rig.pass(6s);
   EXPECT_FALSE(has_close(rig.client));
+}
+
+TEST(WebSocket, AMessageMayComeCompressedWhereThatIsAgreed) {
+  WebSocketRig rig;
+  rig.deflate = true;
+  rig.start();
+  EXPECT_EQ(rig.recorder->transport->format(), hub::WireFormat::websocket_deflate);
+  const std::string message(1000, 'a');
+  rig.client.send(encode({.payload = std::string(deflate_message(message)), .reserved_bits = 0x40}));
+  ASSERT_TRUE(rig.until([&] { return !rig.recorder->messages.empty(); }));
+  EXPECT_EQ(rig.recorder->messages[0].second, message);
+}
+
+TEST(WebSocket, T58_WhatInflatingAddsIsChargedToo) {
+  WebSocketRig rig;
+  rig.deflate = true;
+  rig.start();
+  const std::string message(60'000, 'a');
+  for (int i = 0; i < 12; ++i)
+    rig.client.send(encode({.payload = std::string(deflate_message(message)), .reserved_bits = 0x40}));
+  rig.settle();
+  EXPECT_EQ(rig.recorder->throttled, 1);
+  EXPECT_EQ(rig.recorder->messages.size(), 9U) << "the burst of 512 KiB and the one that made the debt";
 }
 
 TEST(WebSocket, APausedListenerGetsNothingUntilItResumes) {

@@ -96,6 +96,21 @@ TEST(Event, is_encoded_once_per_format_whoever_asks_first) {
   EXPECT_EQ(event.frame(WireFormat::websocket_text)->audience(), Audience::user(7));
 }
 
+TEST(Event, is_compressed_once_and_shares_its_plain_frame_whoever_asks_first) {
+  const Event large({"t", std::string(1000, '1'), Audience::everyone()}, 0, some_time);
+  const Event small({"t", "1", Audience::everyone()}, 0, some_time);
+  const std::uint64_t before = frames_built();
+  std::vector<std::thread> threads;
+  threads.reserve(4);
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back(
+        [&, format = i % 2 == 0 ? WireFormat::websocket_text : WireFormat::websocket_deflate] {
+          for (const Event* event : {&large, &small}) (void)event->frame(format)->bytes();
+        });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(frames_built() - before, 3U);
+}
+
 double events_compressed() { return metrics::counter("corohub_compressed_events_total", "").Value(); }
 
 std::string text_of_size(std::size_t size) {

@@ -46,7 +46,7 @@ TEST(Settings, defaults_are_those_of_the_contract) {
   EXPECT_TRUE(settings.http.cors_origins.empty());
   EXPECT_TRUE(settings.exempt_cidrs.empty());
   EXPECT_TRUE(settings.users.registration_open);
-  EXPECT_FALSE(settings.compression);
+  EXPECT_FALSE(settings.gateway.compression);
   EXPECT_FALSE(settings.gateway.echo);
   EXPECT_EQ(settings.retention.age, std::chrono::hours(7 * 24));
   EXPECT_EQ(settings.retention.rows, 1'000'000);
@@ -117,7 +117,6 @@ TEST(Settings, values_of_the_wrong_kind_or_out_of_range_are_refused_in_one_line)
       "[ws]\nping_interval_s = \"54\"\n",
       "[ws]\nping_interval_s = 60\n",
       "[ws]\npong_timeout_s = 54\n",
-      "[ws]\ncompression = true\n",
       "[ws]\nallowed_origins = [1]\n",
       "[ws]\nallowed_origins = [\"app.example.com\"]\n",
       "[ws]\nallowed_origins = [\"https://app.example.com/\"]\n",

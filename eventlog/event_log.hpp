@@ -36,13 +36,14 @@ void change_account(storage::UnitOfWork& work, hub::AccountChanged change);
 // it.
 class Publisher final : public storage::CommitSink {
  public:
-  explicit Publisher(hub::Hub& hub) : hub_(hub) {}
+  explicit Publisher(hub::Hub& hub, const Clock& clock = system_clock()) : hub_(hub), clock_(clock) {}
   std::unique_ptr<storage::Effects> begin_batch() override;
   void committed(std::unique_ptr<storage::Effects> effects,
                  std::vector<storage::UnitEffects> units) noexcept override;
 
  private:
   hub::Hub& hub_;
+  const Clock& clock_;
 };
 
 // Part of the log as one principal may see it.

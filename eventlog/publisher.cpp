@@ -37,9 +37,10 @@ std::unique_ptr<storage::Effects> Publisher::begin_batch() { return std::make_un
 
 void Publisher::committed(std::unique_ptr<storage::Effects> effects,
                           std::vector<storage::UnitEffects> units) noexcept {
+  const SteadyTime now = clock_.steady();
   std::vector<hub::Entry> entries = static_cast<BatchEffects&>(*effects).take();
   auto done = std::make_unique<AnswerUnits>(std::move(units), entries);
-  hub_.publish(std::make_shared<hub::Batch>(std::move(entries), std::move(done)));
+  hub_.publish(std::make_shared<hub::Batch>(std::move(entries), std::move(done), now));
 }
 
 }  // namespace corohub::eventlog

@@ -18,8 +18,8 @@ std::size_t size_of(const Entry& entry) noexcept {
 
 }  // namespace
 
-Batch::Batch(std::vector<Entry> entries, std::unique_ptr<BatchDone> done)
-    : entries_(std::move(entries)), reached_(entries_.size()), done_(std::move(done)) {
+Batch::Batch(std::vector<Entry> entries, std::unique_ptr<BatchDone> done, std::optional<SteadyTime> committed)
+    : entries_(std::move(entries)), committed_(committed), reached_(entries_.size()), done_(std::move(done)) {
   for (const Entry& entry : entries_) bytes_ += size_of(entry);
 }
 

@@ -2,12 +2,14 @@
 #pragma once
 
 #include "core/account.hpp"
+#include "core/clock.hpp"
 #include "core/close_reason.hpp"
 #include "hub/event.hpp"
 
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <variant>
 #include <vector>
 
@@ -49,10 +51,13 @@ class BatchDone {
 // Entries in order, immutable once published, with the receipt that counts down the shards.
 class Batch {
  public:
-  explicit Batch(std::vector<Entry> entries, std::unique_ptr<BatchDone> done = nullptr);
+  // `committed`: when the transaction behind it was durable; nothing for what is volatile.
+  explicit Batch(std::vector<Entry> entries, std::unique_ptr<BatchDone> done = nullptr,
+                 std::optional<SteadyTime> committed = {});
 
   const std::vector<Entry>& entries() const noexcept { return entries_; }
   std::size_t bytes() const noexcept { return bytes_; }
+  std::optional<SteadyTime> committed() const noexcept { return committed_; }
 
   // Called by the hub before publishing; then once by each shard.
   void expect(std::uint32_t shards) noexcept { shards_left_.store(shards, std::memory_order_relaxed); }
@@ -64,6 +69,7 @@ class Batch {
  private:
   std::vector<Entry> entries_;
   std::size_t bytes_ = 0;
+  const std::optional<SteadyTime> committed_;
   std::vector<std::atomic<std::uint32_t>> reached_;
   std::atomic<std::uint32_t> shards_left_{0};
   std::unique_ptr<BatchDone> done_;

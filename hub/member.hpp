@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include <boost/intrusive/list_hook.hpp>
+
 namespace corohub::hub {
 
 // What GET /admin/connections tells of a connection.
@@ -85,12 +87,13 @@ class Member {
   WireFormat format_{};                                    // format(), asked once
   bool attached_ = false;
   const bool is_client_;
-  bool dirty_ = false;  // has been pushed to in this turn
+  bool touched_ = false;  // has been pushed to in this turn
   std::uint32_t rights_version_ = 0;
   Identity identity_;
   ClientId client_id_;
   Member* same_user_next_ = nullptr;
   Member* same_user_previous_ = nullptr;
+  boost::intrusive::list_member_hook<> waiting_;  // for its send, in the shard's line
 };
 
 }  // namespace corohub::hub

@@ -13,12 +13,14 @@
 #include <array>
 #include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <boost/asio/steady_timer.hpp>
+#include <boost/intrusive/list.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
 namespace corohub::hub {
@@ -53,6 +55,9 @@ class Shard {
  public:
   // Pages of the log that replays of one shard read at the same time.
   static constexpr std::size_t pages_at_once = 4;
+  // Who is sent to at once. What a turn has for more members leaves in steps of so many; the thread's other
+  // work goes on in between, and what comes meanwhile leaves with what waits.
+  static constexpr std::size_t sends_at_once = 128;
 
   Shard(asio::io_context& context, const Clock& clock, ShardLimits limits = {});
   ~Shard();
@@ -74,7 +79,7 @@ class Shard {
   // identity in this same turn.
   void attach(Member& member);
   void detach(Member& member) noexcept;
-  // Queues a frame for one member and flushes it at the end of the turn, at once outside of one. Full: the
+  // Queues a frame for one member, which leaves at the end of the turn, at once outside of one. Full: the
   // member is closed (slow_consumer).
   Push push(Member& member, const FrameRef& frame) noexcept;
   // What is pushed during its life leaves together at its end.
@@ -145,6 +150,11 @@ class Shard {
   void drain_inbox() noexcept;
   bool turn() noexcept;  // true: another one is needed
   void end_turn() noexcept;
+  void wait_in_line(Member& member) noexcept;
+  void step_out(Member& member) noexcept;
+  void send_some() noexcept;
+  void send_step() noexcept;
+  void note_sent() noexcept;
 
   std::uint32_t apply_entry(Batch& batch, std::size_t i) noexcept;
   std::uint32_t apply(const EventRef& event) noexcept;
@@ -187,7 +197,7 @@ class Shard {
   // Keys are the names inside the topics.
   boost::unordered_flat_map<std::string_view, std::unique_ptr<Topic>> topics_;
   // All of these have room for every member, so that no delivery and no change of rights allocates.
-  std::vector<Member*> dirty_;
+  std::vector<Member*> touched_;
   std::vector<Member*> overflowed_;
   std::string epoch_;
   Seq head_ = 0;
@@ -196,6 +206,20 @@ class Shard {
   std::vector<BatchRef> taken_;  // out of the inbox, applied up to next_batch_ and, in that one, next_entry_
   std::size_t next_batch_ = 0;
   std::size_t next_entry_ = 0;
+  // Those that are left to be sent to, each once, and how many ever entered and left the line.
+  boost::intrusive::list<
+      Member, boost::intrusive::member_hook<Member, boost::intrusive::list_member_hook<>, &Member::waiting_>,
+      boost::intrusive::constant_time_size<false>>
+      line_;
+  std::uint64_t entered_line_ = 0;
+  std::uint64_t left_line_ = 0;
+  // Committed batches of which not all is sent: all is once so many have left the line.
+  struct Unsent {
+    SteadyTime committed;
+    std::uint64_t left_line;
+  };
+  std::vector<Unsent> unsent_;
+  bool sending_ = false;  // a step is on its way
   bool in_turn_ = false;
   bool ticking_ = false;
   Closing closing_;

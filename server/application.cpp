@@ -200,8 +200,10 @@ Application::State::State(const Settings& given, const Clock& given_clock)
   add_health_routes(admin_router, board, clock, true);
   add_metrics_route(admin_router, {services.hub, server, board});
 
+  // The other half is for the writer, the readers, the hasher and the kernel: with a shard on every core they
+  // take turns with each other, and events of a burst part into more and smaller sends.
   const std::size_t count =
-      settings.shards != 0 ? settings.shards : std::max(1U, std::thread::hardware_concurrency());
+      settings.shards != 0 ? settings.shards : std::max(1U, std::thread::hardware_concurrency() / 2);
   const hub::LogState log = services.read_recent(settings.shard.tail);
   const hub::ShardLimits limits = shard_limits(settings, count);
   std::vector<hub::Shard*> hub_shards;

@@ -21,7 +21,7 @@ Services::Services(const Settings& settings, const Clock& clock)
       keys(open_keys(directory.path() / "keys.json", clock)),
       topic_rules(settings.topics),
       hub(settings.roster, clock),
-      publisher(hub),
+      publisher(hub, clock),
       writer(directory.database(), publisher, clock, settings.writer),
       readers(directory.database(), settings.reader_threads, settings.reader_queue),
       hasher(settings.password),

@@ -82,6 +82,89 @@ TEST(Delivery, many_events_of_a_turn_leave_in_one_flush) {
   EXPECT_EQ(untouched.flushes, 0);
 }
 
+// What a turn has for many leaves in steps.
+struct Crowd {
+  explicit Crowd(UserId people) {
+    for (UserId id = 1; id <= people; ++id)
+      members.push_back(std::make_unique<FakeMember>(one.shard, who(id)));
+  }
+  void turn_once() {
+    one.context.restart();
+    one.context.run_one();
+  }
+  std::ptrdiff_t sent_to() const {
+    return std::ranges::count_if(members, [](const auto& member) { return member->flushes > 0; });
+  }
+
+  OneShard one;
+  std::vector<std::unique_ptr<FakeMember>> members;
+};
+
+TEST(Delivery, many_are_sent_to_in_steps_and_what_comes_meanwhile_leaves_with_what_waits) {
+  Crowd crowd(3 * Shard::sends_at_once);
+  crowd.one.put({event("first", Audience::everyone(), 1)});
+  crowd.turn_once();
+  EXPECT_EQ(crowd.sent_to(), 0) << "queued for all";
+  crowd.turn_once();
+  EXPECT_EQ(crowd.sent_to(), Shard::sends_at_once);
+  crowd.one.put({event("second", Audience::everyone(), 2)});
+  crowd.one.run();
+  EXPECT_EQ(crowd.members.front()->flushes, 2);
+  EXPECT_EQ(crowd.members.back()->flushes, 1);
+  for (const auto& member : crowd.members) EXPECT_THAT(member->log, ElementsAre("first", "second"));
+}
+
+TEST(Delivery, few_do_not_wait_behind_many) {
+  Crowd crowd(1000);
+  crowd.one.put({event("for all", Audience::everyone(), 1)});
+  crowd.turn_once();
+  crowd.one.put({event("for one", Audience::user(1000), 2)});
+  while (crowd.members.back()->flushes == 0) crowd.turn_once();
+  EXPECT_LE(crowd.sent_to(), 2 * static_cast<std::ptrdiff_t>(Shard::sends_at_once) + 1);
+  EXPECT_THAT(crowd.members.back()->log, ElementsAre("for all", "for one"));
+  crowd.one.run();
+  EXPECT_EQ(crowd.sent_to(), 1000);
+}
+
+TEST(Delivery, who_goes_while_it_waits_is_not_sent_to) {
+  Crowd crowd(1000);
+  crowd.one.put({event("e", Audience::everyone(), 1)});
+  crowd.turn_once();
+  for (std::size_t i = 0; i < 1000; i += 2) crowd.members[i].reset();
+  std::erase(crowd.members, nullptr);
+  crowd.one.run();
+  EXPECT_EQ(crowd.sent_to(), 500);
+}
+
+TEST(Delivery, a_shard_that_stops_sends_what_waits) {
+  Crowd crowd(1000);
+  crowd.one.put({event("e", Audience::everyone(), 1)});
+  crowd.turn_once();
+  crowd.one.shard.stop();
+  EXPECT_EQ(crowd.sent_to(), 1000);
+  crowd.one.run();
+}
+
+TEST(Delivery, the_time_from_commit_to_send_ends_with_the_last_send) {
+  const auto measured = [] {
+    const auto& histogram = metrics::histogram("corohub_commit_to_send_seconds", "", {});
+    return histogram.Collect().histogram;
+  };
+  Crowd crowd(2 * Shard::sends_at_once);
+  const auto before = measured();
+  const SteadyTime committed = crowd.one.clock.steady();
+  crowd.one.hub.publish(
+      std::make_shared<Batch>(std::vector<Entry>{event("e", Audience::everyone(), 1)}, nullptr, committed));
+  crowd.one.put({event("volatile", Audience::everyone())});
+  crowd.turn_once();
+  crowd.turn_once();
+  EXPECT_EQ(measured().sample_count, before.sample_count) << "half of them are left";
+  crowd.one.clock.advance(std::chrono::milliseconds(2));
+  crowd.one.run();
+  EXPECT_EQ(measured().sample_count, before.sample_count + 1);
+  EXPECT_NEAR(measured().sample_sum - before.sample_sum, 0.002, 1e-9);
+}
+
 TEST(Delivery, begins_after_the_head_at_which_a_member_came) {
   OneShard one;
   one.shard.set_head(10);

@@ -34,6 +34,17 @@ Task<Result<Principal>> Authenticator::authenticate(std::string_view token) {
   co_return Principal{std::move(account), claims->session, claims->expires_at};
 }
 
+std::optional<Result<Principal>> Authenticator::authenticate_now(std::string_view token, KnownToken& known) {
+  const Result<const Claims*> verified = tokens_.verify(token, known);
+  if (!verified) return verified.error();
+  const Claims& claims = **verified;
+  AccountRef account = accounts_.find(claims.user_id);
+  if (!account) return std::nullopt;
+  if (std::optional<Error> complaint = judge(account, claims.session)) return std::move(*complaint);
+  if (account->token_version != claims.token_version) return refuse("token version is outdated");
+  return Principal{std::move(account), claims.session, claims.expires_at};
+}
+
 Task<Result<Principal>> Authenticator::resume(UserId user, SessionId session, std::int64_t expires_at) {
   const Result<AccountRef> account = co_await accounts_.get(user);
   if (!account) co_return account.error();

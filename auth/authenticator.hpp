@@ -6,6 +6,8 @@
 #include "auth/principal.hpp"
 #include "auth/token.hpp"
 
+#include <optional>
+
 namespace corohub::auth {
 
 class Authenticator {
@@ -16,6 +18,11 @@ class Authenticator {
   // invalid_token for anything but a live login (that no token was shown is for the caller to say); storage
   // errors as they are. Does not suspend when the account is cached.
   Task<Result<Principal>> authenticate(std::string_view token);
+
+  // The same for the next request of a connection; nothing when the account would have to be read first, and
+  // authenticate() has to be asked. The account and its login are judged each time, whatever is known of the
+  // token.
+  std::optional<Result<Principal>> authenticate_now(std::string_view token, KnownToken& known);
 
   // The same for a login that was proved in another way (a ticket).
   Task<Result<Principal>> resume(UserId user, SessionId session, std::int64_t expires_at);

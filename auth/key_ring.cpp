@@ -13,7 +13,8 @@ namespace {
 std::atomic<std::uint64_t> generations{0};
 
 bool is_over(const Key& key, UnixMs now) noexcept {
-  return !key.active && key.not_after != 0 && now >= key.not_after;
+  const UnixMs end = KeyRing::end_of_use(key);
+  return end != 0 && now >= end;
 }
 
 }  // namespace
@@ -92,6 +93,7 @@ Result<std::string> KeyStore::rotate(std::chrono::seconds retire_after) {
 
 void KeyStore::swap(std::shared_ptr<const KeyRing> ring) {
   const std::lock_guard lock(mutex_);
+  generation_.store(ring->generation(), std::memory_order_release);
   ring_.swap(ring);  // the old one goes after the lock, with the parameter
 }
 

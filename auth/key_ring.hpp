@@ -5,6 +5,7 @@
 #include "core/error.hpp"
 #include "core/secret.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
@@ -34,6 +35,8 @@ class KeyRing {
  public:
   explicit KeyRing(std::vector<Key> keys);
   const Key* find(std::string_view kid, UnixMs now) const noexcept;  // usable to verify
+  // From when on find() will not answer this key any more, as long as this ring is the one in use; 0: never.
+  static UnixMs end_of_use(const Key& key) noexcept { return key.active ? 0 : key.not_after; }
   const Key& active() const noexcept { return keys_[active_]; }
   const std::vector<Key>& keys() const noexcept { return keys_; }
   // Different for every ring of the process: what threads derive from a key is kept under it.
@@ -55,6 +58,8 @@ class KeyStore {
   KeyStore(std::filesystem::path file, const Clock& clock);
 
   std::shared_ptr<const KeyRing> ring() const;
+  // That of ring(), without a lock.
+  std::uint64_t generation() const noexcept { return generation_.load(std::memory_order_acquire); }
 
   // SIGHUP: reads the file again; on failure the old ring stays.
   Result<> reload();
@@ -70,6 +75,7 @@ class KeyStore {
   std::mutex file_mutex_;  // one reload or rotation at a time; taken before mutex_
   mutable std::mutex mutex_;
   std::shared_ptr<const KeyRing> ring_;
+  std::atomic<std::uint64_t> generation_{0};
 };
 
 }  // namespace corohub::auth

@@ -5,8 +5,10 @@
 #include "auth/claims.hpp"
 #include "auth/key_ring.hpp"
 #include "core/error.hpp"
+#include "core/secret.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -19,6 +21,23 @@ struct TokenSettings {
   std::chrono::seconds leeway{30};  // for iat and nbf; exp is strict
 };
 
+// The last token that was found good, so that the same text need not be decoded and its signature need not be
+// checked again. It belongs to one connection; one thread's.
+class KnownToken {
+ public:
+  // How often a signature was checked for it.
+  std::uint64_t signatures_checked() const noexcept { return signatures_checked_; }
+
+ private:
+  friend class Tokens;
+
+  Secret text_;
+  Claims claims_;
+  std::uint64_t generation_ = 0;  // of the key ring; 0: no token is known
+  UnixMs key_ends_ = 0;           // 0: never
+  std::uint64_t signatures_checked_ = 0;
+};
+
 class Tokens {
  public:
   // Throws std::invalid_argument for settings no token could live with (a lifetime of 0 or over a day).
@@ -29,6 +48,9 @@ class Tokens {
 
   // invalid_token for anything but a good token; the reason is in the private cause only.
   Result<Claims> verify(std::string_view token) const;
+  // The same answer, in memory that `known` keeps until the next call. What depends on the moment is judged
+  // each time: the token's times, and whether its key is still in use.
+  Result<const Claims*> verify(std::string_view token, KnownToken& known) const;
 
   const TokenSettings& settings() const noexcept { return settings_; }
 

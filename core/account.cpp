@@ -1,5 +1,7 @@
 #include "core/account.hpp"
 
+#include "core/json.hpp"
+
 #include <algorithm>
 
 namespace corohub {
@@ -50,6 +52,21 @@ boost::json::object to_json(const Account& account) {
   out["created_at"] = rfc3339(account.created_at);
   out["updated_at"] = rfc3339(account.updated_at);
   return out;
+}
+
+void append_json(std::string& out, const Account& account) {
+  out.append("{\"id\":").append(std::to_string(account.id)).append(",\"name\":");
+  append_json(out, account.name);
+  out += ",\"email\":";
+  append_json(out, account.email);
+  out.append(",\"age\":").append(account.age ? std::to_string(*account.age) : "null");
+  out.append(",\"role\":\"").append(name(account.role));
+  out.append("\",\"status\":\"").append(name(account.status));
+  out += "\",\"created_at\":\"";
+  append_rfc3339(out, account.created_at);
+  out += "\",\"updated_at\":\"";
+  append_rfc3339(out, account.updated_at);
+  out += "\"}";
 }
 
 }  // namespace corohub

@@ -48,5 +48,7 @@ using AccountRef = std::shared_ptr<const Account>;
 
 // The user object of CONTRACT section 2.
 boost::json::object to_json(const Account& account);
+// The same object, as text.
+void append_json(std::string& out, const Account& account);
 
 }  // namespace corohub

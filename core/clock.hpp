@@ -24,5 +24,6 @@ const Clock& system_clock() noexcept;
 
 // "2026-01-06T10:30:01.123Z"
 std::string rfc3339(UnixMs time);
+void append_rfc3339(std::string& out, UnixMs time);
 
 }  // namespace corohub

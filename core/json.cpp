@@ -109,6 +109,30 @@ Error invalid(std::string_view why) {
 
 }  // namespace
 
+void append_json(std::string& out, std::string_view text) {
+  static constexpr std::string_view short_forms = "btn fr";  // of the bytes 8 to 13 that have one
+  out += '"';
+  std::size_t plain = 0;  // where what has not been written yet begins
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (byte >= 0x20 && byte != '"' && byte != '\\') continue;
+    out.append(text, plain, i - plain);
+    plain = i + 1;
+    out += '\\';
+    if (byte >= 0x20) {
+      out += text[i];
+    } else if (byte >= 8 && byte <= 13 && byte != 11) {
+      out += short_forms[byte - 8];
+    } else {
+      out += "u00";
+      out += static_cast<char>('0' + byte / 16);
+      out += "0123456789abcdef"[byte % 16];
+    }
+  }
+  out.append(text, plain);
+  out += '"';
+}
+
 Result<json::value> parse_json(std::string_view text, JsonLimits limits) {
   json::parse_options options;
   options.max_depth = limits.depth;

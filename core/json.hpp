@@ -23,6 +23,9 @@ struct JsonLimits {
 // hold. Errors: invalid_json with where and why.
 Result<json::value> parse_json(std::string_view text, JsonLimits limits = {});
 
+// The text as a JSON string, in quotes, escaped as json::serialize() does.
+void append_json(std::string& out, std::string_view text);
+
 // Nesting depth of a value: 1 for a scalar or an empty container.
 std::size_t depth(const json::value& value) noexcept;
 

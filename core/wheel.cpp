@@ -17,6 +17,10 @@ void Wheel::arm(Timed& item, SteadyTime due) noexcept {
   list_of(at).push_back(item);
 }
 
+void Wheel::arm_by(Timed& item, SteadyTime due) noexcept {
+  if (!item.is_linked() || due < item.due_) arm(item, due);
+}
+
 void Wheel::disarm(Timed& item) noexcept {
   if (item.is_linked()) item.unlink();
 }

@@ -35,6 +35,9 @@ class Wheel {
 
   // Replaces what was armed before.
   void arm(Timed& item, SteadyTime due) noexcept;
+  // Replaces only a later moment: for an item that asks itself in on_due() whether its time has come, and so
+  // need not be moved each time its deadline is.
+  void arm_by(Timed& item, SteadyTime due) noexcept;
   void disarm(Timed& item) noexcept;
   // Runs everything due up to `now`. A long pause (a stopped process) runs each item once.
   void advance(SteadyTime now) noexcept;

@@ -31,7 +31,7 @@ bool is_key(std::string_view text) noexcept {
 // Nothing if a name is no token, or if there is a header without names.
 std::optional<std::vector<std::string_view>> offered_protocols(const http::Request& request) {
   std::vector<std::string_view> names;
-  for (const http::Header& header : request.headers) {
+  for (const http::Header header : request.headers) {
     if (!http::same_word(header.name, "Sec-WebSocket-Protocol")) continue;
     std::string_view rest = header.value;
     do {

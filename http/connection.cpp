@@ -25,7 +25,9 @@ constexpr std::size_t body_bytes_per_s_min = 1024;
 constexpr std::chrono::seconds linger_time = 2s;
 constexpr std::size_t linger_bytes_max = 1 << 20;
 constexpr std::size_t idle_buffer_bytes_max = 4096;
-constexpr std::size_t requests_per_turn = 32;  // then the shard's other connections get theirs
+constexpr std::size_t request_bytes_expected = 1024;
+constexpr std::size_t outbound_bytes_max = 65'536;  // kept from one answer to the next
+constexpr std::size_t requests_per_turn = 32;       // then the shard's other connections get theirs
 constexpr std::chrono::seconds slow_request = 1s;
 
 constexpr auto ready = asio::as_tuple(asio::deferred);
@@ -41,6 +43,19 @@ bool is_sane_id(std::string_view id) noexcept {
            c == '_' || c == '-';
   };
   return !id.empty() && id.size() <= 64 && std::ranges::all_of(id, is_id_char);
+}
+
+// The exception that is being handled, as what the client may know of it.
+Error describe_exception() {
+  try {
+    throw;
+  } catch (const std::bad_alloc&) {
+    return Error(ErrorCode::overloaded, "There is not enough memory for this now.").because("out of memory");
+  } catch (const std::exception& exception) {
+    return Error(ErrorCode::internal_error).because(exception.what());
+  } catch (...) {
+    return Error(ErrorCode::internal_error).because("an exception of unknown type");
+  }
 }
 
 Result<> may_enter(const Route& route, const auth::Principal& principal) {
@@ -91,16 +106,18 @@ void Connection::abort() noexcept {
 
 // ---- deadlines ----
 
+// The wheel is not told of every phase: it looks at a connection at the earliest deadline it was told of, and
+// then asks for the one that holds.
 void Connection::enter(Phase phase) noexcept {
   phase_ = phase;
-  shard_->wheel.disarm(*this);
+  deadline_ = SteadyTime::max();
 }
 
 void Connection::enter(Phase phase, SteadyTime until) noexcept {
   phase_ = phase;
-  phase_started_ = shard_->now();
   deadline_ = until;
-  shard_->wheel.arm(*this, deadline());
+  if (phase == Phase::body) phase_started_ = now();
+  shard_->wheel.arm_by(*this, deadline());
 }
 
 SteadyTime Connection::deadline() const noexcept {
@@ -110,6 +127,7 @@ SteadyTime Connection::deadline() const noexcept {
 }
 
 void Connection::on_due(SteadyTime now) noexcept {
+  if (deadline_ == SteadyTime::max()) return;
   if (now < deadline()) return shard_->wheel.arm(*this, deadline());
   timed_out_ = true;
   if (phase_ == Phase::head) shard_->metrics.header_timeouts.Increment();
@@ -152,13 +170,20 @@ Task<bool> Connection::receive() {
   co_return false;
 }
 
-Task<> Connection::send(std::string_view bytes) {
-  enter(Phase::writing, shard_->now() + shard_->server->settings().write_timeout);
+std::size_t Connection::send_now(std::string_view bytes) {
   boost::system::error_code failure;
-  while (!bytes.empty() && !broken_) {
-    bytes.remove_prefix(socket_.write_some(asio::buffer(bytes.data(), bytes.size()), failure));
-    if (!failure) continue;
-    broken_ = failure != asio::error::would_block || ended();
+  const std::size_t size = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), failure);
+  if (failure && failure != asio::error::would_block) broken_ = true;
+  return failure ? 0 : size;
+}
+
+Task<> Connection::send(std::string bytes) {
+  enter(Phase::writing, now() + shard_->server->settings().write_timeout);
+  for (std::string_view rest = bytes; !rest.empty() && !broken_;) {
+    const std::size_t size = send_now(rest);
+    rest.remove_prefix(size);
+    if (size > 0 || broken_) continue;
+    broken_ = ended();
     if (broken_) break;
     const auto [wait_failure] = co_await socket_.async_wait(Socket::wait_write, ready);
     broken_ = wait_failure || ended();
@@ -173,7 +198,7 @@ Task<> Connection::linger() {
   socket_.shutdown(Socket::shutdown_send, failure);
   if (failure) co_return;
   timed_out_ = false;
-  enter(Phase::lingering, shard_->now() + linger_time);
+  enter(Phase::lingering, now() + linger_time);
   for (std::size_t total = 0; total < linger_bytes_max; total += inbound_.size()) {
     inbound_.clear();
     const bool more = co_await receive();
@@ -183,47 +208,65 @@ Task<> Connection::linger() {
 
 // ---- requests ----
 
+// One turn of the loop per request. Nearly all requests find everything they need in memory: those wait once,
+// for their bytes, and allocate no coroutine.
 Task<> Connection::run() {
+  SteadyTime moment = now();
   while (!closing_ && !broken_) {
-    const bool whole = co_await read_head();
-    if (!whole && !(timed_out_ && phase_ == Phase::head)) co_return;
-    co_await answer();
-    if (takeover_) co_return;
+    const HttpSettings& settings = shard_->server->settings();
+    bool between_requests = served_ > 0 && inbound_.empty();
+    enter(inbound_.empty() ? Phase::idle : Phase::head,
+          moment + (between_requests ? settings.idle_timeout : settings.header_timeout));
+    feed();
+    while (reader_.state() == RequestReader::State::head) {
+      bool more = false;
+      if (between_requests) {
+        // Into memory of the connection's own: an operation that reads is woken by the system without being
+        // registered anew each time, as one that only waits is.
+        inbound_.resize(request_bytes_expected);
+        const auto [failure, size] = co_await socket_.async_read_some(asio::buffer(inbound_), ready);
+        inbound_.resize(failure ? 0 : size);
+        more = !failure && !ended();
+      } else {
+        more = co_await receive();
+      }
+      if (!more && timed_out_ && phase_ == Phase::head) break;  // it is told so
+      if (!more) co_return;
+      phase_ = Phase::head;
+      feed();
+      if (between_requests && reader_.state() == RequestReader::State::head)
+        enter(Phase::head, now() + settings.header_timeout);
+      between_requests = false;
+    }
+    enter(Phase::handling);
+
+    moment = request_started_ = now();
+    route_ = nullptr;
+    user_ = 0;
+    admitted_ = false;
+    name_request();
+    std::optional<Context> context;
+    std::optional<Response> response = respond_now(context);
+    if (!response) {
+      Response late = co_await respond(*context);
+      response.emplace(std::move(late));
+    }
+    ++served_;
+    moment = record(*response);
+    if (response->takeover) {
+      takeover_ = std::move(response->takeover);
+      if (response->streamed) takeover_->begin_with(head_of_stream(*response));
+      co_return;
+    }
+    const std::size_t sent = send_answer(std::move(*response));
+    if (sent < shard_->outbound.size() && !broken_) co_await send(shard_->outbound.substr(sent));
     reader_.next();
     if (served_ % requests_per_turn == 0) co_await asio::post(socket_.get_executor(), asio::deferred);
   }
   if (!broken_) co_await linger();
 }
 
-Task<bool> Connection::read_head() {
-  const HttpSettings& settings = shard_->server->settings();
-  bool between_requests = served_ > 0 && inbound_.empty();
-  const std::chrono::seconds patience = between_requests ? settings.idle_timeout : settings.header_timeout;
-  enter(inbound_.empty() ? Phase::idle : Phase::head, shard_->now() + patience);
-  for (feed(); reader_.state() == RequestReader::State::head; feed()) {
-    const bool more = co_await receive();
-    if (!more) co_return false;
-    if (between_requests) enter(Phase::head, shard_->now() + settings.header_timeout);
-    between_requests = false;
-    phase_ = Phase::head;
-  }
-  enter(Phase::handling);
-  co_return true;
-}
-
-Task<> Connection::answer() {
-  request_started_ = shard_->now();
-  route_ = nullptr;
-  user_ = 0;
-  name_request();
-  Response response = co_await respond();
-  ++served_;
-  record(response);
-  if (response.takeover) {
-    takeover_ = std::move(response.takeover);
-    if (response.streamed) takeover_->begin_with(head_of_stream(response));
-    co_return;
-  }
+std::size_t Connection::send_answer(Response response) {
   const Request& request = reader_.request();
   shard_->cors.apply(request, response);
   Framing framing;
@@ -232,9 +275,11 @@ Task<> Connection::answer() {
   framing.close = closing_ = must_close(response);
   framing.keep_alive = !request.http11;
   framing.head_only = request.method == Method::head;
-  const std::string bytes = serialize(response, framing);
-  response = Response();
-  co_await send(bytes);
+  std::string& bytes = shard_->outbound;
+  if (bytes.capacity() > outbound_bytes_max) bytes = std::string();
+  bytes.clear();
+  append_message(bytes, response, framing);
+  return send_now(bytes);
 }
 
 std::string Connection::head_of_stream(Response& response) {
@@ -252,71 +297,107 @@ void Connection::name_request() {
   Request& request = reader_.request();
   request.peer = peer_;
   const std::string_view wanted = request.header("x-request-id");
-  request.id = is_sane_id(wanted) ? std::string(wanted) : shard_->next_request_id();
+  if (is_sane_id(wanted))
+    request.id = wanted;
+  else
+    shard_->next_request_id(request.id);
 }
 
-Task<Response> Connection::respond() {
+// `context` is there when nothing comes back.
+std::optional<Response> Connection::respond_now(std::optional<Context>& context) {
   const Request& request = reader_.request();
-  if (reader_.state() == RequestReader::State::failed) co_return problem(reader_.error(), request);
-  if (timed_out_) {
-    const Error late(ErrorCode::request_timeout, "The request's head took too long.");
-    co_return problem(late, request);
-  }
+  if (reader_.state() == RequestReader::State::failed) return problem(reader_.error(), request);
+  if (timed_out_)
+    return problem(Error(ErrorCode::request_timeout, "The request's head took too long."), request);
   Router::Match match = shard_->server->router().match(request.method, request.raw_path());
   route_ = match.route;
-  Context context{request,      shard_->index,           shard_->authenticator,
-                  std::nullopt, std::move(match.params), exempt_};
-  const Result<> admitted = co_await admit(context, route_);
-  if (!admitted) co_return problem(admitted.error(), request);
-  if (route_ == nullptr) co_return unrouted(match.allow);
+  context.emplace(
+      Context{request, shard_->index, shard_->authenticator, std::nullopt, std::move(match.params), exempt_});
+  const std::optional<Result<>> admitted = admit_now(*context);
+  if (!admitted) return std::nullopt;
+  if (!*admitted) return problem(admitted->error(), request);
+  if (route_ == nullptr) return unrouted(match.allow);
+  admitted_ = true;
+  // A body that came with its head; whoever asks first whether he may send it is told later.
+  if (reader_.state() == RequestReader::State::body && !reader_.expects_continue()) feed();
+  if (reader_.state() == RequestReader::State::failed) return problem(reader_.error(), request);
+  if (reader_.state() == RequestReader::State::body) return std::nullopt;
+  return handle_now(*context);
+}
+
+// What respond_now() leaves to do; there is a route.
+Task<Response> Connection::respond(Context& context) {
+  const Request& request = reader_.request();
+  if (!admitted_) {
+    const Result<> admitted = co_await admit(context);
+    if (!admitted) co_return problem(admitted.error(), request);
+  }
   if (reader_.state() == RequestReader::State::body) {
     const Result<> body = co_await read_body();
     if (!body) co_return problem(body.error(), request);
-    const Result<> still = co_await admit_again(context, *route_);
+    const Result<> still = co_await admit_again(context);
     if (!still) co_return problem(still.error(), request);
   }
-  co_return co_await handle(context, *route_);
+  co_return co_await handle(context);
 }
 
 // Rate and rights, before the body is read. Whoever proves to be a user is counted as that user, everybody
-// else by address.
-Task<Result<>> Connection::admit(Context& context, const Route* route) {
-  if (route != nullptr && route->access == Access::probe) co_return Result<>();
-  if (route == nullptr || route->access == Access::guest) co_return take_rate(auth::rate_key(peer_));
+// else by address. Nothing comes back when his account has to be read first.
+std::optional<Result<>> Connection::admit_now(Context& context) {
+  if (route_ != nullptr && route_->access == Access::probe) return Result<>();
+  if (route_ == nullptr || route_->access == Access::guest) return take_address_rate();
 
   const Request& request = context.request;
-  Result<auth::Principal> principal{Error(ErrorCode::unauthorized, "This needs an access token.")};
   if (request.count("authorization") > 1)
-    principal = Error(ErrorCode::invalid_request, "Authorization stands there twice.");
-  else if (const std::string_view token = request.bearer().value_or(std::string_view()); !token.empty())
-    principal = co_await context.authenticator.authenticate(token);
-  if (!principal) {
-    const Result<> rate = take_rate(auth::rate_key(peer_));
-    if (!rate) co_return rate;
-    co_return principal.error();
-  }
+    return enter_route(context, Error(ErrorCode::invalid_request, "Authorization stands there twice."));
+  const std::string_view token = request.bearer().value_or(std::string_view());
+  if (token.empty())
+    return enter_route(context, Error(ErrorCode::unauthorized, "This needs an access token."));
+  std::optional<Result<auth::Principal>> principal = context.authenticator.authenticate_now(token, token_);
+  if (!principal) return std::nullopt;
+  return enter_route(context, std::move(*principal));
+}
 
+Task<Result<>> Connection::admit(Context& context) {
+  const std::string_view token = context.request.bearer().value_or(std::string_view());
+  Result<auth::Principal> principal = co_await context.authenticator.authenticate(token);
+  co_return enter_route(context, std::move(principal));
+}
+
+Result<> Connection::enter_route(Context& context, Result<auth::Principal> principal) {
+  if (!principal) {
+    const Result<> rate = take_address_rate();
+    return rate ? Result<>(principal.error()) : rate;
+  }
   user_ = principal->user_id();
-  const Result<> rate = take_rate("user:" + std::to_string(user_));
-  if (!rate) co_return rate;
-  if (const Result<> may = may_enter(*route, *principal); !may) co_return may;
+  if (Result<> rate = take_user_rate(); !rate) return rate;
+  if (Result<> may = may_enter(*route_, *principal); !may) return may;
   context.principal.emplace(std::move(*principal));
-  co_return Result<>();
+  return {};
 }
 
 // A body takes as long as its sender likes, and rights may end meanwhile.
-Task<Result<>> Connection::admit_again(Context& context, const Route& route) {
+Task<Result<>> Connection::admit_again(Context& context) {
   if (!context.principal) co_return Result<>();
   const std::string_view token = context.request.bearer().value_or(std::string_view());
-  Result<auth::Principal> principal = co_await context.authenticator.authenticate(token);
-  if (!principal) co_return principal.error();
-  if (const Result<> may = may_enter(route, *principal); !may) co_return may;
-  context.principal.emplace(std::move(*principal));
+  std::optional<Result<auth::Principal>> principal = context.authenticator.authenticate_now(token, token_);
+  if (!principal) {
+    Result<auth::Principal> read = co_await context.authenticator.authenticate(token);
+    principal.emplace(std::move(read));
+  }
+  if (!*principal) co_return principal->error();
+  if (const Result<> may = may_enter(*route_, **principal); !may) co_return may;
+  context.principal.emplace(std::move(**principal));
   co_return Result<>();
 }
 
+Result<> Connection::take_user_rate() {
+  return exempt_ ? Result<>() : take_rate("user:" + std::to_string(user_));
+}
+
+Result<> Connection::take_address_rate() { return exempt_ ? Result<>() : take_rate(auth::rate_key(peer_)); }
+
 Result<> Connection::take_rate(std::string_view key) {
-  if (exempt_) return {};
   const auth::RateDecision decision = shard_->server->request_rate().take(key);
   if (decision.allowed) return {};
   return Error(ErrorCode::rate_limited, "Too many requests.")
@@ -325,9 +406,9 @@ Result<> Connection::take_rate(std::string_view key) {
 }
 
 // What no handler takes: 404, 405, and the answer to OPTIONS.
-Response Connection::unrouted(const std::string& allow) const {
+Response Connection::unrouted(std::string_view allow) const {
   const Request& request = reader_.request();
-  const std::string methods = request.target == "*" ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : allow;
+  const std::string methods(request.target == "*" ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : allow);
   if (methods.empty()) return problem(Error(ErrorCode::not_found, "There is nothing at this path."), request);
   if (request.method != Method::options)
     return problem(Error(ErrorCode::method_not_allowed, "This path takes " + methods + "."), request)
@@ -339,7 +420,7 @@ Response Connection::unrouted(const std::string& allow) const {
 
 Task<Result<>> Connection::read_body() {
   if (reader_.expects_continue() && inbound_.empty()) co_await send("HTTP/1.1 100 Continue\r\n\r\n");
-  enter(Phase::body, shard_->now() + shard_->server->settings().body_timeout);
+  enter(Phase::body, now() + shard_->server->settings().body_timeout);
   for (feed(); reader_.state() == RequestReader::State::body; feed()) {
     const bool more = co_await receive();
     if (more) continue;
@@ -352,17 +433,21 @@ Task<Result<>> Connection::read_body() {
 }
 
 // No exception of a handler reaches another request (T70).
-Task<Response> Connection::handle(Context& context, const Route& route) {
-  Error failure(ErrorCode::internal_error);
+std::optional<Response> Connection::handle_now(Context& context) {
+  if (!route_->prompt) return std::nullopt;
   try {
-    co_return co_await route.handler(context);
-  } catch (const std::bad_alloc&) {
-    failure =
-        Error(ErrorCode::overloaded, "There is not enough memory for this now.").because("out of memory");
-  } catch (const std::exception& exception) {
-    failure.cause = exception.what();
+    return route_->prompt(context);
   } catch (...) {
-    failure.cause = "an exception of unknown type";
+    return problem(describe_exception(), context.request);
+  }
+}
+
+Task<Response> Connection::handle(Context& context) {
+  Error failure;
+  try {
+    co_return co_await route_->handler(context);
+  } catch (...) {
+    failure = describe_exception();
   }
   co_return problem(failure, context.request);
 }
@@ -379,16 +464,18 @@ bool Connection::must_close(const Response& response) {
          served_ >= server.settings().requests_per_connection;
 }
 
-void Connection::record(const Response& response) {
+// Answers when that was.
+SteadyTime Connection::record(const Response& response) {
   const Request& request = reader_.request();
   const int status = response.takeover && !response.streamed ? 101 : response.status;
-  const std::chrono::duration<double> took = shard_->now() - request_started_;
+  const SteadyTime answered = now();
+  const std::chrono::duration<double> took = answered - request_started_;
   shard_->metrics.count(route_, request.method, status, took);
 
   log::Level level = log::Level::debug;
   if (status >= 400 || took > slow_request) level = log::Level::info;
   if (status >= 500) level = log::Level::error;
-  if (!log::enabled(level)) return;
+  if (!log::enabled(level)) return answered;
   const std::string target = redacted_target(request.target);
   const std::string peer = peer_.to_string();
   log::write(level, "http_request",
@@ -401,6 +488,7 @@ void Connection::record(const Response& response) {
               {"user", user_},
               {"request_id", request.id},
               {"cause", response.cause}});
+  return answered;
 }
 
 }  // namespace corohub::http

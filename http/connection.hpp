@@ -8,6 +8,7 @@
 #include "http/request_reader.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,29 +33,39 @@ class Connection final : public Timed, public ListedConnection {
   enum class Phase : std::uint8_t { idle, head, body, handling, writing, lingering };
 
   Task<> run();
-  Task<bool> read_head();
-  Task<> answer();
-  Task<Response> respond();
-  Task<Result<>> admit(Context& context, const Route* route);
-  Task<Result<>> admit_again(Context& context, const Route& route);
+  Task<Response> respond(Context& context);
+  Task<Result<>> admit(Context& context);
+  Task<Result<>> admit_again(Context& context);
   Task<Result<>> read_body();
-  Task<Response> handle(Context& context, const Route& route);
+  Task<Response> handle(Context& context);
   Task<bool> receive();
-  Task<> send(std::string_view bytes);
+  Task<> send(std::string bytes);
   Task<> linger();
 
+  // What can be done without waiting is done without a coroutine; nothing: it can't.
+  std::optional<Response> respond_now(std::optional<Context>& context);
+  std::optional<Result<>> admit_now(Context& context);
+  std::optional<Response> handle_now(Context& context);
+  Result<> enter_route(Context& context, Result<auth::Principal> principal);
+
   void name_request();
+  Result<> take_user_rate();
+  Result<> take_address_rate();
   Result<> take_rate(std::string_view key);
   std::string head_of_stream(Response& response);
-  Response unrouted(const std::string& allow) const;
+  Response unrouted(std::string_view allow) const;
   bool must_close(const Response& response);
-  void record(const Response& response);
+  SteadyTime record(const Response& response);
 
   void feed();
   bool receive_now(boost::system::error_code& failure);
+  // Answers how much the socket has taken.
+  std::size_t send_now(std::string_view bytes);
+  std::size_t send_answer(Response response);
   void enter(Phase phase) noexcept;  // without a deadline
   void enter(Phase phase, SteadyTime deadline) noexcept;
   SteadyTime deadline() const noexcept;
+  SteadyTime now() const noexcept { return shard_->now(); }
   bool ended() const noexcept { return timed_out_ || stopped_; }
 
   std::shared_ptr<HttpShard> shard_;
@@ -76,6 +87,9 @@ class Connection final : public Timed, public ListedConnection {
   SteadyTime request_started_;
   const Route* route_ = nullptr;
   UserId user_ = 0;
+  bool admitted_ = false;
+
+  auth::KnownToken token_;  // of the last request that had one
 
   std::unique_ptr<Takeover> takeover_;
 };

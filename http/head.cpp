@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::size_t request_line_rest_max = 64;  // method, version and blanks around the URI
 
+constexpr ByteSet uri_chars = ByteSet::alphanumeric_and("!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~");  // all but #
+constexpr ByteSet host_chars = ByteSet::alphanumeric_and("!$%&'*+-._~:[](),;=");
+
 Error malformed(std::string_view why) {
   return Error(ErrorCode::invalid_request, "The request is malformed: " + std::string(why) + ".");
 }
@@ -19,23 +22,41 @@ Error too_large(std::size_t complete_lines) {
   return Error(ErrorCode::header_too_large, "The header fields are too large.");
 }
 
-// The next line without its CRLF; HeadScanner has seen to it that each has one.
+// The next line without its CRLF; HeadScanner has seen to it that each has one, and that a return stands
+// nowhere else.
 std::string_view next_line(std::string_view& rest) noexcept {
-  const std::size_t end = rest.find("\r\n");
+  const std::size_t end = rest.find('\r');
   const std::string_view line = rest.substr(0, end);
-  rest.remove_prefix(std::min(rest.size(), end + 2));
+  rest.remove_prefix(std::min(rest.size(), line.size() + 2));
   return line;
+}
+
+// Printable, blank, or beyond ASCII. Without a branch per byte, so that many are judged at once.
+bool is_text(std::string_view bytes) noexcept {
+  unsigned char bad = 0;
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    bad |= static_cast<unsigned char>((byte < 0x20 && byte != '\t') || byte == 0x7f);
+  }
+  return bad == 0;
+}
+
+// A list of tokens, in which places may be empty.
+bool is_token_list(std::string_view rest) noexcept {
+  while (!rest.empty()) {
+    const std::string_view piece = trim_blanks(cut(rest, ','));
+    if (!token_chars.has_all(piece)) return false;
+  }
+  return true;
 }
 
 Result<> read_request_line(std::string_view line, const ReadLimits& limits, Head& head) {
   std::string_view rest = line;
   head.method = cut(rest, ' ');
   const std::string_view target = cut(rest, ' ');
-  if (head.method.empty() || !std::ranges::all_of(head.method, is_token_char))
-    return malformed("the method is no token");
+  if (!is_token(head.method)) return malformed("the method is no token");
   if (target.size() > limits.max_uri_bytes) return Error(ErrorCode::uri_too_long, "The URI is too long.");
-  const auto is_uri_char = [](char c) { return c > 0x20 && c < 0x7f && c != '#'; };
-  if (target.empty() || !std::ranges::all_of(target, is_uri_char)) return malformed("the target is no URI");
+  if (target.empty() || !uri_chars.has_all(target)) return malformed("the target is no URI");
   head.target = target;
   if (rest != "HTTP/1.1" && rest != "HTTP/1.0") return malformed("only HTTP/1.1 and HTTP/1.0 are spoken");
   head.http11 = rest == "HTTP/1.1";
@@ -43,13 +64,7 @@ Result<> read_request_line(std::string_view line, const ReadLimits& limits, Head
 }
 
 // uri-host [":" port], without user information.
-bool is_host(std::string_view host) noexcept {
-  const auto is_host_char = [](char c) {
-    return (is_token_char(c) && c != '^' && c != '`' && c != '|' && c != '#') || c == ':' || c == '[' ||
-           c == ']' || c == '(' || c == ')' || c == ',' || c == ';' || c == '=';
-  };
-  return !host.empty() && std::ranges::all_of(host, is_host_char);
-}
+bool is_host(std::string_view host) noexcept { return !host.empty() && host_chars.has_all(host); }
 
 // The fields that say how long the message is and whom it is for.
 struct Framing {
@@ -70,19 +85,21 @@ Result<> read_content_length(std::string_view value, Head& head) {
   return {};
 }
 
-Result<> read_field(std::string_view line, Head& head, Framing& framing) {
+Result<> read_field(std::string_view line, Head& head, Framing& framing, HeaderList& headers) {
   if (line.front() == ' ' || line.front() == '\t') return malformed("a header line is folded");
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos) return malformed("a header line has no colon");
   const std::string_view name = line.substr(0, colon);
-  if (name.empty() || !std::ranges::all_of(name, is_token_char))
-    return malformed("a header name is no token");
+  if (!is_token(name)) return malformed("a header name is no token");
   const std::string_view value = trim_blanks(line.substr(colon + 1));
+  headers.add(name, value);
 
   if (same_word(name, "host")) {
     ++framing.hosts;
     head.host = value;
     if (!value.empty() && !is_host(value)) return malformed("Host names no host");
+  } else if (same_word(name, "connection") || same_word(name, "proxy-connection")) {
+    if (!is_token_list(value)) return malformed("Connection is no list of tokens");
   } else if (same_word(name, "content-length")) {
     ++framing.lengths;
     return read_content_length(value, head);
@@ -111,8 +128,23 @@ Result<> check(const Framing& framing, Head& head) {
 
 }  // namespace
 
+// Line by line while nothing is wrong with them; byte by byte where something may be, or a line isn't whole.
 Result<std::size_t> HeadScanner::scan(std::string_view bytes, const ReadLimits& limits) {
   const std::size_t end = std::min(bytes.size(), limits.max_header_bytes);
+  while (scanned_ == line_start_ && scanned_ < end) {
+    const std::size_t feed = bytes.substr(0, end).find('\n', scanned_);
+    if (feed == std::string_view::npos || feed < scanned_ + 2 || bytes[feed - 1] != '\r') break;
+    const bool short_enough = lines_ > 0 || feed <= limits.max_uri_bytes + request_line_rest_max;
+    if (!short_enough || lines_ > limits.max_headers || !is_text(bytes.substr(scanned_, feed - 1 - scanned_)))
+      break;
+    ++lines_;
+    scanned_ = line_start_ = feed + 1;
+  }
+  return scan_bytes(bytes, limits, end);
+}
+
+Result<std::size_t> HeadScanner::scan_bytes(std::string_view bytes, const ReadLimits& limits,
+                                            std::size_t end) {
   for (; scanned_ < end; ++scanned_) {
     if (lines_ == 0 && scanned_ > limits.max_uri_bytes + request_line_rest_max) return too_large(lines_);
     const auto byte = static_cast<unsigned char>(bytes[scanned_]);
@@ -134,12 +166,12 @@ Result<std::size_t> HeadScanner::scan(std::string_view bytes, const ReadLimits& 
   return std::size_t{0};
 }
 
-Result<> read_head(std::string_view bytes, const ReadLimits& limits, Head& head) {
+Result<> read_head(std::string_view bytes, const ReadLimits& limits, Head& head, HeaderList& headers) {
   std::string_view rest = bytes;
   if (Result<> line = read_request_line(next_line(rest), limits, head); !line) return line;
   Framing framing;
   for (std::string_view line = next_line(rest); !line.empty(); line = next_line(rest))
-    if (Result<> field = read_field(line, head, framing); !field) return field;
+    if (Result<> field = read_field(line, head, framing, headers); !field) return field;
   return check(framing, head);
 }
 

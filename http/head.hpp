@@ -1,9 +1,10 @@
-// The head of a request before any library sees it: where it ends, and whether its framing leaves no doubt.
-// Boost 1.81 accepts shapes that another server in front of us reads differently (request smuggling); they
-// end here. Pure; no I/O.
+// The head of a request: where it ends, and whether it leaves no doubt. Shapes that another server in front
+// of us reads differently (request smuggling) end here. Whatever is accepted here Boost.Beast accepts too,
+// with the same fields: a test and the fuzzer compare. Pure; no I/O.
 #pragma once
 
 #include "core/error.hpp"
+#include "http/request.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -26,6 +27,8 @@ class HeadScanner {
   Result<std::size_t> scan(std::string_view bytes, const ReadLimits& limits);
 
  private:
+  Result<std::size_t> scan_bytes(std::string_view bytes, const ReadLimits& limits, std::size_t end);
+
   std::size_t scanned_ = 0;
   std::size_t line_start_ = 0;
   std::size_t lines_ = 0;  // complete ones; the first is the request line
@@ -43,8 +46,9 @@ struct Head {
   bool expects_other = false;  // an expectation nobody can meet
 };
 
-// Checks a whole head: only its form; a length that is too large is for the caller. What could be read before
-// an error stands in `head` (for the log).
-Result<> read_head(std::string_view bytes, const ReadLimits& limits, Head& head);
+// Checks a whole head, of which HeadScanner has found the end: only its form; a length that is too large is
+// for the caller. The fields are added to `headers`, which has kept `bytes`. What could be read before an
+// error stands in `head` (for the log).
+Result<> read_head(std::string_view bytes, const ReadLimits& limits, Head& head, HeaderList& headers);
 
 }  // namespace corohub::http

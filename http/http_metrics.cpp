@@ -34,7 +34,7 @@ HttpMetrics::HttpMetrics(const Router& router)
 
 void HttpMetrics::count(const Route* route, Method method, int status, std::chrono::duration<double> took) {
   const std::vector<Route>& routes = router_.routes();
-  slots_.resize((routes.size() + 1) * methods);
+  if (slots_.empty()) slots_.resize((routes.size() + 1) * methods);
   const std::size_t row = route == nullptr ? routes.size() : static_cast<std::size_t>(route - routes.data());
   Slot& slot = slots_[row * methods + static_cast<std::size_t>(method)];
   counter(slot, route, method, status).Increment();

@@ -9,6 +9,8 @@
 #include "http/serialize.hpp"
 #include "http/server.hpp"
 
+#include <array>
+#include <charconv>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -38,7 +40,16 @@ struct HttpShard {
   SteadyTime now() const noexcept { return server->clock().steady(); }
 
   // Unique among the requests of all shards and starts, not secret.
-  std::string next_request_id() { return id_prefix_ + "-" + std::to_string(++last_id_); }
+  std::string next_request_id() {
+    std::string id;
+    next_request_id(id);
+    return id;
+  }
+  void next_request_id(std::string& out) {
+    std::array<char, 20> digits;
+    const auto [end, failure] = std::to_chars(digits.data(), digits.data() + digits.size(), ++last_id_);
+    out.assign(id_prefix_).append(digits.data(), end);
+  }
 
   // The Date header, made once per second.
   std::string_view date() {
@@ -58,9 +69,10 @@ struct HttpShard {
   boost::intrusive::list<ListedConnection, boost::intrusive::base_hook<ListedConnection>,
                          boost::intrusive::constant_time_size<false>>
       connections;
+  std::string outbound;  // the answer that is being sent; nobody keeps it over a suspension
 
  private:
-  const std::string id_prefix_ = random_token(9);
+  const std::string id_prefix_ = random_token(9) + "-";
   std::uint64_t last_id_ = 0;
   std::string date_;
   UnixMs date_second_ = -1;

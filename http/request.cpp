@@ -5,6 +5,17 @@
 #include <algorithm>
 
 namespace corohub::http {
+namespace {
+
+constexpr std::size_t kept_bytes_max = 2048;
+constexpr std::size_t kept_headers_max = 32;
+
+void empty(std::string& text) noexcept {
+  text.clear();
+  if (text.capacity() > kept_bytes_max) text = std::string();
+}
+
+}  // namespace
 
 std::string_view name(Method method) noexcept {
   switch (method) {
@@ -28,19 +39,54 @@ std::string_view name(Method method) noexcept {
   return "other";
 }
 
+void HeaderList::push_back(Header header) {
+  const auto place = [](std::size_t number) { return static_cast<std::uint32_t>(number); };
+  places_.push_back({place(text_.size()), place(header.name.size()), place(text_.size() + header.name.size()),
+                     place(header.value.size())});
+  text_.append(header.name).append(header.value);
+}
+
+std::string_view HeaderList::keep(std::string_view head) {
+  places_.clear();
+  text_.assign(head);
+  return text_;
+}
+
+void HeaderList::add(std::string_view name, std::string_view value) {
+  const auto place = [](std::ptrdiff_t number) { return static_cast<std::uint32_t>(number); };
+  const char* begin = text_.data();
+  places_.push_back({place(name.data() - begin), static_cast<std::uint32_t>(name.size()),
+                     place(value.data() - begin), static_cast<std::uint32_t>(value.size())});
+}
+
+void HeaderList::clear() noexcept {
+  text_.clear();
+  places_.clear();
+  if (text_.capacity() > kept_bytes_max) text_ = std::string();
+  if (places_.capacity() > kept_headers_max) places_ = std::vector<Place>();
+}
+
+Header HeaderList::operator[](std::size_t index) const noexcept {
+  const Place& place = places_[index];
+  const std::string_view text = text_;
+  return {text.substr(place.name, place.name_size), text.substr(place.value, place.value_size)};
+}
+
 std::string_view Request::header(std::string_view field) const noexcept {
-  for (const Header& header : headers)
+  for (const Header header : headers)
     if (same_word(header.name, field)) return header.value;
   return {};
 }
 
 std::size_t Request::count(std::string_view field) const noexcept {
-  return static_cast<std::size_t>(
-      std::ranges::count_if(headers, [&](const Header& header) { return same_word(header.name, field); }));
+  std::size_t count = 0;
+  for (const Header header : headers)
+    if (same_word(header.name, field)) ++count;
+  return count;
 }
 
 bool Request::has_token(std::string_view field, std::string_view token) const noexcept {
-  for (const Header& header : headers) {
+  for (const Header header : headers) {
     if (!same_word(header.name, field)) continue;
     for (std::string_view rest = header.value; !rest.empty();)
       if (same_word(trim_blanks(cut(rest, ',')), token)) return true;
@@ -91,6 +137,15 @@ Result<json::object> Request::json_object() const {
   if (!value) return value.error();
   if (!value->is_object()) return Error(ErrorCode::invalid_json, "The body must be a JSON object.");
   return std::move(value->get_object());
+}
+
+void Request::clear() noexcept {
+  method = Method::get;
+  for (std::string* text : {&target, &path, &body, &id}) empty(*text);
+  query.clear();
+  headers.clear();
+  http11 = keep_alive = true;
+  peer = boost::asio::ip::address();
 }
 
 }  // namespace corohub::http

@@ -5,6 +5,9 @@
 #include "core/error.hpp"
 #include "core/json.hpp"
 
+#include <cstddef>
+#include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,9 +21,55 @@ namespace corohub::http {
 enum class Method : std::uint8_t { get, head, post, put, patch, del, options, other };
 std::string_view name(Method method) noexcept;  // "GET"
 
+// A header of a request. The views last as long as its list is left alone.
 struct Header {
-  std::string name;  // as sent
-  std::string value;
+  std::string_view name;  // as sent
+  std::string_view value;
+};
+
+// The headers of a request in order, duplicates included, in one piece of text.
+class HeaderList {
+ public:
+  HeaderList() = default;
+  HeaderList(std::initializer_list<Header> headers) {
+    for (const Header& header : headers) push_back(header);
+  }
+
+  void push_back(Header header);
+  // For a whole head: keep() copies its bytes, add() then names parts of this copy.
+  std::string_view keep(std::string_view head);
+  void add(std::string_view name, std::string_view value);
+  void clear() noexcept;  // keeps what memory an ordinary request needs
+
+  std::size_t size() const noexcept { return places_.size(); }
+  Header operator[](std::size_t index) const noexcept;
+
+  class Iterator {
+   public:
+    Iterator(const HeaderList& list, std::size_t index) noexcept : list_(list), index_(index) {}
+    Header operator*() const noexcept { return list_[index_]; }
+    Iterator& operator++() noexcept {
+      ++index_;
+      return *this;
+    }
+    bool operator!=(const Iterator& other) const noexcept { return index_ != other.index_; }
+
+   private:
+    const HeaderList& list_;
+    std::size_t index_;
+  };
+  Iterator begin() const noexcept { return {*this, 0}; }
+  Iterator end() const noexcept { return {*this, size()}; }
+
+ private:
+  struct Place {  // in text_
+    std::uint32_t name;
+    std::uint32_t name_size;
+    std::uint32_t value;
+    std::uint32_t value_size;
+  };
+  std::string text_;
+  std::vector<Place> places_;
 };
 
 class Request {
@@ -30,7 +79,7 @@ class Request {
                        // logged whole
   std::string path;    // percent-decoded
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order, with duplicates
-  std::vector<Header> headers;                             // of the header section; trailers are dropped
+  HeaderList headers;                                      // of the header section; trailers are dropped
   std::string body;
   bool http11 = true;
   bool keep_alive = true;
@@ -57,6 +106,9 @@ class Request {
   // The body as a JSON object: 415 unless Content-Type is application/json (or absent), 400 if it is no JSON
   // object.
   Result<json::object> json_object() const;
+
+  // As new, but with the memory an ordinary request needs.
+  void clear() noexcept;
 };
 
 }  // namespace corohub::http

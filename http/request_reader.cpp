@@ -1,37 +1,18 @@
-// The only file that sees Beast's HTTP parser. It is the second opinion on a head that http/head.cpp has
-// found unambiguous; bodies are read without it (see http/chunked.hpp).
 #include "http/request_reader.hpp"
 
 #include "http/target.hpp"
 
-#include <boost/asio/buffer.hpp>
-#include <boost/beast/http/empty_body.hpp>
-#include <boost/beast/http/parser.hpp>
+#include <algorithm>
 
 namespace corohub::http {
 namespace {
 
-namespace beast_http = boost::beast::http;
-
-Method method_of(beast_http::verb verb) noexcept {
-  switch (verb) {
-    case beast_http::verb::get:
-      return Method::get;
-    case beast_http::verb::head:
-      return Method::head;
-    case beast_http::verb::post:
-      return Method::post;
-    case beast_http::verb::put:
-      return Method::put;
-    case beast_http::verb::patch:
-      return Method::patch;
-    case beast_http::verb::delete_:
-      return Method::del;
-    case beast_http::verb::options:
-      return Method::options;
-    default:
-      return Method::other;
-  }
+// The names are case-sensitive.
+Method method_of(std::string_view text) noexcept {
+  for (const Method method :
+       {Method::get, Method::post, Method::put, Method::patch, Method::del, Method::head, Method::options})
+    if (text == name(method)) return method;
+  return Method::other;
 }
 
 }  // namespace
@@ -50,7 +31,7 @@ std::size_t RequestReader::feed(std::string_view bytes) {
 
 void RequestReader::next() {
   state_ = State::head;
-  request_ = Request();
+  request_.clear();
   scanner_ = HeadScanner();
   decoder_ = ChunkedDecoder();
   skipped_empty_line_ = false;
@@ -89,31 +70,22 @@ Result<std::size_t> RequestReader::take_body(std::string_view bytes) {
 
 Result<> RequestReader::parse(std::string_view head_bytes) {
   Head head;
-  Result<> framing = read_head(head_bytes, limits_, head);
+  Result<> framing = read_head(request_.headers.keep(head_bytes), limits_, head, request_.headers);
   request_.http11 = head.http11;
-  request_.method = method_of(beast_http::string_to_verb(head.method));
+  request_.method = method_of(head.method);
   if (!head.target.empty()) {
     Result<> target = read_target(head.target, head.host, request_);
-    if (framing && !target) return target;
+    if (framing && !target) framing = std::move(target);
   }
-  if (!framing) return framing;
-
-  beast_http::request_parser<beast_http::empty_body> parser;
-  parser.skip(true);
-  parser.header_limit(static_cast<std::uint32_t>(limits_.max_header_bytes));
-  boost::system::error_code failure;
-  const std::size_t used =
-      parser.put(boost::asio::const_buffer(head_bytes.data(), head_bytes.size()), failure);
-  if (failure || used != head_bytes.size() || !parser.is_done())
-    return Error(ErrorCode::invalid_request, "The request is malformed.").because(failure.message());
-
-  for (const auto& field : parser.get())
-    request_.headers.push_back({std::string(field.name_string()), std::string(field.value())});
+  if (!framing) {
+    request_.headers.clear();  // nothing in them can be trusted
+    return framing;
+  }
   if (head.expects_other)
     return Error(ErrorCode::expectation_failed, "The only expectation that can be met is 100-continue.");
   if (head.content_length.value_or(0) > limits_.max_body_bytes)
     return Error(ErrorCode::payload_too_large, "The body is larger than is allowed.");
-  const bool kept = request_.has_token("connection", "keep-alive") || head.http11;
+  const bool kept = head.http11 || request_.has_token("connection", "keep-alive");
   request_.keep_alive = kept && !request_.has_token("connection", "close");
   chunked_ = head.chunked;
   body_left_ = static_cast<std::size_t>(head.content_length.value_or(0));

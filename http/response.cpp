@@ -29,7 +29,7 @@ Response document(const json::value& value, int status) {
 Response no_content() {
   Response response;
   response.status = 204;
-  response.content_type.clear();
+  response.content_type = {};
   return response;
 }
 

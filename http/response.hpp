@@ -22,18 +22,23 @@ class Takeover {
   virtual void begin_with(std::string /*head*/) {}
 };
 
+struct ResponseHeader {
+  std::string_view name;  // of a text that never ends: a literal
+  std::string value;
+};
+
 struct Response {
   int status = 200;
-  std::string content_type = "application/json";
+  std::string_view content_type = "application/json";  // of a text that never ends; empty: none
   std::string body;
-  std::vector<Header> headers;         // beside Content-Type, Content-Length, X-Request-Id, Date
-  bool close = false;                  // end the connection after it
-  std::string cause;                   // private: what the log says of a failure
-  std::unique_ptr<Takeover> takeover;  // instead of an answer
-  bool streamed = false;               // with a takeover: it sends this head and the body, in chunks
+  std::vector<ResponseHeader> headers;  // beside Content-Type, Content-Length, X-Request-Id, Date
+  bool close = false;                   // end the connection after it
+  std::string cause;                    // private: what the log says of a failure
+  std::unique_ptr<Takeover> takeover;   // instead of an answer
+  bool streamed = false;                // with a takeover: it sends this head and the body, in chunks
 
-  Response&& with(std::string field, std::string value) && {
-    headers.push_back({std::move(field), std::move(value)});
+  Response&& with(std::string_view field, std::string value) && {
+    headers.push_back({field, std::move(value)});
     return std::move(*this);
   }
   // Corohub-Position: <epoch>:<seq>

@@ -45,6 +45,7 @@ struct Router::Node {
   std::unique_ptr<Node> rest;                    // behind as many segments as the rest of a pattern leaves
   std::array<std::size_t, method_count> routes;  // index into routes_
   bool ends_here = false;                        // has any route
+  std::string allow;                             // its methods
 
   Node() { routes.fill(no_route); }
 
@@ -64,7 +65,7 @@ struct Router::Node {
     return routes[static_cast<std::size_t>(method)];
   }
 
-  std::string allow() const {
+  std::string methods() const {
     std::string list;
     const auto append = [&](Method method) { list.append(list.empty() ? "" : ", ").append(name(method)); };
     for (std::size_t i = 0; i < method_count; ++i) {
@@ -79,7 +80,7 @@ struct Router::Node {
 Router::Router() : root_(std::make_unique<Node>()) {}
 Router::~Router() = default;
 
-void Router::add(Method method, std::string pattern, Access access, Handler handler) {
+void Router::add(Method method, std::string pattern, Access access, Handler handler, PromptHandler prompt) {
   if (method == Method::other || !pattern.starts_with('/'))
     throw std::logic_error("no route can be " + pattern);
   Node* node = root_.get();
@@ -94,7 +95,9 @@ void Router::add(Method method, std::string pattern, Access access, Handler hand
   if (slot != no_route) throw std::logic_error("two routes for " + std::string(name(method)) + " " + pattern);
   slot = routes_.size();
   node->ends_here = true;
-  routes_.push_back({method, std::move(pattern), access, std::move(handler)});
+  node->allow = node->methods();
+  if (pattern.find_first_of("{%") == std::string::npos) literal_[pattern] = node;
+  routes_.push_back({method, std::move(pattern), access, std::move(handler), std::move(prompt)});
 }
 
 // The node whose path this is; `captured` has the parameters' texts in order. Goes back to the parameter
@@ -145,14 +148,17 @@ Router::Match Router::match(Method method, std::string_view path) const {
   Match match;
   if (!path.starts_with('/')) return match;
   std::vector<std::string> captured;
-  const Node* node = find(*root_, path, captured);
+  // What consists of literals beats everything else, and needs no decoding when it is written as the pattern.
+  const auto literal = literal_.find(path);
+  const Node* node = literal != literal_.end() ? literal->second : find(*root_, path, captured);
   if (node == nullptr) return match;
-  match.allow = node->allow();
+  match.allow = node->allow;
   std::size_t route = node->route(method);
   if (route == no_route && method == Method::head) route = node->route(Method::get);
   if (route == no_route) return match;
 
   match.route = &routes_[route];
+  if (captured.empty()) return match;
   std::size_t next = 0;
   for (std::string_view rest = match.route->pattern; !rest.empty();) {
     const std::string_view segment = first_segment(rest);

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -40,12 +41,16 @@ struct Context {
 };
 
 using Handler = std::function<Task<Response>(Context&)>;
+// Answers without waiting for anything, or with nothing when that can't be done; then the Handler is asked.
+// Saves the coroutines of requests that memory can answer.
+using PromptHandler = std::function<std::optional<Response>(Context&)>;
 
 struct Route {
   Method method = Method::get;
   std::string pattern;  // "/api/v1/admin/users/{id}", "/api/v1/topics/{topic...}/events"
   Access access = Access::guest;
   Handler handler;
+  PromptHandler prompt = {};  // may be empty
 };
 
 class Router {
@@ -57,11 +62,11 @@ class Router {
 
   // A pattern is literal segments, {parameters}, and at most one {parameter...} for one segment or more. The
   // same method and pattern twice is a bug (std::logic_error).
-  void add(Method method, std::string pattern, Access access, Handler handler);
+  void add(Method method, std::string pattern, Access access, Handler handler, PromptHandler prompt = {});
 
   struct Match {
     const Route* route = nullptr;  // null: none for this method
-    std::string allow;             // the methods of this path, for 405 and OPTIONS; empty: no such path
+    std::string_view allow;        // the methods of this path, for 405 and OPTIONS; empty: no such path
     std::vector<std::pair<std::string_view, std::string>> params;
   };
   // `path` as sent, without the query: each segment is decoded on its own, so that an encoded slash stays
@@ -77,8 +82,13 @@ class Router {
   const Node* find_behind_rest(const Node& node, std::string_view path,
                                std::vector<std::string>& captured) const;
 
+  struct Hash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+
   std::vector<Route> routes_;
-  std::unique_ptr<Node> root_;  // one level per segment
+  std::unique_ptr<Node> root_;                                                   // one level per segment
+  std::unordered_map<std::string, const Node*, Hash, std::equal_to<>> literal_;  // without any parameter
 };
 
 // An error of a handler as its response: `co_return fail(error, context)`.

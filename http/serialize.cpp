@@ -4,31 +4,43 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <cstddef>
 #include <ctime>
-#include <iterator>
 
 #include <fmt/format.h>
 
 namespace corohub::http {
 namespace {
 
+bool is_control(char c) noexcept {
+  const auto byte = static_cast<unsigned char>(c);
+  return (byte < 0x20 && c != '\t') || byte == 0x7f;
+}
+
 void append_value(std::string& out, std::string_view value) {
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    out += (byte < 0x20 && c != '\t') || byte == 0x7f ? '_' : c;
-  }
+  const std::size_t begin = out.size();
+  out += value;
+  bool dirty = false;
+  for (const char c : value) dirty |= is_control(c);
+  if (dirty) std::replace_if(out.begin() + static_cast<std::ptrdiff_t>(begin), out.end(), is_control, '_');
 }
 
 void append_header(std::string& out, std::string_view name, std::string_view value) {
-  out += name;
-  out += ": ";
+  out.append(name).append(": ");
   append_value(out, value);
   out += "\r\n";
 }
 
+void append_number(std::string& out, std::size_t number) {
+  std::array<char, 20> digits;
+  const auto [end, failure] = std::to_chars(digits.data(), digits.data() + digits.size(), number);
+  out.append(digits.data(), end);
+}
+
 bool has(const Response& response, std::string_view name) noexcept {
   return std::ranges::any_of(response.headers,
-                             [&](const Header& header) { return same_word(header.name, name); });
+                             [&](const ResponseHeader& header) { return same_word(header.name, name); });
 }
 
 // Informational answers, 204 and 304 have no body and no length.
@@ -50,30 +62,38 @@ void append_connection(std::string& out, const Response& response, const Framing
 
 std::string serialize(const Response& response, const Framing& framing) {
   std::string out;
-  out.reserve(512 + response.body.size());
-  fmt::format_to(std::back_inserter(out), "HTTP/1.1 {} {}\r\n", response.status,
-                 reason_phrase(response.status));
-  append_header(out, "Date", framing.date);
+  append_message(out, response, framing);
+  return out;
+}
+
+void append_message(std::string& out, const Response& response, const Framing& framing) {
+  out.reserve(out.size() + 512 + response.body.size());
+  out += "HTTP/1.1 ";
+  append_number(out, static_cast<std::size_t>(response.status));
+  out.append(" ").append(reason_phrase(response.status));
+  out.append("\r\nDate: ").append(framing.date).append("\r\n");
   const bool with_body = may_have_body(response.status);
   if (with_body) {
-    if (!response.content_type.empty()) append_header(out, "Content-Type", response.content_type);
-    if (framing.chunked)
+    if (!response.content_type.empty())
+      out.append("Content-Type: ").append(response.content_type).append("\r\n");
+    if (framing.chunked) {
       out += "Transfer-Encoding: chunked\r\n";
-    else
-      fmt::format_to(std::back_inserter(out), "Content-Length: {}\r\n", response.body.size());
+    } else {
+      out += "Content-Length: ";
+      append_number(out, response.body.size());
+      out += "\r\n";
+    }
   }
   append_header(out, "X-Request-Id", framing.request_id);
   append_connection(out, response, framing);
-  for (const Header& header : response.headers) {
-    const bool well_named = !header.name.empty() && std::ranges::all_of(header.name, is_token_char);
-    if (well_named && !same_word(header.name, "connection")) append_header(out, header.name, header.value);
-  }
+  for (const ResponseHeader& header : response.headers)
+    if (is_token(header.name) && !same_word(header.name, "connection"))
+      append_header(out, header.name, header.value);
   if (!has(response, "cache-control")) out += "Cache-Control: no-store\r\n";
   if (!has(response, "x-content-type-options")) out += "X-Content-Type-Options: nosniff\r\n";
   if (!has(response, "referrer-policy")) out += "Referrer-Policy: no-referrer\r\n";
   out += "\r\n";
   if (with_body && !framing.head_only) out += response.body;
-  return out;
 }
 
 std::string http_date(UnixMs time) {

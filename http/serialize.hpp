@@ -21,6 +21,7 @@ struct Framing {
 
 // Control characters in header values become underscores: no value can end its line (T54).
 std::string serialize(const Response& response, const Framing& framing);
+void append_message(std::string& out, const Response& response, const Framing& framing);
 
 // "Tue, 06 Jan 2026 10:30:01 GMT"
 std::string http_date(UnixMs time);

@@ -30,7 +30,15 @@ Result<std::string_view> without_authority(std::string_view target, std::string_
   return refused;
 }
 
+// Stands for itself: no escape in it, and nothing but visible ASCII.
+bool is_plain(std::string_view text) noexcept {
+  bool plain = true;
+  for (const char c : text) plain &= c > 0x20 && c < 0x7f && c != '%';
+  return plain;
+}
+
 bool has_dot_segment(std::string_view path) noexcept {
+  if (path.find("/.") == std::string_view::npos && !path.starts_with('.')) return false;
   while (!path.empty()) {
     const std::string_view segment = cut(path, '/');
     if (segment == "." || segment == "..") return true;
@@ -62,15 +70,21 @@ Result<> read_target(std::string_view target, std::string_view host, Request& re
     if (!path) return path.error();
     target = *path;
   }
-  request.target = target.starts_with('/') ? std::string(target) : "/" + std::string(target);
+  request.target = target.starts_with('/') ? "" : "/";
+  request.target += target;
 
-  std::optional<std::string> path = percent_decode(request.raw_path());
-  if (!path) return Error(ErrorCode::invalid_request, "The path is not valid UTF-8 text.");
-  if (has_dot_segment(*path)) return Error(ErrorCode::invalid_request, "The path has dot segments.");
-  request.path = std::move(*path);
-  return read_query(
-      std::string_view(request.target).substr(std::min(request.raw_path().size() + 1, request.target.size())),
-      request);
+  const std::string_view raw = request.raw_path();
+  if (is_plain(raw)) {
+    if (has_dot_segment(raw)) return Error(ErrorCode::invalid_request, "The path has dot segments.");
+    request.path = raw;
+  } else {
+    std::optional<std::string> path = percent_decode(raw);
+    if (!path) return Error(ErrorCode::invalid_request, "The path is not valid UTF-8 text.");
+    if (has_dot_segment(*path)) return Error(ErrorCode::invalid_request, "The path has dot segments.");
+    request.path = std::move(*path);
+  }
+  return read_query(std::string_view(request.target).substr(std::min(raw.size() + 1, request.target.size())),
+                    request);
 }
 
 std::string redacted_target(std::string_view target) {

@@ -1,6 +1,7 @@
 // Small text of HTTP headers: ASCII without case, blanks, lists. Pure; the views point into their arguments.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <string_view>
 
@@ -30,10 +31,35 @@ constexpr std::string_view cut(std::string_view& rest, char separator) noexcept 
   return piece;
 }
 
+// One truth per byte, for what is asked of every byte of a head.
+class ByteSet {
+ public:
+  // Letters and digits, and the characters of `others`.
+  static constexpr ByteSet alphanumeric_and(std::string_view others) noexcept {
+    ByteSet set;
+    for (char c = '0'; c <= '9'; ++c) set.add(c);
+    for (char c = 'a'; c <= 'z'; ++c) set.add(c);
+    for (char c = 'A'; c <= 'Z'; ++c) set.add(c);
+    for (const char c : others) set.add(c);
+    return set;
+  }
+
+  constexpr bool has(char c) const noexcept { return has_[static_cast<unsigned char>(c)]; }
+  constexpr bool has_all(std::string_view text) const noexcept {
+    bool all = true;  // asked of every byte: faster than to stop at the first that is missing
+    for (const char c : text) all &= has(c);
+    return all;
+  }
+
+ private:
+  constexpr void add(char c) noexcept { has_[static_cast<unsigned char>(c)] = true; }
+
+  std::array<bool, 256> has_{};
+};
+
 // RFC 9110 section 5.6.2.
-constexpr bool is_token_char(char c) noexcept {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-         std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-}
+inline constexpr ByteSet token_chars = ByteSet::alphanumeric_and("!#$%&'*+-.^_`|~");
+constexpr bool is_token_char(char c) noexcept { return token_chars.has(c); }
+constexpr bool is_token(std::string_view text) noexcept { return !text.empty() && token_chars.has_all(text); }
 
 }  // namespace corohub::http

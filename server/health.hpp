@@ -54,6 +54,8 @@ class HealthBoard {
 
 // The document of GET /health; `detailed` adds figures, for the admin listener.
 json::object health_document(const HealthBoard& board, UnixMs now, bool detailed);
+// The one without details, as text: what load balancers ask for all day.
+void append_health(std::string& out, const HealthBoard& board, UnixMs now);
 
 // GET /health, /livez and /readyz. The board and the clock outlive the router.
 void add_health_routes(http::Router& router, const HealthBoard& board, const Clock& clock, bool detailed);

@@ -9,11 +9,15 @@ Error account_gone() { return Error(ErrorCode::unauthorized, "The account is not
 
 // From this shard's memory, at the position up to which it was kept: a newer one would claim changes that the
 // memory does not show yet.
-std::optional<Response> remembered(const Services& services, Context& context) {
+std::optional<Response> remembered(Services& services, Context& context) {
   if (!services.parts.applied_seq) return std::nullopt;
   const AccountRef account = context.authenticator.accounts().find(context.principal->user_id());
   if (!account) return std::nullopt;
-  return at_position(services, http::success(to_json(*account)), services.parts.applied_seq(context.shard));
+  Response response;
+  response.body = "{\"success\":true,\"data\":";
+  append_json(response.body, *account);
+  response.body += '}';
+  return at_position(services, std::move(response), services.parts.applied_seq(context.shard));
 }
 
 Task<Response> get_me(Services& services, Context& context) {
@@ -72,7 +76,7 @@ Task<Response> put_password(Services& services, Context& context) {
 }  // namespace
 
 void add_profile_routes(Routes& routes) {
-  routes.add(Method::get, "/api/v1/users/me", Access::user, get_me);
+  routes.add(Method::get, "/api/v1/users/me", Access::user, get_me, remembered);
   routes.add(Method::patch, "/api/v1/users/me", Access::user, patch_me);
   routes.add(Method::del, "/api/v1/users/me", Access::user, delete_me);
   routes.add(Method::put, "/api/v1/users/me/password", Access::user, put_password);

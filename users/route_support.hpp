@@ -5,7 +5,9 @@
 #include "users/services.hpp"
 
 #include <memory>
+#include <optional>
 #include <string_view>
+#include <utility>
 
 namespace corohub::users {
 
@@ -17,15 +19,22 @@ using http::Response;
 
 // One handler: a coroutine over the services, which outlive the router's handlers.
 using RouteFunction = Task<Response> (*)(Services&, Context&);
+using PromptFunction = std::optional<Response> (*)(Services&, Context&);  // see http::PromptHandler
 
 class Routes {
  public:
   Routes(http::Router& router, std::shared_ptr<Services> services)
       : router_(router), services_(std::move(services)) {}
 
-  void add(Method method, std::string_view pattern, Access access, RouteFunction function) {
-    router_.add(method, std::string(pattern), access,
-                [services = services_, function](Context& context) { return function(*services, context); });
+  void add(Method method, std::string_view pattern, Access access, RouteFunction function,
+           PromptFunction prompt = nullptr) {
+    http::PromptHandler at_once;
+    if (prompt != nullptr)
+      at_once = [services = services_, prompt](Context& context) { return prompt(*services, context); };
+    router_.add(
+        method, std::string(pattern), access,
+        [services = services_, function](Context& context) { return function(*services, context); },
+        std::move(at_once));
   }
 
  private:

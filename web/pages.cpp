@@ -20,9 +20,9 @@ namespace {
 
 using http::Access;
 using http::Context;
-using http::Header;
 using http::Method;
 using http::Response;
+using http::ResponseHeader;
 
 // Scripts and styles are files of ours, nothing is inline, nothing comes from elsewhere, and the pages are in
 // nobody's frame.
@@ -48,11 +48,12 @@ class Page {
   Response answer(const http::Request& request) const {
     Response response;
     response.content_type = content_type_;
-    response.headers = {Header{"ETag", etag_},
-                        Header{"Cache-Control", "no-cache"},  // ask each time; mostly the answer is 304
-                        Header{"Content-Security-Policy", std::string(content_security_policy)},
-                        Header{"Referrer-Policy", "no-referrer"},
-                        Header{"X-Content-Type-Options", "nosniff"}};
+    response.headers = {
+        ResponseHeader{"ETag", etag_},
+        ResponseHeader{"Cache-Control", "no-cache"},  // ask each time; mostly the answer is 304
+        ResponseHeader{"Content-Security-Policy", std::string(content_security_policy)},
+        ResponseHeader{"Referrer-Policy", "no-referrer"},
+        ResponseHeader{"X-Content-Type-Options", "nosniff"}};
     if (request.has_token("If-None-Match", etag_) || request.header("If-None-Match") == "*")
       response.status = 304;
     else
@@ -88,8 +89,8 @@ void add_assets(http::Router& router) {
 Task<Response> to_test_page(Context&) {
   Response response;
   response.status = 302;
-  response.content_type.clear();
-  response.headers = {Header{"Location", "/websocket-test.html"}};
+  response.content_type = {};
+  response.headers = {ResponseHeader{"Location", "/websocket-test.html"}};
   co_return response;
 }
 

@@ -164,7 +164,7 @@ Result<std::string> answer_extensions(const http::Request& request, bool compres
   Negotiation negotiation;
   bool well_formed = true;
   bool given = false;
-  for (const http::Header& header : request.headers) {
+  for (const http::Header header : request.headers) {
     if (!http::same_word(header.name, "Sec-WebSocket-Extensions")) continue;
     given = true;
     well_formed = well_formed && negotiation.read(header.value);

@@ -4,6 +4,7 @@
 #include "http/request_reader.hpp"
 #include "http/router.hpp"
 #include "http/target.hpp"
+#include "support/beast_head.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -51,6 +52,15 @@ std::string use(const Request& request) {
   return seen;
 }
 
+// Beast has the second opinion on every head that was accepted.
+void compare_with_beast(std::string_view head, const Request& request) {
+  const auto opinion = corohub::test::read_by_beast(head);
+  require(opinion.has_value());
+  corohub::test::HeadFields fields;
+  for (const Header header : request.headers) fields.emplace_back(header.name, header.value);
+  require(corohub::test::by_name(opinion->fields) == corohub::test::by_name(fields));
+}
+
 // All requests in the bytes, shown in pieces of the sizes that `cuts` says (0: all at once).
 std::string read(std::string_view bytes, std::string_view cuts) {
   ReadLimits limits;
@@ -65,8 +75,11 @@ std::string read(std::string_view bytes, std::string_view cuts) {
     shown += piece.size();
     inbound += piece;
     for (std::size_t used = 1; used > 0;) {
+      const State before = reader.state();
       used = reader.feed(inbound);
       require(used <= inbound.size());
+      if (before == State::head && reader.state() != before && reader.state() != State::failed)
+        compare_with_beast(std::string_view(inbound).substr(0, used), reader.request());
       inbound.erase(0, used);
       require(reader.request().body.size() <= limits.max_body_bytes);
       if (reader.state() != State::complete) continue;

@@ -125,6 +125,75 @@ TEST_P(TokensTest, T21_tokens_of_another_issuer_or_for_another_service_are_refus
   EXPECT_FALSE(Tokens(store, {}, clock).verify(Tokens(store, elsewhere, clock).issue(*account, session)));
 }
 
+TEST_P(TokensTest, T19_a_known_token_is_not_verified_again_and_nothing_else_is_taken_for_it) {
+  const KeyStore store(file, clock);
+  const Tokens tokens(store, {}, clock);
+  const SessionId session = SessionId::random();
+  const std::string token = tokens.issue(*test::make_account(1, session), session);
+  const std::string other = tokens.issue(*test::make_account(2, session), session);
+  KnownToken known;
+  for (int i = 0; i < 3; ++i) {
+    const Result<const Claims*> claims = tokens.verify(token, known);
+    ASSERT_TRUE(claims);
+    EXPECT_EQ((*claims)->user_id, 1);
+    EXPECT_EQ((*claims)->session, session);
+  }
+  EXPECT_EQ(known.signatures_checked(), 1U);
+  for (std::size_t i = 0; i < token.size(); ++i) {
+    std::string changed = token;
+    changed[i] = changed[i] == 'A' ? 'B' : 'A';
+    EXPECT_FALSE(tokens.verify(changed, known)) << i;
+    EXPECT_FALSE(tokens.verify(std::string_view(token).substr(0, i), known)) << i;
+  }
+  EXPECT_FALSE(tokens.verify(token + "A", known));
+  const std::uint64_t checked = known.signatures_checked();
+  EXPECT_TRUE(tokens.verify(token, known));
+  EXPECT_EQ(known.signatures_checked(), checked);
+  EXPECT_EQ((*tokens.verify(other, known))->user_id, 2);
+  EXPECT_EQ((*tokens.verify(token, known))->user_id, 1);
+}
+
+TEST_P(TokensTest, T24_a_known_token_ends_to_the_second_and_holds_not_before_its_time) {
+  const KeyStore store(file, clock);
+  const Tokens tokens(store, {}, clock);
+  const SessionId session = SessionId::random();
+  clock.step_wall(std::chrono::milliseconds(1000 - clock.unix_ms() % 1000));
+  const std::string token = tokens.issue(*test::make_account(1, session), session);
+  KnownToken known;
+  ASSERT_TRUE(tokens.verify(token, known));
+  clock.step_wall(std::chrono::seconds(-30));
+  EXPECT_TRUE(tokens.verify(token, known));
+  clock.step_wall(std::chrono::seconds(-1));
+  EXPECT_EQ(tokens.verify(token, known).error().cause, tokens.verify(token).error().cause);
+  clock.step_wall(std::chrono::milliseconds(31'000 + 899'999));
+  EXPECT_TRUE(tokens.verify(token, known));
+  clock.step_wall(std::chrono::milliseconds(1));
+  EXPECT_EQ(tokens.verify(token, known).error().cause, "expired");
+}
+
+TEST_P(TokensTest, T34_a_known_token_ends_with_its_key) {
+  KeyStore store(file, clock);
+  const Tokens tokens(store, {}, clock);
+  const SessionId session = SessionId::random();
+  const std::string token = tokens.issue(*test::make_account(1, session), session);
+  KnownToken known;
+  ASSERT_TRUE(tokens.verify(token, known));
+  ASSERT_TRUE(store.rotate(std::chrono::seconds(60)));
+  EXPECT_TRUE(tokens.verify(token, known));
+  EXPECT_TRUE(tokens.verify(token, known));
+  clock.step_wall(std::chrono::milliseconds(59'999));
+  EXPECT_TRUE(tokens.verify(token, known));
+  clock.step_wall(std::chrono::milliseconds(1));
+  EXPECT_EQ(tokens.verify(token, known).error().cause, "unknown key");
+
+  const std::string by_new_key = tokens.issue(*test::make_account(1, session), session);
+  ASSERT_TRUE(tokens.verify(by_new_key, known));
+  std::filesystem::remove(file);
+  KeyStore elsewhere(file, clock);  // a file with another key
+  ASSERT_TRUE(store.reload());
+  EXPECT_EQ(tokens.verify(by_new_key, known).error().cause, "unknown key");
+}
+
 TEST(Tokens, settings_without_sense_are_refused_at_start) {
   const corohub::test::TempDir directory;
   const corohub::test::ManualClock clock;

@@ -1,5 +1,6 @@
 #include "core/account.hpp"
 
+#include <optional>
 #include <string>
 
 #include <boost/json/serialize.hpp>
@@ -50,6 +51,24 @@ TEST(Account, knows_its_logins) {
   EXPECT_TRUE(account.has_session(account.sessions[1]));
   EXPECT_FALSE(account.has_session(SessionId::random()));
   EXPECT_FALSE(account.has_session(SessionId{}));
+}
+
+TEST(Account, its_text_is_its_object) {
+  Account account;
+  account.id = 42;
+  account.name = "Ann \"the\" \n \xc3\x89";
+  account.email = "ann@example.com";
+  account.role = Role::superadmin;
+  account.status = UserStatus::disabled;
+  account.created_at = 1'767'695'401'123;
+  account.updated_at = -1;
+  for (const std::optional<std::int64_t> age :
+       {std::optional<std::int64_t>(), std::optional<std::int64_t>(30)}) {
+    account.age = age;
+    std::string text;
+    append_json(text, account);
+    EXPECT_EQ(text, boost::json::serialize(to_json(account)));
+  }
 }
 
 }  // namespace

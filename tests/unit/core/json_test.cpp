@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
 
 namespace corohub {
@@ -93,6 +94,18 @@ TEST(Depth, counts_containers_and_the_scalar_in_them) {
   EXPECT_EQ(depth(*parse_json("[]")), 1u);
   EXPECT_EQ(depth(*parse_json("[[1],2]")), 3u);
   EXPECT_EQ(depth(*parse_json(R"({"a":{"b":[]}})")), 3u);
+}
+
+TEST(Json, text_is_written_as_boost_writes_it) {
+  std::string all;
+  for (int c = 0; c < 128; ++c) all += static_cast<char>(c);
+  for (const std::string& text :
+       {std::string(), std::string("plain"), std::string("\xc3\xa9\xf0\x9f\x98\x80"), all,
+        std::string("\"\"a\\"), std::string("a\n")}) {
+    std::string out;
+    append_json(out, text);
+    EXPECT_EQ(out, json::serialize(json::value(text)));
+  }
 }
 
 }  // namespace

@@ -162,5 +162,22 @@ TEST(Wheel, standing_still_or_going_back_does_nothing) {
   EXPECT_EQ(item.fired.size(), 1u);
 }
 
+TEST(Wheel, arm_by_replaces_a_later_moment_and_keeps_an_earlier_one) {
+  Wheel wheel(start);
+  Item item;
+  wheel.arm_by(item, start + seconds(5));
+  wheel.arm_by(item, start + seconds(9));
+  turn(wheel, start, start + seconds(4));
+  EXPECT_TRUE(item.fired.empty());
+  turn(wheel, start + seconds(4), start + seconds(6));
+  EXPECT_EQ(item.fired.size(), 1U);
+  turn(wheel, start + seconds(6), start + seconds(10));
+  EXPECT_EQ(item.fired.size(), 1U);
+  wheel.arm_by(item, start + seconds(20));
+  wheel.arm_by(item, start + seconds(12));
+  turn(wheel, start + seconds(10), start + seconds(13));
+  EXPECT_EQ(item.fired.size(), 2U);
+}
+
 }  // namespace
 }  // namespace corohub

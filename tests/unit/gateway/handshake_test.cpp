@@ -17,21 +17,26 @@ http::Request good_request() {
   return request;
 }
 
-http::Request with(http::Request request, std::string name, std::string value) {
-  request.headers.push_back({std::move(name), std::move(value)});
+http::Request with(http::Request request, std::string_view name, std::string_view value) {
+  request.headers.push_back({name, value});
   return request;
 }
 
-http::Request replaced(std::string_view name, const std::string& value) {
+http::Request replaced(std::string_view name, std::string_view value) {
   http::Request request = good_request();
-  for (http::Header& header : request.headers)
-    if (header.name == name) header.value = value;
+  const http::HeaderList headers = std::move(request.headers);
+  request.headers = {};
+  for (const http::Header header : headers)
+    request.headers.push_back({header.name, header.name == name ? value : header.value});
   return request;
 }
 
 http::Request without(std::string_view name) {
   http::Request request = good_request();
-  std::erase_if(request.headers, [&](const http::Header& header) { return header.name == name; });
+  const http::HeaderList headers = std::move(request.headers);
+  request.headers = {};
+  for (const http::Header header : headers)
+    if (header.name != name) request.headers.push_back(header);
   return request;
 }
 

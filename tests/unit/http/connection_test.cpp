@@ -1,8 +1,13 @@
 // Requests and answers over real sockets.
 #include "unit/http/rig.hpp"
+#include "unit/hub/allocations.hpp"
 
+#include <memory>
 #include <new>
+#include <optional>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include <boost/asio/steady_timer.hpp>
 #include <boost/json/parse.hpp>
@@ -311,6 +316,120 @@ TEST_F(CorsHttpConnection, every_answer_can_be_read_by_its_page) {
                                       "Access-Control-Request-Method: POST\r\n\r\n");
   EXPECT_EQ(preflight.status, 204);
   EXPECT_EQ(preflight.header("access-control-allow-methods"), "POST, OPTIONS");
+}
+
+TEST_F(HttpConnection, a_prompt_answer_needs_no_task_and_may_leave_it_to_one) {
+  int prompt = 0;
+  rig.router.add(Method::get, "/prompt", Access::guest, say_path, [&](Context& context) {
+    ++prompt;
+    std::optional<Response> response;
+    if (context.request.query.empty()) response = document({{"prompt", true}});
+    return response;
+  });
+  Client client(rig);
+  EXPECT_EQ(client.ask(get("/prompt")).body, R"({"prompt":true})");
+  EXPECT_EQ(client.ask(get("/prompt?a=b")).body, R"({"path":"/prompt","exempt":false})");
+  EXPECT_EQ(prompt, 2);
+}
+
+TEST_F(HttpConnection, T70_an_exception_of_a_prompt_handler_is_an_answer_too) {
+  rig.router.add(Method::get, "/prompt-throws", Access::guest, say_path,
+                 [](Context&) -> std::optional<Response> { throw std::runtime_error("the secret reason"); });
+  rig.router.add(Method::get, "/prompt-memory", Access::guest, say_path,
+                 [](Context&) -> std::optional<Response> { throw std::bad_alloc(); });
+  Client client(rig);
+  const Answer broken = client.ask(get("/prompt-throws"));
+  EXPECT_EQ(broken.status, 500);
+  EXPECT_THAT(broken.body, Not(HasSubstr("secret")));
+  EXPECT_EQ(client.ask(get("/prompt-memory")).status, 503);
+  EXPECT_EQ(client.ask(get("/path")).status, 200);
+}
+
+TEST_F(HttpConnection, a_kept_connection_takes_heads_of_any_allowed_size) {
+  Client client(rig);
+  EXPECT_EQ(client.ask(get("/path")).status, 200);
+  for (const std::size_t size : {1000U, 1022U, 1023U, 1024U, 1025U, 1026U, 2047U, 2048U, 2049U, 8000U}) {
+    std::string request = get("/path", "X-Filler: \r\n");
+    request.insert(request.size() - 4, size - request.size(), 'x');
+    ASSERT_EQ(request.size(), size);
+    EXPECT_EQ(client.ask(request).status, 200) << size;
+    EXPECT_EQ(client.ask(request + get("/path")).status, 200) << size;
+    EXPECT_EQ(client.read().status, 200) << size;
+  }
+}
+
+TEST_F(HttpConnection, T31_rights_are_judged_for_every_request_of_a_connection) {
+  const std::string token = rig.log_in(7, Role::admin);
+  Client client(rig);
+  EXPECT_EQ(client.ask(get("/admin", bearer(token))).status, 200);
+  EXPECT_EQ(client.ask(get("/admin", bearer(token))).status, 200);
+
+  Account account = *rig.authenticator.accounts().find(7);
+  const auto apply = [&] { rig.authenticator.accounts().apply(7, std::make_shared<const Account>(account)); };
+  account.role = Role::user;
+  apply();
+  EXPECT_EQ(client.ask(get("/admin", bearer(token))).status, 403);
+  EXPECT_EQ(client.ask(get("/user", bearer(token))).status, 200);
+
+  account.status = UserStatus::disabled;
+  apply();
+  EXPECT_EQ(client.ask(get("/user", bearer(token))).status, 401);
+  account.status = UserStatus::active;
+  ++account.token_version;
+  apply();
+  EXPECT_EQ(client.ask(get("/user", bearer(token))).status, 401);
+  --account.token_version;
+  apply();
+  EXPECT_EQ(client.ask(get("/user", bearer(token))).status, 200);
+  const std::vector<SessionId> sessions = std::exchange(account.sessions, {});
+  apply();
+  EXPECT_EQ(client.ask(get("/user", bearer(token))).status, 401);
+  account.sessions = sessions;
+  apply();
+  EXPECT_EQ(client.ask(get("/user", bearer(token))).status, 200);
+
+  rig.clock.step_wall(std::chrono::seconds(901));
+  EXPECT_EQ(client.ask(get("/user", bearer(token))).status, 401);
+}
+
+TEST_F(HttpConnection, T19_a_token_is_not_known_on_a_connection_by_its_beginning) {
+  const std::string token = rig.log_in(7, Role::user);
+  const std::string other = rig.log_in(8, Role::user);
+  Client client(rig);
+  EXPECT_EQ(client.ask(get("/user", bearer(token))).body, R"({"user":7})");
+  EXPECT_EQ(client.ask(get("/user", bearer(token.substr(0, token.size() - 1)))).status, 401);
+  EXPECT_EQ(client.ask(get("/user", bearer(token + "A"))).status, 401);
+  EXPECT_EQ(client.ask(get("/user")).status, 401);
+  EXPECT_EQ(client.ask(get("/user", bearer(other))).body, R"({"user":8})");
+  EXPECT_EQ(client.ask(get("/user", bearer(token))).body, R"({"user":7})");
+}
+
+// What the server allocates for one request of a connection that has had a few like it.
+std::size_t allocations_of(Rig& rig, const std::string& request) {
+  Client client(rig);
+  std::size_t last = 0;
+  for (int i = 0; i < 5; ++i) {
+    const hub::test::AllocationCount count;
+    client.send(request);
+    last = count.so_far();
+    EXPECT_EQ(client.read().status, 200);
+  }
+  return last;
+}
+
+TEST_F(HttpConnection, an_ordinary_request_allocates_next_to_nothing) {
+  const auto answer = [](Context&) {
+    Response response;
+    response.body = std::string(200, 'x');
+    return std::optional<Response>(std::move(response));
+  };
+  rig.router.add(Method::get, "/open", Access::probe, say_path, answer);
+  rig.router.add(Method::get, "/mine", Access::user, say_path, answer);
+  const std::string fields =
+      "User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\n";
+  EXPECT_LE(allocations_of(rig, get("/open", fields)), 1U);  // the body
+  // and his rate limit's key
+  EXPECT_LE(allocations_of(rig, get("/mine", fields + bearer(rig.log_in(7, Role::user)))), 1U);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace corohub::http {
 namespace {
 
 std::string header(const Response& response, std::string_view name) {
-  for (const Header& header : response.headers)
+  for (const ResponseHeader& header : response.headers)
     if (header.name == name) return header.value;
   return {};
 }

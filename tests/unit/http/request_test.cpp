@@ -5,7 +5,7 @@
 namespace corohub::http {
 namespace {
 
-Request with(std::vector<Header> headers, std::string body = {}) {
+Request with(HeaderList headers, std::string body = {}) {
   Request request;
   request.headers = std::move(headers);
   request.body = std::move(body);
@@ -33,8 +33,7 @@ TEST(Request, reads_the_bearer_token) {
 TEST(Request, T54b_takes_json_objects_only) {
   const auto code = [](const std::string& type, const std::string& body) {
     const Result<json::object> object =
-        with(type.empty() ? std::vector<Header>{} : std::vector<Header>{{"Content-Type", type}}, body)
-            .json_object();
+        with(type.empty() ? HeaderList{} : HeaderList{{"Content-Type", type}}, body).json_object();
     return object ? std::string_view("ok") : name(object.error().code);
   };
   EXPECT_EQ(code("application/json", R"({"a":1})"), "ok");

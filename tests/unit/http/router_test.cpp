@@ -40,7 +40,8 @@ TEST(Router, takes_as_many_segments_as_the_rest_of_the_pattern_leaves) {
   router.add(Method::get, "/topics/mine", Access::user, {});
   const auto topic = [&](Method method, std::string_view path) {
     const Router::Match match = router.match(method, path);
-    if (match.route == nullptr) return std::string(match.allow.empty() ? "none" : "not " + match.allow);
+    if (match.route == nullptr)
+      return match.allow.empty() ? std::string("none") : "not " + std::string(match.allow);
     EXPECT_EQ(match.params.empty() ? "" : match.params[0].first, match.params.empty() ? "" : "topic");
     return match.params.empty() ? match.route->pattern : match.params[0].second;
   };

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
 
 namespace corohub::server {
@@ -58,6 +59,9 @@ TEST(Health, T45_the_public_document_has_statuses_and_nothing_else) {
   EXPECT_EQ(open.at("components").at("database"), (json::object{{"status", "ok"}}));
   EXPECT_EQ(open.at("components").at("hub"), (json::object{{"status", "ok"}}));
   EXPECT_EQ(open.at("timestamp"), "1970-01-01T00:00:00.000Z");
+  std::string text;
+  append_health(text, board, 0);
+  EXPECT_EQ(text, json::serialize(open));
   EXPECT_EQ(health_document(board, 0, true).at("components").at("disk").at("free_bytes"), 1234U);
 }
 

@@ -53,7 +53,7 @@ std::vector<hub::Entry> RecordingSink::take() {
 }
 
 std::string Reply::header(std::string_view name) const {
-  for (const http::Header& header : headers)
+  for (const http::ResponseHeader& header : headers)
     if (header.name == name) return header.value;
   return {};
 }

@@ -39,7 +39,7 @@ class RecordingSink final : public storage::CommitSink {
 struct Reply {
   int status = 0;
   json::value body;
-  std::vector<http::Header> headers;
+  std::vector<http::ResponseHeader> headers;
 
   std::string header(std::string_view name) const;
   std::string code() const;                 // of a problem; empty: none
@@ -63,7 +63,7 @@ struct Ask {
   std::string token = {};  // bearer; empty: none
   std::string ip = "192.0.2.7";
   bool exempt = true;
-  std::vector<http::Header> headers = {};
+  http::HeaderList headers = {};
 };
 
 inline constexpr std::string_view password = "secure123";

@@ -27,7 +27,7 @@ class Pages : public testing::Test {
  protected:
   Pages() { add_page_routes(router_); }
 
-  Response get(std::string path, std::vector<http::Header> headers = {}) {
+  Response get(std::string path, http::HeaderList headers = {}) {
     Request request;
     request.path = std::move(path);
     request.headers = std::move(headers);
@@ -38,8 +38,8 @@ class Pages : public testing::Test {
   }
 
   static std::string_view header(const Response& response, std::string_view name) {
-    const auto found =
-        std::ranges::find_if(response.headers, [&](const http::Header& each) { return each.name == name; });
+    const auto found = std::ranges::find_if(
+        response.headers, [&](const http::ResponseHeader& each) { return each.name == name; });
     return found == response.headers.end() ? std::string_view() : std::string_view(found->value);
   }
 

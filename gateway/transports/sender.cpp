@@ -16,6 +16,13 @@ namespace {
 constexpr std::size_t copied_frame_max = 2048;
 constexpr std::size_t send_bytes_max = 262'144;
 
+ssize_t send_bytes(int fd, const void* bytes, std::size_t size) noexcept {
+  for (;;) {
+    const ssize_t sent = ::send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0 || errno != EINTR) return sent;
+  }
+}
+
 // What one sendmsg() takes: small frames side by side in the thread's buffer, large ones where they are.
 class Gather {
  public:
@@ -26,18 +33,16 @@ class Gather {
   }
 
   ssize_t send(int fd) noexcept {
+    if (count_ == 1) return send_bytes(fd, parts_[0].iov_base, parts_[0].iov_len);
     msghdr message{};
     message.msg_iov = parts_.data();
     message.msg_iovlen = count_;
     for (;;) {
-      const ssize_t sent =
-          count_ == 1 ? ::send(fd, parts_[0].iov_base, parts_[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
-                      : ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+      const ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
       if (sent >= 0 || errno != EINTR) return sent;
     }
   }
 
-  bool empty() const noexcept { return count_ == 0; }
   std::size_t total() const noexcept { return total_; }
 
  private:
@@ -87,19 +92,30 @@ void gather(Gather& out, const hub::Outbox& outbox, std::string_view control) no
 Sender::Flushed Sender::flush() noexcept {
   try {
     begin_end_if_drained();
-    for (;;) {
-      Gather out;
-      gather(out, outbox_, control_);
-      if (out.empty()) return Flushed::all;
-      const ssize_t sent = out.send(socket_.native_handle());
+    while (!control_.empty() || !outbox_.empty()) {
+      std::size_t total = 0;
+      const ssize_t sent = send_some(total);
       if (sent < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? Flushed::some : Flushed::failed;
       account(static_cast<std::size_t>(sent));
       begin_end_if_drained();
-      if (static_cast<std::size_t>(sent) < out.total()) return Flushed::some;
+      if (static_cast<std::size_t>(sent) < total) return Flushed::some;
     }
+    return Flushed::all;
   } catch (const std::bad_alloc&) {
     return Flushed::failed;
   }
+}
+
+ssize_t Sender::send_some(std::size_t& total) noexcept {
+  if (control_.empty() && outbox_.messages() == 1) {  // as with most: from where it stands
+    const std::string_view bytes = outbox_.at(0).bytes().substr(outbox_.sent());
+    total = bytes.size();
+    return send_bytes(socket_.native_handle(), bytes.data(), bytes.size());
+  }
+  Gather out;
+  gather(out, outbox_, control_);
+  total = out.total();
+  return out.send(socket_.native_handle());
 }
 
 void Sender::account(std::size_t sent) noexcept {
@@ -139,7 +155,7 @@ void Sender::end(std::string last_bytes, Drain drain) {
 }
 
 void Sender::begin_end_if_drained() {
-  if (ended_ || last_bytes_.empty() || !outbox_.empty()) return;
+  if (last_bytes_.empty() || ended_ || !outbox_.empty()) return;
   ended_ = true;
   control_.append(last_bytes_);
   std::string().swap(last_bytes_);

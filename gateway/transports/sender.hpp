@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include <sys/types.h>
+
 namespace corohub::gateway {
 
 class Sender {
@@ -48,6 +50,8 @@ class Sender {
 
  private:
   std::size_t waiting() const noexcept { return control_.size() + outbox_.bytes() - outbox_.sent(); }
+  // One send of what waits, `total` bytes. What the kernel took, or -1 and errno.
+  ssize_t send_some(std::size_t& total) noexcept;
   void account(std::size_t sent) noexcept;
   void begin_end_if_drained();
 

@@ -1,6 +1,6 @@
 // Requests and answers over real sockets.
+#include "support/allocations.hpp"
 #include "unit/http/rig.hpp"
-#include "unit/hub/allocations.hpp"
 
 #include <memory>
 #include <new>
@@ -409,7 +409,7 @@ std::size_t allocations_of(Rig& rig, const std::string& request) {
   Client client(rig);
   std::size_t last = 0;
   for (int i = 0; i < 5; ++i) {
-    const hub::test::AllocationCount count;
+    const corohub::test::AllocationCount count;
     client.send(request);
     last = count.so_far();
     EXPECT_EQ(client.read().status, 200);

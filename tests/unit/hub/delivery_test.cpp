@@ -1,6 +1,6 @@
 // Where events go, in what order, and what it costs.
 #include "core/metrics.hpp"
-#include "unit/hub/allocations.hpp"
+#include "support/allocations.hpp"
 #include "unit/hub/support.hpp"
 
 #include <map>
@@ -301,7 +301,7 @@ TEST(Delivery, allocates_no_more_for_a_thousand_members_than_for_one) {
       one.run();
     };
     publish_five();
-    const AllocationCount allocations;
+    const corohub::test::AllocationCount allocations;
     for (int i = 0; i < 10; ++i) publish_five();
     return allocations.so_far();
   };

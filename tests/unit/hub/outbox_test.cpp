@@ -1,6 +1,6 @@
 #include "hub/outbox.hpp"
 
-#include "unit/hub/allocations.hpp"
+#include "support/allocations.hpp"
 
 #include <deque>
 #include <random>
@@ -149,7 +149,7 @@ TEST(Outbox, in_steady_use_it_does_not_allocate) {
   const FrameRef shared = frame("x");
   for (int i = 0; i < 8; ++i) outbox.push(shared);
   outbox.consume(8);
-  const test::AllocationCount allocations;
+  const corohub::test::AllocationCount allocations;
   for (int round = 0; round < 100; ++round) {
     for (int i = 0; i < 8; ++i) outbox.push(shared);
     outbox.consume(8);

@@ -1,6 +1,6 @@
 #include "hub/roster.hpp"
 
-#include "unit/hub/allocations.hpp"
+#include "support/allocations.hpp"
 
 #include <map>
 #include <numeric>
@@ -127,7 +127,7 @@ TEST(Roster, a_moved_admission_is_one_place) {
 TEST(Roster, remembers_nobody_who_is_gone) {
   Roster roster({});
   take(roster, 1, 1, here);  // the tables have their first buckets
-  const test::AllocationCount allocations;
+  const corohub::test::AllocationCount allocations;
   for (int i = 1; i <= 10; ++i) take(roster, 1, i, other_host(i));
   EXPECT_EQ(allocations.still_alive(), 0U);
 }

@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-namespace corohub::hub::test {
+namespace corohub::test {
 
 std::size_t allocations_of_this_thread() noexcept;
 std::size_t releases_of_this_thread() noexcept;
@@ -21,4 +21,4 @@ class AllocationCount {
   std::size_t released_before_ = releases_of_this_thread();
 };
 
-}  // namespace corohub::hub::test
+}  // namespace corohub::test

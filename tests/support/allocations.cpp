@@ -1,4 +1,4 @@
-#include "unit/hub/allocations.hpp"
+#include "support/allocations.hpp"
 
 #include <cstdlib>
 #include <new>
@@ -51,9 +51,9 @@ void operator delete(void* memory, const std::nothrow_t&) noexcept { release(mem
 void operator delete[](void* memory, const std::nothrow_t&) noexcept { release(memory); }
 #endif
 
-namespace corohub::hub::test {
+namespace corohub::test {
 
 std::size_t allocations_of_this_thread() noexcept { return allocations; }
 std::size_t releases_of_this_thread() noexcept { return releases; }
 
-}  // namespace corohub::hub::test
+}  // namespace corohub::test

@@ -14,7 +14,7 @@ pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 # Only the core: the CMake package would pull in civetweb and curl.
 pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 
-# Asio and Beast are compiled once, in core/asio.cpp and http/beast.cpp.
+# Asio and Beast are compiled once, in core/asio.cpp and http/beast_head.cpp.
 add_library(corohub_asio INTERFACE)
 target_compile_definitions(corohub_asio INTERFACE
   BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_DISABLE_VISIBILITY

@@ -242,6 +242,7 @@ void Session::reply(const native_json::RequestId& id, const json::value& data) {
 void Session::reply_raw(const native_json::RequestId& id, std::string_view data,
                         const hub::Audience& readers) {
   const std::string text = native_json::raw_reply_text(id, data);
+  place_.shard.send_now(*this);
   const std::uint64_t room = std::uint64_t{outbox().limits().bytes_max} * 3 / 4;
   const bool fits = outbox().bytes() + text.size() <= room;
   if (fits || text.size() <= large_reply_bytes) return push_text(text, readers);

@@ -30,7 +30,7 @@ class Transport {
   virtual void close(CloseReason reason, Drain drain) noexcept = 0;
   // Reset, now.
   virtual void abort() noexcept = 0;
-  // Stops reading, so that the peer is held back by TCP; what was read already still comes.
+  // Stops reading behind the message under way, so that the peer is held back by TCP.
   virtual void pause_reading() noexcept = 0;
   virtual void resume_reading() noexcept = 0;
 };

@@ -259,7 +259,10 @@ Task<> Connection::run() {
       co_return;
     }
     const std::size_t sent = send_answer(std::move(*response));
-    if (sent < shard_->outbound.size() && !broken_) co_await send(shard_->outbound.substr(sent));
+    if (sent < shard_->outbound.size() && !broken_) {
+      co_await send(shard_->outbound.substr(sent));
+      moment = now();
+    }
     reader_.next();
     if (served_ % requests_per_turn == 0) co_await asio::post(socket_.get_executor(), asio::deferred);
   }

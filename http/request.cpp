@@ -7,12 +7,14 @@
 namespace corohub::http {
 namespace {
 
-constexpr std::size_t kept_bytes_max = 2048;
+// What a connection keeps from one request to the next: little, because thousands wait.
+constexpr std::size_t kept_text_max = 256;
+constexpr std::size_t kept_head_max = 1024;
 constexpr std::size_t kept_headers_max = 32;
 
 void empty(std::string& text) noexcept {
   text.clear();
-  if (text.capacity() > kept_bytes_max) text = std::string();
+  if (text.capacity() > kept_text_max) text = std::string();
 }
 
 }  // namespace
@@ -62,7 +64,7 @@ void HeaderList::add(std::string_view name, std::string_view value) {
 void HeaderList::clear() noexcept {
   text_.clear();
   places_.clear();
-  if (text_.capacity() > kept_bytes_max) text_ = std::string();
+  if (text_.capacity() > kept_head_max) text_ = std::string();
   if (places_.capacity() > kept_headers_max) places_ = std::vector<Place>();
 }
 
@@ -142,7 +144,7 @@ Result<json::object> Request::json_object() const {
 void Request::clear() noexcept {
   method = Method::get;
   for (std::string* text : {&target, &path, &body, &id}) empty(*text);
-  query.clear();
+  query = {};
   headers.clear();
   http11 = keep_alive = true;
   peer = boost::asio::ip::address();

@@ -1,5 +1,6 @@
 #include "http/request_reader.hpp"
 
+#include "http/beast_head.hpp"
 #include "http/target.hpp"
 
 #include <algorithm>
@@ -80,6 +81,11 @@ Result<> RequestReader::parse(std::string_view head_bytes) {
   if (!framing) {
     request_.headers.clear();  // nothing in them can be trusted
     return framing;
+  }
+  const bool has_body = head.chunked || head.content_length;
+  if (has_body && !read_by_beast(head_bytes)) {
+    request_.headers.clear();
+    return Error(ErrorCode::invalid_request, "The request is malformed.").because("Beast refuses the head");
   }
   if (head.expects_other)
     return Error(ErrorCode::expectation_failed, "The only expectation that can be met is 100-continue.");

@@ -52,6 +52,7 @@ bool Replay::is_idle() const noexcept {
 }
 
 bool Replay::advance() {
+  shard_.send_now(member_);
   while (!reading_ && !member_.outbox().closed() && below_low_water()) {
     if (position_ < shard_.tail().base()) {
       reading_ = true;
@@ -72,7 +73,7 @@ void Replay::push_from_tail() {
   for (std::size_t i = tail.after(position_); i < tail.size(); ++i) {
     if (!below_high_water()) return;
     position_ = tail.at(i)->seq();
-    push_if_visible(*tail.at(i));
+    push_if_visible(*tail.at(i), member_.format());
   }
   position_ = std::max(position_, shard_.head());
 }
@@ -108,6 +109,7 @@ void Replay::page_read(const LogPage& page) {
     owner_.replay_gap(*this, position_, page.floor);
     position_ = page.floor;
   }
+  shard_.send_now(member_);
   push_from(page);
 }
 
@@ -115,18 +117,21 @@ void Replay::page_read(const LogPage& page) {
 void Replay::push_from(const LogPage& page) {
   const Shard::Burst burst(shard_);
   const Seq end = std::min(page.scanned_to, shard_.head());
+  // What was read for one member would be compressed for it alone.
+  WireFormat format = member_.format();
+  if (format == WireFormat::websocket_deflate) format = WireFormat::websocket_text;
   for (const EventRef& event : page.events) {
     if (event->seq() > end) break;
     if (!below_high_water()) return;
     if (event->seq() <= position_) continue;
     position_ = event->seq();
-    push_if_visible(*event);
+    push_if_visible(*event, format);
   }
   position_ = std::max(position_, end);
 }
 
-void Replay::push_if_visible(const Event& event) {
-  if (is_wanted(event)) shard_.push(member_, event.frame(member_.format(), shard_.epoch()));
+void Replay::push_if_visible(const Event& event, WireFormat format) {
+  if (is_wanted(event)) shard_.push(member_, event.frame(format, shard_.epoch()));
 }
 
 bool Replay::is_wanted(const Event& event) const noexcept {

@@ -20,6 +20,10 @@ namespace {
 // what can leave in one send.
 constexpr std::size_t deliveries_per_turn = 1 << 18;
 
+// So many frames may wait for their turn to be sent, and a member counts as idle.
+constexpr std::uint32_t idle_messages_max = 16;
+constexpr std::size_t measured_batches_max = 1024;
+
 struct Counters {
   metrics::Counter& deliveries =
       metrics::counter("corohub_deliveries_total", "Events queued for a connection.");
@@ -73,6 +77,7 @@ Shard::Shard(asio::io_context& context, const Clock& clock, ShardLimits limits)
       tail_(limits.tail),
       closing_(*this) {
   counters();
+  unsent_.reserve(measured_batches_max);
 }
 
 Shard::~Shard() = default;
@@ -109,15 +114,17 @@ bool Shard::turn() noexcept {
     }
     applied_entries += batch.entries().size();
     applied_bytes += batch.bytes();
-    if (batch.committed()) unsent_.push_back({*batch.committed()});
+    if (batch.committed() && unsent_.size() < unsent_.capacity()) unsent_.push_back({*batch.committed()});
     batch.applied_by_one_shard();
     ++next_batch_;
     next_entry_ = 0;
   }
   in_turn_ = false;
-  end_turn();
+  const Line* const line = end_turn();
+  const std::uint64_t short_came = line == &short_line_ ? line->came : 0;
+  const std::uint64_t long_came = line == &long_line_ ? line->came : 0;
   for (auto unsent = unsent_.rbegin(); unsent != unsent_.rend() && !unsent->in_lines; ++unsent)
-    *unsent = {unsent->committed, short_line_.came, long_line_.came, true};
+    *unsent = {unsent->committed, short_came, long_came, true};
   note_sent();
   counters().entries.Increment(static_cast<double>(applied_entries));
   if (next_batch_ == taken_.size()) {
@@ -134,7 +141,7 @@ std::uint32_t Shard::apply_entry(Batch& batch, std::size_t i) noexcept {
   return reached;
 }
 
-void Shard::end_turn() noexcept {
+Shard::Line* Shard::end_turn() noexcept {
   for (Member* member : overflowed_) member->close(CloseReason::slow_consumer);
   overflowed_.clear();
   const bool at_once = touched_.size() <= sends_at_once;
@@ -147,7 +154,9 @@ void Shard::end_turn() noexcept {
       wait_in(line, *member);
   }
   touched_.clear();
-  if (anybody_waits()) send_some();
+  if (at_once) return nullptr;
+  send_some();
+  return &line;
 }
 
 // ---- sending ----
@@ -165,6 +174,12 @@ void Shard::leave_line(Member& member) noexcept {
   Line& line = member.long_line_ ? long_line_ : short_line_;
   line.members.erase(line.members.iterator_to(member));
   ++line.left;
+}
+
+void Shard::send_now(Member& member) noexcept {
+  if (!member.waiting_.is_linked()) return;
+  leave_line(member);
+  member.flush();
 }
 
 void Shard::send_some() noexcept {
@@ -239,9 +254,12 @@ std::uint32_t Shard::apply(const Notice& notice) noexcept {
   std::uint32_t reached = 0;
   const auto notify = [&](Member& member) {
     if (std::ranges::binary_search(notice.except, member.identity_.user_id)) return;
-    // What was queued in this turn may leave at once: only who can't take it is not idle.
-    if (notice.if_idle && !member.outbox_.empty()) member.flush();
-    if (notice.if_idle && !member.outbox_.empty()) return;
+    // A little that is about to leave is nothing to wait for. Of more, only who can't take it is not idle.
+    const bool about_to_leave = member.touched_ || member.waiting_.is_linked();
+    const bool idle =
+        about_to_leave ? member.outbox_.messages() <= idle_messages_max : member.outbox_.empty();
+    if (notice.if_idle && !idle) member.flush();
+    if (notice.if_idle && !idle && !member.outbox_.empty()) return;
     reached += offer(member, delivery);
   };
   if (!notice.only.empty()) {
@@ -507,11 +525,12 @@ void Shard::tick() noexcept {
 }
 
 // Frames are shared, so nobody can say what the end of one connection gives back: the worst of those who wait
-// go, a part with every tick, until enough is free.
+// go, a part with every tick, until enough is free. Who waits in a line has not been asked yet.
 void Shard::drop_worst() noexcept {
   for (const std::vector<Member*>& of_role : by_role_)
     for (Member* member : of_role)
-      if (!member->outbox_.empty() && !member->outbox_.closed()) overflowed_.push_back(member);
+      if (!member->outbox_.empty() && !member->outbox_.closed() && !member->waiting_.is_linked())
+        overflowed_.push_back(member);
   const auto backlog = [](Member* member) {
     return member->outbox_.bytes() + member->outbox_.messages() * sizeof(FrameRef);
   };

@@ -84,6 +84,9 @@ class Shard {
   // Queues a frame for one member, which leaves at the end of the turn, at once outside of one. Full: the
   // member is closed (slow_consumer).
   Push push(Member& member, const FrameRef& frame) noexcept;
+  // What waits for the member's turn in a line leaves now. Whoever asks how much waits asks this first: only
+  // what is left then waits for the client.
+  void send_now(Member& member) noexcept;
   // What is pushed during its life leaves together at its end.
   class Burst;
 
@@ -160,8 +163,8 @@ class Shard {
 
   void wake();
   void drain_inbox() noexcept;
-  bool turn() noexcept;  // true: another one is needed
-  void end_turn() noexcept;
+  bool turn() noexcept;       // true: another one is needed
+  Line* end_turn() noexcept;  // where those wait whom it has touched; null: nowhere
   void wait_in(Line& line, Member& member) noexcept;
   void leave_line(Member& member) noexcept;
   bool anybody_waits() const noexcept { return !short_line_.members.empty() || !long_line_.members.empty(); }
@@ -223,7 +226,8 @@ class Shard {
   // Each member waits once; one that the short line is for leaves the long one for it.
   Line short_line_;
   Line long_line_;
-  // Committed batches of which not all is sent: all is once so many have left the lines.
+  // Committed batches of which not all is sent: all is once so many have left the lines. Nearly: one who
+  // goes, or changes lines, counts as left.
   struct Unsent {
     bool sent(const Shard& shard) const noexcept {
       return in_lines && shard.short_line_.left >= short_left && shard.long_line_.left >= long_left;
@@ -234,8 +238,8 @@ class Shard {
     std::uint64_t long_left = 0;
     bool in_lines = false;  // its members wait
   };
-  std::vector<Unsent> unsent_;
-  bool sending_ = false;  // a step is on its way
+  std::vector<Unsent> unsent_;  // as many as have room; more are not measured
+  bool sending_ = false;        // a step is on its way
   bool in_turn_ = false;
   bool ticking_ = false;
   Closing closing_;

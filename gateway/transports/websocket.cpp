@@ -63,6 +63,7 @@ class WebSocket final : public SocketTransport {
 
   Detached run(std::shared_ptr<SocketTransport> self);
   bool reading_held() const noexcept { return !closing() && (paused_ || held_); }
+  void begin_reading() noexcept;
   void park();
   void wake() noexcept;
 
@@ -120,15 +121,20 @@ void WebSocket::open(const std::string& head) {
   pong_due_ = now() + settings_.pong_timeout;
   arm_by(open_due());
   tell_open();
+  begin_reading();
+}
+
+// ---- reading ----
+
+void WebSocket::begin_reading() noexcept {
+  const std::shared_ptr<SocketTransport> self = shared_from_this();
   try {
-    run(shared_from_this());
+    run(self);
   } catch (const std::bad_alloc&) {
     abort();
     finish();
   }
 }
-
-// ---- reading ----
 
 Detached WebSocket::run(std::shared_ptr<SocketTransport> /*keeps this*/) {
   Intake intake = Intake::more;
@@ -179,10 +185,10 @@ void WebSocket::wake() noexcept {
   if (!parked_) return;
   try {
     asio::post(socket().get_executor(), [self = parked_] {
-      if (std::exchange(self->parked_, nullptr)) self->run(self);
+      if (std::exchange(self->parked_, nullptr)) self->begin_reading();
     });
   } catch (const std::exception&) {
-    log::error("websocket.out_of_memory");  // the next tick or the end tries again
+    log::error("websocket.out_of_memory");  // the next deadline tries again
   }
 }
 
@@ -319,6 +325,7 @@ SteadyTime WebSocket::open_due() const noexcept {
 }
 
 void WebSocket::on_open_due(SteadyTime now) noexcept {
+  if (!reading_held()) wake();
   if (now >= pong_due_) return close(CloseReason::pong_timeout, Drain::yes);
   if (now >= message_due_) return close(CloseReason::message_timeout, Drain::yes);
   if (limited_) check_budget(now);

@@ -4,7 +4,7 @@
 #include "http/request_reader.hpp"
 #include "http/router.hpp"
 #include "http/target.hpp"
-#include "support/beast_head.hpp"
+#include "support/head_fields.hpp"
 
 #include <algorithm>
 #include <cstdint>
@@ -54,9 +54,9 @@ std::string use(const Request& request) {
 
 // Beast has the second opinion on every head that was accepted.
 void compare_with_beast(std::string_view head, const Request& request) {
-  const auto opinion = corohub::test::read_by_beast(head);
+  const auto opinion = corohub::http::read_by_beast(head);
   require(opinion.has_value());
-  corohub::test::HeadFields fields;
+  corohub::http::HeadFields fields;
   for (const Header header : request.headers) fields.emplace_back(header.name, header.value);
   require(corohub::test::by_name(opinion->fields) == corohub::test::by_name(fields));
 }

@@ -92,6 +92,8 @@ TEST(DeliveryCost, NothingIsAllocatedForAConnection) {
     return fan_out.allocations;
   };
   EXPECT_EQ(allocations_with(40), allocations_with(10));
+  // In steps: one more, or two, for each step.
+  EXPECT_LE(allocations_with(3 * hub::Shard::sends_at_once), allocations_with(10) + 8);
 }
 
 TEST(DeliveryCost, WhatWaitsForAConnectionLeavesInOneSend) {
@@ -100,6 +102,11 @@ TEST(DeliveryCost, WhatWaitsForAConnectionLeavesInOneSend) {
   EXPECT_EQ(fan_out.sent, 20U);
   fan_out.deliver(10);
   EXPECT_EQ(fan_out.sent, 20U);
+
+  constexpr std::size_t many = 3 * hub::Shard::sends_at_once;
+  FanOut to_many(many);
+  to_many.deliver(10);
+  EXPECT_EQ(to_many.sent, many);
 }
 
 // For callgrind: what it counts is divided by these deliveries, the two rounds that warm up included.

@@ -2,7 +2,7 @@
 #include "http/head.hpp"
 
 #include "http/text.hpp"
-#include "support/beast_head.hpp"
+#include "support/head_fields.hpp"
 
 #include <random>
 #include <string>
@@ -76,11 +76,11 @@ TEST(Head, T6_whatever_we_accept_beast_accepts_with_the_same_fields) {
     Head head;
     if (!read_head(headers.keep(whole), limits, head, headers)) continue;
     ++accepted;
-    const auto opinion = corohub::test::read_by_beast(whole);
+    const auto opinion = corohub::http::read_by_beast(whole);
     ASSERT_TRUE(opinion) << whole;
     ASSERT_EQ(opinion->method, head.method);
     ASSERT_EQ(opinion->target, head.target);
-    corohub::test::HeadFields fields;
+    corohub::http::HeadFields fields;
     for (const Header header : headers) fields.emplace_back(header.name, header.value);
     ASSERT_EQ(corohub::test::by_name(opinion->fields), corohub::test::by_name(fields)) << whole;
   }
@@ -90,7 +90,7 @@ TEST(Head, T6_whatever_we_accept_beast_accepts_with_the_same_fields) {
 
 TEST(Head, T6_a_list_of_connection_options_is_tokens_with_empty_places) {
   for (const std::string value : {"close", ", close,,keep-alive ,", "", "\t,"})
-    EXPECT_TRUE(corohub::test::read_by_beast("GET / HTTP/1.1\r\nConnection: " + value + "\r\n\r\n")) << value;
+    EXPECT_TRUE(corohub::http::read_by_beast("GET / HTTP/1.1\r\nConnection: " + value + "\r\n\r\n")) << value;
   const ReadLimits limits;
   for (const std::string name : {"Connection", "proxy-connection"}) {
     const auto accepts = [&](const std::string& value) {

@@ -82,5 +82,24 @@ TEST_F(NoticeTest, what_is_queued_in_the_same_turn_is_nothing_to_wait_behind) {
   EXPECT_THAT(bob_.log, ElementsAre("message", "typing"));
 }
 
+TEST(NoticeToMany, nobody_is_sent_to_in_the_turn_because_something_waits) {
+  OneShard one;
+  std::vector<std::unique_ptr<FakeMember>> crowd;
+  for (std::size_t i = 0; i <= Shard::sends_at_once; ++i) {
+    crowd.push_back(
+        std::make_unique<FakeMember>(one.shard, Identity{static_cast<UserId>(i + 1), Role::user, {}}));
+    one.shard.subscribe(*crowd.back(), "rooms/one", rule);
+  }
+  one.put({of_topic("event")});
+  Notice typing = of_topic("typing");
+  typing.if_idle = true;
+  one.put({typing});
+  one.context.restart();
+  one.context.run_one();
+  for (const auto& member : crowd) EXPECT_EQ(member->flushes, 0);
+  one.run();
+  for (const auto& member : crowd) EXPECT_THAT(member->log, ElementsAre("event", "typing"));
+}
+
 }  // namespace
 }  // namespace corohub::hub

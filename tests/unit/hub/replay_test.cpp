@@ -230,6 +230,28 @@ TEST(Replay, what_leaves_together_is_flushed_once) {
   EXPECT_EQ(reader.member.flushes, 1);
 }
 
+// What waits in a line of the shard does not wait for the client, and nobody would tell of its going.
+TEST(Replay, goes_on_when_what_waits_has_not_had_its_turn) {
+  ShardLimits limits;
+  limits.tail.events = 4;
+  OneShard one(limits);
+  publish(one, 1, 50);
+  const OutboxLimits small{16, 1 << 20};
+  Reader reader(one, ann, 0, small);
+  std::vector<std::unique_ptr<FakeMember>> crowd;
+  for (std::size_t i = 0; i < Shard::sends_at_once; ++i)
+    crowd.push_back(std::make_unique<FakeMember>(one.shard, Identity{static_cast<UserId>(i + 100)}));
+  EXPECT_FALSE(reader.replay.advance());
+  ASSERT_TRUE(reader.wish.has_value());
+  one.put(std::vector<Entry>(6, event("volatile", Audience::everyone())));
+  one.context.restart();
+  one.context.run_one();
+  ASSERT_EQ(reader.member.outbox().messages(), 6U);
+  reader.bring(LogPage{{}, 50, 0});
+  EXPECT_TRUE(reader.replay.advance());
+  EXPECT_EQ(reader.member.log.size(), 6U);
+}
+
 TEST(Replay, has_a_minute) {
   OneShard one;
   publish(one, 1, 2);

@@ -5,9 +5,8 @@
 #include "core/random.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <exception>
+#include <optional>
 #include <utility>
 
 #include <boost/json/serialize.hpp>
@@ -28,8 +27,7 @@ class EventStream final : public SocketTransport {
               std::shared_ptr<TransportListener> listener)
       : SocketTransport(std::move(socket), place.wheel, place.clock, place.settings.timeouts, outbox,
                         std::move(listener)),
-        settings_(place.settings),
-        clock_(place.clock) {}
+        settings_(place.settings) {}
 
   void open(std::string head);
 
@@ -47,10 +45,8 @@ class EventStream final : public SocketTransport {
   void on_open_due(SteadyTime now) noexcept override;
 
   Detached run(std::shared_ptr<SocketTransport> self);
-  bool discard_input() noexcept;
 
   const EventStreamSettings& settings_;
-  const Clock& clock_;
   std::size_t received_ = 0;
   SteadyTime comment_due_ = never;
   bool shut_ = false;  // our half of the connection is closed
@@ -83,7 +79,10 @@ Detached EventStream::run(std::shared_ptr<SocketTransport> /*keeps this*/) {
   try {
     while (!dead()) {
       const error_code error = co_await SocketReady(socket(), Socket::wait_read);
-      if (error || dead() || !discard_input()) break;
+      if (error || dead()) break;
+      const std::optional<std::size_t> bytes = discard_input();
+      received_ += bytes.value_or(0);
+      if (!bytes || received_ > settings_.inbound_bytes_max) break;
     }
   } catch (const std::exception& failure) {
     log::error("stream.failed", {{"cause", failure.what()}});
@@ -91,19 +90,10 @@ Detached EventStream::run(std::shared_ptr<SocketTransport> /*keeps this*/) {
   finish();
 }
 
-// True while more may come.
-bool EventStream::discard_input() noexcept {
-  std::array<char, 4096> bytes;
-  const ssize_t received = ::recv(socket().native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT);
-  if (received < 0) return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR;
-  received_ += static_cast<std::size_t>(received);
-  return received > 0 && received_ <= settings_.inbound_bytes_max;
-}
-
 std::string EventStream::last_bytes(CloseReason reason) const {
   const json::value data{{"code", close_code(reason)}, {"reason", corohub::name(reason)}};
   hub::EventDraft draft{"connection.closed", json::serialize(data), hub::Audience::one_connection()};
-  const hub::Event event(std::move(draft), 0, clock_.unix_ms());
+  const hub::Event event(std::move(draft), 0, clock().unix_ms());
   std::string bytes(event.frame(format())->bytes());
   return bytes.append(end_of_body);
 }

@@ -3,9 +3,13 @@
 #include "core/log.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <exception>
 #include <new>
 #include <utility>
+
+#include <sys/socket.h>
 
 namespace corohub::gateway {
 
@@ -132,6 +136,14 @@ void SocketTransport::abort() noexcept {
   socket().set_option(asio::socket_base::linger(true, 0), ignored);
   socket().close(ignored);
   on_closing();
+}
+
+std::optional<std::size_t> SocketTransport::discard_input() noexcept {
+  std::array<char, 4096> bytes;
+  const ssize_t received = ::recv(socket().native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT);
+  if (received > 0) return static_cast<std::size_t>(received);
+  const bool nothing_yet = received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+  return nothing_yet ? std::optional<std::size_t>(0) : std::nullopt;
 }
 
 void SocketTransport::finish() noexcept {

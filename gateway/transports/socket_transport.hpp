@@ -10,7 +10,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace corohub::gateway {
@@ -51,6 +53,7 @@ class SocketTransport : public Transport, public Timed, public std::enable_share
   Socket& socket() noexcept { return sender_.socket(); }
   Sender& sender() noexcept { return sender_; }
   TransportListener& listener() noexcept { return *listener_; }
+  const Clock& clock() const noexcept { return clock_; }
   SteadyTime now() const noexcept { return clock_.steady(); }
   CloseReason reason() const noexcept { return reason_; }
   bool closing() const noexcept { return closing_; }  // reason() is final
@@ -62,6 +65,8 @@ class SocketTransport : public Transport, public Timed, public std::enable_share
   void arm_by(SteadyTime due) noexcept;
   void begin_closing(CloseReason reason) noexcept;
   void end_sending(std::string last_bytes, Drain drain) noexcept;
+  // Throws away what has come, once. How much it was; nothing: no more will come.
+  std::optional<std::size_t> discard_input() noexcept;
   // The end of the reading side: nothing is left to wait for.
   void finish() noexcept;
   void tell_closed() noexcept;

@@ -75,7 +75,6 @@ class WebSocket final : public SocketTransport {
   void send_control(std::string_view frame) noexcept;
   void charge(std::size_t bytes, Received::Kind kind, SteadyTime now) noexcept;
   void note_unfinished(bool began) noexcept;
-  bool discard_input() noexcept;
 
   void check_budget(SteadyTime now) noexcept;
   void send_ping_if_due(SteadyTime now) noexcept;
@@ -168,7 +167,7 @@ Detached WebSocket::run(std::shared_ptr<SocketTransport> /*keeps this*/) {
       error_code ignored;
       socket().shutdown(Socket::shutdown_send, ignored);
     }
-    while (waiting && !dead() && discard_input()) {
+    while (waiting && !dead() && discard_input().has_value()) {
       const error_code error = co_await SocketReady(socket(), Socket::wait_read);
       waiting = !error;
     }
@@ -307,13 +306,6 @@ void WebSocket::charge(std::size_t bytes, Received::Kind kind, SteadyTime now) n
   } catch (const std::exception&) {
     close(CloseReason::internal_error, Drain::no);
   }
-}
-
-// True while more may come.
-bool WebSocket::discard_input() noexcept {
-  std::array<char, 4096> bytes;
-  const ssize_t received = ::recv(socket().native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT);
-  return received > 0 || (received < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR));
 }
 
 // ---- time ----

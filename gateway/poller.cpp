@@ -23,6 +23,7 @@ Poller::Poller(hub::Shard& shard, const auth::Principal& principal, const boost:
       timer_(shard.context().get_executor()),
       heard_(shard.head()) {
   set_types(std::move(types));
+  set_outlet(this);
   shard_.attach(*this);
 }
 

@@ -16,7 +16,7 @@
 
 namespace corohub::gateway {
 
-class Poller final : public hub::Member {
+class Poller final : public hub::Member, private hub::Outlet {
  public:
   // `principal` has been judged in this same turn.
   Poller(hub::Shard& shard, const auth::Principal& principal, const boost::asio::ip::address& address,
@@ -34,13 +34,13 @@ class Poller final : public hub::Member {
 
   // ---- hub::Member ----
   hub::WireFormat format() const noexcept override { return hub::WireFormat::websocket_text; }
-  void flush() noexcept override;
   void close(CloseReason reason) noexcept override;
   void role_changed() noexcept override {}
   void subscription_lost(const hub::Subscription&) noexcept override {}
   hub::MemberInfo info() const override;
 
  private:
+  void flush() noexcept override;
   void wake() noexcept;
 
   hub::Shard& shard_;

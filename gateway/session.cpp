@@ -56,6 +56,7 @@ Session::Session(const SessionPlace& place, const auth::Principal* principal,
 
 void Session::on_open(Transport& transport) {
   transport_ = &transport;
+  set_outlet(&transport);
   if (refused_) return transport.close(CloseReason::session_revoked, Drain::no);
   place_.shard.attach(*this);
   enter_counts();
@@ -130,6 +131,7 @@ void Session::close(CloseReason reason) noexcept {
 
 void Session::on_closed(CloseReason reason) noexcept {
   transport_ = nullptr;
+  set_outlet(nullptr);
   outbox().close_and_clear();
   if (replays_) replays_->clear();  // itself stays: one may still be waiting to be started
   place_.shard.wheel().disarm(*this);
@@ -142,10 +144,6 @@ void Session::on_closed(CloseReason reason) noexcept {
   if (!log::enabled(level)) return;
   log::write(level, "connection.closed",
              {{"client_id", client_id().text()}, {"user_id", identity().user_id}, {"reason", name(reason)}});
-}
-
-void Session::flush() noexcept {
-  if (transport_ != nullptr) transport_->flush();
 }
 
 void Session::end(CloseReason reason) noexcept {

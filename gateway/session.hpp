@@ -87,7 +87,6 @@ class Session final : public hub::Member,
 
   // ---- hub::Member ----
   hub::WireFormat format() const noexcept override { return transport_->format(); }
-  void flush() noexcept override;
   void close(CloseReason reason) noexcept override;
   void role_changed() noexcept override;
   void subscription_lost(const hub::Subscription& subscription) noexcept override;

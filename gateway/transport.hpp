@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/close_reason.hpp"
-#include "hub/event.hpp"
+#include "hub/member.hpp"
 
 #include <cstdint>
 #include <string_view>
@@ -18,14 +18,12 @@ enum class Drain : bool {
 enum class MessageKind : std::uint8_t { text, binary };
 
 // Bytes of one connection going out. Never blocks, throws or re-enters its listener.
-class Transport {
+class Transport : public hub::Outlet {
  public:
   virtual ~Transport() = default;
 
   virtual std::string_view name() const noexcept = 0;   // "websocket"
   virtual hub::WireFormat format() const noexcept = 0;  // which Frame of an Event to take
-  // One send of all that waits in the outbox.
-  virtual void flush() noexcept = 0;
   // The end of our own will; the first reason counts. Nothing pushed afterwards is sent.
   virtual void close(CloseReason reason, Drain drain) noexcept = 0;
   // Reset, now.

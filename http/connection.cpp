@@ -239,6 +239,10 @@ Task<> Connection::run() {
       between_requests = false;
     }
     enter(Phase::handling);
+    if (served_ == 0 && !shard_->newcomers.pass_now()) {
+      co_await shard_->newcomers.wait();
+      if (stopped_) co_return;
+    }
 
     moment = request_started_ = now();
     route_ = nullptr;

@@ -8,6 +8,7 @@
 #include "http/http_metrics.hpp"
 #include "http/serialize.hpp"
 #include "http/server.hpp"
+#include "http/turnstile.hpp"
 
 #include <array>
 #include <charconv>
@@ -26,12 +27,16 @@ using ListedConnection =
                                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 struct HttpShard {
-  HttpShard(Server& the_server, std::size_t shard_index, Wheel& the_wheel,
+  // First requests in one turn of the loop: handshakes and logins cost the most, and come in crowds.
+  static constexpr std::size_t newcomers_per_turn = 4;
+
+  HttpShard(Server& the_server, std::size_t shard_index, const Executor& executor, Wheel& the_wheel,
             auth::Authenticator& the_authenticator)
       : server(&the_server),
         index(shard_index),
         wheel(the_wheel),
         authenticator(the_authenticator),
+        newcomers(executor, newcomers_per_turn),
         metrics(the_server.router()),
         cors(the_server.settings().cors_origins),
         limits{the_server.settings().max_header_bytes, the_server.settings().max_headers,
@@ -63,6 +68,7 @@ struct HttpShard {
   const std::size_t index;
   Wheel& wheel;
   auth::Authenticator& authenticator;
+  Turnstile newcomers;
   HttpMetrics metrics;
   const Cors cors;
   const ReadLimits limits;

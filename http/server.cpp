@@ -57,7 +57,8 @@ Server::~Server() = default;
 struct ShardServer::State {
   State(Server& server, std::size_t index, asio::io_context& the_context, Wheel& wheel,
         auth::Authenticator& authenticator)
-      : context(the_context), shard(std::make_shared<HttpShard>(server, index, wheel, authenticator)) {}
+      : context(the_context),
+        shard(std::make_shared<HttpShard>(server, index, the_context.get_executor(), wheel, authenticator)) {}
 
   void accepted(Socket socket, const asio::ip::tcp::endpoint& peer) {
     if (shard->server == nullptr) return;

@@ -54,27 +54,6 @@ std::string message_text(const EventDraft& draft, Seq seq, UnixMs time) {
 constexpr char fin_text = static_cast<char>(0x81);
 constexpr char fin_compressed_text = static_cast<char>(0xC1);  // RSV1, RFC 7692 section 6
 
-// RFC 6455 section 5.2: unmasked, and the shortest of the three length forms.
-std::string websocket_head(char first, std::size_t size) {
-  constexpr char length_in_16_bits = 126;
-  constexpr char length_in_64_bits = 127;
-  std::string head(1, first);
-  const auto append_big_endian = [&](int bytes) {
-    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-      head += static_cast<char>((static_cast<std::uint64_t>(size) >> shift) & 0xFF);
-  };
-  if (size < 126) {
-    append_big_endian(1);
-  } else if (size <= 0xFFFF) {
-    head += length_in_16_bits;
-    append_big_endian(2);
-  } else {
-    head += length_in_64_bits;
-    append_big_endian(8);
-  }
-  return head;
-}
-
 // A line may end in CR LF, LF or CR: a line break inside the text must not begin a field (T54d).
 std::string server_sent_event(std::string_view text, std::string_view id) {
   std::string out;
@@ -111,6 +90,27 @@ std::string position_text(std::string_view epoch, Seq seq) {
 }
 
 }  // namespace
+
+// The shortest of the three forms of the length.
+std::string websocket_head(char first, std::size_t size) {
+  constexpr char length_in_16_bits = 126;
+  constexpr char length_in_64_bits = 127;
+  std::string head(1, first);
+  const auto append_big_endian = [&](int bytes) {
+    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
+      head += static_cast<char>((static_cast<std::uint64_t>(size) >> shift) & 0xFF);
+  };
+  if (size < 126) {
+    append_big_endian(1);
+  } else if (size <= 0xFFFF) {
+    head += length_in_16_bits;
+    append_big_endian(2);
+  } else {
+    head += length_in_64_bits;
+    append_big_endian(8);
+  }
+  return head;
+}
 
 std::string http_chunk(std::string_view bytes) {
   std::array<char, 16> digits;

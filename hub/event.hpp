@@ -63,6 +63,9 @@ using FrameRef = boost::intrusive_ptr<const Frame>;
 // repeats what its client chose beside what others must not learn (T57).
 FrameRef make_frame(WireFormat format, std::string_view text, std::string_view id, const Audience& audience);
 
+// The head of an unmasked WebSocket frame (RFC 6455, section 5.2). `first` has FIN, RSV and the opcode.
+std::string websocket_head(char first, std::size_t size);
+
 // A piece of a body with Transfer-Encoding: chunked.
 std::string http_chunk(std::string_view bytes);
 

@@ -27,6 +27,16 @@ struct MemberInfo {
   UnixMs connected_at = 0;
 };
 
+// Where a member's outbox is emptied into.
+class Outlet {
+ public:
+  // One send of all that waits. Never blocks, throws or re-enters the shard. May come after Member::close().
+  virtual void flush() noexcept = 0;
+
+ protected:
+  ~Outlet() = default;
+};
+
 class Member {
  public:
   // `is_client`: counts among those an event has reached; not a request that only waits for a hint.
@@ -37,8 +47,6 @@ class Member {
   Member& operator=(const Member&) = delete;
 
   virtual WireFormat format() const noexcept = 0;  // the same as long as it is attached
-  // One send of all that waits. Never blocks, throws or re-enters the shard. May come after close().
-  virtual void flush() noexcept = 0;
   // What waits leaves first (for at most a second; not for slow_consumer), then the close frame. The outbox
   // is closed already. The member detaches itself once it has ended, never inside this call.
   virtual void close(CloseReason reason) noexcept = 0;
@@ -74,9 +82,27 @@ class Member {
   std::size_t subscription_count() const noexcept { return subscriptions_ ? subscriptions_->size() : 0; }
   const std::vector<std::unique_ptr<Subscription>>& subscriptions() const noexcept;
 
+ protected:
+  // Null, as at the beginning: what is pushed waits. It outlives its being set here.
+  void set_outlet(Outlet* outlet) noexcept { outlet_ = outlet; }
+
  private:
   friend class Shard;
+  friend class SendLines;
   using Subscriptions = std::vector<std::unique_ptr<Subscription>>;
+
+  void flush() noexcept {
+    if (outlet_ != nullptr) outlet_->flush();
+  }
+
+  // Into the processor's cache: what a delivery touches of the member itself, and what its send reads.
+  void prefetch() const noexcept { prefetch_lines(this, 128); }
+  void prefetch_send() const noexcept {
+    if (outlet_ != nullptr) prefetch_lines(outlet_, 256);
+  }
+  static void prefetch_lines(const void* begin, std::size_t size) noexcept {
+    for (std::size_t at = 0; at < size; at += 64) __builtin_prefetch(static_cast<const char*>(begin) + at);
+  }
 
   // What every delivery touches stands together.
   Outbox outbox_;
@@ -87,14 +113,18 @@ class Member {
   WireFormat format_{};                                    // format(), asked once
   bool attached_ = false;
   const bool is_client_;
-  bool touched_ = false;    // has been pushed to in this turn
-  bool long_line_ = false;  // that is where it waits
+  bool touched_ = false;                          // has been pushed to in this turn
+  bool in_long_line_ = false;                     // that is where it waits
+  boost::intrusive::list_member_hook<> waiting_;  // for its send, in one of the SendLines
+  Outlet* outlet_ = nullptr;
   std::uint32_t rights_version_ = 0;
   Identity identity_;
   ClientId client_id_;
   Member* same_user_next_ = nullptr;
   Member* same_user_previous_ = nullptr;
-  boost::intrusive::list_member_hook<> waiting_;  // for its send, in a line of the shard
 };
+
+// In a walk along members or subscriptions: so far ahead of the one in hand memory is asked for.
+inline constexpr std::size_t prefetch_ahead = 8;
 
 }  // namespace corohub::hub

@@ -8,9 +8,9 @@
 namespace corohub::hub {
 namespace {
 
-constexpr std::uint32_t first_capacity = 4;
-// A ring of this size is kept while empty, so that an outbox in steady use does not allocate.
-constexpr std::uint32_t kept_capacity = 8;
+constexpr std::uint32_t first_array = 4;
+// An array of this size is kept while empty, so that an outbox in steady use does not allocate.
+constexpr std::uint32_t kept_array = 8;
 
 std::atomic<std::size_t> ring_bytes{0};
 
@@ -79,27 +79,32 @@ void Outbox::close_and_clear() noexcept {
 }
 
 bool Outbox::grow() noexcept {
-  const std::uint32_t capacity = capacity_ == 0 ? first_capacity : capacity_ * 2;
+  const std::uint32_t capacity = std::max(first_array, capacity_ * 2);
   std::unique_ptr<FrameRef[]> ring(new (std::nothrow) FrameRef[capacity]);
   if (!ring) return false;
   for (std::uint32_t i = 0; i < count_; ++i) ring[i] = std::move(ring_[(head_ + i) & mask()]);
-  ring_bytes.fetch_add((capacity - capacity_) * sizeof(FrameRef), std::memory_order_relaxed);
-  ring_ = std::move(ring);
-  head_ = 0;
+  const std::uint32_t count = count_;
+  release_ring();
+  ring_bytes.fetch_add(capacity * sizeof(FrameRef), std::memory_order_relaxed);
+  ring_ = ring.release();
+  count_ = count;
   capacity_ = capacity;
   return true;
 }
 
 void Outbox::release_if_empty() noexcept {
-  if (count_ == 0 && capacity_ > kept_capacity) release_ring();
+  if (count_ == 0 && capacity_ > kept_array) release_ring();
 }
 
 void Outbox::release_ring() noexcept {
-  ring_bytes.fetch_sub(capacity_ * sizeof(FrameRef), std::memory_order_relaxed);
-  ring_.reset();
+  if (ring_ != &first_) {
+    ring_bytes.fetch_sub(capacity_ * sizeof(FrameRef), std::memory_order_relaxed);
+    delete[] ring_;
+  }
+  ring_ = &first_;
   head_ = 0;
   count_ = 0;
-  capacity_ = 0;
+  capacity_ = 1;
 }
 
 std::size_t outbox_memory() noexcept { return frame_bytes() + ring_bytes.load(std::memory_order_relaxed); }

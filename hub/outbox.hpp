@@ -1,6 +1,7 @@
-// One connection's bounded queue of frames, in messages and bytes. A ring that grows from 4 slots and gives
-// its memory back when it is empty (up to 8 slots stay). Used on the shard's thread only; allocates only
-// while it grows, and is `full` when there is no memory.
+// One connection's bounded queue of frames, in messages and bytes. A ring: one slot of its own, which is all
+// that a client needs that gets its events one by one, then memory that grows from 4 slots and is given back
+// when it is empty (up to 8 slots stay). Used on the shard's thread only; allocates only while it grows, and
+// is `full` when there is no memory.
 #pragma once
 
 #include "hub/event.hpp"
@@ -60,10 +61,11 @@ class Outbox {
   void release_ring() noexcept;
 
   const OutboxLimits* limits_;
-  std::unique_ptr<FrameRef[]> ring_;
+  FrameRef first_;
+  FrameRef* ring_ = &first_;  // or an array of its own
   std::uint32_t head_ = 0;
   std::uint32_t count_ = 0;
-  std::uint32_t capacity_ = 0;  // 0 or a power of two
+  std::uint32_t capacity_ = 1;  // a power of two
   std::uint32_t bytes_ = 0;
   std::uint32_t sent_ = 0;
   bool closed_ = false;

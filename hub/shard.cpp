@@ -120,11 +120,9 @@ bool Shard::turn() noexcept {
     next_entry_ = 0;
   }
   in_turn_ = false;
-  const Line* const line = end_turn();
-  const std::uint64_t short_came = line == &short_line_ ? line->came : 0;
-  const std::uint64_t long_came = line == &long_line_ ? line->came : 0;
-  for (auto unsent = unsent_.rbegin(); unsent != unsent_.rend() && !unsent->in_lines; ++unsent)
-    *unsent = {unsent->committed, short_came, long_came, true};
+  const SendLines::Place sent = end_turn();
+  for (auto unsent = unsent_.rbegin(); unsent != unsent_.rend() && !unsent->until; ++unsent)
+    unsent->until = sent;
   note_sent();
   counters().entries.Increment(static_cast<double>(applied_entries));
   if (next_batch_ == taken_.size()) {
@@ -141,44 +139,26 @@ std::uint32_t Shard::apply_entry(Batch& batch, std::size_t i) noexcept {
   return reached;
 }
 
-Shard::Line* Shard::end_turn() noexcept {
+SendLines::Place Shard::end_turn() noexcept {
   for (Member* member : overflowed_) member->close(CloseReason::slow_consumer);
   overflowed_.clear();
   const bool at_once = touched_.size() <= sends_at_once;
-  Line& line = touched_.size() <= short_line ? short_line_ : long_line_;
+  SendLines::Place place;
+  if (!at_once) place = lines_.join(touched_);
   for (Member* member : touched_) {
     member->touched_ = false;
-    if (at_once)
-      member->flush();
-    else
-      wait_in(line, *member);
+    if (at_once) member->flush();
   }
   touched_.clear();
-  if (at_once) return nullptr;
-  send_some();
-  return &line;
+  if (!at_once) send_some();
+  return place;
 }
 
 // ---- sending ----
 
-void Shard::wait_in(Line& line, Member& member) noexcept {
-  const bool waits = member.waiting_.is_linked();
-  if (waits && (&line == &long_line_ || !member.long_line_)) return;
-  if (waits) leave_line(member);
-  member.long_line_ = &line == &long_line_;
-  line.members.push_back(member);
-  ++line.came;
-}
-
-void Shard::leave_line(Member& member) noexcept {
-  Line& line = member.long_line_ ? long_line_ : short_line_;
-  line.members.erase(line.members.iterator_to(member));
-  ++line.left;
-}
-
 void Shard::send_now(Member& member) noexcept {
   if (!member.waiting_.is_linked()) return;
-  leave_line(member);
+  lines_.leave(member);
   member.flush();
 }
 
@@ -187,26 +167,18 @@ void Shard::send_some() noexcept {
   asio::post(context_, [this] {
     sending_ = false;
     send_step();
-    if (anybody_waits()) send_some();
+    if (!lines_.empty()) send_some();
   });
 }
 
 void Shard::send_step() noexcept {
-  send_step(short_line_);
-  send_step(long_line_);
+  lines_.step();
   note_sent();
 }
 
-void Shard::send_step(Line& line) noexcept {
-  for (std::size_t sends = 0; sends < sends_at_once && !line.members.empty(); ++sends) {
-    Member& member = line.members.front();
-    leave_line(member);
-    member.flush();
-  }
-}
-
 void Shard::note_sent() noexcept {
-  const auto left = std::ranges::find_if(unsent_, [this](const Unsent& batch) { return !batch.sent(*this); });
+  const auto left = std::ranges::find_if(
+      unsent_, [this](const Unsent& batch) { return !batch.until || !lines_.has_passed(*batch.until); });
   if (left == unsent_.begin()) return;
   const SteadyTime now = clock_.steady();
   for (auto sent = unsent_.begin(); sent != left; ++sent)
@@ -233,7 +205,11 @@ std::uint32_t Shard::deliver_by_audience(Delivery& delivery) noexcept {
   std::uint32_t reached = 0;
   for (std::size_t role = 0; role < role_count; ++role) {
     if ((audience.roles & role_bit(static_cast<Role>(role))) == 0) continue;
-    for (Member* member : by_role_[role]) reached += offer(*member, delivery);
+    const std::vector<Member*>& members = by_role_[role];
+    for (std::size_t i = 0; i < members.size(); ++i) {
+      if (i + prefetch_ahead < members.size()) members[i + prefetch_ahead]->prefetch();
+      reached += offer(*members[i], delivery);
+    }
   }
   for (Member* member = first_of(audience.user_id); member != nullptr; member = member->same_user_next_)
     if ((audience.roles & role_bit(member->identity_.role)) == 0) reached += offer(*member, delivery);
@@ -244,7 +220,12 @@ std::uint32_t Shard::deliver_to_topic(Delivery& delivery) noexcept {
   const Topic* topic = find_topic(delivery.event.topic());
   if (topic == nullptr) return 0;
   std::uint32_t reached = 0;
-  for (const Subscription* subscription : topic->subscriptions) reached += offer(*subscription, delivery);
+  const std::vector<Subscription*>& all = topic->subscriptions;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (i + 2 * prefetch_ahead < all.size()) __builtin_prefetch(all[i + 2 * prefetch_ahead]);
+    if (i + prefetch_ahead < all.size()) all[i + prefetch_ahead]->member->prefetch();
+    reached += offer(*all[i], delivery);
+  }
   return reached;
 }
 
@@ -406,7 +387,7 @@ void Shard::detach(Member& member) noexcept {
   for (const std::unique_ptr<Subscription>& subscription : member.subscriptions()) leave_topic(*subscription);
   member.subscriptions_.reset();
   if (std::exchange(member.touched_, false)) std::erase(touched_, &member);
-  if (member.waiting_.is_linked()) leave_line(member);
+  if (member.waiting_.is_linked()) lines_.leave(member);
   std::erase(overflowed_, &member);
 }
 
@@ -573,7 +554,7 @@ void Shard::stop() {
   inbox_.close();
   while (turn()) {
   }
-  while (anybody_waits()) send_step();
+  while (!lines_.empty()) send_step();
 }
 
 }  // namespace corohub::hub

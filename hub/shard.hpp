@@ -8,19 +8,20 @@
 #include "hub/inbox.hpp"
 #include "hub/member.hpp"
 #include "hub/read_permits.hpp"
+#include "hub/send_lines.hpp"
 #include "hub/tail.hpp"
 
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <boost/asio/steady_timer.hpp>
-#include <boost/intrusive/list.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 
 namespace corohub::hub {
@@ -55,11 +56,9 @@ class Shard {
  public:
   // Pages of the log that replays of one shard read at the same time.
   static constexpr std::size_t pages_at_once = 4;
-  // Who is sent to at once. What a turn has for more members leaves in steps of so many; the thread's other
-  // work goes on in between, and what comes meanwhile leaves with what waits.
-  static constexpr std::size_t sends_at_once = 64;
-  // What a turn has for at most so many does not wait behind what others have for more.
-  static constexpr std::size_t short_line = 1024;
+  // What a turn has for at most so many members is sent at its end. For more it leaves in steps; the thread's
+  // other work goes on in between, and what comes meanwhile leaves with what waits.
+  static constexpr std::size_t sends_at_once = SendLines::sends_per_step;
 
   Shard(asio::io_context& context, const Clock& clock, ShardLimits limits = {});
   ~Shard();
@@ -138,16 +137,6 @@ class Shard {
     const std::string_view epoch;
     std::array<const FrameRef*, wire_format_count> frames;
   };
-  // Members that are left to be sent to, and how many ever came and left.
-  struct Line {
-    boost::intrusive::list<
-        Member,
-        boost::intrusive::member_hook<Member, boost::intrusive::list_member_hook<>, &Member::waiting_>,
-        boost::intrusive::constant_time_size<false>>
-        members;
-    std::uint64_t came = 0;
-    std::uint64_t left = 0;
-  };
   // close_all on its way.
   struct Closing final : Timed {
     explicit Closing(Shard& owner) noexcept : shard(owner) {}
@@ -163,14 +152,10 @@ class Shard {
 
   void wake();
   void drain_inbox() noexcept;
-  bool turn() noexcept;       // true: another one is needed
-  Line* end_turn() noexcept;  // where those wait whom it has touched; null: nowhere
-  void wait_in(Line& line, Member& member) noexcept;
-  void leave_line(Member& member) noexcept;
-  bool anybody_waits() const noexcept { return !short_line_.members.empty() || !long_line_.members.empty(); }
+  bool turn() noexcept;                  // true: another one is needed
+  SendLines::Place end_turn() noexcept;  // behind those whom it has touched
   void send_some() noexcept;
   void send_step() noexcept;
-  void send_step(Line& line) noexcept;
   void note_sent() noexcept;
 
   std::uint32_t apply_entry(Batch& batch, std::size_t i) noexcept;
@@ -223,20 +208,11 @@ class Shard {
   std::vector<BatchRef> taken_;  // out of the inbox, applied up to next_batch_ and, in that one, next_entry_
   std::size_t next_batch_ = 0;
   std::size_t next_entry_ = 0;
-  // Each member waits once; one that the short line is for leaves the long one for it.
-  Line short_line_;
-  Line long_line_;
-  // Committed batches of which not all is sent: all is once so many have left the lines. Nearly: one who
-  // goes, or changes lines, counts as left.
+  SendLines lines_;
+  // Committed batches of which not all is sent.
   struct Unsent {
-    bool sent(const Shard& shard) const noexcept {
-      return in_lines && shard.short_line_.left >= short_left && shard.long_line_.left >= long_left;
-    }
-
     SteadyTime committed;
-    std::uint64_t short_left = 0;
-    std::uint64_t long_left = 0;
-    bool in_lines = false;  // its members wait
+    std::optional<SendLines::Place> until{};  // then all is; nothing: their turn has not ended
   };
   std::vector<Unsent> unsent_;  // as many as have room; more are not measured
   bool sending_ = false;        // a step is on its way

@@ -1,6 +1,7 @@
 #include "server/shard_thread.hpp"
 
 #include "core/log.hpp"
+#include "core/thread_heap.hpp"
 
 #include <array>
 #include <csignal>
@@ -14,6 +15,7 @@ namespace corohub::server {
 namespace {
 
 constexpr int stack_signal = SIGUSR2;
+constexpr std::size_t heap_bytes = 32 << 20;  // about 20,000 connections
 
 void print_own_stack(int) {
   std::array<void*, 64> frames{};
@@ -50,6 +52,7 @@ void ShardThread::start() {
 
 void ShardThread::thread_main() {
   ::pthread_setname_np(::pthread_self(), ("shard-" + std::to_string(index_)).c_str());
+  prepare_thread_heap(heap_bytes);
   for (;;) {
     try {
       context_.run();

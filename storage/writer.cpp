@@ -1,10 +1,16 @@
 #include "storage/writer.hpp"
 
 #include "core/metrics.hpp"
+#include "core/thread_heap.hpp"
 #include "storage/group_commit.hpp"
 #include "storage/work_queue.hpp"
 
 namespace corohub::storage {
+namespace {
+
+constexpr std::size_t heap_bytes = 8 << 20;
+
+}  // namespace
 
 struct Writer::State {
   State(std::filesystem::path database, CommitSink& sink, const Clock& clock, const WriterLimits& limits,
@@ -15,6 +21,7 @@ struct Writer::State {
         storage_state(state) {}
 
   void run() {
+    prepare_thread_heap(heap_bytes);
     using Wake = WorkQueue<Unit>::Wake;
     for (;;) {
       std::optional<std::chrono::milliseconds> patience;

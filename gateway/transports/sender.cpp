@@ -143,20 +143,15 @@ bool Sender::add_control(std::string_view bytes) {
 void Sender::end(std::string last_bytes, Drain drain) {
   if (ended_) return;
   last_bytes_ = std::move(last_bytes);
-  if (drain == Drain::yes) {
-    outbox_.close();
-  } else {
-    outbox_.close_and_clear();
-    ended_ = true;
-    control_.append(last_bytes_);
-    std::string().swap(last_bytes_);
-  }
-  begin_end_if_drained();
+  has_last_bytes_ = true;
+  if (drain == Drain::no) outbox_.close_and_clear();
+  outbox_.close();
+  if (drain == Drain::no || outbox_.empty()) begin_end();
 }
 
-void Sender::begin_end_if_drained() {
-  if (last_bytes_.empty() || ended_ || !outbox_.empty()) return;
+void Sender::begin_end() {
   ended_ = true;
+  has_last_bytes_ = false;
   control_.append(last_bytes_);
   std::string().swap(last_bytes_);
 }

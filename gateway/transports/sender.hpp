@@ -19,7 +19,7 @@ class Sender {
   static constexpr std::size_t control_bytes_max = 65'536;
 
   // The outbox must outlive the sender.
-  Sender(Socket socket, hub::Outbox& outbox) noexcept : socket_(std::move(socket)), outbox_(outbox) {}
+  Sender(Socket socket, hub::Outbox& outbox) noexcept : outbox_(outbox), socket_(std::move(socket)) {}
 
   Socket& socket() noexcept { return socket_; }
 
@@ -53,14 +53,18 @@ class Sender {
   // One send of what waits, `total` bytes. What the kernel took, or -1 and errno.
   ssize_t send_some(std::size_t& total) noexcept;
   void account(std::size_t sent) noexcept;
-  void begin_end_if_drained();
+  void begin_end_if_drained() {
+    if (has_last_bytes_ && outbox_.empty()) begin_end();
+  }
+  void begin_end();
 
-  Socket socket_;
   hub::Outbox& outbox_;
-  std::string control_;     // behind a data frame that was started, before all others
-  std::string last_bytes_;  // wait for the outbox to be empty
   std::size_t backlog_ = 0;
   bool ended_ = false;
+  bool has_last_bytes_ = false;
+  std::string control_;  // behind a data frame that was started, before all others
+  Socket socket_;
+  std::string last_bytes_;  // wait for the outbox to be empty
 };
 
 }  // namespace corohub::gateway

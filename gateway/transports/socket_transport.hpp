@@ -78,7 +78,15 @@ class SocketTransport : public Transport, public Timed, public std::enable_share
   void closing_due(SteadyTime now) noexcept;
   SteadyTime next_due() const noexcept { return closing_ ? close_due_ : std::min(open_due(), write_due_); }
 
+  // What a send reads stands together, at the beginning.
+  CloseReason reason_ = CloseReason::peer_gone;
+  bool writing_ = false;  // write_loop runs
+  bool closing_ = false;
+  bool last_out_ = false;  // the last bytes are on their way
+  bool dead_ = false;
+  bool told_closed_ = false;
   Sender sender_;
+
   Wheel& wheel_;
   const Clock& clock_;
   const WriteTimeouts& timeouts_;
@@ -87,13 +95,6 @@ class SocketTransport : public Transport, public Timed, public std::enable_share
   SteadyTime armed_ = never;
   SteadyTime write_due_ = never;
   SteadyTime close_due_ = never;  // of the drain, then of the peer's end
-
-  CloseReason reason_ = CloseReason::peer_gone;
-  bool writing_ = false;  // write_loop runs
-  bool closing_ = false;
-  bool last_out_ = false;  // the last bytes are on their way
-  bool dead_ = false;
-  bool told_closed_ = false;
 };
 
 }  // namespace corohub::gateway

@@ -241,7 +241,6 @@ class CountingMember final : public hub::Member {
  public:
   CountingMember(Identity who, const hub::OutboxLimits& limits) : Member(who, ClientId::random(), limits) {}
   hub::WireFormat format() const noexcept override { return hub::WireFormat::websocket_text; }
-  void flush() noexcept override {}
   void close(CloseReason why) noexcept override { reason = why; }
   void role_changed() noexcept override {}
   void subscription_lost(const hub::Subscription&) noexcept override {}

@@ -116,7 +116,7 @@ TEST(Delivery, many_are_sent_to_in_steps_and_what_comes_meanwhile_leaves_with_wh
 
 TEST(Delivery, few_do_not_wait_behind_many) {
   constexpr auto few = static_cast<UserId>(2 * Shard::sends_at_once);
-  constexpr auto all = static_cast<UserId>(2 * Shard::short_line);
+  constexpr auto all = static_cast<UserId>(2 * SendLines::short_line_members);
   Crowd crowd(all);
   crowd.one.put({event("for all", Audience::everyone(), 1)});
   crowd.turn_once();
@@ -249,22 +249,24 @@ TEST(Delivery, one_frame_is_built_per_event_for_a_thousand_members) {
 }
 
 // Takes all and remembers nothing.
-class SilentMember final : public Member {
+class SilentMember final : public Member, private Outlet {
  public:
   SilentMember(Shard& shard, Identity identity, const OutboxLimits& limits,
                WireFormat format = WireFormat::websocket_text)
       : Member(identity, ClientId{}, limits), shard_(shard), wire_format_(format) {
+    set_outlet(this);
     shard_.attach(*this);
   }
   ~SilentMember() override { shard_.detach(*this); }
   WireFormat format() const noexcept override { return wire_format_; }
-  void flush() noexcept override { outbox().consume(outbox().bytes()); }
   void close(CloseReason) noexcept override {}
   void role_changed() noexcept override {}
   void subscription_lost(const Subscription&) noexcept override {}
   MemberInfo info() const override { return {}; }
 
  private:
+  void flush() noexcept override { outbox().consume(outbox().bytes()); }
+
   Shard& shard_;
   const WireFormat wire_format_;
 };

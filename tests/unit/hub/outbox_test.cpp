@@ -157,6 +157,20 @@ TEST(Outbox, in_steady_use_it_does_not_allocate) {
   EXPECT_EQ(allocations.so_far(), 0U);
 }
 
+TEST(Outbox, one_at_a_time_never_allocates) {
+  const FrameRef shared = frame("x");
+  const std::size_t before = outbox_memory();
+  const corohub::test::AllocationCount allocations;
+  Outbox outbox(plenty);
+  for (int i = 0; i < 10; ++i) {
+    outbox.push(shared);
+    EXPECT_EQ(&outbox.at(0), shared.get());
+    outbox.consume(1);
+  }
+  EXPECT_EQ(allocations.so_far(), 0U);
+  EXPECT_EQ(outbox_memory(), before);
+}
+
 // The ring against the obvious queue, through everything that can happen to it.
 TEST(Outbox, behaves_like_a_queue) {
   std::mt19937 random(1);

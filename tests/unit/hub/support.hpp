@@ -50,19 +50,16 @@ inline AccountRef account(UserId id, Role role, std::vector<SessionId> sessions,
 
 // A connection whose socket takes everything, or nothing while `blocked`. Its log holds the types it was sent
 // and, last, why it was closed.
-class FakeMember final : public Member {
+class FakeMember final : public Member, private Outlet {
  public:
   FakeMember(Shard& shard, Identity who, const OutboxLimits& limits = default_limits())
       : Member(who, ClientId::random(), limits), shard_(shard) {
+    set_outlet(this);
     shard_.attach(*this);
   }
   ~FakeMember() override { shard_.detach(*this); }
 
   WireFormat format() const noexcept override { return WireFormat::websocket_text; }
-  void flush() noexcept override {
-    ++flushes;
-    if (!blocked) take_all();
-  }
   void close(CloseReason reason) noexcept override {
     if (reason != CloseReason::slow_consumer && !blocked) take_all();
     closed_with.push_back(reason);
@@ -97,6 +94,11 @@ class FakeMember final : public Member {
   bool blocked = false;
 
  private:
+  void flush() noexcept override {
+    ++flushes;
+    if (!blocked) take_all();
+  }
+
   Shard& shard_;
 };
 

@@ -40,28 +40,19 @@ struct Story {
   std::vector<Seq> got;
 };
 
-class StoryMember final : public Member {
+class StoryMember final : public Member, private Outlet {
  public:
   StoryMember(Shard& shard, Identity who, const OutboxLimits& limits)
       : Member(who, ClientId::random(), limits), shard_(shard) {
     story.user = who.user_id;
     story.session = who.session;
     story.attached_at = shard_.head();
+    set_outlet(this);
     shard_.attach(*this);
   }
   ~StoryMember() override { shard_.detach(*this); }
 
   WireFormat format() const noexcept override { return WireFormat::websocket_text; }
-  void flush() noexcept override {
-    while (!outbox().empty()) {
-      const std::string_view text = payload(outbox().at(0));
-      const std::string_view digits = text.substr(text.rfind(':') + 1);
-      Seq seq = 0;
-      std::from_chars(digits.data(), digits.data() + digits.size() - 1, seq);
-      story.got.push_back(seq);
-      outbox().consume(outbox().at(0).size());
-    }
-  }
   void close(CloseReason) noexcept override {
     flush();
     story.closed = true;
@@ -73,6 +64,17 @@ class StoryMember final : public Member {
   Story story;
 
  private:
+  void flush() noexcept override {
+    while (!outbox().empty()) {
+      const std::string_view text = payload(outbox().at(0));
+      const std::string_view digits = text.substr(text.rfind(':') + 1);
+      Seq seq = 0;
+      std::from_chars(digits.data(), digits.data() + digits.size() - 1, seq);
+      story.got.push_back(seq);
+      outbox().consume(outbox().at(0).size());
+    }
+  }
+
   Shard& shard_;
 };
 

@@ -1,0 +1,88 @@
+// Lets coroutines of one thread through a few at a time, first come, first served: a crowd that arrives
+// together gets one turn of the loop after the other, and what else the loop has to do goes on in between.
+// Used on its context's thread only.
+#pragma once
+
+#include "core/task.hpp"
+
+#include <cstddef>
+#include <deque>
+#include <memory>
+#include <utility>
+
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/post.hpp>
+
+namespace corohub::http {
+
+class Turnstile {
+ public:
+  Turnstile(Executor executor, std::size_t per_turn) noexcept : executor_(executor), per_turn_(per_turn) {}
+
+  // True: through at once. Else co_await wait().
+  bool pass_now() {
+    std::shared_ptr<Line> line = line_.lock();
+    if (!line) {
+      line = std::make_shared<Line>(Line{executor_, per_turn_});
+      line_ = line;
+      post(line);
+    }
+    if (line->left == 0) return false;
+    --line->left;
+    return true;
+  }
+
+  // Waits for a later turn of the loop. Right after pass_now() has answered false.
+  Task<> wait() {
+    const auto initiate = [this](auto handler) {
+      line_.lock()->waiting.push_back(std::make_unique<WaiterOf<decltype(handler)>>(std::move(handler)));
+    };
+    co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void()>(initiate, use_task);
+  }
+
+ private:
+  class Waiter {
+   public:
+    virtual ~Waiter() = default;
+    virtual void go() = 0;
+  };
+  template <class Handler>
+  class WaiterOf final : public Waiter {
+   public:
+    explicit WaiterOf(Handler handler) : handler_(std::move(handler)) {}
+    void go() override { std::move(handler_)(); }
+
+   private:
+    Handler handler_;
+  };
+  struct Line {
+    const Executor executor;
+    const std::size_t per_turn;
+    std::size_t left = per_turn;  // so many go through in this turn
+    std::deque<std::unique_ptr<Waiter>> waiting{};
+  };
+
+  // The line belongs to the operation that is posted: it goes with the context, and takes along who waits.
+  static void post(std::shared_ptr<Line> line) {
+    const Executor executor = line->executor;
+    asio::post(executor, [line = std::move(line)]() mutable { next_turn(std::move(line)); });
+  }
+
+  static void next_turn(std::shared_ptr<Line> line) {
+    const bool used = line->left < line->per_turn;
+    line->left = line->per_turn;
+    std::deque<std::unique_ptr<Waiter>> through;
+    for (; line->left > 0 && !line->waiting.empty(); --line->left) {
+      through.push_back(std::move(line->waiting.front()));
+      line->waiting.pop_front();
+    }
+    if (used || !through.empty()) post(std::move(line));
+    for (const std::unique_ptr<Waiter>& waiter : through) waiter->go();
+  }
+
+  const Executor executor_;
+  const std::size_t per_turn_;
+  std::weak_ptr<Line> line_;
+};
+
+}  // namespace corohub::http

@@ -1,9 +1,11 @@
 // T39: a flood of logins waits or is sent away in its own corner; connections do not notice.
 import assert from 'node:assert/strict';
+import { readFileSync, readdirSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { test } from 'node:test';
 
 import { Api } from './api.mjs';
-import { Server } from './server.mjs';
+import { Server, eventually } from './server.mjs';
 
 const LOGINS = 200;
 
@@ -33,4 +35,21 @@ test('T39: logins by the hundred', async (t) => {
   assert.ok(statuses.get(200) > 0 && statuses.get(503) > 0, JSON.stringify([...statuses]));
   assert.ok(broadcasts > 10, `${broadcasts} broadcasts while ${LOGINS} logins waited`);
   await user.again(); // the corner is free again
+});
+
+const SCHED_IDLE = 5;
+
+test('T39: a hash takes what nobody else wants of a processor', { skip: cpus().length === 1 && 'there is one processor only' }, async (t) => {
+  const { pid } = await Server.start(t);
+  const threads = readdirSync(`/proc/${pid}/task`).map((id) => readFileSync(`/proc/${pid}/task/${id}/stat`, 'utf8'));
+  const policies = threads.filter((stat) => stat.includes(' (password) ')).map((stat) => Number(stat.slice(stat.lastIndexOf(') ')).split(' ')[39]));
+  assert.ok(policies.length > 0 && policies.every((policy) => policy === SCHED_IDLE), policies.join(' '));
+});
+
+// A heap that grows waits for the memory map of the process, and a hash holds that for milliseconds.
+test('T39: a shard has its memory at hand', { skip: process.getuid() !== 0 && 'only root may look at its memory' }, async (t) => {
+  const { pid } = await Server.start(t);
+  const largest = () => Math.max(...[...readFileSync(`/proc/${pid}/maps`, 'utf8').matchAll(/^(\w+)-(\w+) rw-p \w+ 00:00 0 *$/gm)]
+    .map(([, begin, end]) => parseInt(end, 16) - parseInt(begin, 16)));
+  await eventually(5000, 'a prepared heap', () => largest() >= 32 << 20);
 });

@@ -28,7 +28,7 @@ using ListedConnection =
 
 struct HttpShard {
   // First requests in one turn of the loop: handshakes and logins cost the most, and come in crowds.
-  static constexpr std::size_t newcomers_per_turn = 4;
+  static constexpr std::size_t newcomers_per_turn = 2;
 
   HttpShard(Server& the_server, std::size_t shard_index, const Executor& executor, Wheel& the_wheel,
             auth::Authenticator& the_authenticator)

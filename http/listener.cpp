@@ -45,6 +45,7 @@ Listener::Listener(asio::io_context& context, const asio::ip::tcp::endpoint& end
   if (first) acceptor_.set_option(ReusePort(true));
   acceptor_.listen(std::min(backlog, static_cast<int>(asio::socket_base::max_listen_connections)));
   acceptor_.non_blocking(true);
+  acceptor_.set_option(asio::ip::tcp::no_delay(true));  // on Linux whom it accepts inherits it
   open_spare();
 }
 
@@ -91,7 +92,6 @@ bool Listener::accept_some(const Accepted& accepted, const Shed& shed) {
     }
     if (failure) continue;  // that one connection broke before we took it
     socket.non_blocking(true, failure);
-    socket.set_option(asio::ip::tcp::no_delay(true), failure);
     accepted(std::move(socket), peer);
   }
   return true;

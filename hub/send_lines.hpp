@@ -16,8 +16,8 @@ class SendLines {
  public:
   // What one step sends. While both lines wait the long one has a small share of its own besides, so that it
   // moves on whatever the short one brings.
-  static constexpr std::size_t sends_per_step = 64;
-  static constexpr std::size_t long_share = 8;
+  static constexpr std::size_t sends_per_step = 32;
+  static constexpr std::size_t long_share = 4;
   // So many members together wait in the short line, more in the long one.
   static constexpr std::size_t short_line_members = 1024;
 

@@ -122,8 +122,6 @@ void EventStream::on_open_due(SteadyTime now) noexcept {
 
 void start_event_stream(Socket socket, std::string head, const EventStreamPlace& place, hub::Outbox& outbox,
                         std::shared_ptr<TransportListener> listener) {
-  error_code ignored;
-  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   const auto stream = std::make_shared<EventStream>(std::move(socket), place, outbox, std::move(listener));
   stream->open(std::move(head));
 }

@@ -13,7 +13,6 @@
 #include <span>
 #include <utility>
 
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 
 #include <sys/socket.h>
@@ -344,8 +343,6 @@ void WebSocket::send_ping_if_due(SteadyTime now) noexcept {
 
 void start_websocket(WebSocketStart start, const WebSocketPlace& place, hub::Outbox& outbox,
                      std::shared_ptr<TransportListener> listener) {
-  error_code ignored;
-  start.socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   const auto connection = std::make_shared<WebSocket>(start, place, outbox, std::move(listener));
   connection->open(start.head);
 }

@@ -20,7 +20,6 @@
 #include <sodium.h>
 
 #include <pthread.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -29,7 +28,7 @@ namespace {
 
 using Steady = std::chrono::steady_clock;  // real time: this is about real processors
 
-constexpr int nice_level = 10;  // where there is only one processor
+constexpr int nice_level = 10;
 
 Error refuse(const char* cause) {
   return Error(ErrorCode::overloaded, "Too many logins at this moment.")
@@ -58,15 +57,6 @@ std::size_t cost_of(std::string_view hash, std::string_view label) noexcept {
   std::size_t value = 0;
   std::from_chars(hash.data() + start + label.size(), hash.data() + hash.size(), value);
   return value;
-}
-
-// Of the calling thread alone, on Linux; without the right to do so it works on as it is. A hash takes a
-// processor nobody else wants, and gives it up at once: what wakes up there does not even have to look for
-// another one. With a single processor that would be never, under load.
-void yield_to_others() noexcept {
-  const sched_param none{};
-  if (std::thread::hardware_concurrency() > 1 && ::sched_setscheduler(0, SCHED_IDLE, &none) == 0) return;
-  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice_level);
 }
 
 // One request as the pool sees it.
@@ -215,7 +205,8 @@ std::optional<Error> PasswordHasher::State::try_enqueue(std::unique_ptr<Job>& jo
 
 void PasswordHasher::State::work_until_stopped() {
   ::pthread_setname_np(::pthread_self(), "password");
-  yield_to_others();
+  // Of this thread alone, on Linux. Without the right to do so it works on at the usual priority.
+  ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice_level);
 
   std::unique_lock lock(mutex);
   for (;;) {

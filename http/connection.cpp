@@ -209,7 +209,7 @@ Task<> Connection::linger() {
 // ---- requests ----
 
 // One turn of the loop per request. Nearly all requests find everything they need in memory: those wait once,
-// for their bytes, and allocate no coroutine.
+// for their bytes, and allocate no coroutine. A connection's first one may also wait for its turn.
 Task<> Connection::run() {
   SteadyTime moment = now();
   while (!closing_ && !broken_) {
@@ -239,12 +239,14 @@ Task<> Connection::run() {
       between_requests = false;
     }
     enter(Phase::handling);
-    if (served_ == 0 && !shard_->newcomers.pass_now()) {
-      co_await shard_->newcomers.wait();
-      if (stopped_) co_return;
-    }
 
     moment = request_started_ = now();
+    if (served_ == 0 && !shard_->newcomers.pass_now()) {
+      shard_->metrics.newcomers_waiting.Increment();
+      co_await shard_->newcomers.wait();
+      shard_->metrics.newcomers_waiting.Decrement();
+      if (stopped_) co_return;
+    }
     route_ = nullptr;
     user_ = 0;
     admitted_ = false;

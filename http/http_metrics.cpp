@@ -30,6 +30,8 @@ HttpMetrics::HttpMetrics(const Router& router)
       body_timeouts(timed_out("body")),
       write_timeouts(timed_out("write")),
       connections(metrics::gauge("corohub_http_connections", "Open HTTP connections.")),
+      newcomers_waiting(metrics::gauge("corohub_http_newcomers_waiting",
+                                       "Connections whose first request waits for its turn.")),
       router_(router) {}
 
 void HttpMetrics::count(const Route* route, Method method, int status, std::chrono::duration<double> took) {

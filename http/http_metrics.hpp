@@ -25,6 +25,7 @@ class HttpMetrics {
   metrics::Counter& body_timeouts;
   metrics::Counter& write_timeouts;
   metrics::Gauge& connections;
+  metrics::Gauge& newcomers_waiting;
 
  private:
   struct Slot {

@@ -43,9 +43,9 @@ Listener::Listener(asio::io_context& context, const asio::ip::tcp::endpoint& end
   acceptor_.bind(endpoint);
   // Only now may others join: with the option set before, the bind would have joined a stranger's port.
   if (first) acceptor_.set_option(ReusePort(true));
+  acceptor_.set_option(asio::ip::tcp::no_delay(true));  // on Linux whom it accepts inherits it
   acceptor_.listen(std::min(backlog, static_cast<int>(asio::socket_base::max_listen_connections)));
   acceptor_.non_blocking(true);
-  acceptor_.set_option(asio::ip::tcp::no_delay(true));  // on Linux whom it accepts inherits it
   open_spare();
 }
 

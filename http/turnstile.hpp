@@ -1,10 +1,12 @@
 // Lets coroutines of one thread through a few at a time, first come, first served: a crowd that arrives
-// together gets one turn of the loop after the other, and what else the loop has to do goes on in between.
+// together gets one turn of the loop after the other, and what else the loop has to do goes on in between. Of
+// a large crowd more go through at a time, so that N who wait are through in less than 64 (1 + ln N) turns.
 // Used on its context's thread only.
 #pragma once
 
 #include "core/task.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -41,6 +43,8 @@ class Turnstile {
   }
 
  private:
+  static constexpr std::size_t turns_of_a_crowd = 64;
+
   class Waiter {
    public:
     virtual ~Waiter() = default;
@@ -65,19 +69,21 @@ class Turnstile {
   // The line belongs to the operation that is posted: it goes with the context, and takes along who waits.
   static void post(std::shared_ptr<Line> line) {
     const Executor executor = line->executor;
-    asio::post(executor, [line = std::move(line)]() mutable { next_turn(std::move(line)); });
+    asio::post(executor, [line = std::move(line)] { next_turn(line); });
   }
 
-  static void next_turn(std::shared_ptr<Line> line) {
+  static void next_turn(const std::shared_ptr<Line>& line) {
     const bool used = line->left < line->per_turn;
-    line->left = line->per_turn;
-    std::deque<std::unique_ptr<Waiter>> through;
-    for (; line->left > 0 && !line->waiting.empty(); --line->left) {
-      through.push_back(std::move(line->waiting.front()));
+    // Who comes while these go through waits behind them.
+    std::size_t through = std::max(line->per_turn, line->waiting.size() / turns_of_a_crowd);
+    through = std::min(through, line->waiting.size());
+    line->left = line->per_turn - std::min(line->per_turn, through);
+    if (used || through > 0) post(line);
+    for (; through > 0; --through) {
+      const std::unique_ptr<Waiter> first = std::move(line->waiting.front());
       line->waiting.pop_front();
+      first->go();
     }
-    if (used || !through.empty()) post(std::move(line));
-    for (const std::unique_ptr<Waiter>& waiter : through) waiter->go();
   }
 
   const Executor executor_;

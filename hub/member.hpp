@@ -101,7 +101,9 @@ class Member {
     if (outlet_ != nullptr) prefetch_lines(outlet_, 256);
   }
   static void prefetch_lines(const void* begin, std::size_t size) noexcept {
-    for (std::size_t at = 0; at < size; at += 64) __builtin_prefetch(static_cast<const char*>(begin) + at);
+    const char* const first = static_cast<const char*>(begin);
+    for (std::size_t at = 0; at < size; at += 64) __builtin_prefetch(first + at);
+    __builtin_prefetch(first + size - 1);  // it need not begin with a line
   }
 
   // What every delivery touches stands together.

@@ -8,7 +8,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 
 namespace corohub::hub {
 
@@ -62,7 +61,7 @@ class Outbox {
 
   const OutboxLimits* limits_;
   FrameRef first_;
-  FrameRef* ring_ = &first_;  // or an array of its own
+  FrameRef* ring_ = &first_;  // or an array, which it owns
   std::uint32_t head_ = 0;
   std::uint32_t count_ = 0;
   std::uint32_t capacity_ = 1;  // a power of two

@@ -1,6 +1,6 @@
 #include "hub/send_lines.hpp"
 
-#include <iterator>
+#include <algorithm>
 
 namespace corohub::hub {
 
@@ -28,14 +28,13 @@ void SendLines::leave(Line& line, Member& member) noexcept {
 }
 
 void SendLines::step() noexcept {
-  const std::size_t of_long = short_.members.empty() ? sends_per_step : long_share;
-  send(short_, sends_per_step);
-  send(long_, of_long);
+  const std::size_t unused = send(short_, sends_per_step);
+  send(long_, std::max(unused, long_share));
 }
 
 // While the system sends to one member, what the next one's send reads comes into the processor's cache, and
 // where that stands of the one after it.
-void SendLines::send(Line& line, std::size_t sends) noexcept {
+std::size_t SendLines::send(Line& line, std::size_t sends) noexcept {
   for (; sends > 0 && !line.members.empty(); --sends) {
     Member& member = line.members.front();
     leave(line, member);
@@ -45,6 +44,7 @@ void SendLines::send(Line& line, std::size_t sends) noexcept {
     }
     member.flush();
   }
+  return sends;
 }
 
 }  // namespace corohub::hub

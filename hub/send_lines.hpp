@@ -14,7 +14,7 @@ namespace corohub::hub {
 
 class SendLines {
  public:
-  // What one step sends. While both lines wait the long one has a small share of its own besides, so that it
+  // What one step sends: to the short line, then to the long one, which has a small share besides, so that it
   // moves on whatever the short one brings.
   static constexpr std::size_t sends_per_step = 32;
   static constexpr std::size_t long_share = 4;
@@ -53,7 +53,8 @@ class SendLines {
     std::uint64_t left = 0;
   };
 
-  static void send(Line& line, std::size_t sends) noexcept;
+  // Answers how many of these sends were not needed.
+  static std::size_t send(Line& line, std::size_t sends) noexcept;
   static void leave(Line& line, Member& member) noexcept;
 
   Line short_;

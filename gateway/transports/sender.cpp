@@ -144,8 +144,10 @@ void Sender::end(std::string last_bytes, Drain drain) {
   if (ended_) return;
   last_bytes_ = std::move(last_bytes);
   has_last_bytes_ = true;
-  if (drain == Drain::no) outbox_.close_and_clear();
-  outbox_.close();
+  if (drain == Drain::no)
+    outbox_.close_and_clear();
+  else
+    outbox_.close();
   if (drain == Drain::no || outbox_.empty()) begin_end();
 }
 

@@ -1,7 +1,6 @@
 // T39: a flood of logins waits or is sent away in its own corner; connections do not notice.
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 
 import { Api } from './api.mjs';
@@ -35,15 +34,6 @@ test('T39: logins by the hundred', async (t) => {
   assert.ok(statuses.get(200) > 0 && statuses.get(503) > 0, JSON.stringify([...statuses]));
   assert.ok(broadcasts > 10, `${broadcasts} broadcasts while ${LOGINS} logins waited`);
   await user.again(); // the corner is free again
-});
-
-const SCHED_IDLE = 5;
-
-test('T39: a hash takes what nobody else wants of a processor', { skip: cpus().length === 1 && 'there is one processor only' }, async (t) => {
-  const { pid } = await Server.start(t);
-  const threads = readdirSync(`/proc/${pid}/task`).map((id) => readFileSync(`/proc/${pid}/task/${id}/stat`, 'utf8'));
-  const policies = threads.filter((stat) => stat.includes(' (password) ')).map((stat) => Number(stat.slice(stat.lastIndexOf(') ')).split(' ')[39]));
-  assert.ok(policies.length > 0 && policies.every((policy) => policy === SCHED_IDLE), policies.join(' '));
 });
 
 // A heap that grows waits for the memory map of the process, and a hash holds that for milliseconds.

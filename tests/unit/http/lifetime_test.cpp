@@ -1,11 +1,16 @@
 // How connections begin, wait and end: deadlines, drains, takeovers, and too many of them.
+#include "http/http_shard.hpp"
 #include "unit/http/rig.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <gtest/gtest.h>
 
@@ -252,6 +257,9 @@ TEST_F(HttpTakeover, T6_hands_over_the_socket_and_what_came_behind_the_request) 
   rig.pass(120s);                    // and so are its deadlines
   EXPECT_TRUE(client.silent());
   EXPECT_TRUE(taken.socket->is_open());
+  asio::ip::tcp::no_delay no_delay;
+  taken.socket->get_option(no_delay);
+  EXPECT_TRUE(no_delay.value());
   taken.socket.reset();
 }
 
@@ -331,6 +339,54 @@ TEST_F(HttpLifetime, T13_a_crowd_is_accepted_in_portions) {
   for (int i = 0; i < 200; ++i) crowd.push_back(std::make_unique<Client>(rig));
   for (const auto& client : crowd) EXPECT_EQ(client->ask(get("/hello")).status, 200);
   EXPECT_EQ(rig.shard.connections(), 200U);
+}
+
+// A crowd whose requests are there before the server looks.
+struct HttpCrowd : HttpLifetime {
+  static constexpr std::size_t size = 12;
+
+  HttpCrowd() {
+    rig.router.add(Method::get, "/count", Access::guest, [this](Context&) { return count(); });
+    for (std::size_t i = 0; i < size; ++i) {
+      crowd.push_back(std::make_unique<Client>(rig));
+      crowd.back()->put(get("/count"));
+    }
+    asio::post(rig.context, [this] { mark_turn(); });
+  }
+  Task<Response> count() {
+    ++served;
+    ++served_in_turn;
+    co_return document("counted");
+  }
+  void mark_turn() {
+    most_in_turn = std::max(most_in_turn, std::exchange(served_in_turn, 0));
+    if (served < size && marking) asio::post(rig.context, [this] { mark_turn(); });
+  }
+
+  std::vector<std::unique_ptr<Client>> crowd;
+  bool marking = true;
+  std::size_t served = 0;
+  std::size_t served_in_turn = 0;
+  std::size_t most_in_turn = 0;
+};
+
+TEST_F(HttpCrowd, T13_first_requests_are_answered_a_few_in_a_turn) {
+  ASSERT_TRUE(rig.until([&] { return served == size; }));
+  for (const auto& client : crowd) EXPECT_EQ(client->read().status, 200);
+  // Twice as many when the line begins in the middle of a turn.
+  EXPECT_LE(most_in_turn, 2 * HttpShard::newcomers_per_turn);
+  EXPECT_EQ(crowd.front()->ask(get("/count")).status, 200) << "the second request waits for nobody";
+}
+
+TEST_F(HttpCrowd, who_waits_for_its_turn_goes_with_the_others) {
+  ASSERT_TRUE(rig.until([&] { return served > 0; }));
+  ASSERT_LT(served, size);
+  ASSERT_EQ(rig.shard.connections(), size);
+  marking = false;
+  rig.shard.abort_all();
+  rig.settle();
+  EXPECT_EQ(rig.shard.connections(), 0U);
+  EXPECT_LT(served, size);
 }
 
 TEST_F(HttpLifetime, listens_on_IPv6_beside_IPv4) {

@@ -144,6 +144,12 @@ class Client {
       rig_.settle();
     }
   }
+  // Without letting the server work.
+  void put(std::string_view bytes) {
+    if (::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT) !=
+        static_cast<ssize_t>(bytes.size()))
+      throw std::runtime_error("send failed");
+  }
   void shut() { ::shutdown(descriptor_, SHUT_WR); }
 
   Answer read(bool head_only = false) {

@@ -1,7 +1,10 @@
 #include "http/turnstile.hpp"
 
+#include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/asio/co_spawn.hpp>
@@ -52,6 +55,24 @@ TEST_F(TurnstileTest, one_who_comes_later_does_not_overtake) {
   come("f");
   context.run();
   EXPECT_THAT(*through, ElementsAre("a", "b", "c", "d", "e", "f"));
+}
+
+TEST_F(TurnstileTest, of_a_large_crowd_more_go_through_at_a_time) {
+  constexpr std::size_t crowd = 20'000;
+  for (std::size_t i = 0; i < crowd; ++i) come("x");
+  std::size_t turns = 0;
+  std::size_t most = 0;
+  std::size_t before = 0;
+  const std::function<void()> mark = [&] {
+    most = std::max(most, through->size() - std::exchange(before, through->size()));
+    if (++turns > 1000 || through->size() == crowd) return;
+    asio::post(context, mark);
+  };
+  asio::post(context, [&] { asio::post(context, mark); });
+  context.run();
+  EXPECT_EQ(through->size(), crowd);
+  EXPECT_LT(turns, 500U);
+  EXPECT_LE(most, crowd / 64 + 2);
 }
 
 TEST_F(TurnstileTest, when_nobody_comes_the_loop_ends) {

@@ -34,8 +34,9 @@ struct EventStreamPlace {
   const Clock& clock;
 };
 
-// Sends `head`, the status line and headers, and serves until the end; on_open() is called inside. `outbox`
-// belongs to the listener. Throws for memory alone; then the listener was not told anything.
+// Sends `head`, the status line and headers, on a socket with TCP_NODELAY, and serves until the end;
+// on_open() is called inside. `outbox` belongs to the listener. Throws for memory alone; then the listener
+// was not told anything.
 void start_event_stream(Socket socket, std::string head, const EventStreamPlace& place, hub::Outbox& outbox,
                         std::shared_ptr<TransportListener> listener);
 

@@ -30,7 +30,7 @@ struct WebSocketSettings {
 
 // A checked upgrade request and its socket.
 struct WebSocketStart {
-  Socket socket;
+  Socket socket;         // with TCP_NODELAY, as the listener gives them
   std::string unread;    // bytes that came behind the request
   std::string head;      // the 101
   bool limited = true;   // by the inbound rates

@@ -42,6 +42,7 @@ class EventStreamTest : public testing::Test {
   EventStreamTest() {
     asio::ip::tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
     acceptor.set_option(asio::socket_base::send_buffer_size(4096));
+    acceptor.set_option(asio::ip::tcp::no_delay(true));  // as the listener's
     client_.open(asio::ip::tcp::v4());
     client_.set_option(asio::socket_base::receive_buffer_size(4096));
     client_.connect(acceptor.local_endpoint());

@@ -73,6 +73,7 @@ RawClient::RawClient(asio::io_context& context, std::optional<int> buffer_bytes)
   asio::basic_socket_acceptor<asio::ip::tcp, Executor> acceptor(context.get_executor());
   acceptor.open(asio::ip::tcp::v4());
   if (buffer_bytes) acceptor.set_option(asio::socket_base::send_buffer_size(*buffer_bytes));
+  acceptor.set_option(asio::ip::tcp::no_delay(true));  // as the listener's
   acceptor.bind({asio::ip::address_v4::loopback(), 0});
   acceptor.listen();
 

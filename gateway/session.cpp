@@ -60,9 +60,10 @@ void Session::on_open(Transport& transport) {
   if (refused_) return transport.close(CloseReason::session_revoked, Drain::no);
   place_.shard.attach(*this);
   enter_counts();
-  log::debug(
-      "connection.opened",
-      {{"client_id", client_id().text()}, {"user_id", identity().user_id}, {"ip", address_.to_string()}});
+  if (log::enabled(log::Level::debug))
+    log::debug(
+        "connection.opened",
+        {{"client_id", client_id().text()}, {"user_id", identity().user_id}, {"ip", address_.to_string()}});
   begin(*std::exchange(beginning_, nullptr));
   expire_at(token_expires_at_);
 }

@@ -17,7 +17,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int accepts_per_wake = 16;  // then the shard's other connections have their turn
+constexpr int accepts_per_wake = 4;  // then the shard's other connections have their turn
 constexpr int sheds_per_wake = 64;
 constexpr std::chrono::milliseconds pause_min = 10ms;
 constexpr std::chrono::milliseconds pause_max = 1s;

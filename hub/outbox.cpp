@@ -84,11 +84,9 @@ bool Outbox::grow() noexcept {
   std::unique_ptr<FrameRef[]> ring(new (std::nothrow) FrameRef[capacity]);
   if (!ring) return false;
   for (std::uint32_t i = 0; i < count_; ++i) ring[i] = std::move(ring_[(head_ + i) & mask()]);
-  const std::uint32_t count = count_;
   release_ring();
   ring_bytes.fetch_add(capacity * sizeof(FrameRef), std::memory_order_relaxed);
   ring_ = ring.release();
-  count_ = count;
   capacity_ = capacity;
   return true;
 }
@@ -104,7 +102,6 @@ void Outbox::release_ring() noexcept {
   }
   ring_ = &first_;
   head_ = 0;
-  count_ = 0;
   capacity_ = 1;
 }
 

@@ -15,12 +15,13 @@ parallel_units() {
   echo $((cores < by_memory ? cores : by_memory))
 }
 
-# build PRESET [TARGET...]: configures when it never was (ninja itself notices changed CMake files), then builds.
+# build PRESET [TARGET...]: configures, then builds. It configures each time, because a package that was installed since
+# the last time (GoogleTest, by tools/setup test) changes which targets there are, and ninja does not notice packages.
 build() {
   local preset=$1
   shift
   mkdir -p build
-  [ -e "build/$preset/build.ninja" ] || cmake --preset "$preset" -Wno-dev >"build/.configure-$preset.log" 2>&1 || {
+  cmake --preset "$preset" -Wno-dev >"build/.configure-$preset.log" 2>&1 || {
     cat "build/.configure-$preset.log" >&2
     return 1
   }

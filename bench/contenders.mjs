@@ -51,14 +51,15 @@ const freePort = () => new Promise((done) => {
 });
 
 export class Corohub {
-  constructor({ settings = {}, accounts = ACCOUNTS, wrap } = {}) {
+  constructor({ settings = {}, accounts = ACCOUNTS, wrap, binary } = {}) {
     this.wrap = wrap;
+    this.binary = binary;
     this.settings = { ...SETTINGS, ...settings };
     this.accounts = accounts;
   }
 
   async start() {
-    this.server = await Server.start({ after: (end) => ends.push(end) }, { settings: this.settings, wrap: this.wrap });
+    this.server = await Server.start({ after: (end) => ends.push(end) }, { settings: this.settings, wrap: this.wrap, binary: this.binary });
     const api = new Api(this.server);
     this.root = await api.member('superadmin');
     this.admin = await api.member('admin');
@@ -242,6 +243,8 @@ class Nats extends Peer {
 const known = {
   corohub: new Corohub(),
   'corohub, hashing as shipped': new Corohub(HASHING),
+  // An earlier binary, measured beside the present one wherever that is.
+  ...(process.env.BEFORE && { before: new Corohub({ binary: process.env.BEFORE }) }),
   limit: new Peer(join(PROGRAMS, 'corohub_bench_limit')),
   'limit-batch': new Peer(join(PROGRAMS, 'corohub_bench_limit'), '--batch'),
   'go-hub': new Peer(GO_HUB),
@@ -256,6 +259,9 @@ if (unknown.length) {
   console.error(`SERVERS: no ${unknown.join(', ')}; there are ${Object.keys(known).filter((name) => !name.includes(',')).join(', ')}`);
   process.exit(64);
 }
+
+// The servers of a row, and what stands in for an earlier one.
+export const withBefore = (names) => (known.before ? names.flatMap((name) => (name === 'corohub' ? [name, 'before'] : [name])) : names);
 
 // Undefined for one that was not asked for or that this machine cannot have.
 export async function contender(name) {

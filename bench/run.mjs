@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import * as beside from './beside.mjs';
-import { contender, discard, endAll, versions } from './contenders.mjs';
+import { contender, discard, endAll, versions, withBefore } from './contenders.mjs';
 import { SECONDS, drive } from './generator.mjs';
 import * as latency from './latency.mjs';
 import { groups } from './scenarios.mjs';
@@ -59,7 +59,7 @@ async function measureGroup({ rows, kind = 'driven', fresh }) {
   const results = rows.map(() => ({}));
   for (let round = 1; round <= ROUNDS; ++round) {
     for (const [i, row] of rows.entries()) {
-      for (const name of row.servers) {
+      for (const name of withBefore(row.servers)) {
         const server = await contender(name);
         if (!server) continue;
         progress(`round ${round}/${ROUNDS}: ${row.title}, ${name}`);

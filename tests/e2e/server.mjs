@@ -112,14 +112,16 @@ export async function run(command, args, { input = '', ...options } = {}) {
 export const corohub = (args, options) => run(BINARY, args, options);
 
 export class Server {
-  // settings: by key, as in the configuration file; args: further arguments; wrap: (command, args) -> [command, args]
-  static async start(t, { settings = {}, args = [], env = {}, directory = temporaryDirectory(t), wrap } = {}) {
-    const server = new Server(t, directory, { ...RIG_SETTINGS, ...settings }, args, env, wrap);
+  // settings: by key, as in the configuration file; args: further arguments; wrap: (command, args) -> [command, args];
+  // binary: another than the one under test
+  static async start(t, { settings = {}, args = [], env = {}, directory = temporaryDirectory(t), wrap, binary = BINARY } = {}) {
+    const server = new Server(t, directory, { ...RIG_SETTINGS, ...settings }, args, env, wrap, binary);
     await server.launch();
     return server;
   }
 
-  constructor(t, directory, settings, args, env, wrap) {
+  constructor(t, directory, settings, args, env, wrap, binary) {
+    this.binary = binary;
     this.directory = directory;
     this.data = join(directory, 'data');
     this.config = join(directory, 'corohub.toml');
@@ -137,7 +139,7 @@ export class Server {
 
   async launch() {
     if (this.process) this.logs += this.process.output;
-    const [command, list] = this.wrap(BINARY, this.launchArgs);
+    const [command, list] = this.wrap(this.binary, this.launchArgs);
     this.process = new Process(command, list, { env: this.env, cwd: this.directory });
     const [, host] = await this.process.printed(/https?:\/\/((?:127\.0\.0\.1|localhost):\d+)/);
     this.host = host;
@@ -169,7 +171,7 @@ export class Server {
   // A user made by the command line, which reaches a running server through its control socket.
   async createUser({ name, email, role, password }) {
     const args = ['user', 'create', '--data-dir', this.data, '--name', name, '--email', email, '--role', role, '--password-stdin'];
-    const result = await corohub(args, { input: `${password}\n` });
+    const result = await run(this.binary, args, { input: `${password}\n` });
     if (result.code !== 0) throw new Error(`corohub user create: ${result.code}: ${result.output}`);
     return result;
   }

@@ -7,6 +7,9 @@
 namespace corohub::server {
 namespace {
 
+// Lists that administrators wait for at the same time; the next one is told to come back.
+constexpr std::size_t list_reads_waiting_max = 64;
+
 auth::KeyStore open_keys(const std::filesystem::path& file, const Clock& clock) try {
   return auth::KeyStore(file, clock);
 } catch (const std::exception& error) {
@@ -24,10 +27,11 @@ Services::Services(const Settings& settings, const Clock& clock)
       publisher(hub, clock),
       writer(directory.database(), publisher, clock, settings.writer),
       readers(directory.database(), settings.reader_threads, settings.reader_queue),
+      list_readers(directory.database(), 1, list_reads_waiting_max, storage::Pace::patient),
       hasher(settings.password),
       tokens(keys, settings.tokens, clock),
       tickets(clock, settings.tickets_max),
-      users({writer, readers, hasher, tokens, tickets, clock, head.epoch,
+      users({writer, readers, list_readers, hasher, tokens, tickets, clock, head.epoch,
              [this](std::size_t shard) { return hub.shards()[shard]->head(); }},
             settings.users) {
   writer.set_committed_seq(head.seq);
@@ -46,6 +50,7 @@ hub::LogState Services::read_recent(const hub::TailLimits& limits) {
 void Services::stop() {
   writer.stop();
   readers.stop();
+  list_readers.stop();
   hasher.stop();
 }
 

@@ -41,6 +41,7 @@ struct Services {
   eventlog::Publisher publisher;
   storage::Writer writer;
   storage::ReaderPool readers;
+  storage::ReaderPool list_readers;
   auth::PasswordHasher hasher;
   auth::Tokens tokens;
   auth::TicketStore tickets;

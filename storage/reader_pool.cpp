@@ -8,11 +8,19 @@
 
 #include <thread>
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 namespace corohub::storage {
+namespace {
+
+constexpr int patient_nice_level = 10;
+
+}  // namespace
 
 struct ReaderPool::State {
-  State(std::filesystem::path path, std::size_t queue_reads)
-      : database(std::move(path)), queue(queue_reads) {}
+  State(std::filesystem::path path, std::size_t queue_reads, Pace its_pace)
+      : database(std::move(path)), pace(its_pace), queue(queue_reads) {}
   ~State() { stop(); }
 
   void start(std::size_t count) {
@@ -31,6 +39,8 @@ struct ReaderPool::State {
   }
 
   void serve(std::unique_ptr<Connection> connection) {
+    // Of this thread alone, on Linux. Without the right to do so it works on at the usual priority.
+    if (pace == Pace::patient) ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), patient_nice_level);
     while (std::unique_ptr<Read> read = queue.take()) {
       run_one(connection, *read);
       std::vector<std::unique_ptr<Completion>> one;
@@ -72,6 +82,7 @@ struct ReaderPool::State {
   }
 
   const std::filesystem::path database;
+  const Pace pace;
   WorkQueue<Read> queue;
   metrics::Counter& overflows =
       metrics::counter("corohub_storage_queue_overflows_total", "Requests refused because a queue was full",
@@ -79,8 +90,9 @@ struct ReaderPool::State {
   std::vector<std::thread> threads;
 };
 
-ReaderPool::ReaderPool(std::filesystem::path database, std::size_t threads, std::size_t queue_reads)
-    : impl_(std::make_unique<State>(std::move(database), queue_reads)) {
+ReaderPool::ReaderPool(std::filesystem::path database, std::size_t threads, std::size_t queue_reads,
+                       Pace pace)
+    : impl_(std::make_unique<State>(std::move(database), queue_reads, pace)) {
   impl_->start(threads);
 }
 

@@ -7,6 +7,7 @@
 #include "storage/unit_of_work.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -26,9 +27,13 @@ class Read : public Completion {
   virtual void fail(Error error) noexcept = 0;
 };
 
+// Whether somebody's next step waits for it, or a person who looks at a list.
+enum class Pace : std::uint8_t { prompt, patient };  // patient: at a low priority for the processor
+
 class ReaderPool {
  public:
-  ReaderPool(std::filesystem::path database, std::size_t threads = 2, std::size_t queue_reads = 4096);
+  ReaderPool(std::filesystem::path database, std::size_t threads = 2, std::size_t queue_reads = 4096,
+             Pace pace = Pace::prompt);
   ~ReaderPool();
   ReaderPool(const ReaderPool&) = delete;
   ReaderPool& operator=(const ReaderPool&) = delete;

@@ -5,6 +5,7 @@
 namespace corohub::users {
 namespace {
 
+constexpr std::size_t cursor_bytes_max = 1024;
 constexpr std::int64_t page_max = 1'000'000'000;  // times per_page it still fits
 constexpr std::int64_t id_max = (std::int64_t{1} << 53) - 1;
 
@@ -20,6 +21,11 @@ Result<UserQuery> read_user_query(const http::Request& request) {
                                                "-name", "-email", "-created_at", "-updated_at"})) {
     query.sort = static_cast<UserSort>(*sort % 5);
     query.descending = *sort >= 5;
+  }
+  if (const auto cursor = reader.text("cursor", cursor_bytes_max)) {
+    query.after = parse_cursor(*cursor, query.sort, query.descending);
+    if (!query.after)
+      reader.refuse("cursor", "invalid_format", "Must be the meta.next of a list in this order.");
   }
   if (const Result<> result = reader.result(); !result) return result.error();
   return query;
@@ -49,9 +55,13 @@ Task<Response> get_users(Services& services, Context& context) {
   meta["per_page"] = query->per_page;
 
   const Seq seq = services.parts.writer.committed_seq();  // before the read: going on from it misses nothing
+  const UserSort sort = query->sort;
+  const bool descending = query->descending;
   const Result<UserPage> page = co_await services.admin.list(std::move(*query));
   if (!page) co_return fail(page.error(), context);
   meta["total"] = page->total;
+  if (page->total_is_capped) meta["total_is_capped"] = true;
+  if (page->next) meta["next"] = cursor_text(*page->next, sort, descending);
   json::array list;
   for (const Account& account : page->users) list.push_back(to_json(account));
   co_return at_position(services, http::success(list, meta), seq);

@@ -190,7 +190,7 @@ Task<Result<UserPage>> AdminService::list(UserQuery query) {
   auto look = [query = std::move(query)](storage::Snapshot& snapshot) -> Result<UserPage> {
     return list_users(snapshot, query);
   };
-  co_return co_await parts_.readers.read(std::move(look));
+  co_return co_await parts_.list_readers.read(std::move(look));
 }
 
 Task<Result<Account>> AdminService::find(UserId id) {
@@ -215,7 +215,7 @@ Task<Result<AuditPage>> AdminService::audit(AuditQuery query) {
   auto look = [query](storage::Snapshot& snapshot) -> Result<AuditPage> {
     return read_audit(snapshot, query);
   };
-  co_return co_await parts_.readers.read(std::move(look));
+  co_return co_await parts_.list_readers.read(std::move(look));
 }
 
 Task<Outcome<AccountRef>> AdminService::create(NewUser user, Caller caller) {

@@ -6,6 +6,7 @@
 #include "users/account_changes.hpp"
 #include "users/audit.hpp"
 #include "users/decision.hpp"
+#include "users/user_list.hpp"
 #include "users/user_repository.hpp"
 #include "users/validation.hpp"
 
@@ -18,8 +19,8 @@ class AdminService {
   AdminService(const UsersParts& parts, SessionRules rules, std::chrono::seconds reset_ttl)
       : parts_(parts), rules_(rules), reset_ttl_(reset_ttl) {}
 
-  // Reading needs no more than the route's own check.
-  Task<Result<UserPage>> list(UserQuery query);
+  // Reading needs no more than the route's own check. Lists have a reader of their own.
+  Task<Result<UserPage>> list(UserQuery query);  // validation_failed
   Task<Result<Account>> find(UserId id);
   Task<Result<Account>> find_by_email(std::string email);  // the command line names people so
   Task<Result<AuditPage>> audit(AuditQuery query);

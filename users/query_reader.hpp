@@ -23,12 +23,13 @@ class QueryReader {
   // The place of the value in the list.
   std::optional<std::size_t> one_of(std::string_view key, std::initializer_list<std::string_view> words);
 
+  // For a value that only the caller can judge.
+  void refuse(std::string_view key, std::string_view code, std::string message);
+
   // validation_failed with all complaints.
   Result<> result() const;
 
  private:
-  void refuse(std::string_view key, std::string_view code, std::string message);
-
   const http::Request& request_;
   std::vector<FieldError> complaints_;
 };

@@ -21,43 +21,35 @@ UserRow read_row(const storage::Query& query) {
   return row;
 }
 
+// The words of the search, which are to be taken out as they were put in.
+void write_search(storage::UnitOfWork& work, std::string_view sql, const Account& account) {
+  work.query(sql)
+      .bind(account.id, account.name, account.email,
+            account.role == Role::user ? std::string_view() : name(account.role))
+      .run();
+}
+
+void add_to_search(storage::UnitOfWork& work, const Account& account) {
+  write_search(work,
+               "INSERT INTO users_search (rowid, name, email, staff) "
+               "VALUES (?1, char(2, 2) || ?2, char(2, 2) || ?3, ?4)",
+               account);
+}
+
+void take_from_search(storage::UnitOfWork& work, const Account& account) {
+  write_search(work,
+               "INSERT INTO users_search (users_search, rowid, name, email, staff) "
+               "VALUES ('delete', ?1, char(2, 2) || ?2, char(2, 2) || ?3, ?4)",
+               account);
+}
+
+bool is_found_alike(const Account& one, const Account& other) {
+  return one.name == other.name && one.email == other.email && one.role == other.role;
+}
+
 std::optional<UserRow> first_row(storage::Query& query) {
   if (!query.next()) return std::nullopt;
   return read_row(query);
-}
-
-// For LIKE … ESCAPE '\'.
-std::string containing(std::string_view text) {
-  std::string pattern = "%";
-  for (const char c : text) {
-    if (c == '%' || c == '_' || c == '\\') pattern += '\\';
-    pattern += c;
-  }
-  return pattern + '%';
-}
-
-#define COROHUB_USER_FILTER                                                            \
-  " FROM users WHERE (?1 IS NULL OR name LIKE ?1 ESCAPE '\\' OR email LIKE ?1 ESCAPE " \
-  "'\\') AND (?2 IS NULL OR role = ?2)"
-#define COROHUB_USER_LIST(order) \
-  "SELECT " COROHUB_USER_COLUMNS COROHUB_USER_FILTER " ORDER BY " order " LIMIT ?3 OFFSET ?4"
-
-// A column name cannot be bound, and a statement's text must be a literal.
-std::string_view list_statement(UserSort sort, bool descending) {
-  switch (sort) {
-    case UserSort::id:
-      break;
-    case UserSort::name:
-      return descending ? COROHUB_USER_LIST("name COLLATE NOCASE DESC, id DESC")
-                        : COROHUB_USER_LIST("name COLLATE NOCASE, id");
-    case UserSort::email:
-      return descending ? COROHUB_USER_LIST("email_key DESC") : COROHUB_USER_LIST("email_key");
-    case UserSort::created_at:
-      return descending ? COROHUB_USER_LIST("created_at DESC, id DESC") : COROHUB_USER_LIST("created_at, id");
-    case UserSort::updated_at:
-      return descending ? COROHUB_USER_LIST("updated_at DESC, id DESC") : COROHUB_USER_LIST("updated_at, id");
-  }
-  return descending ? COROHUB_USER_LIST("id DESC") : COROHUB_USER_LIST("id");
 }
 
 }  // namespace
@@ -89,7 +81,8 @@ template std::optional<UserRow> find_user_by_email(storage::Snapshot&, std::stri
 
 template <class Source>
 bool superadmin_exists(Source& source) {
-  storage::Query query = source.query("SELECT 1 FROM users WHERE role = 'superadmin' LIMIT 1");
+  storage::Query query = source.query(
+      "SELECT 1 FROM users INDEXED BY staff_by_id WHERE role <> 'user' AND role = 'superadmin' LIMIT 1");
   return query.next();
 }
 template bool superadmin_exists(storage::UnitOfWork&);
@@ -107,11 +100,17 @@ void insert_user(storage::UnitOfWork& work, UserRow& user) {
             account.updated_at)
       .run();
   user.account.id = work.last_insert_id();
+  add_to_search(work, account);
 }
 
 void save_user(storage::UnitOfWork& work, UserRow& user) {
   user.account.updated_at = work.now();
   const Account& account = user.account;
+  const std::optional<UserRow> before = find_user(work, account.id);
+  if (before && !is_found_alike(before->account, account)) {
+    take_from_search(work, before->account);
+    add_to_search(work, account);
+  }
   work.query(
           "UPDATE users SET name = ?, email = ?, email_key = ?, age = ?, role = ?, status = ?, "
           "password_hash = ?, token_version = ?, updated_at = ? WHERE id = ?")
@@ -125,36 +124,21 @@ void save_password_hash(storage::UnitOfWork& work, UserId id, std::string_view h
 }
 
 void delete_user(storage::UnitOfWork& work, UserId id) {
+  const std::optional<UserRow> before = find_user(work, id);
+  if (!before) return;
+  take_from_search(work, before->account);
   work.query("DELETE FROM users WHERE id = ?").bind(id).run();
 }
 
 std::int64_t count_active_superadmins(storage::UnitOfWork& work, UserId except) {
-  storage::Query query =
-      work.query("SELECT COUNT(*) FROM users WHERE role = 'superadmin' AND status = 'active' AND id <> ?");
+  // The index of the staff is used by who says that only staff is meant.
+  storage::Query query = work.query(
+      "SELECT COUNT(*) FROM users INDEXED BY staff_by_id WHERE role <> 'user' AND role = 'superadmin' AND "
+      "status = 'active' AND id <> ?");
   query.bind(except);
   return query.next() ? query.integer(0) : 0;
 }
 
-UserPage list_users(storage::Snapshot& snapshot, const UserQuery& wanted) {
-  std::optional<std::string> pattern;
-  if (wanted.text) pattern = containing(*wanted.text);
-  std::optional<std::string_view> role;
-  if (wanted.role) role = name(*wanted.role);
-
-  UserPage page;
-  {
-    storage::Query count = snapshot.query("SELECT COUNT(*)" COROHUB_USER_FILTER);
-    count.bind(pattern, role);
-    if (count.next()) page.total = count.integer(0);
-  }
-  storage::Query query = snapshot.query(list_statement(wanted.sort, wanted.descending));
-  query.bind(pattern, role, wanted.per_page, (wanted.page - 1) * wanted.per_page);
-  while (query.next()) page.users.push_back(read_row(query).account);
-  return page;
-}
-
 #undef COROHUB_USER_COLUMNS
-#undef COROHUB_USER_FILTER
-#undef COROHUB_USER_LIST
 
 }  // namespace corohub::users

@@ -8,7 +8,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace corohub::users {
 
@@ -35,23 +34,5 @@ void save_user(storage::UnitOfWork& work, UserRow& user);
 void save_password_hash(storage::UnitOfWork& work, UserId id, std::string_view hash);
 void delete_user(storage::UnitOfWork& work, UserId id);
 std::int64_t count_active_superadmins(storage::UnitOfWork& work, UserId except);
-
-enum class UserSort : std::uint8_t { id, name, email, created_at, updated_at };
-
-struct UserQuery {
-  std::int64_t page = 1;
-  std::int64_t per_page = 20;
-  std::optional<std::string> text;  // part of the name or of the e-mail address
-  std::optional<Role> role;
-  UserSort sort = UserSort::id;
-  bool descending = false;
-};
-
-struct UserPage {
-  std::vector<Account> users;
-  std::int64_t total = 0;
-};
-
-UserPage list_users(storage::Snapshot& snapshot, const UserQuery& query);
 
 }  // namespace corohub::users

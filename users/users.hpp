@@ -44,6 +44,8 @@ struct UsersSettings {
 struct UsersParts {
   storage::Writer& writer;
   storage::ReaderPool& readers;
+  storage::ReaderPool&
+      list_readers;  // for what administrators list and search, so that nobody else waits for it
   auth::PasswordHasher& hasher;
   const auth::Tokens& tokens;
   auth::TicketStore& tickets;

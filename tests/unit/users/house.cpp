@@ -78,6 +78,7 @@ House::House(UsersSettings settings, std::function<Seq(std::size_t)> applied_seq
   const storage::LogHead head = storage::prepare_database(*data_);
   writer_ = std::make_unique<storage::Writer>(data_->database(), sink_, clock_);
   readers_ = std::make_unique<storage::ReaderPool>(data_->database(), 1);
+  list_readers_ = std::make_unique<storage::ReaderPool>(data_->database(), 1, 16, storage::Pace::patient);
   auth::PasswordSettings cheap;
   cheap.memory_kib = 8192;
   cheap.passes = 1;
@@ -85,7 +86,7 @@ House::House(UsersSettings settings, std::function<Seq(std::size_t)> applied_seq
   keys_ = std::make_unique<auth::KeyStore>(directory_.path() / "keys.json", clock_);
   tokens_ = std::make_unique<auth::Tokens>(*keys_, auth::TokenSettings{}, clock_);
   tickets_ = std::make_unique<auth::TicketStore>(clock_);
-  UsersParts parts{*writer_, *readers_, *hasher_, *tokens_, *tickets_, clock_, head.epoch};
+  UsersParts parts{*writer_, *readers_, *list_readers_, *hasher_, *tokens_, *tickets_, clock_, head.epoch};
   parts.applied_seq = std::move(applied_seq);
   users_ = std::make_unique<Users>(std::move(parts), settings);
   users_->add_routes(router_);
@@ -94,6 +95,7 @@ House::House(UsersSettings settings, std::function<Seq(std::size_t)> applied_seq
 House::~House() {
   writer_->stop();
   readers_->stop();
+  list_readers_->stop();
   hasher_->stop();
 }
 

@@ -107,7 +107,9 @@ class House {
 
   Users& users() { return *users_; }
   ManualClock& clock() { return clock_; }
+  storage::Writer& writer() { return *writer_; }
   storage::ReaderPool& readers() { return *readers_; }
+  storage::ReaderPool& list_readers() { return *list_readers_; }
   auth::TicketStore& tickets() { return *tickets_; }
 
  private:
@@ -122,6 +124,7 @@ class House {
   std::unique_ptr<storage::DataDirectory> data_;
   std::unique_ptr<storage::Writer> writer_;
   std::unique_ptr<storage::ReaderPool> readers_;
+  std::unique_ptr<storage::ReaderPool> list_readers_;
   std::unique_ptr<auth::PasswordHasher> hasher_;
   std::unique_ptr<auth::KeyStore> keys_;
   std::unique_ptr<auth::Tokens> tokens_;

@@ -1,0 +1,49 @@
+// What migrations do to a database that has been in use.
+#include "storage/connection.hpp"
+#include "storage/migrator.hpp"
+#include "support/temp_dir.hpp"
+
+#include <fstream>
+
+#include <gtest/gtest.h>
+
+namespace corohub::storage {
+namespace {
+
+class MigrationTest : public testing::Test {
+ protected:
+  MigrationTest() {
+    std::ofstream(file_).flush();
+    connection_ = std::make_unique<Connection>(file_, Access::migrate);
+  }
+  void migrate_to(std::size_t number) {
+    const std::vector<Migration> all = embedded_migrations();
+    migrate(*connection_, std::span(all).first(number), 0);
+  }
+  void migrate_fully() { migrate_to(embedded_migrations().size()); }
+  std::int64_t number(std::string_view sql) {
+    Query query = connection_->query(sql);
+    return query.next() ? query.integer(0) : -1;
+  }
+
+  corohub::test::TempDir directory_;
+  std::filesystem::path file_ = directory_.path() / "corohub.db";
+  std::unique_ptr<Connection> connection_;
+};
+
+TEST_F(MigrationTest, R20_accounts_that_were_there_are_counted_and_found) {
+  migrate_to(2);
+  connection_->run_script(
+      "INSERT INTO users (name, email, email_key, role, password_hash, created_at, updated_at) VALUES "
+      "('Ann Smith', 'ann@example.com', 'ann@example.com', 'user', 'x', 1, 1),"
+      "('Bob', 'bob@example.com', 'bob@example.com', 'admin', 'x', 1, 1)");
+  migrate_fully();
+  EXPECT_EQ(number("SELECT rowid FROM users_search WHERE users_search MATCH '{name email} : \"smi\"'"), 1);
+  EXPECT_EQ(number("SELECT rowid FROM users_search WHERE users_search MATCH 'staff : \"admin\"'"), 2);
+  EXPECT_EQ(number("SELECT users FROM user_totals WHERE role = 'user'"), 1);
+  EXPECT_EQ(number("SELECT users FROM user_totals WHERE role = 'admin'"), 1);
+  EXPECT_EQ(number("SELECT users FROM user_totals WHERE role = 'superadmin'"), 0);
+}
+
+}  // namespace
+}  // namespace corohub::storage

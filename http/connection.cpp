@@ -2,6 +2,8 @@
 
 #include "auth/policy.hpp"
 #include "core/log.hpp"
+#include "http/caller.hpp"
+#include "http/proxy_protocol.hpp"
 #include "http/target.hpp"
 
 #include <algorithm>
@@ -69,9 +71,8 @@ Result<> may_enter(const Route& route, const auth::Principal& principal) {
 Connection::Connection(std::shared_ptr<HttpShard> shard, Socket socket, const asio::ip::address& peer)
     : shard_(std::move(shard)),
       socket_(std::move(socket)),
-      peer_(peer),
-      exempt_(shard_->server->exempt(peer)),
       reader_(shard_->limits) {
+  know(peer);
   shard_->connections.push_back(*this);
   shard_->server->connections_.fetch_add(1, std::memory_order_relaxed);
   shard_->metrics.connections.Increment();
@@ -211,6 +212,10 @@ Task<> Connection::linger() {
 // One turn of the loop per request. Nearly all requests find everything they need in memory: those wait once,
 // for their bytes, and allocate no coroutine. A connection's first one may also wait for its turn.
 Task<> Connection::run() {
+  if (trusted_ && shard_->server->settings().proxy_protocol) {
+    const bool heard = co_await hear_proxy();
+    if (!heard) co_return;
+  }
   SteadyTime moment = now();
   while (!closing_ && !broken_) {
     const HttpSettings& settings = shard_->server->settings();
@@ -302,9 +307,41 @@ std::string Connection::head_of_stream(Response& response) {
   return serialize(response, framing);
 }
 
+// What follows from whom the other end is, or speaks for.
+void Connection::know(const asio::ip::address& peer) {
+  peer_ = unmapped(peer);
+  trusted_ = shard_->server->trusted_proxies().contains(peer_);
+  over_loopback_ = over_loopback_ && peer_.is_loopback();
+  exempt_ = shard_->server->exempt(peer_);
+}
+
+// The header ahead of the first request. Whoever is trusted must send it: guessing would let his clients send it
+// instead. False: it did not come.
+Task<bool> Connection::hear_proxy() {
+  enter(Phase::head, now() + shard_->server->settings().header_timeout);
+  Result<ProxyHeader> header = ProxyHeader();
+  while (header && header->size == 0) {
+    const bool more = co_await receive();
+    if (!more) co_return false;
+    header = read_proxy_header(inbound_);
+  }
+  if (!header) {
+    log::info("http_proxy_header", {{"peer", peer_.to_string()}, {"cause", header.error().cause}});
+    co_return false;
+  }
+  inbound_.erase(0, header->size);
+  if (header->source) know(*header->source);
+  co_return true;
+}
+
+// Who asks, and under which name.
 void Connection::name_request() {
   Request& request = reader_.request();
-  request.peer = peer_;
+  const Server& server = *shard_->server;
+  request.peer = trusted_ ? find_caller(request.headers, peer_, server.trusted_proxies()) : peer_;
+  request.by_proxy = trusted_;
+  request.over_loopback = over_loopback_;
+  if (trusted_) exempt_ = server.exempt(request.peer);
   const std::string_view wanted = request.header("x-request-id");
   if (is_sane_id(wanted))
     request.id = wanted;
@@ -404,7 +441,7 @@ Result<> Connection::take_user_rate() {
   return exempt_ ? Result<>() : take_rate("user:" + std::to_string(user_));
 }
 
-Result<> Connection::take_address_rate() { return exempt_ ? Result<>() : take_rate(auth::rate_key(peer_)); }
+Result<> Connection::take_address_rate() { return exempt_ ? Result<>() : take_rate(auth::rate_key(reader_.request().peer)); }
 
 Result<> Connection::take_rate(std::string_view key) {
   const auth::RateDecision decision = shard_->server->request_rate().take(key);
@@ -486,7 +523,7 @@ SteadyTime Connection::record(const Response& response) {
   if (status >= 500) level = log::Level::error;
   if (!log::enabled(level)) return answered;
   const std::string target = redacted_target(request.target);
-  const std::string peer = peer_.to_string();
+  const std::string peer = request.peer.to_string();
   log::write(level, "http_request",
              {{"method", name(request.method)},
               {"target", target},

@@ -33,6 +33,7 @@ class Connection final : public Timed, public ListedConnection {
   enum class Phase : std::uint8_t { idle, head, body, handling, writing, lingering };
 
   Task<> run();
+  Task<bool> hear_proxy();
   Task<Response> respond(Context& context);
   Task<Result<>> admit(Context& context);
   Task<Result<>> admit_again(Context& context);
@@ -49,6 +50,7 @@ class Connection final : public Timed, public ListedConnection {
   Result<> enter_route(Context& context, Result<auth::Principal> principal);
 
   void name_request();
+  void know(const asio::ip::address& peer);
   Result<> take_user_rate();
   Result<> take_address_rate();
   Result<> take_rate(std::string_view key);
@@ -70,8 +72,10 @@ class Connection final : public Timed, public ListedConnection {
 
   std::shared_ptr<HttpShard> shard_;
   Socket socket_;
-  const asio::ip::address peer_;
-  const bool exempt_;
+  asio::ip::address peer_;  // the other end, or whom the PROXY header names
+  bool trusted_ = false;    // that is a trusted proxy
+  bool over_loopback_ = true;
+  bool exempt_ = false;  // the caller of this request
   RequestReader reader_;
   std::string inbound_;  // received and not yet taken by the reader
   Phase phase_ = Phase::idle;

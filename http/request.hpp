@@ -83,7 +83,9 @@ class Request {
   std::string body;
   bool http11 = true;
   bool keep_alive = true;
-  boost::asio::ip::address peer;
+  boost::asio::ip::address peer;  // the caller: the connection's other end, or whom a trusted proxy names
+  bool by_proxy = false;          // that end is a trusted proxy: what it says of the client counts
+  bool over_loopback = false;     // it is on this machine, whoever is behind it
   std::string id;  // X-Request-Id of the answer
 
   // First header of that name, compared without case; empty if there is none.

@@ -49,6 +49,7 @@ Server::Server(const Router& router, HttpSettings settings, auth::CidrList exemp
     : router_(router),
       settings_(std::move(settings)),
       exempt_(std::move(exempt)),
+      trusted_proxies_(auth::CidrList::parse(settings_.trusted_proxies).value()),
       clock_(clock),
       request_rate_(settings_.request_rate, clock) {}
 

@@ -32,6 +32,8 @@ struct HttpSettings {
   std::size_t connections_max = 20'000;  // of the whole process; more get 503 and are closed
   int backlog = 4096;
   std::vector<std::string> cors_origins;                        // exact origins, or "*"
+  std::vector<std::string> trusted_proxies;                     // addresses and networks, checked before
+  bool proxy_protocol = false;                                  // they say who calls before they say anything
   auth::Rate request_rate{300, std::chrono::seconds(10), 300};  // per user, per address for guests
 };
 
@@ -51,7 +53,8 @@ class Server {
   const Router& router() const noexcept { return router_; }
   const HttpSettings& settings() const noexcept { return settings_; }
   const Clock& clock() const noexcept { return clock_; }
-  bool exempt(const asio::ip::address& peer) const noexcept { return exempt_.contains(peer); }
+  bool exempt(const asio::ip::address& caller) const noexcept { return exempt_.contains(caller); }
+  const auth::CidrList& trusted_proxies() const noexcept { return trusted_proxies_; }
   auth::RateLimiter& request_rate() noexcept { return request_rate_; }
 
  private:
@@ -60,6 +63,7 @@ class Server {
   const Router& router_;
   HttpSettings settings_;
   auth::CidrList exempt_;
+  auth::CidrList trusted_proxies_;
   const Clock& clock_;
   auth::RateLimiter request_rate_;
   std::atomic<bool> draining_{false};

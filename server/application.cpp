@@ -82,6 +82,7 @@ http::HttpSettings admin_settings(const Settings& settings) {
   result.connections_max = 64;
   result.backlog = 64;
   result.cors_origins.clear();
+  result.trusted_proxies.clear();
   return result;
 }
 

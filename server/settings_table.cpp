@@ -121,6 +121,9 @@ void add_server(std::vector<Setting>& rows) {
   rows.push_back(
       text("server.data_dir", FIELD(data_dir),
            "Directory of the database, the signing keys and the control socket; made on first start."));
+  rows.push_back(boolean("server.proxy_protocol", FIELD(http.proxy_protocol),
+                         "Whether connections of the peers in proxy.trusted_cidrs begin with a PROXY header "
+                         "(version 1 or 2), as from HAProxy or a TCP load balancer."));
   rows.push_back(integer("server.shards", 0, 256, FIELD(shards),
                          "Event loop threads; 0 is half of the cores, at least one."));
   rows.push_back(integer("server.drain_spread_ms", 0, 60'000, FIELD(drain.spread),
@@ -133,6 +136,12 @@ void add_server(std::vector<Setting>& rows) {
                         "Least important lines to log; read again on SIGHUP."));
   rows.push_back(choice("log.format", {"automatic", "text", "json"}, FIELD(log.format),
                         "Shape of log lines; automatic is text on a terminal and JSON elsewhere."));
+}
+
+void add_proxy(std::vector<Setting>& rows) {
+  rows.push_back(list("proxy.trusted_cidrs", FIELD(http.trusted_proxies),
+                      "Networks of the proxies in front: from these peers alone X-Forwarded-For or Forwarded "
+                      "says who calls, for limits, audit, sessions and logs."));
 }
 
 void add_websocket(std::vector<Setting>& rows) {
@@ -338,6 +347,7 @@ void add_events(std::vector<Setting>& rows) {
 std::vector<Setting> make_table() {
   std::vector<Setting> rows;
   add_server(rows);
+  add_proxy(rows);
   add_websocket(rows);
   add_auth(rows);
   add_http(rows);

@@ -12,8 +12,8 @@ struct OriginRules {
   bool loopback_only = true;         // every listener is on loopback: any page of this machine is no stranger
 };
 
-// `origin` and `host` are the values of the Origin and Host headers; no origin is not asked here. `local`: the caller is
-// on this machine.
+// `origin` and `host` are the values of the Origin and Host headers; no origin is not asked here. `local`:
+// the caller is on this machine.
 bool origin_allowed(std::string_view origin, std::string_view host, const OriginRules& rules,
                     bool local = true) noexcept;
 

@@ -96,7 +96,7 @@ Task<Response> open_socket(GatewayState& state, Context& context) {
 }  // namespace
 
 void add_socket_routes(Routes& routes) {
-  routes.add(http::Method::get, "/ws", http::Access::guest, open_socket);
+  routes.add(http::Method::get, "/ws", http::Access::holder, open_socket);
 }
 
 }  // namespace corohub::gateway

@@ -15,8 +15,9 @@ constexpr std::string_view list_header = "X-Forwarded-For";
 constexpr std::string_view standard_header = "Forwarded";
 constexpr std::size_t address_chars_max = 45;
 
-// What stands behind the last separator outside of quotes; `rest` keeps what stands before it. From the right, because
-// what a stranger wrote stands at the left, and a quote of his that is never closed must not swallow what follows.
+// What stands behind the last separator outside of quotes; `rest` keeps what stands before it. From the
+// right, because what a stranger wrote stands at the left, and a quote of his that is never closed must not
+// swallow what follows.
 std::string_view cut_last(std::string_view& rest, char separator) noexcept {
   bool quoted = false;
   std::size_t begin = rest.size();
@@ -90,7 +91,8 @@ std::optional<std::string_view> unquoted(std::string_view value) noexcept {
   return value.find_first_of("\"\\ \t") == std::string_view::npos ? std::optional(value) : std::nullopt;
 }
 
-// The value of one pair of an element of Forwarded. Empty: it is not there, or more than once, or can't be read.
+// The value of one pair of an element of Forwarded. Empty: it is not there, or more than once, or can't be
+// read.
 std::string_view pair_of(std::string_view element, std::string_view name) noexcept {
   std::optional<std::string_view> found;
   while (!element.empty()) {
@@ -108,7 +110,7 @@ std::optional<address> read_element(std::string_view header, std::string_view el
 }
 
 struct Found {
-  bool any = false;                // the header has elements
+  bool any = false;                 // the header has elements
   std::optional<address> caller{};  // nothing: the walk met something that names nobody
 };
 

@@ -100,14 +100,17 @@ Result<std::optional<ip::address>> read_binary_source(unsigned family, std::stri
 
 Result<ProxyHeader> read_binary(std::string_view bytes) {
   if (bytes.size() < binary_fixed_bytes) return ProxyHeader();
-  const auto byte = [&](std::size_t at) { return static_cast<unsigned>(static_cast<unsigned char>(bytes[at])); };
+  const auto byte = [&](std::size_t at) {
+    return static_cast<unsigned>(static_cast<unsigned char>(bytes[at]));
+  };
   const unsigned command = byte(12);
   if (command != 0x20 && command != 0x21) return refused("the version or command of version 2");
   const std::size_t size = binary_fixed_bytes + (byte(14) << 8 | byte(15));
   if (size > proxy_header_bytes_max) return refused("version 2 is too long");
   if (bytes.size() < size) return ProxyHeader();
   if (command == 0x20) return ProxyHeader{size};  // LOCAL: whatever else it says
-  const auto source = read_binary_source(byte(13), bytes.substr(binary_fixed_bytes, size - binary_fixed_bytes));
+  const auto source =
+      read_binary_source(byte(13), bytes.substr(binary_fixed_bytes, size - binary_fixed_bytes));
   if (!source) return source.error();
   return ProxyHeader{size, *source};
 }
@@ -115,7 +118,8 @@ Result<ProxyHeader> read_binary(std::string_view bytes) {
 }  // namespace
 
 Result<ProxyHeader> read_proxy_header(std::string_view bytes) {
-  if (may_begin(bytes, text_prefix)) return bytes.size() < text_prefix.size() ? ProxyHeader() : read_text(bytes);
+  if (may_begin(bytes, text_prefix))
+    return bytes.size() < text_prefix.size() ? ProxyHeader() : read_text(bytes);
   if (may_begin(bytes, binary_prefix))
     return bytes.size() < binary_prefix.size() ? ProxyHeader() : read_binary(bytes);
   return refused("there is none");

@@ -1,5 +1,5 @@
-// The header that a proxy may send ahead of all else on a connection: PROXY protocol, versions 1 (text) and 2 (binary),
-// as HAProxy describes it. Read strictly, and only from peers that are trusted. Pure.
+// The header that a proxy may send ahead of all else on a connection: PROXY protocol, versions 1 (text) and 2
+// (binary), as HAProxy describes it. Read strictly, and only from peers that are trusted. Pure.
 #pragma once
 
 #include "core/error.hpp"
@@ -16,7 +16,7 @@ namespace corohub::http {
 inline constexpr std::size_t proxy_header_bytes_max = 4096;
 
 struct ProxyHeader {
-  std::size_t size = 0;                                // of the header; 0: more is needed
+  std::size_t size = 0;                              // of the header; 0: more is needed
   std::optional<boost::asio::ip::address> source{};  // nothing: the proxy speaks for itself (LOCAL, UNKNOWN)
 };
 

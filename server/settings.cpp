@@ -311,7 +311,8 @@ void check_settings(const Settings& settings) {
   check_networks("limits.exempt_cidrs", settings.exempt_cidrs);
   check_networks("proxy.trusted_cidrs", settings.http.trusted_proxies);
   if (settings.http.proxy_protocol && settings.http.trusted_proxies.empty())
-    throw ConfigError("server.proxy_protocol needs proxy.trusted_cidrs: a PROXY header is believed from nobody else");
+    throw ConfigError(
+        "server.proxy_protocol needs proxy.trusted_cidrs: a PROXY header is believed from nobody else");
   check_origins("ws.allowed_origins", settings.gateway.allowed_origins);
   check_origins("http.cors_origins", settings.http.cors_origins);
 }

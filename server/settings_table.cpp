@@ -228,6 +228,10 @@ void add_http(std::vector<Setting>& rows) {
                          "Requests served on one connection before it is closed."));
   rows.push_back(integer("http.connections_max", 16, million, FIELD(http.connections_max),
                          "Open connections of the process; more get 503."));
+  rows.push_back(
+      integer("http.connections_per_address", 1, million, FIELD(http.connections_per_address),
+              "Open connections of one address, or one IPv6 /64, that are no push connections; more "
+              "get 429. Those of trusted proxies are not counted."));
   rows.push_back(integer("http.backlog", 16, 65'535, FIELD(http.backlog),
                          "Connections the kernel holds until they are accepted."));
   rows.push_back(
@@ -246,10 +250,11 @@ void add_connection_limits(std::vector<Setting>& rows) {
                          "Topics with subscribers at a time, in equal parts per shard; more are refused."));
   rows.push_back(list("limits.exempt_cidrs", FIELD(exempt_cidrs),
                       "Networks whose callers no rate and no connection count limits; for test rigs only."));
-  rows.push_back(tokens("limits.connects_per_address_per_minute", million,
-                        FIELD(gateway.connects_per_address), "WebSocket connects per address and minute."));
+  rows.push_back(
+      tokens("limits.connects_per_address_per_minute", million, FIELD(gateway.connects_per_address),
+             "Connects (/ws, event stream) per user and minute, and per address without a good credential."));
   rows.push_back(burst("limits.connects_per_address_burst", million, FIELD(gateway.connects_per_address),
-                       "WebSocket connects per address at once."));
+                       "Connects per user, or address without a good credential, at once."));
   rows.push_back(tokens("limits.connects_per_second", million, FIELD(gateway.connects_total),
                         "WebSocket connects of the process per second (503)."));
   rows.push_back(burst("limits.connects_burst", million, FIELD(gateway.connects_total),
@@ -270,7 +275,7 @@ void add_connection_limits(std::vector<Setting>& rows) {
 
 void add_request_limits(std::vector<Setting>& rows) {
   rows.push_back(allowance("limits.requests_per_10_seconds", million, FIELD(http.request_rate),
-                           "Requests per user, or per address of a guest, in 10 seconds."));
+                           "Requests per user, or per address without a good credential, in 10 seconds."));
   rows.push_back(allowance("limits.login_failures_per_minute", million, FIELD(users.login_failures_minute),
                            "Failed logins per address and minute."));
   rows.push_back(allowance("limits.login_failures_per_hour", million, FIELD(users.login_failures_hour),

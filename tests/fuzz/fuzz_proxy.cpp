@@ -1,4 +1,5 @@
-// What stands before HTTP, or beside it, to say who calls: read within bounds, and the same however the bytes are cut.
+// What stands before HTTP, or beside it, to say who calls: read within bounds, and the same however the bytes
+// are cut.
 #include "http/caller.hpp"
 #include "http/proxy_protocol.hpp"
 
@@ -41,7 +42,8 @@ void read_lists(std::string_view value) {
     (void)is_local(request);
     // What a proxy adds behind it decides, whatever it is.
     request.headers = {{name, std::string(value) + ", 192.0.2.1"}};
-    if (name == "X-Forwarded-For") require(find_caller(request.headers, peer, trusted).to_string() == "192.0.2.1");
+    if (name == "X-Forwarded-For")
+      require(find_caller(request.headers, peer, trusted).to_string() == "192.0.2.1");
     request.headers = {{name, std::string(value) + ", for=192.0.2.1"}};
     if (name == "Forwarded") require(find_caller(request.headers, peer, trusted).to_string() == "192.0.2.1");
     if (name == "X-Forwarded-Host") require(alone == peer);

@@ -45,7 +45,8 @@ TEST(Proxy, T16_wrong_passwords_count_for_who_sent_them) {
   int refused = 0;
   for (int i = 0; i < 20; ++i) refused += attempt(i, "203.0.113.1") == 429 ? 1 : 0;
   EXPECT_GE(refused, 9);
-  EXPECT_EQ(log_in(server, "secure123", by("203.0.113.2")).status, 200) << "another caller behind the same proxy";
+  EXPECT_EQ(log_in(server, "secure123", by("203.0.113.2")).status, 200)
+      << "another caller behind the same proxy";
   EXPECT_EQ(log_in(server, "secure123", {}).status, 200) << "and the proxy itself";
 }
 
@@ -152,8 +153,10 @@ TEST(Proxy, T16_the_PROXY_header_names_the_caller) {
   });
   TcpStream stream(server.port());
   const json::value ann{{"name", "ann"}, {"email", "ann@example.com"}, {"password", "secure123"}};
-  stream.write("PROXY TCP4 203.0.113.1 198.51.100.1 4711 443\r\n" +
-               request_text({.method = "POST", .target = "/api/v1/auth/register", .body = ann, .headers = by("192.0.2.1")}));
+  stream.write(
+      "PROXY TCP4 203.0.113.1 198.51.100.1 4711 443\r\n" +
+      request_text(
+          {.method = "POST", .target = "/api/v1/auth/register", .body = ann, .headers = by("192.0.2.1")}));
   std::string buffer;
   const HttpAnswer registered = read_answer(stream, buffer);
   ASSERT_EQ(registered.status, 201) << registered.body;

@@ -64,7 +64,8 @@ TEST(TicketStore, T36_belongs_to_the_page_that_asked) {
     EXPECT_FALSE(store.take(text, "https://app.example")) << "shown elsewhere, it is used up";
   }
   EXPECT_TRUE(store.take(store.issue(for_user(1)), "https://any.example"));
-  EXPECT_TRUE(store.take(store.issue(for_user(1, "https://app.example")), "")) << "an EventSource names no origin";
+  EXPECT_TRUE(store.take(store.issue(for_user(1, "https://app.example")), ""))
+      << "an EventSource names no origin";
 }
 
 TEST(TicketStore, T36_knows_nothing_of_other_texts) {

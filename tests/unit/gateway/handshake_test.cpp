@@ -179,14 +179,16 @@ TEST(Handshake, T4_TwoCredentialsAreTooMany) {
 
 TEST(Handshake, T1_AForeignSchemeIsABadCredential) {
   EXPECT_EQ(refused_credential(with(good_request(), "Authorization", "Basic abc")), ErrorCode::invalid_token);
-  EXPECT_EQ(refused_credential(with(good_request(), "Authorization", "Bearer")), std::nullopt) << "judged later";
+  EXPECT_EQ(refused_credential(with(good_request(), "Authorization", "Bearer")), std::nullopt)
+      << "judged later";
 }
 
 TEST(Handshake, T4_AForeignSchemeBesideACredentialOfOursCountsAsNone) {
   const http::Request basic = with(good_request(), "Authorization", "Basic abc");
   EXPECT_EQ(read_credential(with_query(basic, "token", "abc"), true)->text, "abc");
   EXPECT_EQ(read_credential(with_query(basic, "ticket", "abc"), false)->text, "abc");
-  EXPECT_EQ(read_credential(with(basic, "Sec-WebSocket-Protocol", "corohub.v1, bearer.abc"), true)->text, "abc");
+  EXPECT_EQ(read_credential(with(basic, "Sec-WebSocket-Protocol", "corohub.v1, bearer.abc"), true)->text,
+            "abc");
   EXPECT_EQ(refused_credential(with_query(basic, "token", "abc"), false), ErrorCode::invalid_token);
   EXPECT_EQ(refused_credential(with_query(with_query(basic, "token", "abc"), "ticket", "abc")),
             ErrorCode::invalid_request);

@@ -11,9 +11,7 @@ namespace {
 
 using Lines = std::vector<std::string>;
 
-auth::CidrList trusted() {
-  return auth::CidrList::parse({"10.0.0.0/8", "2001:db8:aaaa::/48"}).value();
-}
+auth::CidrList trusted() { return auth::CidrList::parse({"10.0.0.0/8", "2001:db8:aaaa::/48"}).value(); }
 
 HeaderList headers_of(std::string_view name, const Lines& lines) {
   HeaderList headers;
@@ -141,14 +139,16 @@ TEST(Caller, T16_is_local_only_if_nobody_else_is_named) {
   EXPECT_FALSE(is_local(request));
   request.over_loopback = true;
   EXPECT_TRUE(is_local(request));
-  for (const Header neighbour : {Header{"X-Forwarded-For", "127.0.0.1, ::1"}, Header{"X-Real-IP", "127.0.0.1"},
-                                 Header{"Forwarded", "for=\"[::1]:4711\";host=localhost"}}) {
+  for (const Header neighbour :
+       {Header{"X-Forwarded-For", "127.0.0.1, ::1"}, Header{"X-Real-IP", "127.0.0.1"},
+        Header{"Forwarded", "for=\"[::1]:4711\";host=localhost"}}) {
     request.headers = {neighbour};
     EXPECT_TRUE(is_local(request)) << neighbour.name;
   }
-  for (const Header stranger : {Header{"X-Forwarded-For", "127.0.0.1, 203.0.113.7"}, Header{"x-real-ip", "203.0.113.7"},
-                                Header{"X-Forwarded-For", "203.0.113.7, 127.0.0.1"}, Header{"X-Forwarded-For", "x"},
-                                Header{"Forwarded", "for=203.0.113.7"}, Header{"Forwarded", "for=_x"}}) {
+  for (const Header stranger :
+       {Header{"X-Forwarded-For", "127.0.0.1, 203.0.113.7"}, Header{"x-real-ip", "203.0.113.7"},
+        Header{"X-Forwarded-For", "203.0.113.7, 127.0.0.1"}, Header{"X-Forwarded-For", "x"},
+        Header{"Forwarded", "for=203.0.113.7"}, Header{"Forwarded", "for=_x"}}) {
     request.headers = {stranger};
     EXPECT_FALSE(is_local(request)) << stranger.name << ": " << stranger.value;
   }

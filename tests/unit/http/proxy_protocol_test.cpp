@@ -22,7 +22,8 @@ std::string version_2(int command, int family, const std::string& rest) {
 }
 
 const std::string v4_rest = "\xcb\x00\x71\x07\xc6\x33\x64\x01\x12\x67\x01\xbb"s;
-const std::string v6_rest = "\x20\x01\x0d\xb8"s + std::string(11, '\0') + "\x01"s + std::string(16, '\x20') + "abcd";
+const std::string v6_rest =
+    "\x20\x01\x0d\xb8"s + std::string(11, '\0') + "\x01"s + std::string(16, '\x20') + "abcd";
 
 // Shown byte by byte, the header is not known before its last one; the rest is left alone.
 std::string source_of(const std::string& header) {
@@ -75,15 +76,20 @@ TEST(ProxyProtocol, T16_version_1) {
 TEST(ProxyProtocol, T16_version_2) {
   EXPECT_EQ(source_of(version_2(0x21, 0x11, v4_rest)), "203.0.113.7");
   EXPECT_EQ(source_of(version_2(0x21, 0x21, v6_rest)), "2001:db8::1");
-  EXPECT_EQ(source_of(version_2(0x21, 0x11, v4_rest + std::string(300, 't'))), "203.0.113.7") << "with extensions";
+  EXPECT_EQ(source_of(version_2(0x21, 0x11, v4_rest + std::string(300, 't'))), "203.0.113.7")
+      << "with extensions";
   EXPECT_EQ(source_of(version_2(0x20, 0x11, v4_rest)), "nobody") << "a health check of the proxy's own";
   EXPECT_EQ(source_of(version_2(0x20, 0x00, "")), "nobody");
   EXPECT_EQ(source_of(version_2(0x21, 0x00, "anything")), "nobody");
   EXPECT_EQ(source_of(version_2(0x21, 0x31, std::string(216, 'p'))), "nobody");
   for (const std::string& bytes : {
-           version_2(0x11, 0x11, v4_rest), version_2(0x22, 0x11, v4_rest), version_2(0x21, 0x12, v4_rest),
-           version_2(0x21, 0x41, v4_rest), version_2(0x21, 0x11, v4_rest.substr(1)),
-           version_2(0x21, 0x21, v6_rest.substr(1)), version_2(0x21, 0x11, std::string(4081, 'x')),
+           version_2(0x11, 0x11, v4_rest),
+           version_2(0x22, 0x11, v4_rest),
+           version_2(0x21, 0x12, v4_rest),
+           version_2(0x21, 0x41, v4_rest),
+           version_2(0x21, 0x11, v4_rest.substr(1)),
+           version_2(0x21, 0x21, v6_rest.substr(1)),
+           version_2(0x21, 0x11, std::string(4081, 'x')),
            mark.substr(0, 11) + "X" + std::string(4, '\0'),
        })
     EXPECT_FALSE(read_proxy_header(bytes));

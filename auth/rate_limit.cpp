@@ -91,7 +91,10 @@ RateLimiter::RateLimiter(Rate rate, const Clock& clock, std::size_t keys_max) {
 }
 RateLimiter::~RateLimiter() = default;
 
-RateDecision RateLimiter::take(std::string_view key) {
+RateDecision RateLimiter::take(std::string_view key) { return decide(key, true); }
+RateDecision RateLimiter::look(std::string_view key) { return decide(key, false); }
+
+RateDecision RateLimiter::decide(std::string_view key, bool taking) {
   const SteadyTime now = impl_->clock.steady();
   const std::uint64_t hash = impl_->shorten(key);
   Stripe& stripe = impl_->stripe(hash);
@@ -99,13 +102,13 @@ RateDecision RateLimiter::take(std::string_view key) {
   RateDecision decision;
   {
     const std::lock_guard lock(stripe.mutex);
-    Bucket* found = stripe.find(hash);
-    Bucket& bucket = found != nullptr ? *found : stripe.add(hash, impl_->stripe_keys_max, now);
-    missing = std::max(bucket.full_at - now, Nanoseconds(0));
+    Bucket* bucket = stripe.find(hash);
+    if (bucket == nullptr && taking) bucket = &stripe.add(hash, impl_->stripe_keys_max, now);
+    if (bucket != nullptr) missing = std::max(bucket->full_at - now, Nanoseconds(0));
     decision.allowed = missing + impl_->per_token <= impl_->capacity;
-    if (decision.allowed) {
+    if (decision.allowed && taking) {
       missing += impl_->per_token;
-      bucket.full_at = now + missing;
+      bucket->full_at = now + missing;
     }
   }
   decision.limit = static_cast<std::uint64_t>(impl_->capacity / impl_->per_token);

@@ -41,9 +41,12 @@ class RateLimiter {
   RateLimiter& operator=(const RateLimiter&) = delete;
 
   RateDecision take(std::string_view key);
-  void give_back(std::string_view key);  // an attempt that should not count after all
+  RateDecision look(std::string_view key);  // the same, but nothing is taken
+  void give_back(std::string_view key);     // an attempt that should not count after all
 
  private:
+  RateDecision decide(std::string_view key, bool taking);
+
   struct State;
   std::unique_ptr<State> impl_;
 };

@@ -32,7 +32,8 @@ class TicketStore {
       : clock_(clock), tickets_max_(tickets_max) {}
 
   std::string issue(Ticket ticket);
-  // Takes it: the second caller gets nothing. Nothing as well for an unknown, late, or foreign-origin ticket.
+  // Takes it: the second caller gets nothing. Nothing as well for an unknown or late ticket, and for another
+  // origin than the asking page's; an empty one is the request's that has none, and passes.
   std::optional<Ticket> take(std::string_view text, std::string_view origin);
 
   std::size_t size() const;  // tickets that nobody has taken; late ones leave as others are issued

@@ -1,8 +1,9 @@
-// GET /ws/echo: the WebSocket code under a mirror, for loopback peers.
+// GET /ws/echo: the WebSocket code under a mirror, for callers on this machine.
 #include "core/log.hpp"
 #include "gateway/echo.hpp"
 #include "gateway/handshake.hpp"
 #include "gateway/state.hpp"
+#include "http/caller.hpp"
 
 #include <utility>
 
@@ -11,12 +12,6 @@ namespace {
 
 using http::Context;
 using http::Response;
-
-bool is_loopback(const asio::ip::address& address) {
-  if (address.is_v6() && address.to_v6().is_v4_mapped())
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).is_loopback();
-  return address.is_loopback();
-}
 
 class EchoTakeover final : public http::Takeover {
  public:
@@ -53,7 +48,7 @@ class EchoTakeover final : public http::Takeover {
 };
 
 Task<Response> open_echo(GatewayState& state, Context& context) {
-  if (!is_loopback(context.request.peer))
+  if (!http::is_local(context.request))
     co_return http::fail(Error(ErrorCode::not_found, "There is nothing here."), context);
   Result<Handshake> handshake = read_handshake(context.request, state.settings.compression);
   if (!handshake) {

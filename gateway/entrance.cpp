@@ -12,8 +12,8 @@ using http::Context;
 std::optional<Error> over_limits(GatewayState& state, const Context& context) {
   if (state.draining.load(std::memory_order_relaxed))
     return Error(ErrorCode::draining, "The server is shutting down.");
-  if (std::optional<Error> refusal =
-          take(state.connects_per_address, context, auth::rate_key(context.request.peer)))
+  // Nothing is taken yet: who pays is known when the credential is.
+  if (std::optional<Error> refusal = refused(state.connects, context, auth::rate_key(context.request.peer)))
     return refusal;
   if (const std::optional<Error> refusal = take(state.connects_total, context, "all"))
     return Error(ErrorCode::overloaded, "Too many connections are being opened.");
@@ -23,7 +23,9 @@ std::optional<Error> over_limits(GatewayState& state, const Context& context) {
   return std::nullopt;
 }
 
-Task<Result<auth::Principal>> authenticate(GatewayState& state, Context& context, bool query_token) {
+namespace {
+
+Task<Result<auth::Principal>> find_principal(GatewayState& state, Context& context, bool query_token) {
   const Result<Credential> credential = read_credential(context.request, query_token);
   if (!credential) co_return credential.error();
   if (credential->kind == Credential::Kind::token)
@@ -32,6 +34,15 @@ Task<Result<auth::Principal>> authenticate(GatewayState& state, Context& context
       state.parts.tickets.take(credential->text, context.request.header("Origin"));
   if (!ticket) co_return Error(ErrorCode::invalid_token, "The ticket is unknown, used or too old.");
   co_return co_await context.authenticator.resume(ticket->user_id, ticket->session, ticket->token_expires_at);
+}
+
+}  // namespace
+
+Task<Result<auth::Principal>> authenticate(GatewayState& state, Context& context, bool query_token) {
+  Result<auth::Principal> principal = co_await find_principal(state, context, query_token);
+  if (!principal) co_return principal;
+  if (const Result<> rate = context.charge(principal->user_id()); !rate) co_return rate.error();
+  co_return principal;
 }
 
 http::Response gap_response(const Context& context, const Position& head, std::string detail) {
@@ -92,7 +103,11 @@ Result<> may_follow(const hub::TopicRules& rules, Role role, const std::vector<s
 
 Task<Result<Admitted>> admit(GatewayState& state, Context& context, bool query_token, EventQuery events) {
   Result<auth::Principal> principal = co_await authenticate(state, context, query_token);
+  const std::string payer =
+      context.charged ? "user:" + std::to_string(*context.charged) : auth::rate_key(context.request.peer);
+  const std::optional<Error> refusal = take(state.connects, context, payer);
   if (!principal) co_return principal.error();
+  if (refusal) co_return *refusal;
   if (const Result<> may = may_follow(state.parts.topic_rules, principal->role(), events.topics); !may)
     co_return may.error();
   Result<hub::Roster::Admission> admission =

@@ -16,7 +16,8 @@ namespace corohub::gateway {
 // What costs little, before a signature is looked at.
 std::optional<Error> over_limits(GatewayState& state, const http::Context& context);
 
-// By a token or a ticket; `query_token`: ?token= counts, too.
+// By a token or a ticket; `query_token`: ?token= counts, too. From here on the request is charged to this
+// user.
 Task<Result<auth::Principal>> authenticate(GatewayState& state, http::Context& context, bool query_token);
 
 // 410 with the head: where the log begins to make sense again.

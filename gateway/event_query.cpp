@@ -19,6 +19,13 @@ Result<std::optional<Position>> position_in(std::string_view text) {
   return std::optional<Position>(std::move(*position));
 }
 
+Result<std::optional<Position>> read_position(const http::Request& request, const std::string& key) {
+  const std::optional<std::string_view> text = request.query_value(key);
+  if (!text) return std::optional<Position>();
+  if (request.query_count(key) > 1) return Error(ErrorCode::invalid_since, key + " is given twice.");
+  return position_in(*text);
+}
+
 bool is_pattern(std::string_view text) noexcept {
   const auto is_pattern_char = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
@@ -75,10 +82,7 @@ Result<EventQuery> read_query(const http::Request& request, Result<std::optional
 }  // namespace
 
 Result<std::optional<Position>> read_since(const http::Request& request) {
-  const std::optional<std::string_view> since = request.query_value("since");
-  if (!since) return std::optional<Position>();
-  if (request.query_count("since") > 1) return Error(ErrorCode::invalid_since, "since is given twice.");
-  return position_in(*since);
+  return read_position(request, "since");
 }
 
 Result<EventQuery> read_event_query(const http::Request& request) {
@@ -87,7 +91,10 @@ Result<EventQuery> read_event_query(const http::Request& request) {
 
 Result<EventQuery> read_stream_query(const http::Request& request) {
   const std::string_view last = request.header("Last-Event-ID");
-  return read_query(request, last.empty() ? read_since(request) : position_in(last));
+  if (!last.empty()) return read_query(request, position_in(last));
+  // Where a page can't set headers, event-source-polyfill and its kind put it into the address.
+  const bool in_query = !request.query_value("lastEventId").value_or("").empty();
+  return read_query(request, read_position(request, in_query ? "lastEventId" : "since"));
 }
 
 Result<std::size_t> read_limit(const http::Request& request) {

@@ -28,7 +28,7 @@ struct EventQuery {
 
 // invalid_since: malformed, or given twice; invalid_request for types and topics.
 Result<EventQuery> read_event_query(const http::Request& request);
-// The same for an event stream: a Last-Event-ID that is not empty beats since.
+// The same for an event stream: a Last-Event-ID that is not empty beats ?lastEventId=, and that beats since.
 Result<EventQuery> read_stream_query(const http::Request& request);
 
 // ?since= alone. invalid_since.

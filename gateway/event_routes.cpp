@@ -203,9 +203,8 @@ Task<Response> poll_events(GatewayState& state, Context& context) {
 }  // namespace
 
 void add_event_routes(Routes& routes) {
-  // Credentials are for the handler: a ticket will do.
-  routes.add(http::Method::get, "/api/v1/events", http::Access::guest, get_events);
-  routes.add(http::Method::get, "/api/v1/events/poll", http::Access::guest, poll_events);
+  routes.add(http::Method::get, "/api/v1/events", http::Access::holder, get_events);
+  routes.add(http::Method::get, "/api/v1/events/poll", http::Access::holder, poll_events);
 }
 
 }  // namespace corohub::gateway

@@ -42,7 +42,7 @@ GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_s
       streams(stream_settings(settings)),
       publishing(parts.hub, parts.writer, parts.topic_rules, parts.clock, settings.max_message_bytes),
       presence(parts.hub, parts.topic_rules, parts.clock, settings.presence_per_user),
-      connects_per_address(settings.connects_per_address, parts.clock),
+      connects(settings.connects_per_address, parts.clock),
       connects_total(settings.connects_total, parts.clock),
       broadcasts(settings.broadcasts_per_admin, parts.clock),
       stats(settings.stats_per_admin, parts.clock),
@@ -92,13 +92,23 @@ void Gateway::publish_health(std::string_view component, std::string_view old_st
 
 // ---- what the routes share ----
 
-std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& context, std::string_view key) {
-  if (context.exempt) return std::nullopt;
-  const auth::RateDecision decision = limiter.take(key);
+namespace {
+
+std::optional<Error> refusal_of(const auth::RateDecision& decision) {
   if (decision.allowed) return std::nullopt;
   return Error(ErrorCode::rate_limited, "Too many requests of this kind.")
       .retry_in(decision.retry_after)
       .limited_to(decision.limit);
+}
+
+}  // namespace
+
+std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& context, std::string_view key) {
+  return context.exempt ? std::nullopt : refusal_of(limiter.take(key));
+}
+
+std::optional<Error> refused(auth::RateLimiter& limiter, const http::Context& context, std::string_view key) {
+  return context.exempt ? std::nullopt : refusal_of(limiter.look(key));
 }
 
 Result<Role> live_admin(storage::UnitOfWork& work, UserId actor) {

@@ -101,24 +101,24 @@ Result<Handshake> read_handshake(const http::Request& request, bool compression)
 
 Result<Credential> read_credential(const http::Request& request, bool query_token) {
   std::vector<Credential> found;
-  bool foreign_scheme = false;
+  bool foreign_scheme = false;  // Authorization is there, and not ours: a site's Basic authentication
+  if (request.count("Authorization") > 1) return malformed("Authorization stands there twice.");
   for (const auto& [key, value] : request.query) {
     if (key == "token" && query_token) found.push_back({Credential::Kind::token, value});
     if (key == "ticket") found.push_back({Credential::Kind::ticket, value});
   }
-  if (const std::optional<std::string_view> bearer = request.bearer()) {
-    found.insert(found.end(), request.count("Authorization"),
-                 {Credential::Kind::token, std::string(*bearer)});
-    foreign_scheme = bearer->empty();
+  if (std::string_view value = request.header("Authorization"); request.has("Authorization")) {
+    foreign_scheme = !http::same_word(http::cut(value, ' '), "bearer");
+    if (!foreign_scheme) found.push_back({Credential::Kind::token, std::string(http::trim_blanks(value))});
   }
   for (const std::string_view name : offered_protocols(request).value_or(std::vector<std::string_view>()))
     if (name.starts_with(bearer_prefix))
       found.push_back({Credential::Kind::token, std::string(name.substr(bearer_prefix.size()))});
 
   if (found.size() > 1) return malformed("Give one credential, once.");
-  if (found.empty()) return Error(ErrorCode::unauthorized, "This needs an access token or a ticket.");
+  if (!found.empty()) return std::move(found.front());
   if (foreign_scheme) return Error(ErrorCode::invalid_token, "Authorization must be a Bearer token.");
-  return std::move(found.front());
+  return Error(ErrorCode::unauthorized, "This needs an access token or a ticket.");
 }
 
 }  // namespace corohub::gateway

@@ -32,7 +32,8 @@ struct Credential {
 };
 
 // Exactly one of ?token= (if `query_token`), Authorization, ?ticket= and subprotocol bearer.<token>; cookies
-// never count. unauthorized: none; invalid_request: several; invalid_token: no Bearer.
+// never count, and Authorization of another scheme only when it is alone (a site's Basic authentication
+// stands beside ours). unauthorized: none; invalid_request: several; invalid_token: no Bearer.
 Result<Credential> read_credential(const http::Request& request, bool query_token);
 
 }  // namespace corohub::gateway

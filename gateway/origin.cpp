@@ -60,7 +60,8 @@ bool is_loopback_name(std::string_view host) noexcept {
 
 }  // namespace
 
-bool origin_allowed(std::string_view origin, std::string_view host, const OriginRules& rules) noexcept {
+bool origin_allowed(std::string_view origin, std::string_view host, const OriginRules& rules,
+                    bool local) noexcept {
   const auto is_listed = [&](std::string_view entry) {
     return std::ranges::any_of(rules.allowed,
                                [&](const std::string& allowed) { return http::same_word(allowed, entry); });
@@ -76,7 +77,7 @@ bool origin_allowed(std::string_view origin, std::string_view host, const Origin
   if (is_listed("*")) return true;
 
   const bool web = http::same_word(scheme, "http") || http::same_word(scheme, "https");
-  if (rules.loopback_only && web && is_loopback_name(page->host)) return true;
+  if (rules.loopback_only && local && web && is_loopback_name(page->host)) return true;
 
   const std::optional<Authority> ours = parse_authority(host);
   if (!ours || !http::same_word(page->host, ours->host)) return false;

@@ -13,14 +13,15 @@ using http::Response;
 
 // One credential: a service's key, or a user's access token.
 Result<std::string> read_credential(const http::Request& request) {
-  const std::size_t given = request.count("X-Api-Key") + request.count("Authorization");
-  if (given > 1) return Error(ErrorCode::invalid_request, "Give one credential, once.");
+  const std::string_view bearer = request.bearer().value_or("");
+  const bool both = request.has("X-Api-Key") && !bearer.empty();
+  if (both || request.count("X-Api-Key") > 1 || request.count("Authorization") > 1)
+    return Error(ErrorCode::invalid_request, "Give one credential, once.");
   if (request.has("X-Api-Key")) {
     const std::string_view key = request.header("X-Api-Key");
     if (!looks_like_service_key(key)) return Error(ErrorCode::invalid_token, "That is no key.");
     return std::string(key);
   }
-  const std::string_view bearer = request.bearer().value_or("");
   if (bearer.empty()) return Error(ErrorCode::unauthorized, "This needs a service's key or an access token.");
   return std::string(bearer);
 }

@@ -1,6 +1,7 @@
 // GET /ws: from a request to a session.
 #include "core/log.hpp"
 #include "gateway/entrance.hpp"
+#include "http/caller.hpp"
 
 #include <utility>
 
@@ -68,7 +69,11 @@ Response refuse(const Error& error, const Context& context) {
 
 bool is_foreign(const GatewayState& state, const http::Request& request) {
   if (!request.has("Origin")) return false;
-  return !origin_allowed(request.header("Origin"), request.header("Host"), state.origins);
+  const std::string_view origin = request.header("Origin");
+  const std::string_view at_proxy = http::forwarded_host(request);
+  const bool local = http::is_local(request);
+  return !origin_allowed(origin, request.header("Host"), state.origins, local) &&
+         (at_proxy.empty() || !origin_allowed(origin, at_proxy, state.origins, local));
 }
 
 Task<Response> open_socket(GatewayState& state, Context& context) {
@@ -91,7 +96,7 @@ Task<Response> open_socket(GatewayState& state, Context& context) {
 }  // namespace
 
 void add_socket_routes(Routes& routes) {
-  routes.add(http::Method::get, "/ws", http::Access::guest, open_socket);
+  routes.add(http::Method::get, "/ws", http::Access::holder, open_socket);
 }
 
 }  // namespace corohub::gateway

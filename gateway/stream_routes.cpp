@@ -64,7 +64,7 @@ Task<Response> open_stream(GatewayState& state, Context& context) {
 }  // namespace
 
 void add_stream_route(Routes& routes) {
-  routes.add(http::Method::get, "/api/v1/events/stream", http::Access::guest, open_stream);
+  routes.add(http::Method::get, "/api/v1/events/stream", http::Access::holder, open_stream);
 }
 
 }  // namespace corohub::gateway

@@ -2,6 +2,8 @@
 
 #include "auth/policy.hpp"
 #include "core/log.hpp"
+#include "http/caller.hpp"
+#include "http/proxy_protocol.hpp"
 #include "http/target.hpp"
 
 #include <algorithm>
@@ -66,12 +68,13 @@ Result<> may_enter(const Route& route, const auth::Principal& principal) {
 
 }  // namespace
 
-Connection::Connection(std::shared_ptr<HttpShard> shard, Socket socket, const asio::ip::address& peer)
+Connection::Connection(std::shared_ptr<HttpShard> shard, Socket socket, const asio::ip::address& peer,
+                       ConnectionCounts::Place place)
     : shard_(std::move(shard)),
       socket_(std::move(socket)),
-      peer_(peer),
-      exempt_(shard_->server->exempt(peer)),
+      place_(std::move(place)),
       reader_(shard_->limits) {
+  know(peer);
   shard_->connections.push_back(*this);
   shard_->server->connections_.fetch_add(1, std::memory_order_relaxed);
   shard_->metrics.connections.Increment();
@@ -211,6 +214,10 @@ Task<> Connection::linger() {
 // One turn of the loop per request. Nearly all requests find everything they need in memory: those wait once,
 // for their bytes, and allocate no coroutine. A connection's first one may also wait for its turn.
 Task<> Connection::run() {
+  if (trusted_ && shard_->server->settings().proxy_protocol) {
+    const bool heard = co_await hear_proxy();
+    if (!heard) co_return;
+  }
   SteadyTime moment = now();
   while (!closing_ && !broken_) {
     const HttpSettings& settings = shard_->server->settings();
@@ -257,6 +264,7 @@ Task<> Connection::run() {
       Response late = co_await respond(*context);
       response.emplace(std::move(late));
     }
+    if (context) settle_rate(*context, *response);
     ++served_;
     moment = record(*response);
     if (response->takeover) {
@@ -302,9 +310,49 @@ std::string Connection::head_of_stream(Response& response) {
   return serialize(response, framing);
 }
 
+// What follows from whom the other end is, or speaks for.
+void Connection::know(const asio::ip::address& peer) {
+  peer_ = unmapped(peer);
+  trusted_ = shard_->server->trusted_proxies().contains(peer_);
+  over_loopback_ = over_loopback_ && peer_.is_loopback();
+  exempt_ = shard_->server->exempt(peer_);
+}
+
+// The header ahead of the first request. Whoever is trusted must send it: guessing would let his clients send
+// it instead. False: it did not come, or its source has enough connections.
+Task<bool> Connection::hear_proxy() {
+  enter(Phase::head, now() + shard_->server->settings().header_timeout);
+  Result<ProxyHeader> header = ProxyHeader();
+  while (header && header->size == 0) {
+    const bool more = co_await receive();
+    if (!more) co_return false;
+    header = read_proxy_header(inbound_);
+  }
+  if (!header) {
+    log::info("http_proxy_header", {{"peer", peer_.to_string()}, {"cause", header.error().cause}});
+    co_return false;
+  }
+  inbound_.erase(0, header->size);
+  if (!header->source) co_return true;
+  know(*header->source);
+  Result<ConnectionCounts::Place> place = shard_->server->take_place(peer_);
+  if (place) {
+    place_ = std::move(*place);
+    co_return true;
+  }
+  shard_->metrics.connections_crowded.Increment();
+  send_now(shard_->last_answer(place.error()));
+  co_return false;
+}
+
+// Who asks, and under which name.
 void Connection::name_request() {
   Request& request = reader_.request();
-  request.peer = peer_;
+  const Server& server = *shard_->server;
+  request.peer = trusted_ ? find_caller(request.headers, peer_, server.trusted_proxies()) : peer_;
+  request.by_proxy = trusted_;
+  request.over_loopback = over_loopback_;
+  if (trusted_) exempt_ = server.exempt(request.peer);
   const std::string_view wanted = request.header("x-request-id");
   if (is_sane_id(wanted))
     request.id = wanted;
@@ -320,8 +368,8 @@ std::optional<Response> Connection::respond_now(std::optional<Context>& context)
     return problem(Error(ErrorCode::request_timeout, "The request's head took too long."), request);
   Router::Match match = shard_->server->router().match(request.method, request.raw_path());
   route_ = match.route;
-  context.emplace(
-      Context{request, shard_->index, shard_->authenticator, std::nullopt, std::move(match.params), exempt_});
+  context.emplace(Context{request, shard_->index, shard_->authenticator, std::nullopt,
+                          std::move(match.params), exempt_, &shard_->server->request_rate()});
   const std::optional<Result<>> admitted = admit_now(*context);
   if (!admitted) return std::nullopt;
   if (!*admitted) return problem(admitted->error(), request);
@@ -353,7 +401,8 @@ Task<Response> Connection::respond(Context& context) {
 // Rate and rights, before the body is read. Whoever proves to be a user is counted as that user, everybody
 // else by address. Nothing comes back when his account has to be read first.
 std::optional<Result<>> Connection::admit_now(Context& context) {
-  if (route_ != nullptr && route_->access == Access::probe) return Result<>();
+  if (route_ != nullptr && (route_->access == Access::probe || route_->access == Access::holder))
+    return Result<>();
   if (route_ == nullptr || route_->access == Access::guest) return take_address_rate();
 
   const Request& request = context.request;
@@ -379,7 +428,7 @@ Result<> Connection::enter_route(Context& context, Result<auth::Principal> princ
     return rate ? Result<>(principal.error()) : rate;
   }
   user_ = principal->user_id();
-  if (Result<> rate = take_user_rate(); !rate) return rate;
+  if (Result<> rate = context.charge(user_); !rate) return rate;
   if (Result<> may = may_enter(*route_, *principal); !may) return may;
   context.principal.emplace(std::move(*principal));
   return {};
@@ -400,18 +449,21 @@ Task<Result<>> Connection::admit_again(Context& context) {
   co_return Result<>();
 }
 
-Result<> Connection::take_user_rate() {
-  return exempt_ ? Result<>() : take_rate("user:" + std::to_string(user_));
+Result<> Connection::take_address_rate() {
+  return exempt_ ? Result<>() : shard_->server->request_rate().take(reader_.request().peer);
 }
 
-Result<> Connection::take_address_rate() { return exempt_ ? Result<>() : take_rate(auth::rate_key(peer_)); }
-
-Result<> Connection::take_rate(std::string_view key) {
-  const auth::RateDecision decision = shard_->server->request_rate().take(key);
-  if (decision.allowed) return {};
-  return Error(ErrorCode::rate_limited, "Too many requests.")
-      .retry_in(decision.retry_after)
-      .limited_to(decision.limit);
+// Who pays is known when the handler has read what it was given. A guest who proves to be a user gets back
+// what his address has paid. A holder of no good credential pays by its address, and hears of it when nothing
+// is left.
+void Connection::settle_rate(const Context& context, Response& response) {
+  if (context.charged) user_ = *context.charged;
+  if (exempt_ || !admitted_) return;
+  RequestRate& rate = shard_->server->request_rate();
+  if (route_->access == Access::guest && context.charged) rate.give_back(context.request.peer);
+  if (route_->access != Access::holder || context.charged) return;
+  if (const Result<> paid = rate.take(context.request.peer); !paid)
+    response = problem(paid.error(), context.request);
 }
 
 // What no handler takes: 404, 405, and the answer to OPTIONS.
@@ -486,7 +538,7 @@ SteadyTime Connection::record(const Response& response) {
   if (status >= 500) level = log::Level::error;
   if (!log::enabled(level)) return answered;
   const std::string target = redacted_target(request.target);
-  const std::string peer = peer_.to_string();
+  const std::string peer = request.peer.to_string();
   log::write(level, "http_request",
              {{"method", name(request.method)},
               {"target", target},

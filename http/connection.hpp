@@ -17,7 +17,8 @@ namespace corohub::http {
 class Connection final : public Timed, public ListedConnection {
  public:
   // The socket is non-blocking.
-  Connection(std::shared_ptr<HttpShard> shard, Socket socket, const asio::ip::address& peer);
+  Connection(std::shared_ptr<HttpShard> shard, Socket socket, const asio::ip::address& peer,
+             ConnectionCounts::Place place);
   ~Connection() override;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -33,6 +34,7 @@ class Connection final : public Timed, public ListedConnection {
   enum class Phase : std::uint8_t { idle, head, body, handling, writing, lingering };
 
   Task<> run();
+  Task<bool> hear_proxy();
   Task<Response> respond(Context& context);
   Task<Result<>> admit(Context& context);
   Task<Result<>> admit_again(Context& context);
@@ -49,9 +51,9 @@ class Connection final : public Timed, public ListedConnection {
   Result<> enter_route(Context& context, Result<auth::Principal> principal);
 
   void name_request();
-  Result<> take_user_rate();
+  void know(const asio::ip::address& peer);
   Result<> take_address_rate();
-  Result<> take_rate(std::string_view key);
+  void settle_rate(const Context& context, Response& response);
   std::string head_of_stream(Response& response);
   Response unrouted(std::string_view allow) const;
   bool must_close(const Response& response);
@@ -70,8 +72,11 @@ class Connection final : public Timed, public ListedConnection {
 
   std::shared_ptr<HttpShard> shard_;
   Socket socket_;
-  const asio::ip::address peer_;
-  const bool exempt_;
+  asio::ip::address peer_;  // the other end, or whom the PROXY header names
+  bool trusted_ = false;    // that is a trusted proxy
+  bool over_loopback_ = true;
+  ConnectionCounts::Place place_;  // among the connections of that address
+  bool exempt_ = false;            // the caller of this request
   RequestReader reader_;
   std::string inbound_;  // received and not yet taken by the reader
   Phase phase_ = Phase::idle;

@@ -11,7 +11,7 @@ const std::vector<double> duration_buckets_s{0.0005, 0.001, 0.0025, 0.005, 0.01,
 
 metrics::Counter& refused(const std::string& reason) {
   return metrics::counter("corohub_http_connections_refused_total",
-                          "Connections answered 503 or closed at once.", {{"reason", reason}});
+                          "Connections answered 503 or 429, or closed, at once.", {{"reason", reason}});
 }
 
 metrics::Counter& timed_out(const std::string& phase) {
@@ -25,6 +25,7 @@ std::string pattern_of(const Route* route) { return route == nullptr ? "none" : 
 
 HttpMetrics::HttpMetrics(const Router& router)
     : connections_refused(refused("connections_max")),
+      connections_crowded(refused("connections_per_address")),
       connections_shed(refused("descriptors")),
       header_timeouts(timed_out("header")),
       body_timeouts(timed_out("body")),

@@ -20,6 +20,7 @@ class HttpMetrics {
   void count(const Route* route, Method method, int status, std::chrono::duration<double> took);
 
   metrics::Counter& connections_refused;  // by http.connections_max
+  metrics::Counter& connections_crowded;  // by http.connections_per_address
   metrics::Counter& connections_shed;     // for want of descriptors
   metrics::Counter& header_timeouts;
   metrics::Counter& body_timeouts;

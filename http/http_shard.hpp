@@ -64,6 +64,17 @@ struct HttpShard {
     return date_;
   }
 
+  // To a connection that is closed at once; there is no request.
+  std::string last_answer(const Error& error) {
+    Request nobody;
+    nobody.id = next_request_id();
+    Framing framing;
+    framing.request_id = nobody.id;
+    framing.date = date();
+    framing.close = true;
+    return serialize(problem(error, nobody), framing);
+  }
+
   Server* server;  // null once the ShardServer is gone; a connection then only ends
   const std::size_t index;
   Wheel& wheel;

@@ -3,12 +3,15 @@
 #include "core/log.hpp"
 
 #include <algorithm>
+#include <exception>
+#include <limits>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,11 +34,33 @@ bool is_shortage(const boost::system::error_code& failure) noexcept {
          failure == asio::error::no_buffer_space || failure == asio::error::no_memory;
 }
 
+// The kernel gives the lowest number that is free, so a high one says how many are in use.
+int highest_to_accept(std::size_t reserved) noexcept {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::numeric_limits<int>::max();
+  const rlim_t few = 256;  // then everybody's part is smaller
+  const rlim_t left = limit.rlim_cur - (limit.rlim_cur < few ? limit.rlim_cur * reserved / few : reserved);
+  return static_cast<int>(std::min<rlim_t>(left, std::numeric_limits<int>::max()));
+}
+
+void log_failure(const std::exception_ptr& failure) noexcept {
+  try {
+    std::rethrow_exception(failure);
+  } catch (const std::exception& exception) {
+    log::error("http_accept_failed", {{"cause", exception.what()}});
+  } catch (...) {
+    log::error("http_accept_failed");
+  }
+}
+
 }  // namespace
 
 Listener::Listener(asio::io_context& context, const asio::ip::tcp::endpoint& endpoint, bool first,
-                   int backlog)
-    : context_(context), acceptor_(context), timer_(context) {
+                   int backlog, std::size_t descriptors_reserved)
+    : context_(context),
+      acceptor_(context),
+      timer_(context),
+      descriptors_max_(highest_to_accept(descriptors_reserved)) {
   acceptor_.open(endpoint.protocol());
   acceptor_.set_option(asio::socket_base::reuse_address(true));
   if (endpoint.address().is_v6()) acceptor_.set_option(asio::ip::v6_only(true));
@@ -64,37 +89,53 @@ Task<> Listener::run(std::shared_ptr<Listener> listener, Accepted accepted, Shed
   Listener& self = *listener;
   std::chrono::milliseconds pause = pause_min;
   while (self.acceptor_.is_open()) {
-    const auto [failure] = co_await self.acceptor_.async_wait(asio::socket_base::wait_read, ready);
-    if (failure == asio::error::operation_aborted) continue;
-    if (self.accept_some(accepted, shed)) {
-      pause = pause_min;
-      continue;
+    bool room = false;
+    try {
+      const auto [failure] = co_await self.acceptor_.async_wait(asio::socket_base::wait_read, ready);
+      room = failure == asio::error::operation_aborted || self.accept_some(accepted, shed);
+    } catch (...) {
+      log_failure(std::current_exception());
     }
-    log::warn("http_accept_paused", {{"reason", "out of descriptors or memory"}, {"ms", pause.count()}});
-    self.timer_.expires_after(pause);
-    co_await self.timer_.async_wait(ready);
-    pause = std::min(pause * 2, pause_max);
+    try {
+      if (!room) co_await self.rest(pause);
+    } catch (...) {
+      log_failure(std::current_exception());
+    }
+    pause = room ? pause_min : std::min(pause * 2, pause_max);
   }
+}
+
+Task<> Listener::rest(std::chrono::milliseconds pause) {
+  log::warn("http_accept_paused", {{"ms", pause.count()}});
+  timer_.expires_after(pause);
+  co_await timer_.async_wait(ready);
 }
 
 // False: the system has no descriptor or memory to give; accepting should pause.
 bool Listener::accept_some(const Accepted& accepted, const Shed& shed) {
-  for (int i = 0; i < accepts_per_wake; ++i) {
+  if (spare_ < 0) open_spare();  // another shard was faster, back then
+  int too_many = 0;
+  for (int i = 0; i < accepts_per_wake + too_many; ++i) {
     Socket socket(context_);
     asio::ip::tcp::endpoint peer;
     boost::system::error_code failure;
     acceptor_.accept(socket, peer, failure);
-    if (failure == asio::error::would_block || failure == asio::error::bad_descriptor) return true;
+    if (failure == asio::error::would_block || failure == asio::error::bad_descriptor) break;
     if (is_shortage(failure)) {
       // Whoever waits in the queue is refused now instead of hanging there.
-      for (int refused = 0; refused < sheds_per_wake && shed_one(); ++refused) shed();
+      for (int refused = 0; refused < sheds_per_wake && shed_one(); ++refused) shed(nullptr);
       return false;
     }
     if (failure) continue;  // that one connection broke before we took it
     socket.non_blocking(true, failure);
-    accepted(std::move(socket), peer);
+    if (socket.native_handle() < descriptors_max_) {
+      accepted(std::move(socket), peer);
+    } else {
+      shed(&socket);
+      if (++too_many == sheds_per_wake) break;
+    }
   }
-  return true;
+  return too_many == 0;
 }
 
 bool Listener::shed_one() {

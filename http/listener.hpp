@@ -15,22 +15,26 @@ namespace corohub::http {
 class Listener {
  public:
   using Accepted = std::function<void(Socket socket, const asio::ip::tcp::endpoint& peer)>;
-  using Shed = std::function<void()>;
+  // What there is no descriptor for. Null: it is closed already.
+  using Shed = std::function<void(Socket* socket)>;
 
   // Binds and listens; throws boost::system::system_error. The first on an address finds a busy port, later
-  // ones share it (SO_REUSEPORT).
-  Listener(asio::io_context& context, const asio::ip::tcp::endpoint& endpoint, bool first, int backlog);
+  // ones share it (SO_REUSEPORT). So many descriptors of the process are left to others.
+  Listener(asio::io_context& context, const asio::ip::tcp::endpoint& endpoint, bool first, int backlog,
+           std::size_t descriptors_reserved);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
   asio::ip::tcp::endpoint endpoint() const { return acceptor_.local_endpoint(); }
 
-  // Accepts until close(). `shed` counts a connection that was closed for want of a descriptor.
+  // Accepts until close(), whatever is thrown meanwhile: the kernel goes on giving this socket its share of
+  // clients.
   static Task<> run(std::shared_ptr<Listener> listener, Accepted accepted, Shed shed);
   void close() noexcept;
 
  private:
+  Task<> rest(std::chrono::milliseconds pause);
   bool accept_some(const Accepted& accepted, const Shed& shed);
   bool shed_one();
   void open_spare() noexcept;
@@ -41,7 +45,8 @@ class Listener {
   asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
                              Executor>
       timer_;
-  int spare_ = -1;  // a descriptor to give up for a moment (T65)
+  const int descriptors_max_;  // an accepted one beyond it is one too many
+  int spare_ = -1;             // a descriptor to give up for a moment (T65)
 };
 
 }  // namespace corohub::http

@@ -148,6 +148,7 @@ void Request::clear() noexcept {
   headers.clear();
   http11 = keep_alive = true;
   peer = boost::asio::ip::address();
+  by_proxy = over_loopback = false;
 }
 
 }  // namespace corohub::http

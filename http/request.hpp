@@ -83,8 +83,10 @@ class Request {
   std::string body;
   bool http11 = true;
   bool keep_alive = true;
-  boost::asio::ip::address peer;
-  std::string id;  // X-Request-Id of the answer
+  boost::asio::ip::address peer;  // the caller: the connection's other end, or whom a trusted proxy names
+  bool by_proxy = false;          // that end is a trusted proxy: what it says of the client counts
+  bool over_loopback = false;     // it is on this machine, whoever is behind it
+  std::string id;                 // X-Request-Id of the answer
 
   // First header of that name, compared without case; empty if there is none.
   std::string_view header(std::string_view field) const noexcept;

@@ -167,6 +167,11 @@ Router::Match Router::match(Method method, std::string_view path) const {
   return match;
 }
 
+Result<> Context::charge(UserId user) {
+  charged = user;
+  return exempt || rate == nullptr ? Result<>() : rate->take(user);
+}
+
 std::string_view Context::param(std::string_view key) const noexcept {
   for (const auto& [name, value] : params)
     if (name == key) return value;

@@ -5,6 +5,7 @@
 #include "auth/authenticator.hpp"
 #include "auth/principal.hpp"
 #include "http/request.hpp"
+#include "http/request_rate.hpp"
 #include "http/response.hpp"
 
 #include <functional>
@@ -20,10 +21,11 @@ namespace corohub::http {
 
 // Who may call a route: checked before the body is read and before the handler runs.
 enum class Access : std::uint8_t {
-  probe,  // anyone, as often as they like: what a load balancer asks, or what sets limits of its own
-  guest,  // anyone; a credential is not looked at
-  user,   // a valid access token: else 401
-  admin,  // role admin or superadmin: else 403 "admin access required"
+  probe,   // anyone, as often as they like: what a load balancer asks, or what sets limits of its own
+  guest,   // anyone; a credential is not looked at
+  holder,  // whoever has a credential that only the handler can read (a ticket); it calls Context::charge
+  user,    // a valid access token: else 401
+  admin,   // role admin or superadmin: else 403 "admin access required"
 };
 
 // What a handler is given. Lives until the handler's task has ended; shard's thread only.
@@ -33,7 +35,13 @@ struct Context {
   auth::Authenticator& authenticator;                            // of that shard
   std::optional<auth::Principal> principal;                      // set unless the route is for guests
   std::vector<std::pair<std::string_view, std::string>> params;  // {id} -> text
-  bool exempt = false;                                           // the peer is in limits.exempt_cidrs
+  bool exempt = false;                                           // the caller is in limits.exempt_cidrs
+  RequestRate* rate = nullptr;                                   // null: nothing is counted
+  std::optional<UserId> charged{};                               // who pays; nobody yet: the caller's address
+
+  // The request is this user's: it counts for him and not for his address, which others share. For holders,
+  // and for guests who have proved themselves (a login). rate_limited.
+  Result<> charge(UserId user);
 
   std::string_view param(std::string_view key) const noexcept;
   // A path parameter that must be a positive integer; not_found otherwise.

@@ -1,6 +1,7 @@
 #include "http/server.hpp"
 
 #include "core/log.hpp"
+#include "http/caller.hpp"
 #include "http/connection.hpp"
 #include "http/listener.hpp"
 
@@ -14,15 +15,8 @@ namespace corohub::http {
 namespace {
 
 // A last word to a connection there is no room for; its request is not waited for.
-void turn_away(Socket& socket, HttpShard& shard) {
-  Request nobody;
-  nobody.id = shard.next_request_id();
-  const Error full(ErrorCode::overloaded, "The server has no room for another connection.");
-  Framing framing;
-  framing.request_id = nobody.id;
-  framing.date = shard.date();
-  framing.close = true;
-  const std::string answer = serialize(problem(full, nobody), framing);
+void turn_away(Socket& socket, const Error& error, HttpShard& shard) {
+  const std::string answer = shard.last_answer(error);
   boost::system::error_code ignored;
   socket.write_some(asio::buffer(answer), ignored);
   socket.shutdown(Socket::shutdown_send, ignored);
@@ -30,6 +24,8 @@ void turn_away(Socket& socket, HttpShard& shard) {
   char discarded[4096];
   socket.read_some(asio::buffer(discarded), ignored);
 }
+
+Error no_room() { return Error(ErrorCode::overloaded, "The server has no room for another connection."); }
 
 // The end of a coroutine nobody waits for: an exception that got here is a bug, and ends only its connection.
 void log_escaped(const std::exception_ptr& failure) noexcept {
@@ -49,8 +45,19 @@ Server::Server(const Router& router, HttpSettings settings, auth::CidrList exemp
     : router_(router),
       settings_(std::move(settings)),
       exempt_(std::move(exempt)),
+      trusted_proxies_(auth::CidrList::parse(settings_.trusted_proxies).value()),
       clock_(clock),
-      request_rate_(settings_.request_rate, clock) {}
+      request_rate_(settings_.request_rate, clock),
+      by_address_(settings_.connections_per_address) {}
+
+Result<ConnectionCounts::Place> Server::take_place(const asio::ip::address& caller) {
+  if (exempt(caller) || trusted_proxies_.contains(caller)) return ConnectionCounts::Place();
+  std::optional<ConnectionCounts::Place> place = by_address_.take(caller);
+  if (place) return std::move(*place);
+  return Error(ErrorCode::too_many_connections, "Too many connections from this address.")
+      .retry_in(std::chrono::seconds(1))
+      .limited_to(settings_.connections_per_address);
+}
 
 Server::~Server() = default;
 
@@ -62,16 +69,27 @@ struct ShardServer::State {
 
   void accepted(Socket socket, const asio::ip::tcp::endpoint& peer) {
     if (shard->server == nullptr) return;
-    if (shard->server->connections() >= shard->server->settings().connections_max) {
-      shard->metrics.connections_refused.Increment();
-      return turn_away(socket, *shard);
-    }
+    if (shard->server->connections() >= shard->server->settings().connections_max)
+      return refuse(socket, no_room(), shard->metrics.connections_refused);
+    Result<ConnectionCounts::Place> place = shard->server->take_place(unmapped(peer.address()));
+    if (!place) return refuse(socket, place.error(), shard->metrics.connections_crowded);
     try {
-      auto connection = std::make_unique<Connection>(shard, std::move(socket), peer.address());
+      auto connection =
+          std::make_unique<Connection>(shard, std::move(socket), peer.address(), std::move(*place));
       asio::co_spawn(context.get_executor(), Connection::serve(std::move(connection)), log_escaped);
     } catch (const std::bad_alloc&) {  // the socket went with it; the listener goes on
       shard->metrics.connections_shed.Increment();
     }
+  }
+
+  void refuse(Socket& socket, const Error& error, metrics::Counter& counter) {
+    counter.Increment();
+    turn_away(socket, error, *shard);
+  }
+
+  void shed(Socket* socket) {
+    shard->metrics.connections_shed.Increment();
+    if (socket != nullptr && shard->server != nullptr) turn_away(*socket, no_room(), *shard);
   }
 
   // The next one is found before: ending a connection may take it off the list.
@@ -99,13 +117,14 @@ ShardServer::~ShardServer() {
 }
 
 asio::ip::tcp::endpoint ShardServer::listen(const asio::ip::tcp::endpoint& endpoint, bool first) {
-  const auto listener =
-      std::make_shared<Listener>(impl_->context, endpoint, first, impl_->shard->server->settings().backlog);
+  const HttpSettings& settings = impl_->shard->server->settings();
+  const auto listener = std::make_shared<Listener>(impl_->context, endpoint, first, settings.backlog,
+                                                   settings.descriptors_reserved);
   impl_->listeners.push_back(listener);
   auto accepted = [state = impl_](Socket socket, const asio::ip::tcp::endpoint& peer) {
     state->accepted(std::move(socket), peer);
   };
-  auto shed = [state = impl_] { state->shard->metrics.connections_shed.Increment(); };
+  auto shed = [state = impl_](Socket* socket) { state->shed(socket); };
   asio::co_spawn(impl_->context.get_executor(), Listener::run(listener, std::move(accepted), std::move(shed)),
                  log_escaped);
   return listener->endpoint();

@@ -6,6 +6,8 @@
 #include "auth/rate_limit.hpp"
 #include "core/task.hpp"
 #include "core/wheel.hpp"
+#include "http/connection_counts.hpp"
+#include "http/request_rate.hpp"
 #include "http/router.hpp"
 
 #include <atomic>
@@ -29,9 +31,13 @@ struct HttpSettings {
   std::chrono::seconds idle_timeout{60};
   std::chrono::seconds write_timeout{10};
   std::size_t requests_per_connection = 1000;
-  std::size_t connections_max = 20'000;  // of the whole process; more get 503 and are closed
+  std::size_t connections_max = 20'000;        // of the whole process; more get 503 and are closed
+  std::size_t connections_per_address = 2000;  // IPv6: per /64; more get 429 and are closed
+  std::size_t descriptors_reserved = 64;       // for the database, backups, key files; a quarter at most
   int backlog = 4096;
   std::vector<std::string> cors_origins;                        // exact origins, or "*"
+  std::vector<std::string> trusted_proxies;                     // addresses and networks, checked before
+  bool proxy_protocol = false;                                  // they say who calls before they say anything
   auth::Rate request_rate{300, std::chrono::seconds(10), 300};  // per user, per address for guests
 };
 
@@ -51,8 +57,11 @@ class Server {
   const Router& router() const noexcept { return router_; }
   const HttpSettings& settings() const noexcept { return settings_; }
   const Clock& clock() const noexcept { return clock_; }
-  bool exempt(const asio::ip::address& peer) const noexcept { return exempt_.contains(peer); }
-  auth::RateLimiter& request_rate() noexcept { return request_rate_; }
+  bool exempt(const asio::ip::address& caller) const noexcept { return exempt_.contains(caller); }
+  const auth::CidrList& trusted_proxies() const noexcept { return trusted_proxies_; }
+  RequestRate& request_rate() noexcept { return request_rate_; }
+  // Room for one more connection of this address: too_many_connections. Proxies bring those of others.
+  Result<ConnectionCounts::Place> take_place(const asio::ip::address& caller);
 
  private:
   friend class Connection;  // counts itself
@@ -60,8 +69,10 @@ class Server {
   const Router& router_;
   HttpSettings settings_;
   auth::CidrList exempt_;
+  auth::CidrList trusted_proxies_;
   const Clock& clock_;
-  auth::RateLimiter request_rate_;
+  RequestRate request_rate_;
+  ConnectionCounts by_address_;
   std::atomic<bool> draining_{false};
   std::atomic<std::size_t> connections_{0};
 };

@@ -14,8 +14,8 @@ constexpr std::size_t logged_path_bytes_max = 256;
 constexpr std::size_t logged_keys_max = 16;
 
 // Keys whose values hold no secret and help whoever reads the log.
-constexpr std::array<std::string_view, 9> shown_keys{"page",    "per_page", "since", "limit", "types",
-                                                     "timeout", "sort",     "role",  "status"};
+constexpr std::array<std::string_view, 10> shown_keys{"page",  "per_page", "since", "lastEventId", "limit",
+                                                      "types", "timeout",  "sort",  "role",        "status"};
 
 // "http://host/path" without scheme and authority, when the authority is the one in Host.
 Result<std::string_view> without_authority(std::string_view target, std::string_view host) {

@@ -242,6 +242,11 @@ void check_origins(std::string_view key, const std::vector<std::string>& origins
   }
 }
 
+void check_networks(std::string_view key, const std::vector<std::string>& networks) {
+  if (const auto parsed = auth::CidrList::parse(networks); parsed.has_error())
+    throw ConfigError(fmt::format("{}: {}", key, parsed.error().detail));
+}
+
 }  // namespace
 
 std::string Setting::flag() const {
@@ -303,8 +308,11 @@ void check_settings(const Settings& settings) {
   if (settings.listen.empty()) throw ConfigError("server.listen must name at least one address");
   for (const std::string& address : settings.listen) parse_listen("server.listen", address);
   if (!settings.admin_listen.empty()) parse_listen("server.admin_listen", settings.admin_listen);
-  if (const auto networks = auth::CidrList::parse(settings.exempt_cidrs); networks.has_error())
-    throw ConfigError(fmt::format("limits.exempt_cidrs: {}", networks.error().detail));
+  check_networks("limits.exempt_cidrs", settings.exempt_cidrs);
+  check_networks("proxy.trusted_cidrs", settings.http.trusted_proxies);
+  if (settings.http.proxy_protocol && settings.http.trusted_proxies.empty())
+    throw ConfigError(
+        "server.proxy_protocol needs proxy.trusted_cidrs: a PROXY header is believed from nobody else");
   check_origins("ws.allowed_origins", settings.gateway.allowed_origins);
   check_origins("http.cors_origins", settings.http.cors_origins);
 }

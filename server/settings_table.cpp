@@ -121,6 +121,9 @@ void add_server(std::vector<Setting>& rows) {
   rows.push_back(
       text("server.data_dir", FIELD(data_dir),
            "Directory of the database, the signing keys and the control socket; made on first start."));
+  rows.push_back(boolean("server.proxy_protocol", FIELD(http.proxy_protocol),
+                         "Whether connections of the peers in proxy.trusted_cidrs begin with a PROXY header "
+                         "(version 1 or 2), as from HAProxy or a TCP load balancer."));
   rows.push_back(integer("server.shards", 0, 256, FIELD(shards),
                          "Event loop threads; 0 is half of the cores, at least one."));
   rows.push_back(integer("server.drain_spread_ms", 0, 60'000, FIELD(drain.spread),
@@ -133,6 +136,12 @@ void add_server(std::vector<Setting>& rows) {
                         "Least important lines to log; read again on SIGHUP."));
   rows.push_back(choice("log.format", {"automatic", "text", "json"}, FIELD(log.format),
                         "Shape of log lines; automatic is text on a terminal and JSON elsewhere."));
+}
+
+void add_proxy(std::vector<Setting>& rows) {
+  rows.push_back(list("proxy.trusted_cidrs", FIELD(http.trusted_proxies),
+                      "Networks of the proxies in front: from these peers alone X-Forwarded-For or Forwarded "
+                      "says who calls, for limits, audit, sessions and logs."));
 }
 
 void add_websocket(std::vector<Setting>& rows) {
@@ -219,6 +228,10 @@ void add_http(std::vector<Setting>& rows) {
                          "Requests served on one connection before it is closed."));
   rows.push_back(integer("http.connections_max", 16, million, FIELD(http.connections_max),
                          "Open connections of the process; more get 503."));
+  rows.push_back(
+      integer("http.connections_per_address", 1, million, FIELD(http.connections_per_address),
+              "Open connections of one address, or one IPv6 /64, that are no push connections; more "
+              "get 429. Those of trusted proxies are not counted."));
   rows.push_back(integer("http.backlog", 16, 65'535, FIELD(http.backlog),
                          "Connections the kernel holds until they are accepted."));
   rows.push_back(
@@ -237,10 +250,11 @@ void add_connection_limits(std::vector<Setting>& rows) {
                          "Topics with subscribers at a time, in equal parts per shard; more are refused."));
   rows.push_back(list("limits.exempt_cidrs", FIELD(exempt_cidrs),
                       "Networks whose callers no rate and no connection count limits; for test rigs only."));
-  rows.push_back(tokens("limits.connects_per_address_per_minute", million,
-                        FIELD(gateway.connects_per_address), "WebSocket connects per address and minute."));
+  rows.push_back(
+      tokens("limits.connects_per_address_per_minute", million, FIELD(gateway.connects_per_address),
+             "Connects (/ws, event stream) per user and minute, and per address without a good credential."));
   rows.push_back(burst("limits.connects_per_address_burst", million, FIELD(gateway.connects_per_address),
-                       "WebSocket connects per address at once."));
+                       "Connects per user, or address without a good credential, at once."));
   rows.push_back(tokens("limits.connects_per_second", million, FIELD(gateway.connects_total),
                         "WebSocket connects of the process per second (503)."));
   rows.push_back(burst("limits.connects_burst", million, FIELD(gateway.connects_total),
@@ -261,7 +275,7 @@ void add_connection_limits(std::vector<Setting>& rows) {
 
 void add_request_limits(std::vector<Setting>& rows) {
   rows.push_back(allowance("limits.requests_per_10_seconds", million, FIELD(http.request_rate),
-                           "Requests per user, or per address of a guest, in 10 seconds."));
+                           "Requests per user, or per address without a good credential, in 10 seconds."));
   rows.push_back(allowance("limits.login_failures_per_minute", million, FIELD(users.login_failures_minute),
                            "Failed logins per address and minute."));
   rows.push_back(allowance("limits.login_failures_per_hour", million, FIELD(users.login_failures_hour),
@@ -338,6 +352,7 @@ void add_events(std::vector<Setting>& rows) {
 std::vector<Setting> make_table() {
   std::vector<Setting> rows;
   add_server(rows);
+  add_proxy(rows);
   add_websocket(rows);
   add_auth(rows);
   add_http(rows);

@@ -32,6 +32,7 @@ Task<Response> post_login(Services& services, Context& context) {
   if (!login && is_failed_proof(login.error())) co_return fail(login.error(), context);
   services.limits.give_back_password_attempt(context);
   if (!login) co_return fail(login.error(), context);
+  (void)context.charge(login->value.account->id);
   co_return login_answer(services, *login, 200);
 }
 
@@ -47,6 +48,7 @@ Task<Response> post_refresh(Services& services, Context& context) {
 
   const Outcome<Login> login = co_await services.sessions.refresh(*token, caller_of(context));
   if (!login) co_return fail(login.error(), context);
+  (void)context.charge(login->value.account->id);
   co_return login_answer(services, *login, 200);
 }
 

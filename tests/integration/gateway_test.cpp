@@ -128,6 +128,26 @@ TEST(Upgrade, T17_an_address_that_connects_too_often_is_told_when_to_come_back) 
   EXPECT_FALSE(answer.header("RateLimit-Limit").empty());
 }
 
+TEST(Upgrade, T17_a_user_pays_for_himself_and_not_for_his_address) {
+  TestServer server([](server::Settings& settings) {
+    settings.exempt_cidrs = {};
+    settings.http.request_rate = {8, std::chrono::minutes(10), 8};
+    settings.gateway.connects_per_address = {3, std::chrono::minutes(10), 3};
+  });
+  const TestUser ann = server.register_user("ann");
+  const TestUser bob = server.register_user("bob");
+  for (const char* path : {"/api/v1/events", "/api/v1/events/poll?timeout=0", "/api/v1/events/stream"}) {
+    int refused = 0;
+    for (int i = 0; i < 9; ++i) refused += server.client().get(path, ann.access_token).status == 429 ? 1 : 0;
+    EXPECT_GE(refused, 1) << path;
+  }
+  EXPECT_EQ(server.connect(ann).answer().status, 429);
+  for (int i = 0; i < 3; ++i)
+    EXPECT_EQ(server.connect(bob).answer().status, 101) << "behind the same address";
+  EXPECT_EQ(server.connect(bob).answer().status, 429) << "connects of one user";
+  EXPECT_EQ(server.client().get("/api/v1/events", bob.access_token).status, 200);
+}
+
 TEST(Upgrade, R17_the_mirror_gives_everything_back) {
   TestServer server([](server::Settings& settings) { settings.gateway.echo = true; });
   WsClient socket(server.port(), WsOptions{.target = "/ws/echo"});

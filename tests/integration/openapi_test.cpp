@@ -26,6 +26,7 @@ std::string_view name(http::Access access) {
     case http::Access::probe:  // who may, not how often
     case http::Access::guest:
       return "guest";
+    case http::Access::holder:
     case http::Access::user:
       return "user";
     case http::Access::admin:
@@ -84,7 +85,7 @@ TEST_F(OpenApi, describes_what_is_served) {
   Operations said = described(document_);
   const Operations true_ones = served(server_.application().router());
   EXPECT_EQ(keys(said), keys(true_ones));
-  // What the router leaves to the handler (the credentials of /ws), the description may state.
+  // What the router leaves to the handler (the keys of services), the description may state.
   for (const auto& [operation, access] : true_ones)
     if (access != "guest") EXPECT_EQ(said[operation], access) << operation;
 }

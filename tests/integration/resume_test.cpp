@@ -213,6 +213,14 @@ TEST_F(Resume, the_last_event_id_beats_since) {
   EXPECT_EQ(events.next().id, one);
   EXPECT_EQ(text_in(events.next().data), "two");
   EXPECT_EQ(stream(ann_, "?since=" + start, {{"Last-Event-ID", "x y"}}).status(), 400);
+
+  SseClient by_query = stream(ann_, "?since=" + start + "&lastEventId=" + one);
+  EXPECT_EQ(by_query.next().id, one);
+  EXPECT_EQ(text_in(by_query.next().data), "two");
+  EXPECT_EQ(stream(ann_, "?lastEventId=" + start, {{"Last-Event-ID", one}}).next().id, one);
+  EXPECT_EQ(stream(ann_, "?lastEventId=&since=" + one).next().id, one);
+  for (const char* query : {"?lastEventId=x", "?lastEventId=1&lastEventId=1"})
+    EXPECT_EQ(stream(ann_, query).status(), 400) << query;
 }
 
 TEST_F(Resume, a_stream_takes_a_ticket_once_and_no_token_in_the_address) {

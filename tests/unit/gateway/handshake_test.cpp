@@ -170,7 +170,6 @@ TEST(Handshake, T4_TwoCredentialsAreTooMany) {
   EXPECT_EQ(refused_credential(with_query(token, "token", "abc")), ErrorCode::invalid_request);
   EXPECT_EQ(refused_credential(with_query(token, "ticket", "abc")), ErrorCode::invalid_request);
   EXPECT_EQ(refused_credential(with(token, "Authorization", "Bearer abc")), ErrorCode::invalid_request);
-  EXPECT_EQ(refused_credential(with(token, "Authorization", "Basic abc")), ErrorCode::invalid_request);
   EXPECT_EQ(refused_credential(with(token, "Sec-WebSocket-Protocol", "corohub.v1, bearer.abc")),
             ErrorCode::invalid_request);
   EXPECT_EQ(refused_credential(
@@ -180,6 +179,26 @@ TEST(Handshake, T4_TwoCredentialsAreTooMany) {
 
 TEST(Handshake, T1_AForeignSchemeIsABadCredential) {
   EXPECT_EQ(refused_credential(with(good_request(), "Authorization", "Basic abc")), ErrorCode::invalid_token);
+  EXPECT_EQ(refused_credential(with(good_request(), "Authorization", "Bearer")), std::nullopt)
+      << "judged later";
+}
+
+TEST(Handshake, T4_AForeignSchemeBesideACredentialOfOursCountsAsNone) {
+  const http::Request basic = with(good_request(), "Authorization", "Basic abc");
+  EXPECT_EQ(read_credential(with_query(basic, "token", "abc"), true)->text, "abc");
+  EXPECT_EQ(read_credential(with_query(basic, "ticket", "abc"), false)->text, "abc");
+  EXPECT_EQ(read_credential(with(basic, "Sec-WebSocket-Protocol", "corohub.v1, bearer.abc"), true)->text,
+            "abc");
+  EXPECT_EQ(refused_credential(with_query(basic, "token", "abc"), false), ErrorCode::invalid_token);
+  EXPECT_EQ(refused_credential(with_query(with_query(basic, "token", "abc"), "ticket", "abc")),
+            ErrorCode::invalid_request);
+  for (const char* second : {"Basic abc", "Bearer abc"}) {
+    http::Request twice = with_query(basic, "token", "abc");
+    twice.headers.push_back({"authorization", second});
+    EXPECT_EQ(refused_credential(twice), ErrorCode::invalid_request) << second;
+  }
+  const http::Request empty = with(good_request(), "Authorization", "Bearer");
+  EXPECT_EQ(refused_credential(with_query(empty, "token", "abc")), ErrorCode::invalid_request);
 }
 
 }  // namespace

@@ -75,6 +75,8 @@ TEST(Origin, T2_PagesOfThisMachineWhileNobodyElseCanReachUs) {
   EXPECT_FALSE(origin_allowed("http://127.0.0.1.evil.com", "localhost:8080", loopback));
   EXPECT_FALSE(origin_allowed("chrome-extension://localhost", "localhost:8080", loopback));
   EXPECT_FALSE(origin_allowed("null", "localhost:8080", loopback));
+  EXPECT_FALSE(origin_allowed("http://localhost:3000", "127.0.0.1:8080", loopback, false))
+      << "behind a proxy";
 }
 
 TEST(Origin, T2_NullMustBeNamedEvenWhereAllAreAllowed) {

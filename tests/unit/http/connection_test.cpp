@@ -1,4 +1,5 @@
 // Requests and answers over real sockets.
+#include "http/caller.hpp"
 #include "support/allocations.hpp"
 #include "unit/http/rig.hpp"
 
@@ -55,6 +56,22 @@ Task<Response> say_id(Context& context) {
   if (!id) co_return fail(id.error(), context);
   co_return document({{"id", *id}});
 }
+Task<Response> say_caller(Context& context) {
+  const Request& request = context.request;
+  co_return document({{"caller", request.peer.to_string()},
+                      {"host", std::string(forwarded_host(request))},
+                      {"local", is_local(request)},
+                      {"exempt", context.exempt}});
+}
+// Reads the credential itself, as those do that take a ticket, too.
+Task<Response> hold(Context& context) {
+  const std::string_view token = context.request.bearer().value_or("");
+  const Result<auth::Principal> principal = co_await context.authenticator.authenticate(token);
+  if (!principal) co_return fail(principal.error(), context);
+  if (const Result<> rate = context.charge(principal->user_id()); !rate)
+    co_return fail(rate.error(), context);
+  co_return document({{"user", principal->user_id()}});
+}
 Task<Response> throw_it(Context&) { throw std::runtime_error("the secret reason"); }
 Task<Response> run_out_of_memory(Context&) { throw std::bad_alloc(); }
 
@@ -67,6 +84,9 @@ struct HttpConnection : testing::Test {
     rig.router.add(Method::post, "/user", Access::user, echo);
     rig.router.add(Method::get, "/admin", Access::admin, say_user);
     rig.router.add(Method::get, "/things/{id}", Access::guest, say_id);
+    rig.router.add(Method::get, "/hold", Access::holder, hold);
+    rig.router.add(Method::get, "/log-in", Access::guest, hold);
+    rig.router.add(Method::get, "/caller", Access::guest, say_caller);
     rig.router.add(Method::get, "/throws", Access::guest, throw_it);
     rig.router.add(Method::get, "/memory", Access::guest, run_out_of_memory);
     rig.listen();
@@ -289,6 +309,24 @@ TEST_F(LimitedHttpConnection, T17_limits_requests_per_address_and_per_user) {
   EXPECT_EQ(client.ask(get("/path")).status, 200);
 }
 
+TEST_F(LimitedHttpConnection, T17_a_credential_that_the_handler_reads_is_charged_to_its_user) {
+  Client client(rig);
+  const auto ask = [&](const std::string& token) { return client.ask(get("/hold", bearer(token))).status; };
+  const std::string ann = rig.log_in(1, Role::user);
+  const std::string bob = rig.log_in(2, Role::user);
+  for (const int status : {200, 200, 429, 429}) EXPECT_EQ(ask(ann), status);
+  EXPECT_EQ(ask(bob), 200) << "who shares her address";
+  for (const int status : {401, 401, 429, 429})
+    EXPECT_EQ(ask("garbage"), status) << "failures are the address's";
+  EXPECT_EQ(client.ask(get("/path")).status, 429);
+  EXPECT_EQ(ask(bob), 200) << "and nobody's who is known";
+
+  rig.pass(10s);
+  const std::string carl = rig.log_in(3, Role::user);
+  for (int i = 0; i < 5; ++i) EXPECT_NE(client.ask(get("/log-in", bearer(carl))).status, 401);
+  for (const int status : {401, 401, 429}) EXPECT_EQ(client.ask(get("/log-in", bearer("x"))).status, status);
+}
+
 struct ExemptHttpConnection : LimitedHttpConnection {
   ExemptHttpConnection() : LimitedHttpConnection({"127.0.0.0/8"}) {}
 };
@@ -296,6 +334,109 @@ struct ExemptHttpConnection : LimitedHttpConnection {
 TEST_F(ExemptHttpConnection, an_exempt_peer_has_no_limit) {
   Client client(rig);
   for (int i = 0; i < 10; ++i) EXPECT_EQ(client.ask(get("/path")).body, R"({"path":"/path","exempt":true})");
+}
+
+// ---- behind a proxy ----
+
+struct ProxiedHttpConnection : HttpConnection {
+  static HttpSettings settings(bool proxy_protocol) {
+    HttpSettings settings;
+    settings.request_rate = {2, std::chrono::seconds(10), 2};
+    settings.trusted_proxies = {"127.0.0.0/8", "10.0.0.0/8"};
+    settings.proxy_protocol = proxy_protocol;
+    return settings;
+  }
+  explicit ProxiedHttpConnection(bool proxy_protocol = false)
+      : HttpConnection(settings(proxy_protocol), {"192.0.2.0/24"}) {}
+};
+
+TEST_F(ProxiedHttpConnection, T16_a_trusted_proxy_says_who_calls_request_by_request) {
+  Client proxy(rig);
+  const auto by = [](const std::string& caller) {
+    return get("/caller", "X-Forwarded-For: " + caller + "\r\n");
+  };
+  EXPECT_EQ(member(proxy.ask(by("203.0.113.1")), "caller"), "203.0.113.1");
+  EXPECT_EQ(proxy.ask(by("203.0.113.1")).status, 200);
+  EXPECT_EQ(proxy.ask(by("203.0.113.1")).status, 429);
+  EXPECT_EQ(member(proxy.ask(by("203.0.113.2")), "caller"), "203.0.113.2") << "who has limits of its own";
+  EXPECT_EQ(proxy.ask(by("203.0.113.77, 203.0.113.1, 10.1.1.1")).status, 429) << "whoever else it names";
+  for (int i = 0; i < 5; ++i)
+    EXPECT_EQ(proxy.ask(by("192.0.2.1")).body,
+              R"({"caller":"192.0.2.1","host":"","local":false,"exempt":true})");
+  EXPECT_EQ(member(proxy.ask(get("/caller")), "caller"), "127.0.0.1");
+}
+
+TEST_F(LimitedHttpConnection, T16_from_anybody_else_a_thousand_names_are_one_caller) {
+  Client client(rig);
+  int refused = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string name = "198.51." + std::to_string(i / 250) + "." + std::to_string(i % 250);
+    const std::string fields = "X-Forwarded-For: " + name + "\r\nForwarded: for=" + name +
+                               "\r\nX-Real-IP: " + name + "\r\nX-Forwarded-Host: evil.example\r\n";
+    const Answer answer = client.ask(get("/caller", fields));
+    refused += answer.status == 429 ? 1 : 0;
+    if (answer.status == 200) {
+      EXPECT_EQ(answer.body, R"({"caller":"127.0.0.1","host":"","local":false,"exempt":false})");
+    }
+    if (answer.header("connection") == "close") break;  // so many requests are served on one connection
+  }
+  EXPECT_GE(refused, 990);
+}
+
+struct AnnouncedHttpConnection : ProxiedHttpConnection {
+  AnnouncedHttpConnection() : ProxiedHttpConnection(true) {}
+};
+
+TEST_F(AnnouncedHttpConnection, T16_a_PROXY_header_names_the_caller_of_a_connection) {
+  Client proxy(rig);
+  proxy.send("PROXY TCP4 203.0.113.1 ");
+  EXPECT_TRUE(proxy.silent());
+  const std::string spoof = "X-Forwarded-For: 203.0.113.9\r\nX-Forwarded-Host: evil.example\r\n";
+  const Answer answer = proxy.ask("198.51.100.1 4711 443\r\n" + get("/caller", spoof));
+  EXPECT_EQ(answer.body, R"({"caller":"203.0.113.1","host":"","local":false,"exempt":false})");
+  EXPECT_EQ(proxy.ask(get("/caller", spoof)).status, 200);
+  EXPECT_EQ(proxy.ask(get("/caller", spoof)).status, 429);
+
+  Client second(rig);
+  const std::string by_next_hop = "X-Forwarded-For: 203.0.113.3\r\nX-Forwarded-Host: app.example\r\n";
+  const Answer through =
+      second.ask("PROXY TCP4 10.0.0.1 198.51.100.1 4711 443\r\n" + get("/caller", by_next_hop));
+  EXPECT_EQ(through.body, R"({"caller":"203.0.113.3","host":"app.example","local":false,"exempt":false})");
+
+  Client itself(rig);
+  EXPECT_EQ(member(itself.ask("PROXY UNKNOWN\r\n" + get("/caller")), "caller"), "127.0.0.1");
+}
+
+TEST_F(AnnouncedHttpConnection, T16_without_its_PROXY_header_a_trusted_peer_is_not_served) {
+  for (const std::string& bytes : {get("/caller"), std::string("PROXY TCP9 a b 1 1\r\n") + get("/caller"),
+                                   std::string("PROXY UNKNOWN ") + std::string(200, 'x')}) {
+    Client client(rig);
+    client.send(bytes);
+    EXPECT_TRUE(client.ended()) << bytes;
+  }
+  Client slow(rig);
+  slow.send("PROXY TCP4 203");
+  rig.pass(9s);
+  EXPECT_TRUE(slow.silent());
+  rig.pass(2s);
+  EXPECT_TRUE(slow.ended());
+}
+
+struct DistrustedHttpConnection : HttpConnection {
+  static HttpSettings settings() {
+    HttpSettings settings;
+    settings.trusted_proxies = {"10.0.0.0/8"};
+    settings.proxy_protocol = true;
+    return settings;
+  }
+  DistrustedHttpConnection() : HttpConnection(settings()) {}
+};
+
+TEST_F(DistrustedHttpConnection, T16_a_PROXY_header_of_anybody_else_is_no_HTTP) {
+  Client client(rig);
+  EXPECT_EQ(member(client.ask(get("/caller")), "caller"), "127.0.0.1");
+  Client liar(rig);
+  EXPECT_EQ(liar.ask("PROXY TCP4 203.0.113.1 198.51.100.1 4711 443\r\n" + get("/caller")).status, 400);
 }
 
 struct CorsHttpConnection : HttpConnection {

@@ -1,6 +1,6 @@
-// Whether a peer takes what it is sent: the deadline of one who does not read. It asks for progress, not for the
-// end: whoever reads on, however slowly within reason, gets all. Pure: it is told the time and what the peer has
-// acknowledged. What the kernel has swallowed says nothing, it takes megabytes at once.
+// Whether a peer takes what it is sent: the deadline of one who does not read. It asks for progress, not for
+// the end: whoever reads on, however slowly within reason, gets all. Pure: it is told the time and what the
+// peer has acknowledged. What the kernel has swallowed says nothing, it takes megabytes at once.
 #pragma once
 
 #include "core/clock.hpp"

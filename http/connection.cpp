@@ -2,6 +2,7 @@
 
 #include "auth/policy.hpp"
 #include "core/log.hpp"
+#include "http/peer_watch.hpp"
 #include "http/target.hpp"
 
 #include <algorithm>
@@ -43,6 +44,10 @@ Error describe_exception() {
   } catch (...) {
     return Error(ErrorCode::internal_error).because("an exception of unknown type");
   }
+}
+
+BodyEnd stream_end(const Request& request) noexcept {
+  return request.http11 ? BodyEnd::chunks : BodyEnd::connection;
 }
 
 Result<> may_enter(const Route& route, const auth::Principal& principal) {
@@ -169,6 +174,7 @@ std::size_t Connection::send_answer(Response response) {
   framing.close = closing_ = must_close(response);
   framing.keep_alive = !request.http11;
   framing.head_only = request.method == Method::head;
+  if (response.streamed) framing.body_end = stream_end(request);  // to HEAD: there is no takeover
   std::string& bytes = shard_->outbound;
   if (bytes.capacity() > outbound_bytes_max) bytes = std::string();
   bytes.clear();
@@ -183,7 +189,7 @@ std::string Connection::head_of_stream(Response& response) {
   framing.request_id = request.id;
   framing.date = shard_->date();
   framing.close = true;
-  framing.chunked = true;
+  framing.body_end = stream_end(request);
   return serialize(response, framing);
 }
 
@@ -337,6 +343,8 @@ std::optional<Response> Connection::handle_now(Context& context) {
 }
 
 Task<Response> Connection::handle(Context& context) {
+  PeerWatch watch(socket_, inbound_);
+  context.peer_watch = &watch;
   Error failure;
   try {
     co_return co_await route_->handler(context);

@@ -18,6 +18,8 @@
 
 namespace corohub::http {
 
+class PeerWatch;
+
 // Who may call a route: checked before the body is read and before the handler runs.
 enum class Access : std::uint8_t {
   probe,  // anyone, as often as they like: what a load balancer asks, or what sets limits of its own
@@ -34,10 +36,15 @@ struct Context {
   std::optional<auth::Principal> principal;                      // set unless the route is for guests
   std::vector<std::pair<std::string_view, std::string>> params;  // {id} -> text
   bool exempt = false;                                           // the peer is in limits.exempt_cidrs
+  PeerWatch* peer_watch = nullptr;                               // null while nothing waits
 
   std::string_view param(std::string_view key) const noexcept;
   // A path parameter that must be a positive integer; not_found otherwise.
   Result<std::int64_t> id_param(std::string_view key) const;
+  // For a Handler that waits for more than our own work: `then` is called once when the client has ended its
+  // side, so that nothing waits for it any more. It may still read the answer. At most one `then` per
+  // request; it must not throw, and is not called after the handler's end.
+  void on_peer_end(std::function<void()> then);
 };
 
 using Handler = std::function<Task<Response>(Context&)>;

@@ -33,9 +33,7 @@ std::optional<std::chrono::milliseconds> given_up(const Reader& reader, std::chr
   return std::nullopt;
 }
 
-TEST(SendProgress, R5_WhoTakesNothingIsGivenUpInTime) {
-  EXPECT_EQ(given_up({}, 60s), 10s);
-}
+TEST(SendProgress, R5_WhoTakesNothingIsGivenUpInTime) { EXPECT_EQ(given_up({}, 60s), 10s); }
 
 TEST(SendProgress, R5_WhatTheKernelOfADripTakesBuysItOneLookAndNoMore) {
   for (const std::uint64_t at_once : {20'000, 200'000, 6'000'000}) {
@@ -62,7 +60,8 @@ TEST(SendProgress, T60_WhoStopsReadingIsGivenUpSoonAfter) {
 
 TEST(SendProgress, ACountThatIsLessThanBeforeIsNoProgress) {
   SendProgress progress(10s, 5, start);
-  EXPECT_TRUE(progress.look(4, start + 1s)) << "the end of our side counts as a byte that is not acknowledged";
+  EXPECT_TRUE(progress.look(4, start + 1s))
+      << "the end of our side counts as a byte that is not acknowledged";
   EXPECT_FALSE(progress.look(4, start + 10s));
 }
 

@@ -25,9 +25,12 @@ void Wheel::disarm(Timed& item) noexcept {
   if (item.is_linked()) item.unlink();
 }
 
-void Wheel::advance(SteadyTime now) noexcept {
+void Wheel::advance(SteadyTime steady) noexcept {
+  const SteadyTime now = at(steady);
+  turned_ = std::max(turned_, steady);
+  time_ = now;
   const std::int64_t until = now.time_since_epoch() / tick;
-  // After a pause of more than a round every slot is looked at, once.
+  // After more than a round every slot is looked at, once.
   const std::int64_t from = std::max(hand_ + 1, until - static_cast<std::int64_t>(slots) + 1);
   if (from > until) return;
   // Before the first call out: whatever is armed from now on belongs behind the new place of the hand.

@@ -1,9 +1,13 @@
 // A hashed timing wheel: one timer for all deadlines of a shard. O(1) to arm, move and drop; no allocation.
 // Pure: it is told the time. Used on the shard's thread only.
+//
+// Its deadlines are in a time of its own, in which pauses are left out: while the process was stopped nobody
+// could be heard, and nobody must be judged for that time.
 #pragma once
 
 #include "core/clock.hpp"
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -18,8 +22,8 @@ class Timed
     : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
   virtual ~Timed() = default;
-  // Its moment has come (up to one tick late). It may arm itself again; it must not destroy other Timed
-  // objects.
+  // Its moment has come (up to one tick late); `now` is the wheel's time. It may arm itself again; it must
+  // not destroy other Timed objects.
   virtual void on_due(SteadyTime now) noexcept = 0;
 
  private:
@@ -30,8 +34,27 @@ class Timed
 class Wheel {
  public:
   static constexpr std::chrono::milliseconds tick{100};
+  // More than this between two turns is a pause: the process or its machine was stopped, or the thread was
+  // kept from its work. What is beyond it is left out.
+  static constexpr std::chrono::milliseconds turn_max{500};
 
-  explicit Wheel(SteadyTime start) noexcept : hand_(start.time_since_epoch() / tick) {}
+  enum class Pauses : bool {
+    left_out,
+    counted,  // for what ends at a moment, whatever happens meanwhile
+  };
+
+  explicit Wheel(SteadyTime start, Pauses pauses = Pauses::left_out) noexcept
+      : longest_turn_(pauses == Pauses::counted ? SteadyTime::duration::max() : turn_max),
+        turned_(start),
+        time_(start),
+        hand_(start.time_since_epoch() / tick) {}
+
+  // The wheel's time when the clock says `steady`. Never goes back, and never far beyond the last turn.
+  SteadyTime at(SteadyTime steady) const noexcept {
+    return time_ + std::clamp(steady - turned_, SteadyTime::duration(), longest_turn_);
+  }
+  // All that was left out so far.
+  SteadyTime::duration paused() const noexcept { return turned_ - time_; }
 
   // Replaces what was armed before.
   void arm(Timed& item, SteadyTime due) noexcept;
@@ -39,8 +62,8 @@ class Wheel {
   // need not be moved each time its deadline is.
   void arm_by(Timed& item, SteadyTime due) noexcept;
   void disarm(Timed& item) noexcept;
-  // Runs everything due up to `now`. A long pause (a stopped process) runs each item once.
-  void advance(SteadyTime now) noexcept;
+  // Runs everything due when the clock says `steady`, each item once.
+  void advance(SteadyTime steady) noexcept;
 
  private:
   static constexpr std::size_t slots = 1024;  // about 102 s; later deadlines go round again
@@ -51,6 +74,9 @@ class Wheel {
   static void collect_due(List& list, SteadyTime now, List& due) noexcept;
 
   std::array<List, slots> lists_;
+  const SteadyTime::duration longest_turn_;
+  SteadyTime turned_;  // by the clock
+  SteadyTime time_;    // at(turned_)
   std::int64_t hand_;  // the last tick that was looked at, counted from the clock's beginning
 };
 

@@ -168,6 +168,17 @@ Error why_ended(CloseReason reason) {
   return Error(ErrorCode::invalid_token, "This poll was ended: " + std::string(name(reason)) + ".");
 }
 
+Response nothing_new(const Position& next) { return http::no_content().with("Corohub-Next", next.text()); }
+
+// HEAD: what is there now.
+Task<Response> look_once(GatewayState& state, Context& context, Asked& asked) {
+  const Result<Found> found = co_await look(state, context, asked);
+  if (!found) co_return http::fail(found.error(), context);
+  if (found->gap || found->list.count() > 0) co_return answer(state, context, *found);
+  const Position next{state.parts.epoch, found->next};
+  co_return nothing_new(next);
+}
+
 Task<Response> poll_events(GatewayState& state, Context& context) {
   Result<Asked> asked = read_query(context.request);
   if (!asked) co_return http::fail(asked.error(), context);
@@ -178,6 +189,7 @@ Task<Response> poll_events(GatewayState& state, Context& context) {
   const Result<auth::Principal> principal = co_await authenticate(state, context, false);
   if (!principal) co_return http::fail(principal.error(), context);
   context.principal = *principal;
+  if (context.request.method == http::Method::head) co_return co_await look_once(state, context, *asked);
   const Result<hub::Roster::Admission> place =
       state.parts.hub.roster().admit(principal->user_id(), context.request.peer, context.exempt);
   if (!place) co_return http::fail(place.error(), context);
@@ -187,6 +199,7 @@ Task<Response> poll_events(GatewayState& state, Context& context) {
   if (!live) co_return http::fail(live.error(), context);
   Poller poller(*state.parts.hub.shards()[context.shard], *live, context.request.peer, asked->events.types);
   poller.follow(state.parts.topic_rules, asked->events.topics);
+  context.on_peer_end([&poller] { poller.leave(); });
   const SteadyTime end = SteadyTime::clock::now() + *timeout;
   for (;;) {
     const Result<Found> found = co_await look(state, context, *asked);
@@ -194,9 +207,9 @@ Task<Response> poll_events(GatewayState& state, Context& context) {
     if (found->gap || found->list.count() > 0) co_return answer(state, context, *found);
     asked->events.since = Position{state.parts.epoch, found->next};
     if (poller.ended()) co_return http::fail(why_ended(*poller.ended()), context);
-    if (found->more) continue;
+    if (found->more && !poller.left()) continue;
     const bool heard = co_await poller.wait_until(end);
-    if (!heard) co_return http::no_content().with("Corohub-Next", asked->events.since->text());
+    if (!heard) co_return nothing_new(*asked->events.since);
   }
 }
 

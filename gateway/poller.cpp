@@ -38,7 +38,7 @@ void Poller::follow(const hub::TopicRules& rules, const std::vector<std::string>
 
 Task<bool> Poller::wait_until(SteadyTime end) {
   while (!woken_ && !ended_) {
-    if (SteadyTime::clock::now() >= end) co_return false;
+    if (left_ || SteadyTime::clock::now() >= end) co_return false;
     timer_.expires_at(end);
     co_await timer_.async_wait(asio::as_tuple(asio::deferred));
   }
@@ -55,6 +55,11 @@ void Poller::flush() noexcept {
 void Poller::close(CloseReason reason) noexcept {
   if (!ended_) ended_ = reason;
   wake();
+}
+
+void Poller::leave() noexcept {
+  left_ = true;
+  timer_.cancel();
 }
 
 void Poller::wake() noexcept {

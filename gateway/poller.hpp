@@ -26,9 +26,12 @@ class Poller final : public hub::Member, private hub::Outlet {
   // Hears of these topics, too: of those that its role may subscribe to.
   void follow(const hub::TopicRules& rules, const std::vector<std::string>& topics);
 
-  // True as soon as the log may have something new, or the poll was ended; false when the time is up. It may
-  // also be true for what came before the call.
+  // True as soon as the log may have something new, or the poll was ended; false when the time is up or
+  // nobody waits any more. It may also be true for what came before the call.
   Task<bool> wait_until(SteadyTime end);
+  // Nobody waits any more.
+  void leave() noexcept;
+  bool left() const noexcept { return left_; }
   // Why nothing more is to be waited for.
   const std::optional<CloseReason>& ended() const noexcept { return ended_; }
 
@@ -51,6 +54,7 @@ class Poller final : public hub::Member, private hub::Outlet {
       timer_;
   Seq heard_;  // the shard's head when it heard last
   bool woken_ = false;
+  bool left_ = false;
   std::optional<CloseReason> ended_;
 };
 

@@ -135,7 +135,7 @@ void Session::on_closed(CloseReason reason) noexcept {
   set_outlet(nullptr);
   outbox().close_and_clear();
   if (replays_) replays_->clear();  // itself stays: one may still be waiting to be started
-  place_.shard.wheel().disarm(*this);
+  place_.shard.expiries().disarm(*this);
   place_.shard.detach(*this);
   leave_counts();
   admission_ = hub::Roster::Admission();
@@ -333,23 +333,23 @@ void Session::expire_at(std::int64_t seconds) {
   token_ends_ = clock.steady() + std::chrono::milliseconds(seconds * 1000 - clock.unix_ms());
   expiry_noticed_ = clock.steady() + expiry_notice >= token_ends_;
   if (expiry_noticed_) notice_expiry();
-  place_.shard.wheel().arm(*this, expiry_noticed_ ? token_ends_ : token_ends_ - expiry_notice);
+  place_.shard.expiries().arm(*this, expiry_noticed_ ? token_ends_ : token_ends_ - expiry_notice);
 }
 
 void Session::notice_expiry() {
   push_event("auth.expiring", {{"expires_at", rfc3339(token_expires_at_ * 1000)}});
 }
 
-void Session::on_due(SteadyTime) noexcept {
+void Session::on_due(SteadyTime now) noexcept {
   if (outbox().closed()) return;
-  if (expiry_noticed_) return end(CloseReason::token_expired);
+  if (expiry_noticed_ || now >= token_ends_) return end(CloseReason::token_expired);
   expiry_noticed_ = true;
   try {
     notice_expiry();
   } catch (const std::bad_alloc&) {
     log::error("session.out_of_memory");
   }
-  place_.shard.wheel().arm(*this, token_ends_);
+  place_.shard.expiries().arm(*this, token_ends_);
 }
 
 }  // namespace corohub::gateway

@@ -27,7 +27,7 @@ void SessionTyping::ask(const native_json::RequestId& id, const native_json::Typ
   const hub::TopicRule& rule = *subscription->topic->rule;
   if (!rule.typing || !rule.may_publish(session_.identity().role))
     return session_.refuse(id, {name(ErrorCode::forbidden), "Nobody hears of your typing in this topic."});
-  const SteadyTime now = session_.place().shard.clock().steady();
+  const SteadyTime now = session_.place().shard.now();
   tell(asked.typing ? typing_.start(asked.topic, now) : typing_.stop(asked.topic));
   session_.reply(id, {{"topic", asked.topic}, {"typing", asked.typing}});
 }

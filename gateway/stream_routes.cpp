@@ -18,7 +18,8 @@ class StreamTakeover final : public http::Takeover {
       : state_(state),
         place_(place_of(state, context)),
         admitted_(std::move(admitted)),
-        address_(context.request.peer) {}
+        address_(context.request.peer),
+        chunked_(context.request.http11) {}
 
   void begin_with(std::string head) override { head_ = std::move(head); }
 
@@ -26,7 +27,8 @@ class StreamTakeover final : public http::Takeover {
     try {
       const std::shared_ptr<Session> session = make_session(place_, std::move(admitted_), address_);
       const EventStreamPlace stream_place{state_.streams, place_.shard.wheel(), place_.shard.clock()};
-      start_event_stream(std::move(socket), std::move(head_), stream_place, session->outbox(), session);
+      EventStreamStart start{.socket = std::move(socket), .head = std::move(head_), .chunked = chunked_};
+      start_event_stream(std::move(start), stream_place, session->outbox(), session);
     } catch (const std::exception& failure) {
       log::error("stream.not_started", {{"cause", failure.what()}});
     }
@@ -38,15 +40,11 @@ class StreamTakeover final : public http::Takeover {
   Admitted admitted_;
   boost::asio::ip::address address_;
   std::string head_;
+  bool chunked_;
 };
 
 Task<Response> open_stream(GatewayState& state, Context& context) {
   const http::Request& request = context.request;
-  if (request.method != http::Method::get)
-    co_return http::fail(Error(ErrorCode::method_not_allowed, "A stream is opened with GET."), context)
-        .with("Allow", "GET, OPTIONS");
-  if (!request.http11)
-    co_return http::fail(Error(ErrorCode::invalid_request, "A stream needs HTTP/1.1."), context);
   Result<EventQuery> events = read_stream_query(request);
   if (!events) co_return http::fail(events.error(), context);
   if (const std::optional<Error> error = over_limits(state, context)) co_return http::fail(*error, context);
@@ -55,8 +53,11 @@ Task<Response> open_stream(GatewayState& state, Context& context) {
 
   Response response;
   response.content_type = "text/event-stream";
-  response.headers.push_back({"X-Accel-Buffering", "no"});  // a proxy in between must not wait for more
+  // Nothing in between must wait for more: neither to pass it on, nor to compress it.
+  response.headers.push_back({"X-Accel-Buffering", "no"});
+  response.headers.push_back({"Cache-Control", "no-store, no-transform"});
   response.streamed = true;
+  if (request.method == http::Method::head) co_return response;  // all is judged, and nothing begins
   response.takeover = std::make_unique<StreamTakeover>(state, context, std::move(*admitted));
   co_return response;
 }

@@ -3,11 +3,11 @@
 #include "auth/policy.hpp"
 #include "core/log.hpp"
 #include "http/caller.hpp"
+#include "http/peer_watch.hpp"
 #include "http/proxy_protocol.hpp"
 #include "http/target.hpp"
 
 #include <algorithm>
-#include <array>
 #include <new>
 
 #include <boost/asio/as_tuple.hpp>
@@ -20,24 +20,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A body may be this slow for so long; later it must have come at this rate.
-constexpr std::chrono::seconds body_grace = 5s;
-constexpr std::size_t body_bytes_per_s_min = 1024;
-
-constexpr std::chrono::seconds linger_time = 2s;
-constexpr std::size_t linger_bytes_max = 1 << 20;
-constexpr std::size_t idle_buffer_bytes_max = 4096;
 constexpr std::size_t request_bytes_expected = 1024;
 constexpr std::size_t outbound_bytes_max = 65'536;  // kept from one answer to the next
 constexpr std::size_t requests_per_turn = 32;       // then the shard's other connections get theirs
 constexpr std::chrono::seconds slow_request = 1s;
 
 constexpr auto ready = asio::as_tuple(asio::deferred);
-
-std::array<char, 16'384>& scratch() noexcept {
-  static thread_local std::array<char, 16'384> buffer;
-  return buffer;
-}
 
 bool is_sane_id(std::string_view id) noexcept {
   const auto is_id_char = [](char c) {
@@ -58,6 +46,10 @@ Error describe_exception() {
   } catch (...) {
     return Error(ErrorCode::internal_error).because("an exception of unknown type");
   }
+}
+
+BodyEnd stream_end(const Request& request) noexcept {
+  return request.http11 ? BodyEnd::chunks : BodyEnd::connection;
 }
 
 Result<> may_enter(const Route& route, const auth::Principal& principal) {
@@ -107,108 +99,6 @@ void Connection::abort() noexcept {
   socket_.close(ignored);
 }
 
-// ---- deadlines ----
-
-// The wheel is not told of every phase: it looks at a connection at the earliest deadline it was told of, and
-// then asks for the one that holds.
-void Connection::enter(Phase phase) noexcept {
-  phase_ = phase;
-  deadline_ = SteadyTime::max();
-}
-
-void Connection::enter(Phase phase, SteadyTime until) noexcept {
-  phase_ = phase;
-  deadline_ = until;
-  if (phase == Phase::body) phase_started_ = now();
-  shard_->wheel.arm_by(*this, deadline());
-}
-
-SteadyTime Connection::deadline() const noexcept {
-  if (phase_ != Phase::body) return deadline_;
-  const std::chrono::seconds earned(reader_.body_bytes() / body_bytes_per_s_min);
-  return std::min(deadline_, phase_started_ + body_grace + earned);
-}
-
-void Connection::on_due(SteadyTime now) noexcept {
-  if (deadline_ == SteadyTime::max()) return;
-  if (now < deadline()) return shard_->wheel.arm(*this, deadline());
-  timed_out_ = true;
-  if (phase_ == Phase::head) shard_->metrics.header_timeouts.Increment();
-  if (phase_ == Phase::body) shard_->metrics.body_timeouts.Increment();
-  if (phase_ == Phase::writing) shard_->metrics.write_timeouts.Increment();
-  boost::system::error_code ignored;
-  socket_.cancel(ignored);
-}
-
-// ---- bytes ----
-
-void Connection::feed() {
-  std::size_t used = 0;
-  std::size_t piece = 0;
-  do {
-    const RequestReader::State before = reader_.state();
-    piece = reader_.feed(std::string_view(inbound_).substr(used));
-    used += piece;
-    if (reader_.state() != before) break;  // behind the head: the body is another step
-  } while (piece > 0);
-  inbound_.erase(0, used);
-  if (inbound_.empty() && inbound_.capacity() > idle_buffer_bytes_max) inbound_ = std::string();
-}
-
-bool Connection::receive_now(boost::system::error_code& failure) {
-  const std::size_t size = socket_.read_some(asio::buffer(scratch()), failure);
-  if (!failure) inbound_.append(scratch().data(), size);
-  return !failure;
-}
-
-// False: nothing more will come (end of stream, deadline, stop).
-Task<bool> Connection::receive() {
-  boost::system::error_code failure;
-  while (!ended()) {
-    if (receive_now(failure)) co_return true;
-    if (failure != asio::error::would_block) co_return false;
-    const auto [wait_failure] = co_await socket_.async_wait(Socket::wait_read, ready);
-    if (wait_failure) co_return false;
-  }
-  co_return false;
-}
-
-std::size_t Connection::send_now(std::string_view bytes) {
-  boost::system::error_code failure;
-  const std::size_t size = socket_.write_some(asio::buffer(bytes.data(), bytes.size()), failure);
-  if (failure && failure != asio::error::would_block) broken_ = true;
-  return failure ? 0 : size;
-}
-
-Task<> Connection::send(std::string bytes) {
-  enter(Phase::writing, now() + shard_->server->settings().write_timeout);
-  for (std::string_view rest = bytes; !rest.empty() && !broken_;) {
-    const std::size_t size = send_now(rest);
-    rest.remove_prefix(size);
-    if (size > 0 || broken_) continue;
-    broken_ = ended();
-    if (broken_) break;
-    const auto [wait_failure] = co_await socket_.async_wait(Socket::wait_write, ready);
-    broken_ = wait_failure || ended();
-  }
-  enter(Phase::handling);
-}
-
-// The answer to a client that is still sending must not be lost to a reset: say that we are through, and read
-// on for a moment.
-Task<> Connection::linger() {
-  boost::system::error_code failure;
-  socket_.shutdown(Socket::shutdown_send, failure);
-  if (failure) co_return;
-  timed_out_ = false;
-  enter(Phase::lingering, now() + linger_time);
-  for (std::size_t total = 0; total < linger_bytes_max; total += inbound_.size()) {
-    inbound_.clear();
-    const bool more = co_await receive();
-    if (!more) co_return;
-  }
-}
-
 // ---- requests ----
 
 // One turn of the loop per request. Nearly all requests find everything they need in memory: those wait once,
@@ -222,8 +112,8 @@ Task<> Connection::run() {
   while (!closing_ && !broken_) {
     const HttpSettings& settings = shard_->server->settings();
     bool between_requests = served_ > 0 && inbound_.empty();
-    enter(inbound_.empty() ? Phase::idle : Phase::head,
-          moment + (between_requests ? settings.idle_timeout : settings.header_timeout));
+    enter(inbound_.empty() ? Phase::idle : Phase::head, moment,
+          between_requests ? settings.idle_timeout : settings.header_timeout);
     feed();
     while (reader_.state() == RequestReader::State::head) {
       bool more = false;
@@ -242,7 +132,7 @@ Task<> Connection::run() {
       phase_ = Phase::head;
       feed();
       if (between_requests && reader_.state() == RequestReader::State::head)
-        enter(Phase::head, now() + settings.header_timeout);
+        enter(Phase::head, now(), settings.header_timeout);
       between_requests = false;
     }
     enter(Phase::handling);
@@ -292,6 +182,7 @@ std::size_t Connection::send_answer(Response response) {
   framing.close = closing_ = must_close(response);
   framing.keep_alive = !request.http11;
   framing.head_only = request.method == Method::head;
+  if (response.streamed) framing.body_end = stream_end(request);  // to HEAD: there is no takeover
   std::string& bytes = shard_->outbound;
   if (bytes.capacity() > outbound_bytes_max) bytes = std::string();
   bytes.clear();
@@ -306,7 +197,7 @@ std::string Connection::head_of_stream(Response& response) {
   framing.request_id = request.id;
   framing.date = shard_->date();
   framing.close = true;
-  framing.chunked = true;
+  framing.body_end = stream_end(request);
   return serialize(response, framing);
 }
 
@@ -481,7 +372,7 @@ Response Connection::unrouted(std::string_view allow) const {
 
 Task<Result<>> Connection::read_body() {
   if (reader_.expects_continue() && inbound_.empty()) co_await send("HTTP/1.1 100 Continue\r\n\r\n");
-  enter(Phase::body, now() + shard_->server->settings().body_timeout);
+  enter(Phase::body, now(), shard_->server->settings().body_timeout);
   for (feed(); reader_.state() == RequestReader::State::body; feed()) {
     const bool more = co_await receive();
     if (more) continue;
@@ -504,6 +395,8 @@ std::optional<Response> Connection::handle_now(Context& context) {
 }
 
 Task<Response> Connection::handle(Context& context) {
+  PeerWatch watch(socket_, inbound_);
+  context.peer_watch = &watch;
   Error failure;
   try {
     co_return co_await route_->handler(context);

@@ -2,6 +2,7 @@
 // phase. It belongs to its coroutine and is gone when that ends. Shard's thread only.
 #pragma once
 
+#include "core/send_progress.hpp"
 #include "core/task.hpp"
 #include "core/wheel.hpp"
 #include "http/http_shard.hpp"
@@ -63,9 +64,11 @@ class Connection final : public Timed, public ListedConnection {
   bool receive_now(boost::system::error_code& failure);
   // Answers how much the socket has taken.
   std::size_t send_now(std::string_view bytes);
+  std::uint64_t acknowledged() noexcept;
   std::size_t send_answer(Response response);
   void enter(Phase phase) noexcept;  // without a deadline
-  void enter(Phase phase, SteadyTime deadline) noexcept;
+  void enter(Phase phase, SteadyTime from, std::chrono::milliseconds time) noexcept;
+  void enter(Phase phase, SteadyTime until) noexcept;
   SteadyTime deadline() const noexcept;
   SteadyTime now() const noexcept { return shard_->now(); }
   bool ended() const noexcept { return timed_out_ || stopped_; }
@@ -80,8 +83,10 @@ class Connection final : public Timed, public ListedConnection {
   RequestReader reader_;
   std::string inbound_;  // received and not yet taken by the reader
   Phase phase_ = Phase::idle;
-  SteadyTime phase_started_;
+  SteadyTime phase_started_;  // in the wheel's time, as the next
   SteadyTime deadline_;
+  std::optional<SendProgress> progress_;  // set while writing
+  std::uint64_t handed_over_ = 0;         // to the socket
   bool timed_out_ = false;
   bool stopped_ = false;  // from outside
   bool broken_ = false;   // nothing more can be sent

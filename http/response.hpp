@@ -35,7 +35,7 @@ struct Response {
   bool close = false;                   // end the connection after it
   std::string cause;                    // private: what the log says of a failure
   std::unique_ptr<Takeover> takeover;   // instead of an answer
-  bool streamed = false;                // with a takeover: it sends this head and the body, in chunks
+  bool streamed = false;                // its takeover sends this head and the body, as long as it likes
 
   Response&& with(std::string_view field, std::string value) && {
     headers.push_back({field, std::move(value)});

@@ -1,6 +1,7 @@
 #include "http/router.hpp"
 
 #include "core/encoding.hpp"
+#include "http/peer_watch.hpp"
 #include "http/text.hpp"
 
 #include <algorithm>
@@ -176,6 +177,10 @@ std::string_view Context::param(std::string_view key) const noexcept {
   for (const auto& [name, value] : params)
     if (name == key) return value;
   return {};
+}
+
+void Context::on_peer_end(std::function<void()> then) {
+  if (peer_watch != nullptr) peer_watch->on_end(std::move(then));
 }
 
 Result<std::int64_t> Context::id_param(std::string_view key) const {

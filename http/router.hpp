@@ -19,6 +19,8 @@
 
 namespace corohub::http {
 
+class PeerWatch;
+
 // Who may call a route: checked before the body is read and before the handler runs.
 enum class Access : std::uint8_t {
   probe,   // anyone, as often as they like: what a load balancer asks, or what sets limits of its own
@@ -38,6 +40,7 @@ struct Context {
   bool exempt = false;                                           // the caller is in limits.exempt_cidrs
   RequestRate* rate = nullptr;                                   // null: nothing is counted
   std::optional<UserId> charged{};                               // who pays; nobody yet: the caller's address
+  PeerWatch* peer_watch = nullptr;                               // null while nothing waits
 
   // The request is this user's: it counts for him and not for his address, which others share. For holders,
   // and for guests who have proved themselves (a login). rate_limited.
@@ -46,6 +49,10 @@ struct Context {
   std::string_view param(std::string_view key) const noexcept;
   // A path parameter that must be a positive integer; not_found otherwise.
   Result<std::int64_t> id_param(std::string_view key) const;
+  // For a Handler that waits for more than our own work: `then` is called once when the client has ended its
+  // side, so that nothing waits for it any more. It may still read the answer. At most one `then` per
+  // request; it must not throw, and is not called after the handler's end.
+  void on_peer_end(std::function<void()> then);
 };
 
 using Handler = std::function<Task<Response>(Context&)>;

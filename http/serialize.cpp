@@ -76,9 +76,9 @@ void append_message(std::string& out, const Response& response, const Framing& f
   if (with_body) {
     if (!response.content_type.empty())
       out.append("Content-Type: ").append(response.content_type).append("\r\n");
-    if (framing.chunked) {
+    if (framing.body_end == BodyEnd::chunks) {
       out += "Transfer-Encoding: chunked\r\n";
-    } else {
+    } else if (framing.body_end == BodyEnd::length) {
       out += "Content-Length: ";
       append_number(out, response.body.size());
       out += "\r\n";

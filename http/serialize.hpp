@@ -4,10 +4,18 @@
 #include "core/clock.hpp"
 #include "http/response.hpp"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace corohub::http {
+
+// How the client knows where the body ends.
+enum class BodyEnd : std::uint8_t {
+  length,      // by Content-Length
+  chunks,      // the body follows, in chunks, by other hands
+  connection,  // as chunks, for HTTP/1.0, which has none
+};
 
 // What the connection knows and the response does not.
 struct Framing {
@@ -15,8 +23,8 @@ struct Framing {
   std::string_view date;    // IMF-fixdate
   bool close = false;       // this is the last answer here
   bool keep_alive = false;  // said aloud, for HTTP/1.0
-  bool chunked = false;     // the body follows, in chunks, by other hands
-  bool head_only = false;   // an answer to HEAD: the length of the body, but not the body
+  BodyEnd body_end = BodyEnd::length;
+  bool head_only = false;  // an answer to HEAD: the length of the body, but not the body
 };
 
 // Control characters in header values become underscores: no value can end its line (T54).

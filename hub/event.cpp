@@ -128,6 +128,8 @@ FrameRef make_frame(WireFormat format, std::string_view text, std::string_view i
       return Frame::make(websocket_head(fin_text, text.size()), text, audience);
     case WireFormat::event_stream:
       return Frame::make(http_chunk(server_sent_event(text, id)), {}, audience);
+    case WireFormat::event_stream_bare:
+      return Frame::make(server_sent_event(text, id), {}, audience);
   }
   return nullptr;
 }
@@ -168,7 +170,8 @@ FrameRef Event::encode(WireFormat format, std::string_view epoch) const {
     FrameRef compressed = compressed_frame(text_, audience_);
     return compressed ? compressed : frame(WireFormat::websocket_text);
   }
-  const std::string id = durable() && format == WireFormat::event_stream ? position_text(epoch, seq_) : "";
+  const bool has_id = format == WireFormat::event_stream || format == WireFormat::event_stream_bare;
+  const std::string id = durable() && has_id ? position_text(epoch, seq_) : "";
   return make_frame(format, text_, id, audience_);
 }
 

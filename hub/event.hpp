@@ -24,8 +24,9 @@ enum class WireFormat : std::uint8_t {
   websocket_text,     // RFC 6455: unmasked text frame, header and payload
   event_stream,       // server-sent event with its id, as a chunk of HTTP/1.1
   websocket_deflate,  // as websocket_text, an event compressed where that helps (RFC 7692)
+  event_stream_bare,  // as event_stream, without the chunk: for HTTP/1.0
 };
-inline constexpr std::size_t wire_format_count = 3;
+inline constexpr std::size_t wire_format_count = 4;
 
 // Of shorter events there is nothing to gain: a window that begins empty, and one packet either way.
 inline constexpr std::size_t compressed_text_min = 256;

@@ -23,7 +23,7 @@ bool is_below(const Outbox& outbox, std::uint32_t quarters) noexcept {
 
 Replay::Replay(Shard& shard, Member& member, ReplayOwner& owner, Seq since) noexcept
     : shard_(shard), member_(member), owner_(owner), position_(since) {
-  shard_.wheel().arm(*this, shard_.clock().steady() + time_max);
+  shard_.wheel().arm(*this, shard_.now() + time_max);
 }
 
 void Replay::hold_own() noexcept {

@@ -1,5 +1,6 @@
 #include "hub/shard.hpp"
 
+#include "core/log.hpp"
 #include "core/metrics.hpp"
 
 #include <algorithm>
@@ -73,6 +74,7 @@ Shard::Shard(asio::io_context& context, const Clock& clock, ShardLimits limits)
       limits_(limits),
       inbox_({limits.inbox_entries, limits.inbox_bytes}),
       wheel_(clock.steady()),
+      expiries_(clock.steady(), Wheel::Pauses::counted),
       timer_(context.get_executor()),
       tail_(limits.tail),
       closing_(*this) {
@@ -487,6 +489,7 @@ std::vector<MemberInfo> Shard::list() const {
 
 void Shard::start() {
   ticking_ = true;
+  wheel_.advance(clock_.steady());  // what was before the start is no pause
   asio::co_spawn(context_, tick_loop(), asio::detached);
 }
 
@@ -500,9 +503,20 @@ Task<> Shard::tick_loop() {
 }
 
 void Shard::tick() noexcept {
-  wheel_.advance(clock_.steady());
+  turn_wheels();
   if (outbox_memory() > limits_.outbox_memory) drop_worst();
   heartbeat_.fetch_add(1, std::memory_order_relaxed);
+}
+
+// Tokens first: whose time is over hears no more of it from a wheel that has stood still.
+void Shard::turn_wheels() noexcept {
+  const SteadyTime now = clock_.steady();
+  const SteadyTime::duration paused_before = wheel_.paused();
+  expiries_.advance(now);
+  wheel_.advance(now);
+  const SteadyTime::duration paused = wheel_.paused() - paused_before;
+  if (paused > SteadyTime::duration())
+    log::warn("shard.stood_still", {{"ms", paused / std::chrono::milliseconds(1)}});
 }
 
 // Frames are shared, so nobody can say what the end of one connection gives back: the worst of those who wait
@@ -526,7 +540,7 @@ void Shard::drop_worst() noexcept {
 
 void Shard::close_all(CloseReason reason, std::chrono::milliseconds spread) {
   closing_.reason = reason;
-  closing_.begin = clock_.steady();
+  closing_.begin = now();
   closing_.spread = spread;
   closing_.total = size();
   closing_.ended = 0;

@@ -117,7 +117,11 @@ class Shard {
   void go_live(Member& member, Seq position) noexcept { member.skip_ = position; }
   const Tail& tail() const noexcept { return tail_; }
   ReadPermits& permits() noexcept { return permits_; }
+  // For what may last so long: a pong, a message, a replay. In the time of now().
   Wheel& wheel() noexcept { return wheel_; }
+  SteadyTime now() const noexcept { return wheel_.at(clock_.steady()); }
+  // For what ends at a moment, as a token does, however long the process was stopped. In the clock's time.
+  Wheel& expiries() noexcept { return expiries_; }
   asio::io_context& context() noexcept { return context_; }
   const Clock& clock() const noexcept { return clock_; }
 
@@ -182,6 +186,7 @@ class Shard {
   void drop_lost_subscriptions(Member& member) noexcept;
   void leave_user(Member& member) noexcept;
 
+  void turn_wheels() noexcept;
   Task<> tick_loop();
 
   asio::io_context& context_;
@@ -190,6 +195,7 @@ class Shard {
   Inbox inbox_;
   ShardListener* listener_ = nullptr;
   Wheel wheel_;
+  Wheel expiries_;
   asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
                              Executor>
       timer_;

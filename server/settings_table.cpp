@@ -158,8 +158,9 @@ void add_websocket(std::vector<Setting>& rows) {
   rows.push_back(
       integer("ws.message_timeout_s", 1, 3600, FIELD(gateway.message_timeout),
               "A message must be complete this long after its first byte (1008 message_timeout)."));
-  rows.push_back(integer("ws.write_timeout_s", 1, 3600, FIELD(gateway.write_timeout),
-                         "A connection that takes no bytes for this long is closed (1013 slow_consumer)."));
+  rows.push_back(
+      integer("ws.write_timeout_s", 1, 3600, FIELD(gateway.write_timeout),
+              "A connection that takes less than 1 KiB/s for this long is closed (1013 slow_consumer)."));
   rows.push_back(list("ws.allowed_origins", FIELD(gateway.allowed_origins),
                       "Further origins whose pages may connect, exactly as browsers send them; `*` is all."));
   rows.push_back(boolean("ws.query_token", FIELD(gateway.query_token),
@@ -223,7 +224,7 @@ void add_http(std::vector<Setting>& rows) {
   rows.push_back(integer("http.idle_timeout_s", 1, 3600, FIELD(http.idle_timeout),
                          "A connection without a request for this long is closed."));
   rows.push_back(integer("http.write_timeout_s", 1, 3600, FIELD(http.write_timeout),
-                         "A client that takes no bytes of its answer for this long is cut off."));
+                         "A client that takes less than 1 KiB/s of its answer for this long is cut off."));
   rows.push_back(integer("http.requests_per_connection", 1, million, FIELD(http.requests_per_connection),
                          "Requests served on one connection before it is closed."));
   rows.push_back(integer("http.connections_max", 16, million, FIELD(http.connections_max),

@@ -23,17 +23,20 @@ constexpr std::string_view end_of_body = "0\r\n\r\n";
 
 class EventStream final : public SocketTransport {
  public:
-  EventStream(Socket socket, const EventStreamPlace& place, hub::Outbox& outbox,
+  EventStream(EventStreamStart& start, const EventStreamPlace& place, hub::Outbox& outbox,
               std::shared_ptr<TransportListener> listener)
-      : SocketTransport(std::move(socket), place.wheel, place.clock, place.settings.timeouts, outbox,
+      : SocketTransport(std::move(start.socket), place.wheel, place.clock, place.settings.timeouts, outbox,
                         std::move(listener)),
-        settings_(place.settings) {}
+        settings_(place.settings),
+        chunked_(start.chunked) {}
 
   void open(std::string head);
 
   // ---- Transport ----
   std::string_view name() const noexcept override { return "sse"; }
-  hub::WireFormat format() const noexcept override { return hub::WireFormat::event_stream; }
+  hub::WireFormat format() const noexcept override {
+    return chunked_ ? hub::WireFormat::event_stream : hub::WireFormat::event_stream_bare;
+  }
   void pause_reading() noexcept override {}  // nothing is read
   void resume_reading() noexcept override {}
 
@@ -45,10 +48,15 @@ class EventStream final : public SocketTransport {
   void on_open_due(SteadyTime now) noexcept override;
 
   Detached run(std::shared_ptr<SocketTransport> self);
+  // As a piece of the body.
+  std::string piece(std::string_view text) const {
+    return chunked_ ? hub::http_chunk(text) : std::string(text);
+  }
 
   const EventStreamSettings& settings_;
   std::size_t received_ = 0;
   SteadyTime comment_due_ = never;
+  const bool chunked_;
   bool shut_ = false;  // our half of the connection is closed
 };
 
@@ -56,7 +64,7 @@ void EventStream::open(std::string head) {
   const std::uint32_t spread = settings_.retry_ms_max - settings_.retry_ms_min;
   const std::uint32_t retry = settings_.retry_ms_min + random_below(spread + 1);
   // A field of the event that follows, which is the welcome.
-  head += hub::http_chunk("retry: " + std::to_string(retry) + "\n");
+  head += piece("retry: " + std::to_string(retry) + "\n");
   sender().add_control(head);
   const auto timeout = static_cast<unsigned>(settings_.dead_peer_timeout.count());
   ::setsockopt(socket().native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
@@ -95,7 +103,8 @@ std::string EventStream::last_bytes(CloseReason reason) const {
   hub::EventDraft draft{"connection.closed", json::serialize(data), hub::Audience::one_connection()};
   const hub::Event event(std::move(draft), 0, clock().unix_ms());
   std::string bytes(event.frame(format())->bytes());
-  return bytes.append(end_of_body);
+  if (chunked_) bytes.append(end_of_body);
+  return bytes;
 }
 
 // Once all is out our half is closed, and the client's end is waited for: a socket closed with unread bytes
@@ -110,8 +119,7 @@ void EventStream::on_open_due(SteadyTime now) noexcept {
   if (now < comment_due_) return;
   comment_due_ = std::max(comment_due_ + settings_.comment_interval, now);
   try {
-    static const std::string comment = hub::http_chunk(":\n\n");
-    if (!sender().add_control(comment)) return close(CloseReason::slow_consumer, Drain::no);
+    if (!sender().add_control(piece(":\n\n"))) return close(CloseReason::slow_consumer, Drain::no);
   } catch (const std::bad_alloc&) {
     return;
   }
@@ -120,10 +128,10 @@ void EventStream::on_open_due(SteadyTime now) noexcept {
 
 }  // namespace
 
-void start_event_stream(Socket socket, std::string head, const EventStreamPlace& place, hub::Outbox& outbox,
+void start_event_stream(EventStreamStart start, const EventStreamPlace& place, hub::Outbox& outbox,
                         std::shared_ptr<TransportListener> listener) {
-  const auto stream = std::make_shared<EventStream>(std::move(socket), place, outbox, std::move(listener));
-  stream->open(std::move(head));
+  const auto stream = std::make_shared<EventStream>(start, place, outbox, std::move(listener));
+  stream->open(std::move(start.head));
 }
 
 }  // namespace corohub::gateway

@@ -1,6 +1,6 @@
 // One event stream (server-sent events, WHATWG HTML section 9.2) from the head of its answer to its end: a
-// body of chunks that the client only reads. Every reason of ours to end it is a last event,
-// connection.closed, and then the body's end.
+// body that the client only reads, in chunks or, for HTTP/1.0, until the connection ends. Every reason of
+// ours to end it is a last event, connection.closed, and then the body's end.
 #pragma once
 
 #include "core/task.hpp"
@@ -34,10 +34,16 @@ struct EventStreamPlace {
   const Clock& clock;
 };
 
-// Sends `head`, the status line and headers, on a socket with TCP_NODELAY, and serves until the end;
-// on_open() is called inside. `outbox` belongs to the listener. Throws for memory alone; then the listener
-// was not told anything.
-void start_event_stream(Socket socket, std::string head, const EventStreamPlace& place, hub::Outbox& outbox,
+// A checked request and its socket.
+struct EventStreamStart {
+  Socket socket;        // with TCP_NODELAY, as the listener gives them
+  std::string head;     // the answer's status line and headers
+  bool chunked = true;  // the head says so, too
+};
+
+// Sends the head and serves until the end; on_open() is called inside. `outbox` belongs to the listener.
+// Throws for memory alone; then the listener was not told anything.
+void start_event_stream(EventStreamStart start, const EventStreamPlace& place, hub::Outbox& outbox,
                         std::shared_ptr<TransportListener> listener);
 
 }  // namespace corohub::gateway

@@ -34,7 +34,9 @@ void InboundBudget::spend(std::size_t bytes, std::uint32_t messages, std::uint32
   bytes_ -= static_cast<float>(bytes);
   messages_ -= static_cast<float>(messages);
   control_ -= static_cast<float>(control);
-  if (in_debt() && !in_episode()) episode_began_ = now;
+  if (!in_debt()) return;
+  in_episode_ = true;
+  if (!is_behind()) behind_since_ = now;
 }
 
 void InboundBudget::refill(SteadyTime now) noexcept {
@@ -45,7 +47,7 @@ void InboundBudget::refill(SteadyTime now) noexcept {
   control_ = refilled(control_, rates_->control, elapsed);
   const bool all_recovered = recovered(messages_, rates_->messages) && recovered(bytes_, rates_->bytes) &&
                              recovered(control_, rates_->control);
-  if (all_recovered) episode_began_ = SteadyTime::max();
+  if (all_recovered) in_episode_ = false;
 }
 
 SteadyTime InboundBudget::out_of_debt() const noexcept {

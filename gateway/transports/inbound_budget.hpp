@@ -1,5 +1,7 @@
 // How much one client may send: three token buckets that may fall into debt, because bytes that arrived
-// cannot be sent back. In debt: don't read. In debt, or nearly, for too long: end the connection. Pure.
+// cannot be sent back. In debt: don't read. What it has sent meanwhile is read later: a client at the limit
+// has caught up in a moment, one beyond it never does. Held back for too long without catching up: end the
+// connection. Pure.
 #pragma once
 
 #include "auth/rate_limit.hpp"
@@ -19,7 +21,7 @@ struct InboundRates {
 
 class InboundBudget {
  public:
-  // An episode that lasts so long is a client that does not care.
+  // Held back for so long, it does not care.
   static constexpr std::chrono::seconds patience{5};
 
   // `rates` must outlive the budget.
@@ -28,23 +30,29 @@ class InboundBudget {
   void spend(std::size_t bytes, std::uint32_t messages, std::uint32_t control, SteadyTime now) noexcept;
   // Refills, and ends the episode once a tenth of every burst is there again.
   void refill(SteadyTime now) noexcept;
+  // All that has come is read.
+  void caught_up() noexcept { behind_since_ = SteadyTime::max(); }
 
   bool in_debt() const noexcept { return messages_ < 0 || bytes_ < 0 || control_ < 0; }
   // The debts will be paid by then.
   SteadyTime out_of_debt() const noexcept;
 
-  bool in_episode() const noexcept { return episode_began_ != SteadyTime::max(); }
+  // From the first debt on: it is told once.
+  bool in_episode() const noexcept { return in_episode_; }
+  // It was held back and has not caught up.
+  bool is_behind() const noexcept { return behind_since_ != SteadyTime::max(); }
   SteadyTime patience_ends() const noexcept {
-    return in_episode() ? episode_began_ + patience : SteadyTime::max();
+    return is_behind() ? behind_since_ + patience : SteadyTime::max();
   }
 
  private:
   const InboundRates* rates_;
   SteadyTime refilled_;
-  SteadyTime episode_began_ = SteadyTime::max();
+  SteadyTime behind_since_ = SteadyTime::max();
   float messages_;
   float bytes_;
   float control_;
+  bool in_episode_ = false;
 };
 
 }  // namespace corohub::gateway

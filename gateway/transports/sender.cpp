@@ -119,7 +119,7 @@ ssize_t Sender::send_some(std::size_t& total) noexcept {
 }
 
 void Sender::account(std::size_t sent) noexcept {
-  backlog_ -= std::min(backlog_, sent);
+  handed_over_ += sent;
   if (outbox_.sent() > 0) {
     const std::size_t tail = std::min(sent, outbox_.at(0).size() - outbox_.sent());
     outbox_.consume(tail);

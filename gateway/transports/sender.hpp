@@ -2,11 +2,13 @@
 // interleaved. Used on the shard's thread only; never blocks.
 #pragma once
 
+#include "core/send_progress.hpp"
 #include "core/task.hpp"
 #include "gateway/transport.hpp"
 #include "hub/outbox.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -44,12 +46,12 @@ class Sender {
   // They are gone.
   bool finished() const noexcept { return ended_ && control_.empty() && outbox_.empty(); }
 
-  // How much of what waited at mark_backlog() has not left yet: what a write deadline looks at.
-  std::size_t backlog() const noexcept { return backlog_; }
-  void mark_backlog() noexcept { backlog_ = waiting(); }
+  // How much the peer's side has taken, counted from anywhere: what a write deadline looks at.
+  std::uint64_t acknowledged() noexcept {
+    return handed_over_ - unacknowledged_bytes(socket_.native_handle());
+  }
 
  private:
-  std::size_t waiting() const noexcept { return control_.size() + outbox_.bytes() - outbox_.sent(); }
   // One send of what waits, `total` bytes. What the kernel took, or -1 and errno.
   ssize_t send_some(std::size_t& total) noexcept;
   void account(std::size_t sent) noexcept;
@@ -59,7 +61,7 @@ class Sender {
   void begin_end();
 
   hub::Outbox& outbox_;
-  std::size_t backlog_ = 0;
+  std::uint64_t handed_over_ = 0;
   bool ended_ = false;
   bool has_last_bytes_ = false;
   std::string control_;  // behind a data frame that was started, before all others

@@ -9,6 +9,7 @@
 #include <new>
 #include <utility>
 
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 namespace corohub::gateway {
@@ -51,11 +52,10 @@ void SocketTransport::flush() noexcept {
 }
 
 void SocketTransport::start_write_loop() noexcept {
-  sender_.mark_backlog();
-  write_due_ = now() + timeouts_.write;
-  arm_by(write_due_);
   writing_ = true;
   try {
+    progress_ = std::make_unique<SendProgress>(timeouts_.write, sender_.acknowledged(), now());
+    arm_by(progress_->next_look());
     write_loop(shared_from_this());
   } catch (const std::bad_alloc&) {
     abort();
@@ -73,13 +73,9 @@ Detached SocketTransport::write_loop(std::shared_ptr<SocketTransport> /*keeps th
       if (flushed == Sender::Flushed::failed) co_return abort();
       note_progress_of_end();
       if (flushed == Sender::Flushed::all) break;
-      if (sender_.backlog() == 0) {
-        sender_.mark_backlog();
-        write_due_ = now() + timeouts_.write;
-      }
     }
     writing_ = false;
-    write_due_ = never;
+    progress_.reset();
     if (!closing_) listener_->on_low_water();
   } catch (const std::exception& failure) {
     log::error("transport.write_failed", {{"transport", name()}, {"cause", failure.what()}});
@@ -146,6 +142,11 @@ std::optional<std::size_t> SocketTransport::discard_input() noexcept {
   return nothing_yet ? std::optional<std::size_t>(0) : std::nullopt;
 }
 
+std::size_t SocketTransport::arrived_bytes() noexcept {
+  int bytes = 0;
+  return ::ioctl(socket().native_handle(), FIONREAD, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
+}
+
 void SocketTransport::finish() noexcept {
   dead_ = true;
   closing_ = true;
@@ -172,7 +173,7 @@ void SocketTransport::on_due(SteadyTime now) noexcept {
   if (dead_) return;
   if (closing_)
     closing_due(now);
-  else if (now >= write_due_)
+  else if (progress_ && !progress_->look(sender_.acknowledged(), now))
     close(CloseReason::slow_consumer, Drain::no);
   else
     on_open_due(now);

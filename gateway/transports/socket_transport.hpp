@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/detached.hpp"
+#include "core/send_progress.hpp"
 #include "core/wheel.hpp"
 #include "gateway/transport.hpp"
 #include "gateway/transports/sender.hpp"
@@ -18,7 +19,7 @@
 namespace corohub::gateway {
 
 struct WriteTimeouts {
-  std::chrono::milliseconds write{10'000};  // for what waits when the socket fills
+  std::chrono::milliseconds write{10'000};  // for progress while the socket is full
   std::chrono::milliseconds drain{1000};    // for what waits when we close
   std::chrono::milliseconds close{1000};    // for the peer's end after ours
 };
@@ -54,7 +55,7 @@ class SocketTransport : public Transport, public Timed, public std::enable_share
   Sender& sender() noexcept { return sender_; }
   TransportListener& listener() noexcept { return *listener_; }
   const Clock& clock() const noexcept { return clock_; }
-  SteadyTime now() const noexcept { return clock_.steady(); }
+  SteadyTime now() const noexcept { return wheel_.at(clock_.steady()); }
   CloseReason reason() const noexcept { return reason_; }
   bool closing() const noexcept { return closing_; }  // reason() is final
   bool dead() const noexcept { return dead_; }        // the socket is closed
@@ -67,6 +68,8 @@ class SocketTransport : public Transport, public Timed, public std::enable_share
   void end_sending(std::string last_bytes, Drain drain) noexcept;
   // Throws away what has come, once. How much it was; nothing: no more will come.
   std::optional<std::size_t> discard_input() noexcept;
+  // So much has come that nobody has received.
+  std::size_t arrived_bytes() noexcept;
   // The end of the reading side: nothing is left to wait for.
   void finish() noexcept;
   void tell_closed() noexcept;
@@ -76,7 +79,10 @@ class SocketTransport : public Transport, public Timed, public std::enable_share
   void start_write_loop() noexcept;
   void note_progress_of_end() noexcept;
   void closing_due(SteadyTime now) noexcept;
-  SteadyTime next_due() const noexcept { return closing_ ? close_due_ : std::min(open_due(), write_due_); }
+  SteadyTime next_due() const noexcept {
+    if (closing_) return close_due_;
+    return progress_ ? std::min(open_due(), progress_->next_look()) : open_due();
+  }
 
   // What a send reads stands together, at the beginning.
   CloseReason reason_ = CloseReason::peer_gone;
@@ -93,8 +99,8 @@ class SocketTransport : public Transport, public Timed, public std::enable_share
   std::shared_ptr<TransportListener> listener_;
 
   SteadyTime armed_ = never;
-  SteadyTime write_due_ = never;
-  SteadyTime close_due_ = never;  // of the drain, then of the peer's end
+  std::unique_ptr<SendProgress> progress_;  // while the socket is full
+  SteadyTime close_due_ = never;            // of the drain, then of the peer's end
 };
 
 }  // namespace corohub::gateway

@@ -101,7 +101,7 @@ WebSocket::WebSocket(WebSocketStart& start, const WebSocketPlace& place, hub::Ou
       settings_(place.settings),
       unread_(std::move(start.unread)),
       decoder_(place.settings.messages, start.deflate),
-      budget_(place.settings.rates, place.clock.steady()),
+      budget_(place.settings.rates, now()),
       open_count_(place.open),
       limited_(start.limited) {
   if (open_count_ != nullptr) open_count_->fetch_add(1, std::memory_order_relaxed);
@@ -223,6 +223,7 @@ WebSocket::Intake WebSocket::take_in(std::span<char> bytes) {
     began = began || !decoder_.unfinished();
   }
   unread_.assign(bytes.begin(), bytes.end());
+  if (budget_.is_behind() && unread_.empty() && arrived_bytes() == 0) budget_.caught_up();
   note_unfinished(began);
   flush();  // the answers to pings, together
   return Intake::more;

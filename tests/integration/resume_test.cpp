@@ -205,6 +205,56 @@ TEST_F(Resume, a_stream_is_the_same_conversation_in_another_shape) {
   EXPECT_EQ(socket.next_text(), live.text);
 }
 
+// nginx before 1.30 asks like this, unless it is told otherwise.
+TEST_F(Resume, a_stream_over_http_1_0_has_no_chunks_and_ends_with_the_connection) {
+  TcpStream old(server_.port());
+  old.write("GET /api/v1/events/stream HTTP/1.0\r\nConnection: keep-alive\r\nAuthorization: Bearer " +
+            ann_.access_token + "\r\n\r\n");
+  std::string received;
+  const auto read_until = [&](std::string_view what) {
+    while (received.find(what) == std::string::npos) {
+      const std::string more = old.read_some();
+      if (more.empty()) throw std::runtime_error("it ended: " + received);
+      received += more;
+    }
+  };
+  read_until("\n\ndata: ");
+  const std::string position = alert("one");
+  read_until("id: " + position + "\ndata: ");
+  const std::string head = received.substr(0, received.find("\r\n\r\n") + 4);
+  EXPECT_THAT(head, testing::StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(head, testing::HasSubstr("\r\nConnection: close\r\n"));
+  EXPECT_THAT(head, testing::Not(testing::HasSubstr("Transfer-Encoding")));
+  EXPECT_THAT(head, testing::Not(testing::HasSubstr("Content-Length")));
+  EXPECT_THAT(received.substr(head.size()), testing::StartsWith("retry: "));
+  server_.client().post("/api/v1/auth/logout", nullptr, ann_.access_token);
+  read_until("connection.closed");
+  for (std::string more = received; !more.empty(); received += more) more = old.read_some();
+  EXPECT_THAT(received, testing::EndsWith("}\n\n"));
+}
+
+TEST_F(Resume, nobody_in_between_may_hold_a_stream_back) {
+  const std::string head = stream(ann_).head();
+  EXPECT_THAT(head, testing::HasSubstr("\r\nCache-Control: no-store, no-transform\r\n"));
+  EXPECT_THAT(head, testing::HasSubstr("\r\nX-Accel-Buffering: no\r\n"));
+}
+
+TEST_F(Resume, HEAD_on_a_stream_answers_its_headers_and_connects_nobody) {
+  HttpClient client = server_.client();
+  const auto head = [&](const std::string& query, const std::string& token) {
+    return client.call({.method = "HEAD", .target = "/api/v1/events/stream" + query, .token = token});
+  };
+  for (int i = 0; i < 2; ++i) {  // and the connection goes on
+    const HttpAnswer answer = head({}, ann_.access_token);
+    EXPECT_EQ(answer.status, 200);
+    EXPECT_EQ(answer.header("Content-Type"), "text/event-stream");
+    EXPECT_EQ(answer.header("Content-Length"), "");
+  }
+  EXPECT_EQ(head({}, {}).status, 401);
+  EXPECT_EQ(head("?since=x", ann_.access_token).status, 400);
+  EXPECT_EQ(client.get("/ws/stats", admin_.access_token).at("total_clients"), 0);
+}
+
 TEST_F(Resume, the_last_event_id_beats_since) {
   const std::string start = alert("before");
   const std::string one = alert("one");
@@ -341,6 +391,56 @@ TEST(LongPoll, T63_counts_against_the_caps_while_it_waits) {
   EXPECT_EQ(server.client().get("/api/v1/events/poll?timeout=0", ann.access_token).status, 429);
   SseClient stream(server.port(), {.token = ann.access_token});
   EXPECT_EQ(stream.status(), 429);
+}
+
+TEST(LongPoll, T63_one_that_was_given_up_frees_its_place) {
+  constexpr std::size_t places = 3;
+  TestServer server([](server::Settings& settings) {
+    settings.roster.sockets_per_user = places;
+    settings.exempt_cidrs.clear();
+    settings.http.request_rate = settings.gateway.connects_per_address = settings.gateway.connects_total =
+        auth::Rate{1e6, std::chrono::seconds(1), 1e6};
+  });
+  const TestUser ann = server.register_user("ann");
+  HttpClient client = server.client();
+  const auto all_wait = [&] {
+    const HttpAnswer another = client.get("/api/v1/events/poll?timeout=0", ann.access_token);
+    return another.status == 429 && another.at("code") == "too_many_connections";
+  };
+  std::vector<TcpStream> polls;
+  for (std::size_t i = 0; i < places; ++i) {
+    polls.emplace_back(server.port());
+    polls.back().write(
+        request_text({.target = "/api/v1/events/poll?timeout=30&types=none", .token = ann.access_token}));
+  }
+  while (!all_wait()) std::this_thread::yield();
+  polls[0].shutdown_write();
+  std::string buffer;
+  const HttpAnswer half_closed = read_answer(polls[0], buffer);
+  EXPECT_EQ(half_closed.status, 204);
+  EXPECT_NE(half_closed.header("Corohub-Next"), "");
+  polls[1].reset();
+  polls.pop_back();
+  polls.pop_back();
+  // Each of them is taken again, while no poll can have come to its own end.
+  std::vector<WsClient> sockets;
+  while (sockets.size() < places) {
+    sockets.push_back(server.connect(ann));
+    if (sockets.back().answer().status != 101) sockets.pop_back();
+  }
+}
+
+TEST(LongPoll, HEAD_answers_at_once_with_what_is_there) {
+  TestServer server;
+  const TestUser ann = server.register_user("ann");
+  const auto head = [&](const std::string& query) {
+    return server.client().call(
+        {.method = "HEAD", .target = "/api/v1/events/poll" + query, .token = ann.access_token});
+  };
+  EXPECT_EQ(head("?timeout=30&types=none").status, 204);
+  EXPECT_NE(head("?timeout=30&types=none").header("Corohub-Next"), "");
+  EXPECT_EQ(head("?timeout=30&since=other:1").status, 410);
+  EXPECT_EQ(head("?timeout=31").status, 422);
 }
 
 TEST(LongPoll, T46_who_waits_is_no_recipient) {

@@ -1,5 +1,6 @@
 #include "core/wheel.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <functional>
 #include <memory>
@@ -115,8 +116,46 @@ TEST(Wheel, an_item_that_arms_itself_again_fires_once_per_turn) {
   EXPECT_EQ(item.fired.size(), 50u);
 }
 
-TEST(Wheel, R13_a_long_pause_runs_each_item_once) {
+TEST(Wheel, R13_a_pause_is_given_back_to_every_deadline) {
   Wheel wheel(start);
+  turn(wheel, start, start + seconds(10));
+  Item pong;
+  wheel.arm(pong, wheel.at(start + seconds(10)) + seconds(60));
+  const SteadyTime woken = start + seconds(100);
+  wheel.advance(woken);
+  EXPECT_TRUE(pong.fired.empty());
+  EXPECT_EQ(wheel.paused(), seconds(90) - Wheel::turn_max);
+  turn(wheel, woken, woken + seconds(60) - Wheel::turn_max - Wheel::tick);
+  EXPECT_TRUE(pong.fired.empty());
+  turn(wheel, woken + seconds(60) - Wheel::turn_max - Wheel::tick, woken + seconds(60));
+  EXPECT_EQ(pong.fired.size(), 1u);
+}
+
+TEST(Wheel, R13_its_time_never_goes_back_and_stands_still_in_a_pause) {
+  Wheel wheel(start);
+  SteadyTime last = wheel.at(start);
+  for (const int ms : {100, 400, 499, 501, 5'000, 90'000}) {
+    const milliseconds passed(ms);
+    const SteadyTime time = wheel.at(start + passed);
+    EXPECT_GE(time, last);
+    EXPECT_EQ(time, start + std::min<milliseconds>(passed, Wheel::turn_max));
+    last = time;
+  }
+  wheel.advance(start + seconds(90));
+  EXPECT_EQ(wheel.at(start + seconds(90)), last) << "the turn that finds the pause does not move its time";
+  EXPECT_EQ(wheel.at(start + seconds(80)), last) << "nor does who read the clock before";
+  EXPECT_EQ(wheel.at(start + seconds(90) + milliseconds(30)), last + milliseconds(30));
+}
+
+TEST(Wheel, a_turn_that_is_a_little_late_is_no_pause) {
+  Wheel wheel(start);
+  for (int i = 1; i <= 10; ++i) wheel.advance(start + i * Wheel::turn_max);
+  EXPECT_EQ(wheel.paused(), seconds(0));
+  EXPECT_EQ(wheel.at(start + 10 * Wheel::turn_max), start + 10 * Wheel::turn_max);
+}
+
+TEST(Wheel, R13_a_wheel_that_counts_pauses_runs_each_item_once) {
+  Wheel wheel(start, Wheel::Pauses::counted);
   std::vector<std::unique_ptr<Item>> items;
   for (int i = 0; i < 200; ++i) {
     items.push_back(std::make_unique<Item>());

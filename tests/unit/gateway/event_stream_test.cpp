@@ -39,7 +39,7 @@ class Listener final : public TransportListener {
 
 class EventStreamTest : public testing::Test {
  protected:
-  EventStreamTest() {
+  explicit EventStreamTest(bool chunked = true) {
     asio::ip::tcp::acceptor acceptor(context_, {asio::ip::address_v4::loopback(), 0});
     acceptor.set_option(asio::socket_base::send_buffer_size(4096));
     acceptor.set_option(asio::ip::tcp::no_delay(true));  // as the listener's
@@ -50,8 +50,8 @@ class EventStreamTest : public testing::Test {
     Socket socket(context_);
     acceptor.accept(socket);
     socket.non_blocking(true);
-    start_event_stream(std::move(socket), "HEAD\r\n\r\n", {settings_, wheel_, clock_}, listener_->outbox,
-                       listener_);
+    start_event_stream({.socket = std::move(socket), .head = "HEAD\r\n\r\n", .chunked = chunked},
+                       {settings_, wheel_, clock_}, listener_->outbox, listener_);
   }
   ~EventStreamTest() override {
     if (listener_->transport != nullptr) listener_->transport->abort();
@@ -83,7 +83,7 @@ class EventStreamTest : public testing::Test {
   }
   void push(std::string_view text) {
     listener_->outbox.push(
-        hub::make_frame(hub::WireFormat::event_stream, text, {}, hub::Audience::one_connection()));
+        hub::make_frame(listener_->transport->format(), text, {}, hub::Audience::one_connection()));
     if (listener_->transport != nullptr) listener_->transport->flush();
   }
 
@@ -151,6 +151,42 @@ TEST_F(EventStreamTest, tells_when_a_full_socket_has_taken_all) {
   for (int i = 0; i < 1000 && listener_->low_waters == 0; ++i) turn();
   EXPECT_EQ(listener_->low_waters, 1);
   EXPECT_TRUE(listener_->outbox.empty());
+}
+
+TEST_F(EventStreamTest, T60_a_slow_client_that_reads_on_gets_all_however_long_it_takes) {
+  reading_ = false;
+  const std::string large = "\"" + std::string(200'000, 'x') + "\"";
+  for (int i = 0; i < 5; ++i) push(large);
+  std::size_t rounds = 0;
+  while (!listener_->outbox.empty()) {
+    ASSERT_FALSE(listener_->closed) << received_.size() << " bytes in " << rounds * 5 << " s";
+    for (const std::size_t before = received_.size(); received_.size() < before + 50'000;) {
+      read();
+      context_.restart();
+      context_.poll();
+      if (listener_->outbox.empty()) break;
+    }
+    pass(settings_.timeouts.write / 2);
+    ++rounds;
+  }
+  EXPECT_GT(rounds, 2U) << "longer than one deadline";
+}
+
+// For HTTP/1.0, which has no chunks.
+class BareEventStreamTest : public EventStreamTest {
+ protected:
+  BareEventStreamTest() : EventStreamTest(/*chunked=*/false) {}
+};
+
+TEST_F(BareEventStreamTest, is_the_same_without_chunks) {
+  push("1");
+  pass(20s + 200ms);
+  listener_->transport->close(CloseReason::kicked, Drain::yes);
+  turn();
+  EXPECT_THAT(received_, StartsWith("HEAD\r\n\r\nretry: "));
+  EXPECT_THAT(received_, HasSubstr("\ndata: 1\n\n:\n\ndata: "));
+  EXPECT_THAT(received_, EndsWith("}\n\n"));
+  EXPECT_TRUE(end_of_file_);
 }
 
 TEST_F(EventStreamTest, notices_the_clients_end) {

@@ -191,6 +191,33 @@ TEST(Session, T25_AShortTokenIsAnnouncedRightAfterTheWelcome) {
   EXPECT_TRUE(rig.until([&] { return has_close(client); }));
 }
 
+TEST(Session, T25_APauseOfTheProcessDoesNotLengthenAToken) {
+  SessionRig rig;
+  const auto account = rig.add_account(7, Role::user);
+  auth::Principal principal = rig.principal(rig.token(*account));
+  principal.token_expires_at = rig.clock.unix_ms() / 1000 + 70;
+  RawClient client(rig.context);
+  rig.start(client, principal);
+  const auto lasting = rig.connect(*account);
+  rig.settle();
+  rig.clock.advance(90s);  // the whole process was stopped
+  rig.shard.tick();
+  ASSERT_TRUE(rig.until([&] { return has_close(client); }));
+  EXPECT_EQ(client.frames.back().close_reason(), "token_expired");
+  EXPECT_FALSE(has_close(*lasting));
+}
+
+TEST(Session, R13_AHealthyConnectionOutlivesAPauseOfTheProcess) {
+  SessionRig rig;
+  const auto client = rig.connect(*rig.add_account(7, Role::user));
+  rig.settle();
+  rig.clock.advance(10min);
+  rig.pass(200ms);
+  EXPECT_FALSE(has_close(*client)) << "nobody could have taken a pong meanwhile";
+  rig.pass(rig.sockets.pong_timeout);
+  EXPECT_TRUE(has_close(*client)) << "which this one never sends";
+}
+
 TEST(Session, T25_ARefreshKeepsItOpen) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::user);

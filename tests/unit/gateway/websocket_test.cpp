@@ -355,6 +355,30 @@ TEST(WebSocket, T60_AClientThatDoesNotReadIsClosedAfterTenSeconds) {
   EXPECT_EQ(rig.recorder->closed, CloseReason::slow_consumer);
 }
 
+TEST(WebSocket, T60_ASlowClientThatReadsOnGetsAllHoweverLongItTakes) {
+  WebSocketRig rig(4096);
+  rig.settings.pong_timeout = std::chrono::hours(1);
+  rig.start();
+  rig.settle();
+  rig.client.reading = false;
+  for (int i = 0; i < 200; ++i) rig.push(std::string(5000, 'x'));
+  rig.recorder->transport->flush();
+  // Every half of the write deadline it takes some of what waits.
+  int rounds = 0;
+  for (std::size_t before = 0; payloads(rig.client, 0x1).size() < 200; ++rounds) {
+    ASSERT_FALSE(rig.recorder->closed.has_value()) << before << " messages, after " << rounds * 5 << " s";
+    const auto some = [&] {
+      return payloads(rig.client, 0x1).size() >= std::min<std::size_t>(before + 10, 200);
+    };
+    rig.client.reading = true;
+    ASSERT_TRUE(rig.until(some));
+    before = payloads(rig.client, 0x1).size();
+    rig.client.reading = false;
+    rig.pass(rig.settings.timeouts.write / 2);
+  }
+  EXPECT_GT(rounds, 2) << "longer than one deadline";
+}
+
 TEST(WebSocket, T58_APingFloodIsHeldBackAndThenClosed) {
   WebSocketRig rig;
   rig.start();
@@ -382,6 +406,37 @@ TEST(WebSocket, T58_ABurstABitAboveTheLimitOnlyWaits) {
   EXPECT_EQ(rig.recorder->throttled, 1);
   rig.pass(6s);
   EXPECT_FALSE(has_close(rig.client));
+}
+
+// So many messages in the ten ticks of a second.
+void talk(WebSocketRig& rig, int per_s, int seconds) {
+  for (int tick = 0; tick < 10 * seconds && !has_close(rig.client); ++tick) {
+    const int count = per_s * (tick + 1) / 10 - per_s * tick / 10;
+    for (int i = 0; i < count; ++i) rig.client.send(text("message"));
+    rig.pass(Wheel::tick);
+  }
+}
+
+TEST(WebSocket, T58_WhoSendsAlmostAsMuchAsItMayLivesOnAfterABurst) {
+  WebSocketRig rig;
+  rig.start();
+  for (int i = 0; i < 205; ++i) rig.client.send(text("message"));
+  talk(rig, 97, 20);
+  EXPECT_FALSE(has_close(rig.client));
+  rig.pass(1s);
+  EXPECT_EQ(rig.recorder->messages.size(), 205U + 97 * 20);
+  EXPECT_EQ(rig.recorder->throttled, 1);
+}
+
+TEST(WebSocket, T58_WhoSendsMoreThanItMayIsToldAndThenClosed) {
+  WebSocketRig rig;
+  rig.start();
+  talk(rig, 160, 7);  // 60 a second too many: the burst of 200 lasts for three seconds
+  EXPECT_FALSE(has_close(rig.client));
+  EXPECT_EQ(rig.recorder->throttled, 1);
+  talk(rig, 160, 5);
+  ASSERT_TRUE(rig.until([&] { return has_close(rig.client); }));
+  EXPECT_EQ(rig.client.frames.back().close_reason(), "rate_limited");
 }
 
 TEST(WebSocket, AMessageMayComeCompressedWhereThatIsAgreed) {

@@ -167,6 +167,37 @@ TEST_F(HttpLifetime, a_handler_has_no_deadline_of_ours) {
   EXPECT_EQ(client.read().status, 200);
 }
 
+TEST_F(HttpLifetime, T60_a_slow_client_that_reads_on_gets_all_however_long_it_takes) {
+  Client client(rig);
+  client.send(get("/much"));
+  constexpr std::size_t size = 16 << 20;
+  std::size_t got = 0;
+  for (int seconds = 0; got < size; seconds += 5) {
+    const std::size_t before = got;
+    ASSERT_TRUE(rig.until([&] {
+      got += client.skip(1 << 18);
+      return got > before || client.at_end();
+    }));
+    ASSERT_FALSE(client.at_end()) << got << " bytes in " << seconds << " s";
+    rig.pass(5s);
+  }
+}
+
+TEST_F(HttpLifetime, R5_a_drip_is_reset_in_time) {
+  Client client(rig);
+  client.send(get("/much"));
+  rig.settle();
+  for (int seconds = 0; seconds < 12; ++seconds) {
+    client.skip(100);
+    rig.pass(1s);
+  }
+  EXPECT_TRUE(rig.until([&] { return rig.server.connections() == 0; }));
+  EXPECT_TRUE(rig.until([&] {
+    client.skip(1 << 20);
+    return client.at_end();
+  }));
+}
+
 TEST_F(HttpLifetime, a_drain_ends_idle_connections_and_lets_requests_finish) {
   Client idle(rig);
   Client fresh(rig);

@@ -151,6 +151,19 @@ class Client {
       throw std::runtime_error("send failed");
   }
   void shut() { ::shutdown(descriptor_, SHUT_WR); }
+  void abort() {  // RST instead of FIN
+    const linger at_once{1, 0};
+    ::setsockopt(descriptor_, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    close();
+  }
+  // Takes at most so much of what has come, and throws it away.
+  std::size_t skip(std::size_t bytes) {
+    std::string piece(bytes, '\0');
+    const ssize_t size = ::recv(descriptor_, piece.data(), bytes, MSG_DONTWAIT);
+    at_end_ = at_end_ || size == 0 || (size < 0 && errno != EAGAIN);
+    return size > 0 ? static_cast<std::size_t>(size) : 0;
+  }
+  bool at_end() const { return at_end_; }
 
   Answer read(bool head_only = false) {
     Answer answer;

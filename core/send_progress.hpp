@@ -1,0 +1,42 @@
+// Whether a peer takes what it is sent: the deadline of one who does not read. It asks for progress, not for
+// the end: whoever reads on, however slowly within reason, gets all. Pure: it is told the time and what the
+// peer has acknowledged. What the kernel has swallowed says nothing, it takes megabytes at once.
+#pragma once
+
+#include "core/clock.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace corohub {
+
+class SendProgress {
+ public:
+  // On the average of `time`: less than that is a drip (T9 in the other direction).
+  static constexpr std::int64_t bytes_per_s_min = 1024;
+
+  // `acknowledged` is a count from anywhere; only its growth matters. Without enough of that for `time` it is
+  // over.
+  SendProgress(std::chrono::milliseconds time, std::uint64_t acknowledged, SteadyTime now) noexcept
+      : time_(time), mark_(acknowledged), ends_(now + time), next_look_(now + look_interval()) {}
+
+  // False: it is over. The peer's kernel takes something, too, before the peer has read anything: so it is
+  // looked at more often than once in `time`, and what was taken in the beginning does not count for later.
+  bool look(std::uint64_t acknowledged, SteadyTime now) noexcept;
+  SteadyTime next_look() const noexcept { return next_look_; }
+
+ private:
+  std::chrono::milliseconds look_interval() const noexcept { return time_ / 10; }
+  std::int64_t bytes_wanted() const noexcept { return time_.count() * bytes_per_s_min / 1000; }
+
+  std::chrono::milliseconds time_;
+  std::uint64_t mark_;  // acknowledged when `time` began
+  SteadyTime ends_;
+  SteadyTime next_look_;
+};
+
+// What this TCP socket was given and its peer has not acknowledged yet.
+std::size_t unacknowledged_bytes(int socket) noexcept;
+
+}  // namespace corohub

@@ -1,0 +1,34 @@
+// Tells a handler that waits when its client has ended its side of the connection: it is gone, or reads on
+// but will say nothing more. What it says meanwhile is kept for its turn, up to a bound; beyond that TCP
+// holds it back and its end goes unseen. Shard's thread only.
+#pragma once
+
+#include "core/task.hpp"
+
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace corohub::http {
+
+class PeerWatch {
+ public:
+  // Both outlive it. `inbound` is where later requests wait.
+  PeerWatch(Socket& socket, std::string& inbound) noexcept : socket_(socket), inbound_(inbound) {}
+  ~PeerWatch();
+  PeerWatch(const PeerWatch&) = delete;
+  PeerWatch& operator=(const PeerWatch&) = delete;
+
+  // `then` is called at most once, from the loop, and not after the watch. It must not throw.
+  void on_end(std::function<void()> then);
+
+ private:
+  struct Wait;
+  static void wait(std::shared_ptr<Wait> state);
+
+  Socket& socket_;
+  std::string& inbound_;
+  std::shared_ptr<Wait> wait_;  // once somebody has asked
+};
+
+}  // namespace corohub::http

@@ -25,7 +25,7 @@ Attempt<std::optional<StreamEvent>> EventReader::next() {
     looked_at_ = 0;
     if (!line.empty()) {
       take_line(line);
-    } else if (std::exchange(has_data_, false)) {
+    } else if (std::exchange(has_data_, false) || !event_.id.empty()) {
       return std::optional<StreamEvent>(std::exchange(event_, {}));
     }
   }

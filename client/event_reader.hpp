@@ -10,8 +10,8 @@
 namespace corohub::client {
 
 struct StreamEvent {
-  std::string id;  // empty: it has none
-  std::string data;
+  std::string id;                    // empty: it has none
+  std::string data;                  // empty: it only says, by its id, where the stream is
   std::optional<int> retry_ms = {};  // how long to wait before coming back
 };
 

@@ -130,8 +130,8 @@ bool Listener::take(const StreamEvent& event, Ended& ended) {
   back_off_.succeeded();
   if (event.retry_ms) back_off_.set_first(std::chrono::milliseconds(*event.retry_ms));
   if (!event.id.empty()) position_ = event.id;
-  if (event.data.find("connection.closed") == std::string::npos &&
-      event.data.find("stream.gap") == std::string::npos) {
+  if (event.data.empty()) return false;  // the server says where we are
+  if (event.data.find("connection.closed") == std::string::npos) {
     print_(event.data);
     return false;
   }
@@ -145,17 +145,8 @@ bool Listener::take(const StreamEvent& event, Ended& ended) {
     ended.why = {Failure::Kind::refused, "the server ended the stream: " + reason};
     return true;
   }
-  const bool own_gap = type == "stream.gap" && event.id.empty() && !message->as_object().contains("topic");
-  if (own_gap && data->is_object()) note_gap(data->as_object());
   print_(event.data);
   return false;
-}
-
-// The welcome named the head; what is left of an expired stretch comes after it, and is not had yet.
-void Listener::note_gap(const json::object& gap) {
-  const json::value* to = gap.if_contains("to");
-  if (to == nullptr || !to->is_int64()) return;
-  position_ = position_.substr(0, position_.find(':') + 1) + std::to_string(to->as_int64());
 }
 
 }  // namespace corohub::client

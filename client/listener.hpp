@@ -51,7 +51,6 @@ class Listener {
   Ended follow(Stream stream);
   // The stream's end, if this was it.
   bool take(const StreamEvent& event, Ended& ended);
-  void note_gap(const json::object& gap);
   std::string target() const;
 
   HttpClient& client_;

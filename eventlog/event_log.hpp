@@ -14,6 +14,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -56,9 +57,8 @@ struct Page {
 };
 
 struct PageRequest {
-  Seq since = 0;  // exclusive
-  hub::Identity who;
-  bool own = true;                        // what `who` is in the audience of
+  Seq since = 0;                          // exclusive
+  std::optional<hub::Identity> own{};     // what he is in the audience of; nothing: only topics
   std::vector<hub::TopicScope> topics{};  // and what was published in these
   std::size_t limit = 100;                // visible events
   std::vector<std::string> types{};       // patterns "user.*", "system.alert"; empty: all

@@ -36,13 +36,14 @@ std::string names_of(const std::vector<hub::TopicScope>& topics) {
 
 // The rows after `start` up to `end` that may belong to the page, in order.
 storage::Query candidates(storage::Snapshot& snapshot, const PageRequest& request, Seq start, Seq end) {
-  const int role = static_cast<int>(hub::role_bit(request.who.role));
+  const int role = request.own ? static_cast<int>(hub::role_bit(request.own->role)) : 0;
+  const UserId user = request.own ? request.own->user_id : 0;
   // Nobody has id 0, a null column equals nothing, and a topic's event has neither roles nor user.
   if (request.own && request.topics.empty()) {
     storage::Query rows = snapshot.query(
         "SELECT seq, type, data, created_at, roles, user_id, topic FROM events "
         "WHERE seq > ? AND seq <= ? AND ((roles & ?) != 0 OR user_id = ?) ORDER BY seq");
-    rows.bind(start, end, role, request.who.user_id);
+    rows.bind(start, end, role, user);
     return rows;
   }
   if (!request.own && request.topics.size() == 1) {
@@ -56,8 +57,7 @@ storage::Query candidates(storage::Snapshot& snapshot, const PageRequest& reques
       "SELECT seq, type, data, created_at, roles, user_id, topic FROM events "
       "WHERE seq > ? AND seq <= ? AND ((roles & ?) != 0 OR user_id = ? "
       "OR topic IN (SELECT value FROM json_each(?))) ORDER BY seq");
-  rows.bind(start, end, request.own ? role : 0, request.own ? request.who.user_id : 0,
-            names_of(request.topics));
+  rows.bind(start, end, role, user, names_of(request.topics));
   return rows;
 }
 

@@ -122,7 +122,7 @@ Task<Result<Found>> look(GatewayState& state, Context& context, Asked& asked) {
       co_return may.error();
     scope_topics(state.parts.topic_rules, asked);
     eventlog::PageRequest request{.since = found.next,
-                                  .who = {reader->user_id(), reader->role(), reader->session},
+                                  .own = hub::Identity(reader->user_id(), reader->role(), reader->session),
                                   .topics = asked.topics,
                                   .limit = asked.limit - found.list.count(),
                                   .types = events.types};

@@ -15,8 +15,7 @@ const hub::OutboxLimits outbox_limits;
 
 Poller::Poller(hub::Shard& shard, const auth::Principal& principal, const boost::asio::ip::address& address,
                std::vector<std::string> types)
-    : Member({principal.user_id(), principal.role(), principal.session}, ClientId::random(), outbox_limits,
-             false),
+    : Member(ClientId::random(), outbox_limits, false),
       shard_(shard),
       address_(address),
       began_(shard.clock().unix_ms()),
@@ -24,7 +23,7 @@ Poller::Poller(hub::Shard& shard, const auth::Principal& principal, const boost:
       heard_(shard.head()) {
   set_types(std::move(types));
   set_outlet(this);
-  shard_.attach(*this);
+  shard_.attach(*this, {principal.user_id(), principal.role(), principal.session});
 }
 
 Poller::~Poller() { shard_.detach(*this); }

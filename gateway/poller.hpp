@@ -44,6 +44,7 @@ class Poller final : public hub::Member, private hub::Outlet {
 
  private:
   void flush() noexcept override;
+  bool is_full() const noexcept override { return false; }
   void wake() noexcept;
 
   hub::Shard& shard_;

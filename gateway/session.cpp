@@ -13,12 +13,6 @@ namespace {
 
 constexpr std::size_t large_reply_bytes = 16 << 10;
 
-// The principal of a session that is closed as soon as it opens.
-hub::Identity identity_of(const auth::Principal* principal) noexcept {
-  if (principal == nullptr) return {};
-  return {principal->user_id(), principal->role(), principal->session};
-}
-
 }  // namespace
 
 SessionMetrics::SessionMetrics()
@@ -40,15 +34,16 @@ SessionMetrics::SessionMetrics()
 Session::Session(const SessionPlace& place, const auth::Principal* principal,
                  hub::Roster::Admission admission, const boost::asio::ip::address& address,
                  Beginning beginning)
-    : Member(identity_of(principal), ClientId::random(), place.settings.outbox),
+    : Member(ClientId::random(), place.settings.outbox),
       place_(place),
       admission_(std::move(admission)),
       address_(address),
       connected_at_(place.shard.clock().unix_ms()),
       token_expires_at_(principal == nullptr ? 0 : principal->token_expires_at),
       beginning_(std::make_unique<Beginning>(std::move(beginning))),
-      refused_(principal == nullptr),
       exempt_(beginning_->exempt) {
+  if (principal != nullptr)
+    beginning_->who.emplace(principal->user_id(), principal->role(), principal->session);
   set_types(std::move(beginning_->events.types));
 }
 
@@ -57,56 +52,57 @@ Session::Session(const SessionPlace& place, const auth::Principal* principal,
 void Session::on_open(Transport& transport) {
   transport_ = &transport;
   set_outlet(&transport);
-  if (refused_) return transport.close(CloseReason::session_revoked, Drain::no);
-  place_.shard.attach(*this);
+  const std::unique_ptr<Beginning> beginning = std::move(beginning_);
+  if (!beginning->who) return transport.close(CloseReason::session_revoked, Drain::no);
+  place_.shard.attach(*this, *beginning->who);
   enter_counts();
   if (log::enabled(log::Level::debug))
     log::debug(
         "connection.opened",
         {{"client_id", client_id().text()}, {"user_id", identity().user_id}, {"ip", address_.to_string()}});
-  begin(*std::exchange(beginning_, nullptr));
+  begin(*beginning);
   expire_at(token_expires_at_);
 }
 
 void Session::begin(const Beginning& beginning) {
   if (!beginning.events.since) {
     welcome(place_.shard.head(), false);
-    return follow(beginning, nullptr);
+    return follow(beginning);
   }
   const Position& since = *beginning.events.since;
   place_.settings.metrics.resumed.Increment();
-  std::optional<SessionReplays::Gap> gap = gap_before(since, beginning.committed);
+  std::optional<SessionReplay::Gap> gap = gap_before(since, beginning.committed);
   if (!gap && since.seq < beginning.floor) gap = {since.seq, beginning.floor, "expired"};
+  // What is left of an expired stretch comes all the same.
+  const Seq from = gap ? gap->to : since.seq;
   const bool all_there =
       !gap && std::ranges::none_of(beginning.topic_floors, [&](Seq floor) { return since.seq < floor; });
   // Of a topic that has lost something the own events are there all the same.
-  welcome(gap ? place_.shard.head() : since.seq, all_there);
-  if (gap) replays().push_gap(*gap);
-  // What is left of an expired stretch comes all the same.
-  const std::shared_ptr<hub::Replay> replay = replays().make(gap ? gap->to : since.seq);
-  replay->hold_own();
-  follow(beginning, replay);
-  replays().start(replay);
+  welcome(from, all_there);
+  if (gap) replay().push_gap(*gap);
+  replay().begin(from);
+  follow(beginning);
+  replay().advance();
 }
 
-void Session::follow(const Beginning& beginning, const std::shared_ptr<hub::Replay>& replay) {
+void Session::follow(const Beginning& beginning) {
+  const Seq from = position();
   for (std::size_t i = 0; i < beginning.events.topics.size(); ++i) {
     hub::Subscription* subscription = topics().follow(beginning.events.topics[i]);
-    if (subscription == nullptr || !replay) continue;
-    replay->hold(*subscription);
-    if (i >= beginning.topic_floors.size()) continue;  // of another log
-    subscription->floor = beginning.topic_floors[i];
-    if (replay->position() < subscription->floor)
-      replays().push_gap({replay->position(), subscription->floor, "expired"}, subscription->topic->name);
+    if (subscription == nullptr || !catches_up()) continue;
+    const bool of_this_log = i < beginning.topic_floors.size();
+    const Seq floor = of_this_log ? beginning.topic_floors[i] : 0;
+    replay().bring(*subscription, std::max(from, floor));
+    if (from < floor) replay().push_gap({from, floor, "expired"}, subscription->topic->name);
   }
 }
 
-std::optional<SessionReplays::Gap> Session::gap_before(const Position& since, Seq committed) const {
-  const Seq head = place_.shard.head();
+std::optional<SessionReplay::Gap> Session::gap_before(const Position& since, Seq committed) const {
   if (!since.epoch.empty() && since.epoch != place_.settings.epoch)
-    return SessionReplays::Gap{since.seq, head, "foreign_epoch"};
+    return SessionReplay::Gap{since.seq, position(), "foreign_epoch"};
   // Of what is committed, not of what is applied here: another shard may be ahead.
-  if (since.seq > std::max(committed, head)) return SessionReplays::Gap{since.seq, head, "ahead"};
+  if (since.seq > std::max(committed, place_.shard.head()))
+    return SessionReplay::Gap{since.seq, position(), "ahead"};
   return std::nullopt;
 }
 
@@ -127,14 +123,16 @@ void Session::welcome(Seq position, bool recovered) {
 void Session::close(CloseReason reason) noexcept {
   leave_counts();  // whoever is told to go is no client any more
   if (transport_ == nullptr) return;
-  transport_->close(reason, reason == CloseReason::slow_consumer ? Drain::no : Drain::yes);
+  // T25: what waits when a token ends came too late for it.
+  const bool at_once = reason == CloseReason::slow_consumer || reason == CloseReason::token_expired;
+  transport_->close(reason, at_once ? Drain::no : Drain::yes);
 }
 
 void Session::on_closed(CloseReason reason) noexcept {
   transport_ = nullptr;
   set_outlet(nullptr);
   outbox().close_and_clear();
-  if (replays_) replays_->clear();  // itself stays: one may still be waiting to be started
+  if (replay_) replay_->clear();
   place_.shard.expiries().disarm(*this);
   place_.shard.detach(*this);
   leave_counts();
@@ -144,7 +142,9 @@ void Session::on_closed(CloseReason reason) noexcept {
   const log::Level level = usual ? log::Level::debug : log::Level::info;
   if (!log::enabled(level)) return;
   log::write(level, "connection.closed",
-             {{"client_id", client_id().text()}, {"user_id", identity().user_id}, {"reason", name(reason)}});
+             {{"client_id", client_id().text()},
+              {"user_id", is_identified() ? identity().user_id : 0},
+              {"reason", name(reason)}});
 }
 
 void Session::end(CloseReason reason) noexcept {
@@ -155,9 +155,9 @@ void Session::end(CloseReason reason) noexcept {
 
 // ---- its parts ----
 
-SessionReplays& Session::replays() {
-  if (!replays_) replays_ = std::make_unique<SessionReplays>(*this);
-  return *replays_;
+SessionReplay& Session::replay() {
+  if (!replay_) replay_ = std::make_unique<SessionReplay>(*this);
+  return *replay_;
 }
 
 SessionTopics& Session::topics() {
@@ -166,8 +166,10 @@ SessionTopics& Session::topics() {
 }
 
 void Session::on_low_water() {
-  if (replays_) replays_->advance();
+  if (replay_) replay_->advance();
 }
+
+std::string Session::position_text() const { return Position{place_.settings.epoch, position()}.text(); }
 
 void Session::subscription_lost(const hub::Subscription& subscription) noexcept {
   try {
@@ -228,7 +230,37 @@ void Session::push_text(std::string_view text, const hub::Audience& readers) {
 void Session::on_message(MessageKind, std::string_view payload) {
   place_.settings.metrics.messages.Increment();
   native_json::Command command = native_json::parse(payload);
-  std::visit([&](auto& what) { answer(command.id, what); }, command.what);
+  try {
+    std::visit([&](auto& what) { answer(command.id, what); }, command.what);
+  } catch (...) {
+    fail(command.id, std::current_exception());
+  }
+}
+
+void Session::answer_later(const native_json::RequestId& id, Task<> work) {
+  asio::co_spawn(place_.shard.context(), std::move(work),
+                 [self = shared_from_this(), id](const std::exception_ptr& failure) {
+                   if (failure) self->fail(id, failure);
+                 });
+}
+
+void Session::fail(const native_json::RequestId& id, const std::exception_ptr& failure) noexcept {
+  try {
+    Error answer(ErrorCode::internal_error, "Something went wrong here.");
+    try {
+      std::rethrow_exception(failure);
+    } catch (const std::bad_alloc&) {
+      log::error("session.out_of_memory");
+      answer = Error(ErrorCode::overloaded, "There is no memory for this now.");
+    } catch (const std::exception& why) {
+      log::error("session.request_failed", {{"cause", why.what()}});
+    } catch (...) {
+      log::error("session.request_failed");
+    }
+    if (!ended()) refuse(id, {name(answer.code), answer.detail});
+  } catch (const std::bad_alloc&) {
+    end(CloseReason::overloaded);
+  }
 }
 
 void Session::on_throttled() { refuse(nullptr, {"rate_limited", "You send faster than you may."}); }
@@ -298,24 +330,18 @@ SessionPublishing& Session::publishing() {
 }
 
 void Session::answer(const native_json::RequestId& id, const native_json::Ping&) {
-  const json::value data{{"seq", place_.shard.head()}};
+  const json::value data{{"seq", position()}};
   push_text(native_json::reply_text(id, data));
 }
 
 void Session::answer(const native_json::RequestId& id, const native_json::AuthRefresh& asked) {
-  if (refreshing_) return refuse(id, {"rate_limited", "A refresh is under way."});
-  refreshing_ = true;
-  asio::co_spawn(place_.shard.context(), refresh(shared_from_this(), id, asked.token),
-                 [](const std::exception_ptr& failure) {
-                   if (failure) log::error("session.refresh_failed");
-                 });
+  if (refreshes_ > 0) return refuse(id, {"rate_limited", "A refresh is under way."});
+  answer_later(id, refresh(UnderWay(shared_from_this(), refreshes_), id, asked.token));
 }
 
 // T25: the same user and login, or the connection lives to its old end.
-Task<> Session::refresh(std::shared_ptr<Session> /*keeps this*/, native_json::RequestId id,
-                        std::string token) {
+Task<> Session::refresh(UnderWay /*keeps this*/, native_json::RequestId id, std::string token) {
   const Result<auth::Principal> fresh = co_await place_.authenticator.authenticate(token);
-  refreshing_ = false;
   if (outbox().closed()) co_return;
   if (!fresh) co_return answer(id, {name(fresh.error().code), fresh.error().detail});
   if (fresh->user_id() != identity().user_id || fresh->session != identity().session)

@@ -10,10 +10,11 @@
 #include "gateway/presence_desk.hpp"
 #include "gateway/protocols/native_json.hpp"
 #include "gateway/session_publishing.hpp"
-#include "gateway/session_replays.hpp"
+#include "gateway/session_replay.hpp"
 #include "gateway/session_topics.hpp"
 #include "gateway/session_typing.hpp"
 #include "gateway/transport.hpp"
+#include "gateway/under_way.hpp"
 #include "hub/member.hpp"
 #include "hub/roster.hpp"
 #include "hub/shard.hpp"
@@ -21,6 +22,8 @@
 
 #include <array>
 #include <chrono>
+#include <cstddef>
+#include <exception>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,11 +66,12 @@ struct SessionPlace {
 
 // Which events a client wants to begin with, and what the log was when it asked.
 struct Beginning {
-  EventQuery events;              // without since: what comes
-  Seq committed = 0;              // the log's newest
-  Seq floor = 0;                  // events up to here are gone
-  std::vector<Seq> topic_floors;  // the same for each topic, if there is a since
-  bool exempt = false;            // from the limits of rates
+  EventQuery events;                   // without since: what comes
+  Seq committed = 0;                   // the log's newest
+  Seq floor = 0;                       // events up to here are gone
+  std::vector<Seq> topic_floors;       // the same for each topic, if there is a since
+  bool exempt = false;                 // from the limits of rates
+  std::optional<hub::Identity> who{};  // whose session it is to be; nothing: nobody's, it is refused
 };
 
 // A code of the client protocol that is no ErrorCode.
@@ -80,8 +84,8 @@ class Session final : public hub::Member,
  public:
   static constexpr std::chrono::seconds expiry_notice{60};
 
-  // `principal` has been judged in this same turn; null: his login died during the upgrade, so the session
-  // closes as soon as it opens.
+  // `principal` has been judged in this same turn; null: his login died during the upgrade, so the session is
+  // nobody's, is never attached, and closes as soon as it opens.
   Session(const SessionPlace& place, const auth::Principal* principal, hub::Roster::Admission admission,
           const boost::asio::ip::address& address, Beginning beginning);
 
@@ -98,15 +102,22 @@ class Session final : public hub::Member,
   void on_throttled() override;
   void on_low_water() override;
   void on_closed(CloseReason reason) noexcept override;
+  std::string position_text() const override;
 
   // ---- for its parts ----
   const SessionPlace& place() const noexcept { return place_; }
   bool exempt() const noexcept { return exempt_; }
   bool ended() noexcept { return outbox().closed(); }
-  SessionReplays& replays();
+  SessionReplay& replay();
   SessionTopics& topics();
+  bool catches_up() const noexcept { return replay_ && replay_->is_under_way(); }
+  // What it is to have up to here has been queued, and nothing durable after it: where a client goes on that
+  // has read all of that.
+  Seq position() const noexcept { return replay_ ? replay_->position() : place_.shard.head(); }
   // Why the log does not reach to `since`; `committed`: its newest. Nothing if all may be there.
-  std::optional<SessionReplays::Gap> gap_before(const Position& since, Seq committed) const;
+  std::optional<SessionReplay::Gap> gap_before(const Position& since, Seq committed) const;
+  // Starts what answers this request later. If that fails, or has no memory, the client is told all the same.
+  void answer_later(const native_json::RequestId& id, Task<> work);
   // `position`: what an event stream gives it as its id.
   void push_event(std::string type, const json::object& data, std::optional<Seq> position = {});
   void reply(const native_json::RequestId& id, const json::value& data);
@@ -123,7 +134,8 @@ class Session final : public hub::Member,
 
  private:
   void begin(const Beginning& beginning);
-  void follow(const Beginning& beginning, const std::shared_ptr<hub::Replay>& replay);
+  void follow(const Beginning& beginning);
+  void fail(const native_json::RequestId& id, const std::exception_ptr& failure) noexcept;
   void welcome(Seq position, bool recovered);
   void push_text(std::string_view text, const hub::Audience& readers = hub::Audience::one_connection());
 
@@ -136,7 +148,7 @@ class Session final : public hub::Member,
   void answer(const native_json::RequestId& id, native_json::HistoryQuery& asked);
   void answer(const native_json::RequestId& id, const native_json::PresenceQuery& asked);
   void answer(const native_json::RequestId& id, const native_json::Typing& asked);
-  Task<> refresh(std::shared_ptr<Session> self, native_json::RequestId id, std::string token);
+  Task<> refresh(UnderWay counted, native_json::RequestId id, std::string token);
 
   SessionPublishing& publishing();
   SessionTyping& typing();
@@ -151,19 +163,18 @@ class Session final : public hub::Member,
   hub::Roster::Admission admission_;
   boost::asio::ip::address address_;
   UnixMs connected_at_;
-  std::int64_t token_expires_at_;            // seconds since 1970
-  std::unique_ptr<Beginning> beginning_;     // until it is open
-  std::unique_ptr<SessionReplays> replays_;  // these when they are needed
+  std::int64_t token_expires_at_;          // seconds since 1970
+  std::unique_ptr<Beginning> beginning_;   // until it is open
+  std::unique_ptr<SessionReplay> replay_;  // these when they are needed
   std::unique_ptr<SessionTopics> topics_;
   std::unique_ptr<SessionPublishing> publishing_;
   std::unique_ptr<SessionTyping> typing_;
   hub::Presence::Place online_;
-  SteadyTime token_ends_{};  // the same moment; the wall clock may be set meanwhile
-  Role counted_role_ = Role::user;
+  SteadyTime token_ends_{};    // the same moment; the wall clock may be set meanwhile
+  std::size_t refreshes_ = 0;  // under way
+  Role counted_role_{};        // while it is counted
   bool counted_ = false;
-  bool refused_;
   bool expiry_noticed_ = false;
-  bool refreshing_ = false;
   bool exempt_;
 };
 

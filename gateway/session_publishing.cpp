@@ -1,12 +1,9 @@
 #include "gateway/session_publishing.hpp"
 
-#include "core/log.hpp"
 #include "gateway/session.hpp"
 
 #include <algorithm>
 #include <utility>
-
-#include <boost/asio/co_spawn.hpp>
 
 namespace corohub::gateway {
 namespace {
@@ -16,22 +13,6 @@ native_json::Refusal refusal_of(const Error& error) { return {name(error.code), 
 Error too_many() {
   return Error(ErrorCode::overloaded, "Too many requests of this connection are under way.");
 }
-
-void log_failure(const std::exception_ptr& failure) {
-  if (failure) log::error("session.request_failed");
-}
-
-// Counts a request as under way.
-class UnderWay {
- public:
-  explicit UnderWay(std::size_t& count) noexcept : count_(count) { ++count_; }
-  ~UnderWay() { --count_; }
-  UnderWay(const UnderWay&) = delete;
-  UnderWay& operator=(const UnderWay&) = delete;
-
- private:
-  std::size_t& count_;
-};
 
 }  // namespace
 
@@ -48,13 +29,10 @@ void SessionPublishing::publish(const native_json::RequestId& id, native_json::P
     return answer(id, place.publishing.publish_now(std::move(*order)), topic);
   }
   if (publishes_ >= publishes_max) return session_.refuse(id, refusal_of(too_many()));
-  asio::co_spawn(place.shard.context(), commit(session_.shared_from_this(), id, std::move(*order)),
-                 log_failure);
+  session_.answer_later(id, commit(UnderWay(session_.shared_from_this(), publishes_), id, std::move(*order)));
 }
 
-Task<> SessionPublishing::commit(std::shared_ptr<Session> /*keeps this*/, native_json::RequestId id,
-                                 PublishOrder order) {
-  const UnderWay counted(publishes_);
+Task<> SessionPublishing::commit(UnderWay /*keeps this*/, native_json::RequestId id, PublishOrder order) {
   const std::string topic = order.draft.topic;
   const Result<Published> published = co_await session_.place().publishing.publish(std::move(order));
   answer(id, published, topic);
@@ -76,13 +54,10 @@ void SessionPublishing::history(const native_json::RequestId& id, native_json::H
   if (histories_ >= histories_max) return session_.refuse(id, refusal_of(too_many()));
   HistoryRequest request{std::move(asked.topic), *rule, std::move(asked.since), asked.limit};
   request.bytes = std::min<std::size_t>(request.bytes, session_.outbox().limits().bytes_max / 4);
-  asio::co_spawn(session_.place().shard.context(), read(session_.shared_from_this(), id, std::move(request)),
-                 log_failure);
+  session_.answer_later(id, read(UnderWay(session_.shared_from_this(), histories_), id, std::move(request)));
 }
 
-Task<> SessionPublishing::read(std::shared_ptr<Session> /*keeps this*/, native_json::RequestId id,
-                               HistoryRequest request) {
-  const UnderWay counted(histories_);
+Task<> SessionPublishing::read(UnderWay /*keeps this*/, native_json::RequestId id, HistoryRequest request) {
   const SessionPlace& place = session_.place();
   const std::uint8_t readers = request.rule.subscribers;
   const UnixMs now = place.shard.clock().unix_ms();

@@ -6,6 +6,7 @@
 #include "gateway/protocols/native_json.hpp"
 #include "gateway/publishing.hpp"
 #include "gateway/topic_history.hpp"
+#include "gateway/under_way.hpp"
 
 #include <cstddef>
 #include <memory>
@@ -27,8 +28,8 @@ class SessionPublishing {
   void history(const native_json::RequestId& id, native_json::HistoryQuery&& asked);
 
  private:
-  Task<> commit(std::shared_ptr<Session> self, native_json::RequestId id, PublishOrder order);
-  Task<> read(std::shared_ptr<Session> self, native_json::RequestId id, HistoryRequest request);
+  Task<> commit(UnderWay counted, native_json::RequestId id, PublishOrder order);
+  Task<> read(UnderWay counted, native_json::RequestId id, HistoryRequest request);
   void answer(const native_json::RequestId& id, const Result<Published>& published, const std::string& topic);
   void answer(const native_json::RequestId& id, const Result<HistoryPage>& page,
               const hub::Audience& readers);

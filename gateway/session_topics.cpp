@@ -1,13 +1,10 @@
 #include "gateway/session_topics.hpp"
 
-#include "core/log.hpp"
 #include "eventlog/event_log.hpp"
 #include "gateway/session.hpp"
 
 #include <algorithm>
 #include <utility>
-
-#include <boost/asio/co_spawn.hpp>
 
 namespace corohub::gateway {
 
@@ -23,33 +20,28 @@ void SessionTopics::subscribe(const RequestId& id, const std::string& topic,
                               const std::optional<Position>& since) {
   const hub::TopicRule* found = session_.place().settings.rules.readable(topic, session_.identity().role);
   if (const std::optional<Refusal> refusal = refusal_of(topic, found)) return session_.refuse(id, *refusal);
-  const hub::TopicRule& rule = *found;
-  // Asked again, it begins again.
-  if (hub::Subscription* known = session_.subscription(topic)) {
-    if (!since) return answer(id, topic, session_.place().shard.head(), false);
-    session_.place().shard.unsubscribe(*known);
-    session_.replays().drop_idle();
-  }
-  hub::Shard& shard = session_.place().shard;
-  hub::Subscription* subscription = open(topic, rule);
+  hub::Subscription* subscription = session_.subscription(topic);
+  const bool is_new = subscription == nullptr;
+  if (is_new) subscription = open(topic, *found);
   if (subscription == nullptr)
     return session_.refuse(id, {name(ErrorCode::overloaded), "There are too many topics."});
-  if (!since || !rule.durable()) return answer(id, topic, shard.head(), false);
-  // It holds its place from now on; what the topic's history still has is known a moment later.
-  std::shared_ptr<hub::Replay> held = session_.replays().make(since->seq);
-  held->hold(*subscription);
-  asio::co_spawn(shard.context(), replay(session_.shared_from_this(), id, topic, *since, std::move(held)),
-                 [self = session_.shared_from_this()](const std::exception_ptr& failure) {
-                   if (!failure) return;
-                   log::error("session.subscribe_failed");
-                   self->end(CloseReason::internal_error);
-                 });
+  using Phase = hub::Subscription::Phase;
+  const bool asks_the_log =
+      since || subscription->phase == Phase::pending || (is_new && session_.catches_up());
+  if (!found->durable() || !asks_the_log) return answer(id, topic, session_.position(), false);
+  // It holds its place from now on; what the topic's history still has is known a moment later. One that is
+  // asked for again lives on until then.
+  if (is_new) subscription->hold(Phase::pending);
+  session_.answer_later(
+      id, look_up(Pending(session_.shared_from_this(), topic, subscription->number), id, since));
 }
 
 hub::Subscription* SessionTopics::open(const std::string& topic, const hub::TopicRule& rule) {
   const SessionPlace& place = session_.place();
   hub::Subscription* subscription = place.shard.subscribe(session_, topic, rule);
-  if (subscription != nullptr && !subscription->presence)
+  if (subscription == nullptr) return nullptr;
+  subscription->number = ++last_number_;
+  if (!subscription->presence)
     subscription->presence = place.presence.presence().join(topic, rule, session_.identity().user_id);
   return subscription;
 }
@@ -79,39 +71,49 @@ void SessionTopics::answer(const RequestId& id, std::string_view topic, Seq seq,
       {{"topic", topic}, {"epoch", session_.place().settings.epoch}, {"seq", seq}, {"recovered", recovered}});
 }
 
-Task<> SessionTopics::replay(std::shared_ptr<Session> self, RequestId id, std::string topic, Position since,
-                             std::shared_ptr<hub::Replay> held) {
-  const SessionPlace& place = self->place();
-  auto read = [topic, rule = place.settings.rules.find(topic),
+Task<> SessionTopics::look_up(Pending pending, RequestId id, std::optional<Position> since) {
+  const SessionPlace& place = session_.place();
+  auto read = [topic = pending.topic(), rule = place.settings.rules.find(pending.topic()),
                now = place.shard.clock().unix_ms()](storage::Snapshot& snapshot) {
     const Seq floor = eventlog::read_topic_floor(snapshot, topic, *rule, now);
     return Result<Reach>(Reach{floor, eventlog::read_head(snapshot)});
   };
   const Result<Reach> reach = co_await place.readers.read(std::move(read));
-  if (self->ended()) co_return;
-  hub::Subscription* subscription = self->subscription(topic);
-  const bool given_up = subscription == nullptr || subscription->held_by != held.get();
-  if (given_up) co_return self->refuse(id, {not_subscribed, "The subscription has ended meanwhile."});
-  if (reach) co_return begin_replay(id, *subscription, since, *reach, std::move(held));
-  place.shard.unsubscribe(*subscription);
-  self->refuse(id, {name(reach.error().code), reach.error().detail});
+  if (session_.ended()) co_return;
+  hub::Subscription* subscription = pending.find();
+  if (subscription == nullptr)
+    co_return session_.refuse(id, {not_subscribed, "The subscription has ended meanwhile."});
+  if (!reach) co_return session_.refuse(id, {name(reach.error().code), reach.error().detail});
+  begin(id, *subscription, since, *reach);
 }
 
-void SessionTopics::begin_replay(const RequestId& id, hub::Subscription& subscription, const Position& since,
-                                 const Reach& reach, std::shared_ptr<hub::Replay> held) {
-  const Seq head = session_.place().shard.head();
-  const std::string topic = subscription.topic->name;
-  std::optional<SessionReplays::Gap> gap = session_.gap_before(since, reach.head);
-  const bool expired = !gap && since.seq < reach.floor;
-  if (expired) gap = {since.seq, reach.floor, "expired"};
-  answer(id, topic, gap ? head : since.seq, !gap);
-  if (gap) session_.replays().push_gap(*gap, topic);
-  subscription.floor = reach.floor;
+// Without a position it begins where the session is.
+void SessionTopics::begin(const RequestId& id, hub::Subscription& subscription,
+                          const std::optional<Position>& since, const Reach& reach) {
+  const Seq here = session_.position();
+  const Seq from = since ? since->seq : here;
+  std::optional<SessionReplay::Gap> gap = since ? session_.gap_before(*since, reach.head) : std::nullopt;
+  const bool begins_here = gap.has_value();
+  if (!gap && from < reach.floor) gap = {from, reach.floor, "expired"};
   // What is left of an expired stretch comes all the same.
-  if (expired) held->begin_at(reach.floor);
-  if (!gap || expired) return session_.replays().start(std::move(held));
-  subscription.skip = head;
-  subscription.held_by = nullptr;
+  session_.replay().bring(subscription, std::max(begins_here ? here : from, reach.floor));
+  const std::string topic = subscription.topic->name;
+  answer(id, topic, session_.position(), since && !gap);
+  if (gap) session_.replay().push_gap(*gap, topic);
+  session_.replay().advance();
+}
+
+hub::Subscription* SessionTopics::Pending::find() const noexcept {
+  hub::Subscription* subscription = session_->subscription(topic_);
+  return subscription != nullptr && subscription->number == number_ ? subscription : nullptr;
+}
+
+// Whose request has failed has no subscription, unless it had one before.
+SessionTopics::Pending::~Pending() {
+  if (!session_) return;
+  hub::Subscription* subscription = find();
+  if (subscription != nullptr && subscription->phase == hub::Subscription::Phase::pending)
+    session_->place().shard.unsubscribe(*subscription);
 }
 
 // ---- the end of a subscription ----
@@ -124,7 +126,6 @@ void SessionTopics::unsubscribe(const RequestId& id, std::string_view topic) {
     return session_.refuse(id, {not_subscribed, "You are not subscribed to this."});
   session_.stop_typing(topic);
   session_.place().shard.unsubscribe(*subscription);
-  session_.replays().drop_idle();
   session_.reply(id, {{"topic", topic}});
 }
 
@@ -137,7 +138,6 @@ hub::Subscription* SessionTopics::follow(const std::string& topic) {
 
 void SessionTopics::lost(const hub::Subscription& subscription) {
   session_.stop_typing(subscription.topic->name);
-  session_.replays().drop_idle();
   session_.push_event("subscription.revoked", {{"topic", subscription.topic->name}});
 }
 

@@ -5,15 +5,17 @@
 #include "core/task.hpp"
 #include "gateway/event_query.hpp"
 #include "gateway/protocols/native_json.hpp"
-#include "gateway/session_replays.hpp"
+#include "gateway/session_replay.hpp"
 #include "hub/topic.hpp"
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace corohub::gateway {
 
@@ -50,12 +52,30 @@ class SessionTopics {
     Seq floor;
     Seq head;
   };
-  Task<> replay(std::shared_ptr<Session> self, native_json::RequestId id, std::string topic, Position since,
-                std::shared_ptr<hub::Replay> held);
-  void begin_replay(const native_json::RequestId& id, hub::Subscription& subscription, const Position& since,
-                    const Reach& reach, std::shared_ptr<hub::Replay> held);
+  // A subscription that a request under way is about. It ends with the request if nothing else has come of
+  // it.
+  class Pending {
+   public:
+    Pending(std::shared_ptr<Session> session, std::string topic, std::uint32_t number) noexcept
+        : session_(std::move(session)), topic_(std::move(topic)), number_(number) {}
+    Pending(Pending&&) noexcept = default;
+    Pending& operator=(Pending&&) = delete;
+    ~Pending();
+
+    const std::string& topic() const noexcept { return topic_; }
+    hub::Subscription* find() const noexcept;  // null: it has ended meanwhile
+
+   private:
+    std::shared_ptr<Session> session_;
+    std::string topic_;
+    std::uint32_t number_;
+  };
+  Task<> look_up(Pending pending, native_json::RequestId id, std::optional<Position> since);
+  void begin(const native_json::RequestId& id, hub::Subscription& subscription,
+             const std::optional<Position>& since, const Reach& reach);
 
   Session& session_;
+  std::uint32_t last_number_ = 0;
   double changes_left_ = changes_burst;
   SteadyTime changes_counted_;
 };

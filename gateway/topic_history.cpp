@@ -38,7 +38,6 @@ class ReadHistory {
   eventlog::PageRequest page_request(Seq floor) const {
     eventlog::PageRequest request;
     request.since = std::max(asked_.since ? asked_.since->seq : 0, floor);
-    request.own = false;
     request.topics = {{asked_.topic, asked_.rule.subscribers, floor}};
     request.limit = asked_.limit + 1;
     request.bytes = asked_.bytes;

@@ -6,6 +6,7 @@
 #include "hub/member.hpp"
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace corohub::gateway {
@@ -46,6 +47,8 @@ class TransportListener {
   virtual void on_throttled() = 0;
   // The socket was full and has taken all that waited.
   virtual void on_low_water() = 0;
+  // `<epoch>:<seq>`: what a client that has read all that was queued so far has had. Empty: there is none.
+  virtual std::string position_text() const { return {}; }
   // Exactly once, last call: the transport is not to be touched any more.
   virtual void on_closed(CloseReason reason) noexcept = 0;
 };

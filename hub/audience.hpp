@@ -7,11 +7,15 @@
 
 namespace corohub::hub {
 
-// Whose connection it is, as far as routing asks.
+// Whose connection it is, as far as routing asks. Nobody has one by default: without a principal there is no
+// role.
 struct Identity {
-  UserId user_id = 0;  // 0: a principal that is no user
-  Role role = Role::user;
-  SessionId session{};
+  constexpr Identity(UserId user, Role its_role, const SessionId& login = {}) noexcept
+      : user_id(user), role(its_role), session(login) {}
+
+  UserId user_id;  // 0: a principal that is no user
+  Role role;
+  SessionId session;
 };
 
 constexpr std::uint8_t role_bit(Role role) noexcept {

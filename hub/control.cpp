@@ -21,20 +21,19 @@ std::size_t size_of(const Entry& entry) noexcept {
 Batch::Batch(std::vector<Entry> entries, std::unique_ptr<BatchDone> done, std::optional<SteadyTime> committed)
     : entries_(std::move(entries)), committed_(committed), reached_(entries_.size()), done_(std::move(done)) {
   for (const Entry& entry : entries_) bytes_ += size_of(entry);
+  if (done_) said_.reserve(entries_.size());
 }
 
 void Batch::applied_by_one_shard() noexcept {
   // Release and acquire: the last shard sees what all others have counted.
   if (shards_left_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
   if (!done_) return;
-  std::vector<std::uint32_t> reached;
-  reached.reserve(reached_.size());
   for (const std::atomic<std::uint32_t>& count : reached_)
-    reached.push_back(count.load(std::memory_order_relaxed));
+    said_.push_back(count.load(std::memory_order_relaxed));
   // It may hold what keeps another thread's loop alive: it goes now, not with the last reference to the
   // batch.
   const std::unique_ptr<BatchDone> done = std::move(done_);
-  done->applied(reached);
+  done->applied(said_);
 }
 
 }  // namespace corohub::hub

@@ -71,6 +71,7 @@ class Batch {
   std::size_t bytes_ = 0;
   const std::optional<SteadyTime> committed_;
   std::vector<std::atomic<std::uint32_t>> reached_;
+  std::vector<std::uint32_t> said_;  // the receipt's, with its memory: the last shard cannot fail
   std::atomic<std::uint32_t> shards_left_{0};
   std::unique_ptr<BatchDone> done_;
 };

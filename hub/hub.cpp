@@ -15,7 +15,7 @@ metrics::Counter& refused_counter() {
 
 }  // namespace
 
-void Hub::publish(const BatchRef& batch) {
+void Hub::publish(const BatchRef& batch) noexcept {
   if (shards_.empty()) {
     batch->expect(1);
     batch->applied_by_one_shard();
@@ -25,17 +25,16 @@ void Hub::publish(const BatchRef& batch) {
   for (Shard* shard : shards_) shard->put(batch);
 }
 
-bool Hub::try_publish(const BatchRef& batch) {
-  const bool room = std::ranges::all_of(shards_, [](const Shard* shard) { return shard->has_room(); });
-  if (!room) {
+bool Hub::try_publish(const BatchRef& batch) noexcept {
+  const auto full = std::ranges::find_if_not(shards_, [](Shard* shard) { return shard->reserve(); });
+  if (full != shards_.end()) {
+    for (auto reserved = shards_.begin(); reserved != full; ++reserved) (*reserved)->release();
     refused_counter().Increment();
     return false;
   }
   batch->expect(std::max<std::uint32_t>(1, static_cast<std::uint32_t>(shards_.size())));
   if (shards_.empty()) batch->applied_by_one_shard();
-  // Another publisher may have taken the last room since: then an inbox holds this one batch more than it
-  // should, which is better than an event that only some shards have.
-  for (Shard* shard : shards_) shard->force_put(batch);
+  for (Shard* shard : shards_) shard->put_reserved(batch);
   return true;
 }
 

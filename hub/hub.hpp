@@ -22,9 +22,9 @@ class Hub {
   const std::vector<Shard*>& shards() const noexcept { return shards_; }
 
   // Durable batches: in commit order, from the writer's thread, waiting for room.
-  void publish(const BatchRef& batch);
+  void publish(const BatchRef& batch) noexcept;
   // Volatile events and kicks: all shards take it or none does; false and counted when one has no room.
-  bool try_publish(const BatchRef& batch);
+  bool try_publish(const BatchRef& batch) noexcept;
 
   Roster& roster() noexcept { return roster_; }
   const Roster& roster() const noexcept { return roster_; }

@@ -15,14 +15,23 @@ metrics::Counter& waits_counter() {
 
 }  // namespace
 
-bool Inbox::room() const noexcept { return entries_ < limits_.entries && bytes_ < limits_.bytes; }
+// No more batches than entries: the number is bounded by the same limit.
+bool Inbox::room() const noexcept {
+  return entries_ + reserved_ < limits_.entries && bytes_ < limits_.bytes &&
+         batches_.size() + reserved_ < limits_.entries;
+}
 
-bool Inbox::has_room() const {
+bool Inbox::has_room() const noexcept {
   const std::scoped_lock lock(mutex_);
   return !closed_ && room();
 }
 
-bool Inbox::put(BatchRef batch) {
+bool Inbox::is_awake() const noexcept {
+  const std::scoped_lock lock(mutex_);
+  return awake_;
+}
+
+bool Inbox::put(BatchRef batch) noexcept {
   std::unique_lock lock(mutex_);
   if (!closed_ && !room()) {
     waits_counter().Increment();
@@ -31,9 +40,28 @@ bool Inbox::put(BatchRef batch) {
   return enqueue(std::move(batch), std::move(lock));
 }
 
-bool Inbox::force_put(BatchRef batch) { return enqueue(std::move(batch), std::unique_lock(mutex_)); }
+bool Inbox::reserve() noexcept {
+  const std::scoped_lock lock(mutex_);
+  if (closed_ || !room()) return false;
+  ++reserved_;
+  return true;
+}
 
-bool Inbox::enqueue(BatchRef batch, std::unique_lock<std::mutex> lock) {
+bool Inbox::put_reserved(BatchRef batch) noexcept {
+  std::unique_lock lock(mutex_);
+  --reserved_;
+  return enqueue(std::move(batch), std::move(lock));
+}
+
+void Inbox::release() noexcept {
+  {
+    const std::scoped_lock lock(mutex_);
+    --reserved_;
+  }
+  room_made_.notify_all();
+}
+
+bool Inbox::enqueue(BatchRef batch, std::unique_lock<std::mutex> lock) noexcept {
   if (closed_) {
     lock.unlock();
     // Nobody is left to deliver to, but somebody waits for the receipt.

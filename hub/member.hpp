@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,11 @@ namespace corohub::hub {
 // What GET /admin/connections tells of a connection.
 struct MemberInfo {
   ClientId client_id;
-  UserId user_id = 0;
-  Role role = Role::user;
+  UserId user_id;
+  Role role;
   std::string_view transport;  // "websocket"
   std::string ip;
-  UnixMs connected_at = 0;
+  UnixMs connected_at;
 };
 
 // Where a member's outbox is emptied into.
@@ -32,6 +33,8 @@ class Outlet {
  public:
   // One send of all that waits. Never blocks, throws or re-enters the shard. May come after Member::close().
   virtual void flush() noexcept = 0;
+  // The client has not taken all of an earlier send: what is queued now waits behind it.
+  virtual bool is_full() const noexcept = 0;
 
  protected:
   ~Outlet() = default;
@@ -40,8 +43,8 @@ class Outlet {
 class Member {
  public:
   // `is_client`: counts among those an event has reached; not a request that only waits for a hint.
-  Member(Identity who, ClientId client, const OutboxLimits& limits, bool is_client = true) noexcept
-      : outbox_(limits), is_client_(is_client), identity_(who), client_id_(client) {}
+  Member(ClientId client, const OutboxLimits& limits, bool is_client = true) noexcept
+      : outbox_(limits), is_client_(is_client), client_id_(client) {}
   virtual ~Member() = default;
   Member(const Member&) = delete;
   Member& operator=(const Member&) = delete;
@@ -56,9 +59,12 @@ class Member {
   virtual void subscription_lost(const Subscription& subscription) noexcept = 0;
   virtual MemberInfo info() const = 0;
 
-  const Identity& identity() const noexcept { return identity_; }
+  // Who it is, from Shard::attach() on; before that it is nobody, and nobody may ask.
+  const Identity& identity() const noexcept { return *identity_; }
+  bool is_identified() const noexcept { return identity_.has_value(); }
   const ClientId& client_id() const noexcept { return client_id_; }
   Outbox& outbox() noexcept { return outbox_; }
+  const Outbox& outbox() const noexcept { return outbox_; }
   // Rises with every change of what it may see.
   std::uint32_t rights_version() const noexcept { return rights_version_; }
 
@@ -74,7 +80,7 @@ class Member {
   }
   // By its rights of now, and wanted. Events of topics are for subscriptions to judge.
   bool may_see(const Event& event) const noexcept {
-    return event.topic().empty() && event.audience().includes(identity_) && wants(event);
+    return event.topic().empty() && event.audience().includes(*identity_) && wants(event);
   }
 
   // Null: it is not subscribed.
@@ -88,12 +94,16 @@ class Member {
 
  private:
   friend class Shard;
+  friend class MemberIndex;
+  friend class TopicIndex;
   friend class SendLines;
   using Subscriptions = std::vector<std::unique_ptr<Subscription>>;
 
   void flush() noexcept {
     if (outlet_ != nullptr) outlet_->flush();
   }
+  // What is queued now leaves with the member's next send, as far as anybody knows.
+  bool is_idle() const noexcept { return outbox_.empty() || (outlet_ != nullptr && !outlet_->is_full()); }
 
   // Into the processor's cache: what a delivery touches of the member itself, and what its send reads.
   void prefetch() const noexcept { prefetch_lines(this, 128); }
@@ -112,15 +122,15 @@ class Member {
   std::unique_ptr<const std::vector<std::string>> types_;  // null: all
   std::unique_ptr<Subscriptions> subscriptions_;           // null: none, as with most
   std::uint32_t slot_ = 0;                                 // place in its role's vector
-  WireFormat format_{};                                    // format(), asked once
+  std::uint32_t rights_version_ = 0;
+  WireFormat format_{};  // format(), asked once
   bool attached_ = false;
   const bool is_client_;
   bool touched_ = false;                          // has been pushed to in this turn
   bool in_long_line_ = false;                     // that is where it waits
   boost::intrusive::list_member_hook<> waiting_;  // for its send, in one of the SendLines
   Outlet* outlet_ = nullptr;
-  std::uint32_t rights_version_ = 0;
-  Identity identity_;
+  std::optional<Identity> identity_;
   ClientId client_id_;
   Member* same_user_next_ = nullptr;
   Member* same_user_previous_ = nullptr;

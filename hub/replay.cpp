@@ -1,7 +1,6 @@
 #include "hub/replay.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <new>
 #include <utility>
 
@@ -21,39 +20,43 @@ bool is_below(const Outbox& outbox, std::uint32_t quarters) noexcept {
 
 }  // namespace
 
-Replay::Replay(Shard& shard, Member& member, ReplayOwner& owner, Seq since) noexcept
-    : shard_(shard), member_(member), owner_(owner), position_(since) {
-  shard_.wheel().arm(*this, shard_.now() + time_max);
-}
-
-void Replay::hold_own() noexcept {
-  own_ = true;
+Replay::Replay(Shard& shard, Member& member, ReplayOwner& owner, Seq own_after) noexcept
+    : shard_(shard), member_(member), owner_(owner), own_after_(own_after), position_(own_after) {
   shard_.hold_durable(member_);
+  for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions())
+    if (subscription->phase == Subscription::Phase::live)
+      hold(*subscription, std::max(subscription->skip, shard_.head()));
 }
 
-void Replay::hold(Subscription& subscription) noexcept {
-  subscription.skip = std::numeric_limits<Seq>::max();
-  subscription.held_by = this;
+void Replay::hold(Subscription& subscription, Seq after) noexcept {
+  own_after_ = std::max(own_after_, position_);
+  for (const std::unique_ptr<Subscription>& other : member_.subscriptions())
+    if (other->phase == Subscription::Phase::held) other->floor = std::max(other->floor, position_);
+  subscription.hold(Subscription::Phase::held);
+  subscription.floor = after;
+  position_ = std::min(position_, after);
+  page_outdated_ = true;
 }
 
 void Replay::go_live() noexcept {
-  if (own_) shard_.go_live(member_, position_);
-  for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions()) {
-    if (subscription->held_by != this) continue;
-    subscription->skip = position_;
-    subscription->held_by = nullptr;
-  }
+  shard_.go_live(member_, std::max(position_, own_after_));
+  for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions())
+    if (subscription->phase == Subscription::Phase::held)
+      subscription->go_live(std::max(position_, subscription->floor));
 }
 
-bool Replay::is_idle() const noexcept {
-  return !own_ && std::ranges::none_of(member_.subscriptions(), [this](const auto& subscription) {
-    return subscription->held_by == this;
-  });
+// A subscription may have ended for which it had gone back.
+void Replay::skip_what_nobody_wants() noexcept {
+  Seq first = own_after_;
+  for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions())
+    if (subscription->phase == Subscription::Phase::held) first = std::min(first, subscription->floor);
+  position_ = std::max(position_, first);
 }
 
 bool Replay::advance() {
   shard_.send_now(member_);
   while (!reading_ && !member_.outbox().closed() && below_low_water()) {
+    skip_what_nobody_wants();
     if (position_ < shard_.tail().base()) {
       reading_ = true;
       shard_.permits().ask(*this);
@@ -79,24 +82,29 @@ void Replay::push_from_tail() {
 }
 
 void Replay::permitted(ReadPermits::Permit permit) noexcept {
+  shard_.wheel().arm(*this, shard_.now() + page_time_max);
+  skip_what_nobody_wants();
   rights_of_page_ = member_.rights_version();
+  page_outdated_ = false;
   try {
-    owner_.read_page(*this, std::move(permit), wish());
+    PageWish asked = wish();
+    own_in_page_ = asked.own.has_value();
+    owner_.read_page(*this, std::move(permit), std::move(asked));
   } catch (const std::bad_alloc&) {
-    owner_.replay_too_long();
+    owner_.replay_failed();
   }
 }
 
 PageWish Replay::wish() const {
   const OutboxLimits& limits = member_.outbox().limits();
-  PageWish wish{position_,
-                member_.identity(),
-                own_,
-                {},
-                std::min<std::size_t>(page_events_max, limits.messages_max / 2),
-                std::min<std::size_t>(page_bytes_max, limits.bytes_max / 2)};
+  PageWish wish{.after = position_,
+                .own = {},
+                .topics = {},
+                .events_max = std::min<std::size_t>(page_events_max, limits.messages_max / 2),
+                .bytes_max = std::min<std::size_t>(page_bytes_max, limits.bytes_max / 2)};
+  if (position_ >= own_after_) wish.own = member_.identity();
   for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions())
-    if (subscription->held_by == this)
+    if (subscription->phase == Subscription::Phase::held)
       wish.topics.push_back(
           {subscription->topic->name, subscription->topic->rule->subscribers, subscription->floor});
   return wish;
@@ -104,7 +112,9 @@ PageWish Replay::wish() const {
 
 void Replay::page_read(const LogPage& page) {
   reading_ = false;
-  if (rights_of_page_ != member_.rights_version() || member_.outbox().closed()) return;
+  shard_.wheel().disarm(*this);
+  const bool outdated = page_outdated_ || rights_of_page_ != member_.rights_version();
+  if (outdated || member_.outbox().closed()) return;
   if (page.floor > position_) {
     owner_.replay_gap(*this, position_, page.floor);
     position_ = page.floor;
@@ -116,7 +126,8 @@ void Replay::page_read(const LogPage& page) {
 // Not beyond what this shard has applied: a change of rights may stand between there and the log's end.
 void Replay::push_from(const LogPage& page) {
   const Shard::Burst burst(shard_);
-  const Seq end = std::min(page.scanned_to, shard_.head());
+  Seq end = std::min(page.scanned_to, shard_.head());
+  if (!own_in_page_) end = std::min(end, own_after_);
   // What was read for one member would be compressed for it alone.
   WireFormat format = member_.format();
   if (format == WireFormat::websocket_deflate) format = WireFormat::websocket_text;
@@ -135,15 +146,15 @@ void Replay::push_if_visible(const Event& event, WireFormat format) {
 }
 
 bool Replay::is_wanted(const Event& event) const noexcept {
-  if (event.topic().empty()) return own_ && member_.may_see(event);
+  if (event.topic().empty()) return event.seq() > own_after_ && member_.may_see(event);
   const Subscription* subscription = member_.subscription(event.topic());
-  return subscription != nullptr && subscription->held_by == this && event.seq() > subscription->floor &&
-         member_.wants(event);
+  return subscription != nullptr && subscription->phase == Subscription::Phase::held &&
+         event.seq() > subscription->floor && member_.wants(event);
 }
 
 bool Replay::below_low_water() const noexcept { return is_below(member_.outbox(), low_water); }
 bool Replay::below_high_water() const noexcept { return is_below(member_.outbox(), high_water); }
 
-void Replay::on_due(SteadyTime) noexcept { owner_.replay_too_long(); }
+void Replay::on_due(SteadyTime) noexcept { owner_.replay_failed(); }
 
 }  // namespace corohub::hub

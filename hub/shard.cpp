@@ -12,7 +12,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/post.hpp>
 
 namespace corohub::hub {
 namespace {
@@ -20,9 +19,6 @@ namespace {
 // After so many deliveries a turn ends and lets the rest of the thread run, about 10 ms. Fewer would part
 // what can leave in one send.
 constexpr std::size_t deliveries_per_turn = 1 << 18;
-
-// So many frames may wait for their turn to be sent, and a member counts as idle.
-constexpr std::uint32_t idle_messages_max = 16;
 constexpr std::size_t measured_batches_max = 1024;
 
 struct Counters {
@@ -56,10 +52,6 @@ bool is_routed_to(const Member& member, const Event& event) noexcept {
   return member.subscription(event.topic()) != nullptr;
 }
 
-void reserve_for(std::vector<Member*>& members, std::size_t count) {
-  if (members.capacity() < count) members.reserve(std::max(count, 2 * members.capacity()));
-}
-
 }  // namespace
 
 const FrameRef& Shard::Delivery::frame(WireFormat format) {
@@ -76,26 +68,28 @@ Shard::Shard(asio::io_context& context, const Clock& clock, ShardLimits limits)
       wheel_(clock.steady()),
       expiries_(clock.steady(), Wheel::Pauses::counted),
       timer_(context.get_executor()),
+      topics_(limits.topics),
       tail_(limits.tail),
       closing_(*this) {
   counters();
   unsent_.reserve(measured_batches_max);
+  taken_.reserve(inbox_.batches_max());
 }
 
 Shard::~Shard() = default;
 
 // ---- one turn ----
 
-void Shard::put(BatchRef batch) {
+void Shard::put(BatchRef batch) noexcept {
   if (inbox_.put(std::move(batch))) wake();
 }
 
-void Shard::force_put(BatchRef batch) {
-  if (inbox_.force_put(std::move(batch))) wake();
+void Shard::put_reserved(BatchRef batch) noexcept {
+  if (inbox_.put_reserved(std::move(batch))) wake();
 }
 
-void Shard::wake() {
-  asio::post(context_, [this] { drain_inbox(); });
+void Shard::wake() noexcept {
+  turn_post_.post(context_, [this]() noexcept { drain_inbox(); });
 }
 
 void Shard::drain_inbox() noexcept {
@@ -103,6 +97,7 @@ void Shard::drain_inbox() noexcept {
 }
 
 bool Shard::turn() noexcept {
+  turn_due_ = false;
   if (taken_.empty()) inbox_.take(taken_);
   in_turn_ = true;
   std::size_t reached = 0;
@@ -166,7 +161,7 @@ void Shard::send_now(Member& member) noexcept {
 
 void Shard::send_some() noexcept {
   if (std::exchange(sending_, true)) return;
-  asio::post(context_, [this] {
+  step_post_.post(context_, [this]() noexcept {
     sending_ = false;
     send_step();
     if (!lines_.empty()) send_some();
@@ -207,19 +202,20 @@ std::uint32_t Shard::deliver_by_audience(Delivery& delivery) noexcept {
   std::uint32_t reached = 0;
   for (std::size_t role = 0; role < role_count; ++role) {
     if ((audience.roles & role_bit(static_cast<Role>(role))) == 0) continue;
-    const std::vector<Member*>& members = by_role_[role];
+    const std::vector<Member*>& members = members_.of(static_cast<Role>(role));
     for (std::size_t i = 0; i < members.size(); ++i) {
       if (i + prefetch_ahead < members.size()) members[i + prefetch_ahead]->prefetch();
       reached += offer(*members[i], delivery);
     }
   }
-  for (Member* member = first_of(audience.user_id); member != nullptr; member = member->same_user_next_)
-    if ((audience.roles & role_bit(member->identity_.role)) == 0) reached += offer(*member, delivery);
+  for_each_of(audience.user_id, [&](Member& member) {
+    if ((audience.roles & role_bit(member.identity_->role)) == 0) reached += offer(member, delivery);
+  });
   return reached;
 }
 
 std::uint32_t Shard::deliver_to_topic(Delivery& delivery) noexcept {
-  const Topic* topic = find_topic(delivery.event.topic());
+  const Topic* topic = topics_.find(delivery.event.topic());
   if (topic == nullptr) return 0;
   std::uint32_t reached = 0;
   const std::vector<Subscription*>& all = topic->subscriptions;
@@ -236,26 +232,22 @@ std::uint32_t Shard::apply(const Notice& notice) noexcept {
   Delivery delivery{event, 0, epoch_, {}};
   std::uint32_t reached = 0;
   const auto notify = [&](Member& member) {
-    if (std::ranges::binary_search(notice.except, member.identity_.user_id)) return;
-    // A little that is about to leave is nothing to wait for. Of more, only who can't take it is not idle.
-    const bool about_to_leave = member.touched_ || member.waiting_.is_linked();
-    const bool idle =
-        about_to_leave ? member.outbox_.messages() <= idle_messages_max : member.outbox_.empty();
-    if (notice.if_idle && !idle) member.flush();
-    if (notice.if_idle && !idle && !member.outbox_.empty()) return;
+    if (std::ranges::binary_search(notice.except, member.identity_->user_id)) return;
+    if (notice.if_idle && !member.is_idle()) return;
     reached += offer(member, delivery);
   };
   if (!notice.only.empty()) {
     for (const UserId user : notice.only)
-      for (Member* member = first_of(user); member != nullptr; member = member->same_user_next_)
-        if (is_routed_to(*member, event)) notify(*member);
+      for_each_of(user, [&](Member& member) {
+        if (is_routed_to(member, event)) notify(member);
+      });
   } else if (!event.topic().empty()) {
-    if (const Topic* topic = find_topic(event.topic()))
+    if (const Topic* topic = topics_.find(event.topic()))
       for (const Subscription* subscription : topic->subscriptions) notify(*subscription->member);
   } else {
     for (std::size_t role = 0; role < role_count; ++role)
       if ((event.audience().roles & role_bit(static_cast<Role>(role))) != 0)
-        for (Member* member : by_role_[role]) notify(*member);
+        for (Member* member : members_.of(static_cast<Role>(role))) notify(*member);
   }
   counters().deliveries.Increment(reached);
   return reached;
@@ -306,21 +298,22 @@ std::uint32_t Shard::apply(const AccountChanged& change) noexcept {
   // Who is gone has no rank left: what waits for an admin is not his last word.
   const Role role = account != nullptr ? account->role : Role::user;
   std::uint32_t ended = 0;
-  for (Member* member = first_of(change.user_id); member != nullptr; member = member->same_user_next_) {
-    if (member->identity_.role != role) move_to_role(*member, role);
-    const bool stays = account != nullptr && account->has_session(member->identity_.session);
-    if (stays) continue;
-    member->outbox_.discard_all_but_personal(change.user_id);
-    ended += end(*member, change.ending);
-  }
+  for_each_of(change.user_id, [&](Member& member) {
+    if (member.identity_->role != role) move_to_role(member, role);
+    const bool stays = account != nullptr && account->has_session(member.identity_->session);
+    if (stays) return;
+    member.outbox_.discard_all_but_personal(change.user_id);
+    ended += end(member, change.ending);
+  });
   return ended;
 }
 
 std::uint32_t Shard::apply(const Kick& kick) noexcept {
-  for (const std::vector<Member*>& members : by_role_)
-    for (Member* member : members)
-      if (member->client_id_ == kick.client) return end(*member, CloseReason::kicked);
-  return 0;
+  Member* kicked = nullptr;
+  members_.for_each([&](Member& member) {
+    if (member.client_id_ == kick.client) kicked = &member;
+  });
+  return kicked != nullptr && end(*kicked, CloseReason::kicked);
 }
 
 bool Shard::end(Member& member, CloseReason reason) noexcept {
@@ -331,11 +324,9 @@ bool Shard::end(Member& member, CloseReason reason) noexcept {
 }
 
 void Shard::move_to_role(Member& member, Role role) noexcept {
-  leave_role(member);
-  member.identity_.role = role;
+  members_.change_role(member, role);
   ++member.rights_version_;
-  enter_role(member);
-  member.outbox_.discard_lost(member.identity_);
+  member.outbox_.discard_lost(*member.identity_);
   member.role_changed();
   drop_lost_subscriptions(member);
 }
@@ -345,32 +336,40 @@ void Shard::drop_lost_subscriptions(Member& member) noexcept {
   if (!member.subscriptions_) return;
   Member::Subscriptions& all = *member.subscriptions_;
   const auto lost = std::partition(all.begin(), all.end(), [&](const auto& subscription) {
-    return subscription->topic->rule->may_subscribe(member.identity_.role);
+    return subscription->topic->rule->may_subscribe(member.identity_->role);
   });
   // One by one, because the member looks at those it still has.
   for (auto left = all.end() - lost; left > 0; --left) {
     const std::unique_ptr<Subscription> subscription = std::move(all.back());
     all.pop_back();
-    subscription->held_by = nullptr;
     member.subscription_lost(*subscription);
-    leave_topic(*subscription);
+    topics_.remove(*subscription);
   }
 }
 
-// ---- the indexes ----
+// ---- coming and going ----
 
-void Shard::attach(Member& member) {
-  reserve(size() + 1);
-  if (member.identity_.user_id != 0) {
-    Member*& first = by_user_[member.identity_.user_id];
-    member.same_user_next_ = first;
-    if (first != nullptr) first->same_user_previous_ = &member;
-    first = &member;
-  }
-  enter_role(member);
+void Shard::attach(Member& member, const Identity& who) {
+  const std::size_t members = members_.size() + 1;
+  members_.reserve(members);
+  reserve_for(touched_, members);
+  reserve_for(overflowed_, members);
+  member.identity_ = who;
+  members_.enter(member);
   member.format_ = member.format();
   member.skip_ = head_;
   member.attached_ = true;
+}
+
+void Shard::detach(Member& member) noexcept {
+  if (!std::exchange(member.attached_, false)) return;
+  members_.leave(member);
+  for (const std::unique_ptr<Subscription>& subscription : member.subscriptions())
+    topics_.remove(*subscription);
+  member.subscriptions_.reset();
+  if (std::exchange(member.touched_, false)) std::erase(touched_, &member);
+  if (member.waiting_.is_linked()) lines_.leave(member);
+  std::erase(overflowed_, &member);
 }
 
 void Shard::begin_after(const LogState& log) {
@@ -380,108 +379,21 @@ void Shard::begin_after(const LogState& log) {
   for (const EventRef& event : log.recent) tail_.push(event);
 }
 
-void Shard::hold_durable(Member& member) noexcept { member.skip_ = std::numeric_limits<Seq>::max(); }
-
-void Shard::detach(Member& member) noexcept {
-  if (!std::exchange(member.attached_, false)) return;
-  leave_role(member);
-  if (member.identity_.user_id != 0) leave_user(member);
-  for (const std::unique_ptr<Subscription>& subscription : member.subscriptions()) leave_topic(*subscription);
-  member.subscriptions_.reset();
-  if (std::exchange(member.touched_, false)) std::erase(touched_, &member);
-  if (member.waiting_.is_linked()) lines_.leave(member);
-  std::erase(overflowed_, &member);
-}
-
-void Shard::reserve(std::size_t members) {
-  for (std::vector<Member*>& of_role : by_role_) reserve_for(of_role, members);
-  reserve_for(touched_, members);
-  reserve_for(overflowed_, members);
-}
-
-void Shard::enter_role(Member& member) noexcept {
-  std::vector<Member*>& members = by_role_[static_cast<std::size_t>(member.identity_.role)];
-  member.slot_ = static_cast<std::uint32_t>(members.size());
-  members.push_back(&member);
-}
-
-void Shard::leave_role(Member& member) noexcept {
-  std::vector<Member*>& members = by_role_[static_cast<std::size_t>(member.identity_.role)];
-  members[member.slot_] = members.back();
-  members[member.slot_]->slot_ = member.slot_;
-  members.pop_back();
-}
-
-Member* Shard::first_of(UserId user) const noexcept {
-  if (user == 0) return nullptr;
-  const auto found = by_user_.find(user);
-  return found == by_user_.end() ? nullptr : found->second;
-}
-
-void Shard::leave_user(Member& member) noexcept {
-  Member* const next = std::exchange(member.same_user_next_, nullptr);
-  Member* const previous = std::exchange(member.same_user_previous_, nullptr);
-  if (next != nullptr) next->same_user_previous_ = previous;
-  if (previous != nullptr) {
-    previous->same_user_next_ = next;
-  } else if (next != nullptr) {
-    by_user_[member.identity_.user_id] = next;
-  } else {
-    by_user_.erase(member.identity_.user_id);
-  }
-}
-
-// ---- topics ----
-
 Subscription* Shard::subscribe(Member& member, std::string_view topic, const TopicRule& rule) {
   if (Subscription* known = member.subscription(topic)) return known;
-  if (!member.subscriptions_) member.subscriptions_ = std::make_unique<Member::Subscriptions>();
-  Topic* place = find_topic(topic);
-  if (place == nullptr) {
-    if (topics_.size() >= limits_.topics) return nullptr;
-    auto made = std::make_unique<Topic>(Topic{std::string(topic), &rule, {}});
-    place = made.get();
-    topics_.emplace(place->name, std::move(made));
-  }
-  auto subscription = std::make_unique<Subscription>(Subscription{&member, place});
-  subscription->slot = static_cast<std::uint32_t>(place->subscriptions.size());
-  subscription->skip = head_;
-  member.subscriptions_->reserve(member.subscriptions_->size() + 1);
-  place->subscriptions.push_back(subscription.get());
-  member.subscriptions_->push_back(std::move(subscription));
-  return member.subscriptions_->back().get();
+  return topics_.add(member, topic, rule, head_);
 }
 
 void Shard::unsubscribe(Subscription& subscription) noexcept {
-  leave_topic(subscription);
+  topics_.remove(subscription);
   std::erase_if(*subscription.member->subscriptions_,
                 [&](const std::unique_ptr<Subscription>& one) { return one.get() == &subscription; });
-}
-
-Topic* Shard::find_topic(std::string_view name) const noexcept {
-  const auto found = topics_.find(name);
-  return found == topics_.end() ? nullptr : found->second.get();
-}
-
-void Shard::leave_topic(Subscription& subscription) noexcept {
-  Topic& topic = *subscription.topic;
-  topic.subscriptions[subscription.slot] = topic.subscriptions.back();
-  topic.subscriptions[subscription.slot]->slot = subscription.slot;
-  topic.subscriptions.pop_back();
-  if (topic.subscriptions.empty()) topics_.erase(topics_.find(topic.name));
-}
-
-std::size_t Shard::size() const noexcept {
-  std::size_t members = 0;
-  for (const std::vector<Member*>& of_role : by_role_) members += of_role.size();
-  return members;
 }
 
 std::vector<MemberInfo> Shard::list() const {
   std::vector<MemberInfo> infos;
   infos.reserve(size());
-  for (const std::vector<Member*>& of_role : by_role_)
-    for (const Member* member : of_role) infos.push_back(member->info());
+  members_.for_each([&](const Member& member) { infos.push_back(member.info()); });
   return infos;
 }
 
@@ -505,7 +417,9 @@ Task<> Shard::tick_loop() {
 void Shard::tick() noexcept {
   turn_wheels();
   if (outbox_memory() > limits_.outbox_memory) drop_worst();
-  heartbeat_.fetch_add(1, std::memory_order_relaxed);
+  // The turn was posted before this tick was armed, so it has had its turn unless it was lost.
+  const bool lost = std::exchange(turn_due_, inbox_.is_awake()) && turn_due_;
+  if (!lost) heartbeat_.fetch_add(1, std::memory_order_relaxed);
 }
 
 // Tokens first: whose time is over hears no more of it from a wheel that has stood still.
@@ -522,10 +436,10 @@ void Shard::turn_wheels() noexcept {
 // Frames are shared, so nobody can say what the end of one connection gives back: the worst of those who wait
 // go, a part with every tick, until enough is free. Who waits in a line has not been asked yet.
 void Shard::drop_worst() noexcept {
-  for (const std::vector<Member*>& of_role : by_role_)
-    for (Member* member : of_role)
-      if (!member->outbox_.empty() && !member->outbox_.closed() && !member->waiting_.is_linked())
-        overflowed_.push_back(member);
+  members_.for_each([this](Member& member) {
+    if (!member.outbox_.empty() && !member.outbox_.closed() && !member.waiting_.is_linked())
+      overflowed_.push_back(&member);
+  });
   const auto backlog = [](Member* member) {
     return member->outbox_.bytes() + member->outbox_.messages() * sizeof(FrameRef);
   };
@@ -553,11 +467,9 @@ void Shard::Closing::on_due(SteadyTime now) noexcept {
   const std::size_t quota =
       last ? std::numeric_limits<std::size_t>::max()
            : total * static_cast<std::size_t>(elapsed.count()) / static_cast<std::size_t>(spread.count());
-  for (const std::vector<Member*>& of_role : shard.by_role_)
-    for (Member* member : of_role) {
-      if (ended >= quota) break;
-      ended += shard.end(*member, reason);
-    }
+  shard.members_.for_each([&](Member& member) {
+    if (ended < quota) ended += shard.end(member, reason);
+  });
   if (!last) shard.wheel_.arm(*this, now + Wheel::tick);
 }
 

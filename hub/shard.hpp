@@ -2,19 +2,23 @@
 // threads touch.
 #pragma once
 
+#include "core/fixed_post.hpp"
 #include "core/task.hpp"
 #include "core/wheel.hpp"
 #include "hub/control.hpp"
 #include "hub/inbox.hpp"
-#include "hub/member.hpp"
+#include "hub/member_index.hpp"
 #include "hub/read_permits.hpp"
 #include "hub/send_lines.hpp"
 #include "hub/tail.hpp"
+#include "hub/topic_index.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,7 +26,6 @@
 #include <vector>
 
 #include <boost/asio/steady_timer.hpp>
-#include <boost/unordered/unordered_flat_map.hpp>
 
 namespace corohub::hub {
 
@@ -67,18 +70,20 @@ class Shard {
 
   // ---- any thread ----
   // See Inbox.
-  void put(BatchRef batch);        // waits for room; for the writer's thread only
-  void force_put(BatchRef batch);  // never waits; for the hub, which has asked has_room() of every shard
-  bool has_room() const { return inbox_.has_room(); }
-  // Rises with every tick of the shard's timer; a watchdog compares.
+  void put(BatchRef batch) noexcept;  // waits for room; for the writer's thread only
+  bool reserve() noexcept { return inbox_.reserve(); }
+  void put_reserved(BatchRef batch) noexcept;
+  void release() noexcept { inbox_.release(); }
+  // Rises with every tick of the shard's timer, unless a turn is due since the one before and has not come; a
+  // watchdog compares.
   std::uint64_t heartbeat() const noexcept { return heartbeat_.load(std::memory_order_relaxed); }
 
   // ---- the shard's thread ----
   void set_listener(ShardListener* listener) noexcept { listener_ = listener; }
   void start();  // the timer begins
-  // Registers a member: from now on it gets what is applied after this moment. The caller has judged its
-  // identity in this same turn.
-  void attach(Member& member);
+  // Registers a member under this identity, which the caller has judged in this same turn: from now on it
+  // gets what is applied after this moment.
+  void attach(Member& member, const Identity& who);
   void detach(Member& member) noexcept;
   // Queues a frame for one member, which leaves at the end of the turn, at once outside of one. Full: the
   // member is closed (slow_consumer).
@@ -99,7 +104,7 @@ class Shard {
   // Closes every member with `reason`, in equal steps over `spread` (at once when it is zero), also those who
   // come meanwhile.
   void close_all(CloseReason reason, std::chrono::milliseconds spread);
-  std::size_t size() const noexcept;
+  std::size_t size() const noexcept { return members_.size(); }
   std::vector<MemberInfo> list() const;
 
   Seq head() const noexcept { return head_; }  // last durable seq applied here
@@ -111,9 +116,12 @@ class Shard {
   void begin_after(const LogState& log);
   const std::string& epoch() const noexcept { return epoch_; }
 
+  // Own events up to here are not for this member: they came before it, or it has had them. Only of one that
+  // is live.
+  Seq had(const Member& member) const noexcept { return std::max(head_, member.skip_); }
   // For a replay (hub/replay.hpp). No durable event is queued for the member by its audience until it is let
   // go, and then those after `position`.
-  void hold_durable(Member& member) noexcept;
+  void hold_durable(Member& member) noexcept { member.skip_ = std::numeric_limits<Seq>::max(); }
   void go_live(Member& member, Seq position) noexcept { member.skip_ = position; }
   const Tail& tail() const noexcept { return tail_; }
   ReadPermits& permits() noexcept { return permits_; }
@@ -154,7 +162,7 @@ class Shard {
     std::size_t ended = 0;
   };
 
-  void wake();
+  void wake() noexcept;
   void drain_inbox() noexcept;
   bool turn() noexcept;                  // true: another one is needed
   SendLines::Place end_turn() noexcept;  // behind those whom it has touched
@@ -176,15 +184,14 @@ class Shard {
   void drop_worst() noexcept;
   bool end(Member& member, CloseReason reason) noexcept;
 
-  void reserve(std::size_t members);
   void move_to_role(Member& member, Role role) noexcept;
-  void enter_role(Member& member) noexcept;
-  void leave_role(Member& member) noexcept;
-  Member* first_of(UserId user) const noexcept;
-  Topic* find_topic(std::string_view name) const noexcept;
-  void leave_topic(Subscription& subscription) noexcept;
   void drop_lost_subscriptions(Member& member) noexcept;
-  void leave_user(Member& member) noexcept;
+  template <class F>
+  void for_each_of(UserId user, F visit) const {
+    for (Member* member = members_.first_of(user); member != nullptr;
+         member = MemberIndex::next_of_same_user(*member))
+      visit(*member);
+  }
 
   void turn_wheels() noexcept;
   Task<> tick_loop();
@@ -200,11 +207,10 @@ class Shard {
                              Executor>
       timer_;
 
-  std::array<std::vector<Member*>, role_count> by_role_;
-  boost::unordered_flat_map<UserId, Member*> by_user_;  // head of the list of the user's members
-  // Keys are the names inside the topics.
-  boost::unordered_flat_map<std::string_view, std::unique_ptr<Topic>> topics_;
-  // All of these have room for every member, so that no delivery and no change of rights allocates.
+  MemberIndex members_;
+  TopicIndex topics_;
+  // These have room for every member, as the index has, so that no delivery and no change of rights
+  // allocates.
   std::vector<Member*> touched_;
   std::vector<Member*> overflowed_;
   std::string epoch_;
@@ -222,8 +228,11 @@ class Shard {
   };
   std::vector<Unsent> unsent_;  // as many as have room; more are not measured
   bool sending_ = false;        // a step is on its way
+  FixedPost turn_post_;
+  FixedPost step_post_;
   bool in_turn_ = false;
   bool ticking_ = false;
+  bool turn_due_ = false;  // at the last tick, and has not come
   Closing closing_;
   std::atomic<std::uint64_t> heartbeat_{0};
 };

@@ -13,7 +13,6 @@
 namespace corohub::hub {
 
 class Member;
-class Replay;
 struct Subscription;
 
 // Exists as long as it has subscribers.
@@ -24,13 +23,30 @@ struct Topic {
 };
 
 struct Subscription {
+  enum class Phase : std::uint8_t {
+    live,     // durable events after `skip` are queued as they are applied
+    held,     // the member's replay brings them
+    pending,  // it is not known yet where it begins
+  };
+
+  // Nothing durable is queued from here on.
+  void hold(Phase why) noexcept {
+    skip = std::numeric_limits<Seq>::max();
+    phase = why;
+  }
+  void go_live(Seq position) noexcept {
+    skip = position;
+    phase = Phase::live;
+  }
+
   Member* member;
-  Topic* topic;
-  std::uint32_t slot = 0;           // in the topic's vector
-  Seq skip = 0;                     // durable events up to here are not for it
-  Seq floor = 0;                    // events up to here are no history any more
-  const Replay* held_by = nullptr;  // what brings it to the present: until then nothing durable is queued
-  Presence::Place presence{};       // its user is in the topic
+  Topic* topic = nullptr;
+  std::uint32_t slot = 0;    // in the topic's vector
+  std::uint32_t number = 0;  // its owner's, to tell it from an earlier or a later one to the same topic
+  Phase phase = Phase::live;
+  Seq skip = 0;                // durable events up to here are not for it
+  Seq floor = 0;               // events up to here a replay does not bring: he has had them, or they expired
+  Presence::Place presence{};  // its user is in the topic
 };
 
 // A topic in a question to the log.

@@ -112,9 +112,12 @@ function run(WebSocket, server, token) {
   console.log('🔌 Connecting to WebSocket...');
   const socket = new WebSocket(address(server, token), { handshakeTimeout: REQUEST_TIMEOUT_MS });
 
+  const showsPosition = ['SINCE', 'TOPIC', 'PUBLISH'].some((name) => process.env[name]);
   const timer = setTimeout(() => {
     console.log('\n⏱️  Test timeout - closing connection');
-    socket.close(1000);
+    // Other people's events move the log on: the last one of ours is an old position.
+    if (showsPosition && welcomed) socket.send(JSON.stringify({ type: 'ping', id: 'position' }));
+    else socket.close(1000);
     setTimeout(() => socket.terminate(), CLOSE_TIMEOUT_MS).unref();
   }, RUN_MS);
 
@@ -127,6 +130,11 @@ function run(WebSocket, server, token) {
       if (process.env.PUBLISH) socket.send(JSON.stringify(publication()));
     }
     if (message.seq !== undefined) seq = message.seq;
+    if (message.id === 'position') {
+      seq = message.data.seq;
+      socket.close(1000);
+      return;
+    }
     console.log('\n📨 Message received:');
     console.log(JSON.stringify(message, null, 2));
   });
@@ -135,7 +143,7 @@ function run(WebSocket, server, token) {
     clearTimeout(timer);
     if (code !== 1000 && reason.length > 0) console.error(`closed by the server: ${code} ${reason}`);
     console.log('🔌 WebSocket disconnected');
-    if (epoch && ['SINCE', 'TOPIC', 'PUBLISH'].some((name) => process.env[name])) console.log(`📍 Position: ${epoch}:${seq}`);
+    if (epoch && showsPosition) console.log(`📍 Position: ${epoch}:${seq}`);
     process.exitCode = welcomed ? 0 : 1;
   });
 }

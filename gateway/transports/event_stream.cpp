@@ -46,6 +46,7 @@ class EventStream final : public SocketTransport {
   void on_all_sent() noexcept override;
   SteadyTime open_due() const noexcept override { return comment_due_; }
   void on_open_due(SteadyTime now) noexcept override;
+  std::string comment();
 
   Detached run(std::shared_ptr<SocketTransport> self);
   // As a piece of the body.
@@ -115,11 +116,23 @@ void EventStream::on_all_sent() noexcept {
   socket().shutdown(Socket::shutdown_send, ignored);
 }
 
+// A comment overtakes what waits, so that it names a position only when nothing does. An event without data
+// is none, but its id counts: so a client that hears of nothing for long does not fall behind the log's
+// floor.
+std::string EventStream::comment() {
+  std::string text = ":\n";
+  if (sender().is_idle()) {
+    const std::string position = listener().position_text();
+    if (!position.empty()) text.append("id: ").append(position).append("\n");
+  }
+  return piece(text.append("\n"));
+}
+
 void EventStream::on_open_due(SteadyTime now) noexcept {
   if (now < comment_due_) return;
   comment_due_ = std::max(comment_due_ + settings_.comment_interval, now);
   try {
-    if (!sender().add_control(piece(":\n\n"))) return close(CloseReason::slow_consumer, Drain::no);
+    if (!sender().add_control(comment())) return close(CloseReason::slow_consumer, Drain::no);
   } catch (const std::bad_alloc&) {
     return;
   }

@@ -41,6 +41,9 @@ class Sender {
   // call with Drain::no ends the waiting.
   void end(std::string last_bytes, Drain drain);
 
+  // Nothing waits: all that was queued has been handed to the kernel.
+  bool is_idle() const noexcept { return control_.empty() && outbox_.empty(); }
+
   // The last bytes are on their way or gone.
   bool ended() const noexcept { return ended_; }
   // They are gone.

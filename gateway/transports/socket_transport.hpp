@@ -28,6 +28,7 @@ class SocketTransport : public Transport, public Timed, public std::enable_share
  public:
   // ---- Transport ----
   void flush() noexcept final;
+  bool is_full() const noexcept final { return writing_; }
   void close(CloseReason reason, Drain drain) noexcept final;
   void abort() noexcept final;
 

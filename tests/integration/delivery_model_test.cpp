@@ -105,10 +105,16 @@ enum class Kind : std::uint8_t { websocket, stream, poll };
 
 class Client {
  public:
-  // `at_connect`: topics named when it connects; `later`: those it subscribes to then (WebSockets).
+  // `at_connect`: topics named when it connects; `later`: those it subscribes to then (WebSockets), each with
+  // a position of its own, or, when it is `of_one_position`, without.
   Client(const TestServer& server, const Oracle& oracle, Kind kind, TestUser& user,
-         std::set<std::string> at_connect, const std::set<std::string>& later)
-      : server_(server), oracle_(oracle), kind_(kind), user_(user), wanted_(std::move(at_connect)) {
+         std::set<std::string> at_connect, const std::set<std::string>& later, bool of_one_position = false)
+      : server_(server),
+        oracle_(oracle),
+        kind_(kind),
+        user_(user),
+        of_one_position_(of_one_position),
+        wanted_(std::move(at_connect)) {
     main_.own = true;
     main_.position = oracle.head();
     for (const std::string& topic : later) {
@@ -144,7 +150,22 @@ class Client {
     EXPECT_EQ(welcome.at("data").at("seq"), main_.position);
   }
 
+  // The position is the last that was told, whatever is subscribed to meanwhile; the next time it connects it
+  // names the topic.
+  void join(const std::string& topic) {
+    if (!socket_ || !of_one_position_ || is_staff(topic) || main_.topics.contains(topic)) return;
+    ask({{"type", "subscribe"}, {"id", "j"}, {"data", {{"topic", topic}}}}, [&](const json::object& answer) {
+      ASSERT_EQ(answer.at("type"), "reply") << json::serialize(answer);
+      const Seq position = answer.at("data").at("seq").as_int64();
+      EXPECT_GE(position, main_.position);
+      compare(main_, position);
+    });
+    main_.topics.insert(topic);
+    wanted_.insert(topic);
+  }
+
   void subscribe(const std::string& topic) {
+    if (of_one_position_) return join(topic);
     const auto found = subscribed_.find(topic);
     if (!socket_ || found == subscribed_.end() || found->second.active) return;
     begin(found->second);
@@ -183,6 +204,7 @@ class Client {
     if (reset) (socket_ ? socket_->stream() : stream_->stream()).reset();
     socket_.reset();
     stream_.reset();
+    if (of_one_position_ && reset) wanted_.clear();  // so that it joins again
   }
 
   // Everything must have come. `marks`: an event for everyone (""), and one in each topic, of a moment ago.
@@ -317,7 +339,8 @@ class Client {
   const Oracle& oracle_;
   const Kind kind_;
   TestUser& user_;
-  const std::set<std::string> wanted_;
+  const bool of_one_position_;
+  std::set<std::string> wanted_;
   Lane main_;
   std::map<std::string, Lane> subscribed_;
   std::optional<WsClient> socket_;
@@ -350,6 +373,7 @@ class World {
       add(Kind::websocket, *users_[i], none, {"rooms/a", "staff/x"});
       add(Kind::stream, *users_[i], some, {});
       add(Kind::poll, *users_[i], {"rooms/b", "staff/x"}, {});
+      clients_.emplace_back(server_, oracle_, Kind::websocket, *users_[i], none, none, true);
     }
   }
 
@@ -361,7 +385,7 @@ class World {
         return burst();
       case 3:
       case 4:
-        return client().connect();
+        return connect();
       case 5:
         return client().drop(pick(2) == 0);
       case 6:
@@ -376,6 +400,16 @@ class World {
       default:
         return pick(10) == 0 ? settle() : client().subscribe(topic());
     }
+  }
+
+  // Some subscribe while what they missed is on its way to them.
+  void connect() {
+    Client& one = client();
+    one.connect();
+    one.join(topic());
+    one.read_some(oracle_.head() - pick(100));
+    one.join(topic());
+    if (pick(3) == 0) one.drop(pick(2) == 0);
   }
 
   void settle() {

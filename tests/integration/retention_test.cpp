@@ -43,6 +43,7 @@ class Retention : public testing::Test {
   std::int64_t floor() const { return seq_of(last_) - kept; }
   void expect_gap(const json::object& welcome, const json::object& gap) const {
     EXPECT_EQ(welcome.at("data").at("recovered"), false);
+    EXPECT_EQ(welcome.at("data").at("seq"), floor()) << "whoever breaks off here has had no more";
     EXPECT_EQ(gap.at("type"), "stream.gap");
     EXPECT_EQ(gap.at("data"), (json::object{{"from", 1}, {"to", floor()}, {"reason", "expired"}}));
   }
@@ -63,8 +64,9 @@ TEST_F(Retention, T62_a_websocket_is_told_and_gets_what_is_left) {
 
 TEST_F(Retention, T62_a_stream_is_told_and_gets_what_is_left) {
   SseClient events(server_.port(), {.target = "/api/v1/events/stream?since=1", .token = admin_.access_token});
-  const json::object welcome = events.next().data;
-  expect_gap(welcome, events.next().data);
+  const SseEvent welcome = events.next();
+  EXPECT_TRUE(welcome.id.ends_with(":" + std::to_string(floor()))) << welcome.id;
+  expect_gap(welcome.data, events.next().data);
   for (std::int64_t seq = floor() + 1; seq <= seq_of(last_); ++seq)
     EXPECT_EQ(events.next().data.at("seq"), seq);
 }
@@ -75,6 +77,7 @@ TEST_F(Retention, T62_a_subscription_is_told_once) {
   socket.send_text(R"({"type":"subscribe","id":1,"data":{"topic":"rooms/one","since":1}})");
   const json::object reply = socket.next();
   EXPECT_EQ(reply.at("data").at("recovered"), false);
+  EXPECT_EQ(reply.at("data").at("seq"), floor());
   const json::object gap = socket.next();
   EXPECT_EQ(gap.at("data"),
             (json::object{{"from", 1}, {"to", floor()}, {"reason", "expired"}, {"topic", "rooms/one"}}));

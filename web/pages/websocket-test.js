@@ -160,6 +160,7 @@
 
   const BACK_OFF_FIRST_MS = 500;
   const BACK_OFF_MAX_MS = 30_000;
+  const POSITION_EVERY_MS = 25_000;
   const NEW_TOKEN_HELPS = new Set(['token_expired', 'session_revoked', 'credentials_changed']);
   const EXPLAIN = {
     account_deleted: 'The account was deleted.',
@@ -174,6 +175,7 @@
   let attempts = 0; // since the last welcome
   let refreshedOnce = false; // since the last welcome
   let timer = null;
+  let asking = null; // for the position, while connected
   let me = {};
 
   function setStatus(state, text) {
@@ -207,6 +209,8 @@
       opened = true;
       setStatus('connected', 'Connected');
       note('connection-note', '', '');
+      clearInterval(asking);
+      asking = setInterval(askForPosition, POSITION_EVERY_MS);
     };
     mine.onmessage = (event) => { if (socket === mine) receive(JSON.parse(event.data)); };
     mine.onclose = (event) => { if (socket === mine) comeBack(event, opened); };
@@ -217,6 +221,7 @@
     wanted = false;
     socket = null;
     clearTimeout(timer);
+    clearInterval(asking);
     setRole(undefined);
     setStatus('disconnected', 'Disconnected');
     note('connection-note', text ? 'bad' : '', text || '');
@@ -225,6 +230,7 @@
   // What a close means: a new token, another try later, or the end.
   async function comeBack(event, opened) {
     socket = null;
+    clearInterval(asking);
     failQuestions();
     const why = `${event.code}${event.reason ? ` ${event.reason}` : ''}`;
     setStatus('connecting', 'Reconnecting…');
@@ -245,6 +251,12 @@
     const delay = Math.random() * Math.min(BACK_OFF_MAX_MS, BACK_OFF_FIRST_MS * 2 ** attempts);
     attempts += 1;
     again(why, delay);
+  }
+
+  // Other people's events move the log on. Who hears of nothing for long would come back with a position that is no
+  // longer kept, and be told of a gap where there is none.
+  function askForPosition() {
+    ask('ping').then(({ seq }) => keepPosition(me.epoch, seq)).catch(() => {});
   }
 
   async function newToken() {

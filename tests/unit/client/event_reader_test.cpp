@@ -27,6 +27,19 @@ TEST(EventReader, events_come_whole_however_the_bytes_come) {
   }
 }
 
+TEST(EventReader, an_id_without_data_counts) {
+  EventReader reader;
+  reader.feed(":\nid: e:7\n\n:\n\ndata: x\n\n");
+  const auto position = reader.next();
+  ASSERT_TRUE(position && *position);
+  EXPECT_EQ((*position)->id, "e:7");
+  EXPECT_EQ((*position)->data, "");
+  const auto event = reader.next();
+  ASSERT_TRUE(event && *event);
+  EXPECT_EQ((*event)->id, "");
+  EXPECT_EQ((*event)->data, "x");
+}
+
 TEST(EventReader, an_event_that_never_ends_is_refused) {
   EventReader reader;
   const std::string piece(1 << 20, 'x');

@@ -62,7 +62,7 @@ TEST_F(EventLogTest, an_event_has_its_seq_and_the_time_of_its_commit_in_every_re
   EXPECT_EQ(answer->seq, 2);
   EXPECT_EQ(db_.writer.committed_seq(), 2);
 
-  const Page first = page({.since = 0, .who = identity(9, Role::admin), .types = {}});
+  const Page first = page({.since = 0, .own = identity(9, Role::admin), .types = {}});
   ASSERT_EQ(seqs(first), "1 2 ");
   EXPECT_EQ(first.events[0]->text(),
             R"({"type":"user.created","data":{"user_id":1},"timestamp":"2026-01-06T10:30:01.123Z","seq":1})");
@@ -80,7 +80,7 @@ TEST_F(EventLogTest, a_refused_unit_leaves_no_event_and_gives_its_seq_back) {
   };
   EXPECT_FALSE(db_.commit(refused));
   EXPECT_EQ(add("c.d", Audience::everyone()), 2);
-  EXPECT_EQ(seqs(page({.who = identity(1, Role::user), .types = {}})), "1 2 ");
+  EXPECT_EQ(seqs(page({.own = identity(1, Role::user), .types = {}})), "1 2 ");
 }
 
 TEST_F(EventLogTest, T48_each_sees_what_his_role_and_id_allow_now) {
@@ -91,7 +91,7 @@ TEST_F(EventLogTest, T48_each_sees_what_his_role_and_id_allow_now) {
   add("both", Audience::user_and_admins(7));       // 5
   add("nobody", Audience::one_connection());       // 6
   const auto sees = [&](UserId user, Role role) {
-    return seqs(page({.who = identity(user, role), .types = {}}));
+    return seqs(page({.own = identity(user, role), .types = {}}));
   };
   EXPECT_EQ(sees(7, Role::user), "1 4 5 ");
   EXPECT_EQ(sees(8, Role::user), "1 ");
@@ -113,7 +113,7 @@ TEST_F(EventLogTest, the_audience_rule_in_sql_is_that_of_the_hub) {
       std::string expected;
       for (std::size_t i = 0; i < audiences.size(); ++i)
         if (audiences[i].includes(identity(user, role))) expected += std::to_string(i + 1) + " ";
-      EXPECT_EQ(seqs(page({.who = identity(user, role), .types = {}})), expected);
+      EXPECT_EQ(seqs(page({.own = identity(user, role), .types = {}})), expected);
     }
 }
 
@@ -123,7 +123,7 @@ TEST_F(EventLogTest, pages_follow_one_another_past_what_is_filtered_out) {
     add("b.two", Audience::everyone());
   }
   add("b.two", Audience::everyone());
-  PageRequest request{.since = 0, .who = identity(1, Role::user), .limit = 3, .types = {"a.*"}};
+  PageRequest request{.since = 0, .own = identity(1, Role::user), .limit = 3, .types = {"a.*"}};
   Page got = page(request);
   EXPECT_EQ(seqs(got), "1 3 5 ");
   EXPECT_EQ(got.next, 5);
@@ -147,11 +147,11 @@ TEST_F(EventLogTest, a_page_looks_at_a_bounded_number_of_rows) {
     return Nothing{};
   };
   ASSERT_TRUE(db_.commit(many));
-  Page got = page({.since = 0, .who = identity(1, Role::user), .types = {}});
+  Page got = page({.since = 0, .own = identity(1, Role::user), .types = {}});
   EXPECT_EQ(seqs(got), "");
   EXPECT_EQ(got.next, 5'000);
   EXPECT_TRUE(got.more);
-  got = page({.since = got.next, .who = identity(1, Role::user), .types = {}});
+  got = page({.since = got.next, .own = identity(1, Role::user), .types = {}});
   EXPECT_EQ(seqs(got), "5501 ");
   EXPECT_FALSE(got.more);
 }
@@ -159,7 +159,7 @@ TEST_F(EventLogTest, a_page_looks_at_a_bounded_number_of_rows) {
 TEST_F(EventLogTest, a_page_is_bounded_in_bytes) {
   const std::string big = "\"" + std::string(400'000, 'x') + "\"";
   for (int i = 0; i < 4; ++i) add("x", Audience::everyone(), big);
-  const Page got = page({.since = 0, .who = identity(1, Role::user), .types = {}});
+  const Page got = page({.since = 0, .own = identity(1, Role::user), .types = {}});
   EXPECT_EQ(seqs(got), "1 2 3 ");
   EXPECT_EQ(got.next, 3);
   EXPECT_TRUE(got.more);
@@ -168,11 +168,11 @@ TEST_F(EventLogTest, a_page_is_bounded_in_bytes) {
 TEST_F(EventLogTest, retention_shows_as_the_floor_and_the_head_stays) {
   for (int i = 0; i < 4; ++i) add("x", Audience::everyone());
   retain_from(3);
-  Page got = page({.since = 0, .who = identity(1, Role::user), .types = {}});
+  Page got = page({.since = 0, .own = identity(1, Role::user), .types = {}});
   EXPECT_EQ(seqs(got), "4 ");
   EXPECT_EQ(got.floor, 3);
   retain_from(4);
-  got = page({.since = 0, .who = identity(1, Role::user), .types = {}});
+  got = page({.since = 0, .own = identity(1, Role::user), .types = {}});
   EXPECT_EQ(seqs(got), "");
   EXPECT_EQ(got.floor, 4);
   EXPECT_EQ(got.head, 4);
@@ -216,7 +216,7 @@ TEST_F(EventLogTest, a_shard_begins_with_the_newest_and_knows_from_where) {
 
 TEST_F(EventLogTest, a_position_ahead_of_the_log_finds_nothing) {
   add("x", Audience::everyone());
-  const Page got = page({.since = INT64_MAX, .who = identity(1, Role::user), .types = {}});
+  const Page got = page({.since = INT64_MAX, .own = identity(1, Role::user), .types = {}});
   EXPECT_EQ(seqs(got), "");
   EXPECT_EQ(got.next, INT64_MAX);
   EXPECT_FALSE(got.more);
@@ -239,7 +239,7 @@ TEST(MatchesTypes, exact_by_family_or_all) {
 // A connection that only counts.
 class CountingMember final : public hub::Member {
  public:
-  CountingMember(Identity who, const hub::OutboxLimits& limits) : Member(who, ClientId::random(), limits) {}
+  explicit CountingMember(const hub::OutboxLimits& limits) : Member(ClientId::random(), limits) {}
   hub::WireFormat format() const noexcept override { return hub::WireFormat::websocket_text; }
   void close(CloseReason why) noexcept override { reason = why; }
   void role_changed() noexcept override {}
@@ -272,10 +272,10 @@ class PublisherTest : public testing::Test {
 };
 
 TEST_F(PublisherTest, an_answer_counts_the_outboxes_of_its_own_events) {
-  CountingMember user(identity(7, Role::user), limits_);
-  CountingMember admin(identity(8, Role::admin), limits_);
-  shard_.attach(user);
-  shard_.attach(admin);
+  CountingMember user(limits_);
+  CountingMember admin(limits_);
+  shard_.attach(user, identity(7, Role::user));
+  shard_.attach(admin, identity(8, Role::admin));
   const auto unit = [](UnitOfWork& work) -> Result<Nothing> {
     append(work, EventDraft{"user.updated", "{}", Audience::user_and_admins(7)});
     append(work, EventDraft{"profile.updated", "{}", Audience::user(7)});
@@ -292,8 +292,8 @@ TEST_F(PublisherTest, an_answer_counts_the_outboxes_of_its_own_events) {
 }
 
 TEST_F(PublisherTest, T30_a_change_of_rights_follows_its_own_event_and_is_not_counted) {
-  CountingMember user(identity(7, Role::user), limits_);
-  shard_.attach(user);
+  CountingMember user(limits_);
+  shard_.attach(user, identity(7, Role::user));
   const auto unit = [](UnitOfWork& work) -> Result<Nothing> {
     append(work, EventDraft{"password.changed", "{}", Audience::user(7)});
     change_account(work, hub::AccountChanged{7, nullptr, CloseReason::account_deleted});

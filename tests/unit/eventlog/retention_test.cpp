@@ -58,7 +58,7 @@ class Retention : public testing::Test {
   }
   Page page(Seq since = 0, std::size_t limit = 10'000) {
     const auto read = [&](Snapshot& snapshot) {
-      return read_page(snapshot, {.since = since, .who = {1, Role::user, {}}, .limit = limit});
+      return read_page(snapshot, {.since = since, .own = hub::Identity(1, Role::user), .limit = limit});
     };
     return db_.read(read).value();
   }

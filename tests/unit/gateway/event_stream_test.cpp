@@ -30,6 +30,9 @@ class Listener final : public TransportListener {
     transport = nullptr;
   }
 
+  std::string position_text() const override { return position; }
+
+  std::string position;
   hub::OutboxLimits limits;
   hub::Outbox outbox{limits};
   Transport* transport = nullptr;
@@ -103,6 +106,22 @@ TEST_F(EventStreamTest, begins_with_its_head_and_when_to_come_back) {
   turn();
   EXPECT_THAT(received_, StartsWith("HEAD\r\n\r\nc\r\nretry: "));
   EXPECT_THAT(received_, EndsWith("\r\n9\r\ndata: 1\n\n\r\n"));
+}
+
+// So that a client that hears of nothing for long can come back without a gap.
+TEST_F(EventStreamTest, T62_a_comment_says_where_the_client_is_if_nothing_waits_for_it) {
+  listener_->position = "epoch-1:7";
+  pass(20s + 200ms);
+  EXPECT_THAT(received_, HasSubstr("\r\n:\nid: epoch-1:7\n\n\r\n"));
+  reading_ = false;
+  while (listener_->outbox.empty()) push(std::string(60'000, 'x'));
+  listener_->position = "epoch-1:8";
+  received_.clear();
+  pass(9s);  // less than a client has that takes nothing
+  reading_ = true;
+  for (int i = 0; i < 40; ++i) turn();
+  pass(20s);
+  EXPECT_THAT(received_, HasSubstr("id: epoch-1:8"));
 }
 
 TEST_F(EventStreamTest, T63_says_something_every_twenty_seconds) {

@@ -12,6 +12,7 @@
 
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,10 +66,11 @@ class SessionRig {
     return client;
   }
   SessionPlace place() { return {shard, authenticator, database.readers, settings, publishing, presence}; }
-  void start(RawClient& client, const auth::Principal& principal) {
+  std::shared_ptr<Session> start(RawClient& client, const auth::Principal& principal,
+                                 Beginning beginning = {}) {
     auto admission = hub.roster().admit(principal.user_id(), asio::ip::address_v4::loopback(), false);
     const auto session = std::make_shared<Session>(place(), &principal, std::move(admission.value()),
-                                                   asio::ip::address_v4::loopback(), Beginning());
+                                                   asio::ip::address_v4::loopback(), std::move(beginning));
     start_websocket({.socket = client.take_server_socket(),
                      .unread = {},
                      .head = "HTTP/1.1 101 Switching Protocols\r\n\r\n",
@@ -76,6 +78,7 @@ class SessionRig {
                      .deflate = deflate},
                     {sockets, shard.wheel(), clock}, session->outbox(), session);
     clients.push_back(&client);
+    return session;
   }
 
   void publish(std::vector<hub::Entry> entries) {
@@ -110,11 +113,15 @@ class SessionRig {
   Publishing publishing{hub, database.writer, topic_rules, clock, 65'536};
   PresenceDesk presence{hub, topic_rules, clock, {5, std::chrono::seconds(1), 5}};
   WebSocketSettings sockets;
-  bool deflate = false;  // agreed on by those who connect
+  bool deflate = false;     // agreed on by those who connect
+  bool loads_fail = false;  // with an exception
   std::vector<RawClient*> clients;
 
  private:
-  Task<Result<AccountRef>> load(UserId id) { co_return accounts[id]; }
+  Task<Result<AccountRef>> load(UserId id) {
+    if (loads_fail) throw std::runtime_error("a defect");
+    co_return accounts[id];
+  }
 };
 
 // The text messages a client has, as JSON.

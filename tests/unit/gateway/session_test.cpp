@@ -144,6 +144,7 @@ TEST(Session, ALoginThatDiedDuringTheUpgradeIsNeverRegistered) {
                    .head = "HTTP/1.1 101 Switching Protocols\r\n\r\n"},
                   {rig.sockets, rig.shard.wheel(), rig.clock}, session->outbox(), session);
   EXPECT_EQ(rig.shard.size(), 0U);
+  EXPECT_FALSE(session->is_identified()) << "not even as a guest";
   rig.clients.push_back(&client);
   ASSERT_TRUE(rig.until([&] { return !client.frames.empty(); }));
   EXPECT_EQ(client.frames[0].close_reason(), "session_revoked");
@@ -261,6 +262,52 @@ TEST(Session, T25_ATokenOfAnotherUserOrLoginChangesNothing) {
     EXPECT_EQ(answer.at("data").at("code"), "invalid_token");
   }
   EXPECT_FALSE(has_close(*client));
+}
+
+TEST(Session, T25_WhatWaitsWhenATokenEndsIsNotSent) {
+  SessionRig rig;
+  const AccountRef ann = rig.add_account(7, Role::user);
+  auth::Principal principal = rig.principal(rig.token(*ann));
+  principal.token_expires_at = rig.clock.unix_ms() / 1000 + 5;
+  RawClient client(rig.context);
+  const auto session = rig.start(client, principal);
+  ASSERT_TRUE(gets(rig, client, 2));
+  client.reading = false;
+  const std::string data = "\"" + std::string(60'000, 'x') + "\"";
+  Seq seq = 0;
+  while (session->outbox().messages() < 8 && seq < 1000) {
+    ++seq;
+    rig.publish({hub::EventRef(new hub::Event({"system.alert", data, hub::Audience::everyone()}, seq, 0))});
+  }
+  const std::uint32_t waiting = session->outbox().messages() - (session->outbox().sent() > 0 ? 1 : 0);
+  ASSERT_GE(waiting, 7U);
+  rig.pass(5s);
+  client.reading = true;
+  ASSERT_TRUE(rig.until([&] { return has_close(client); }));
+  EXPECT_EQ(client.frames.back().close_reason(), "token_expired");
+  EXPECT_EQ(types(client).size(), 2 + static_cast<std::size_t>(seq) - waiting) << "what the kernel had";
+}
+
+TEST(Session, ARequestWhoseWorkFailsIsAnsweredAndLeavesNothingBehind) {
+  SessionRig rig;
+  const AccountRef ann = rig.add_account(7, Role::user);
+  const auto client = rig.connect(*ann);
+  ASSERT_TRUE(gets(rig, *client, 1));
+  Account stranger = *ann;
+  stranger.id = 99;  // not in the cache
+  const std::string asked =
+      text(R"({"type":"auth.refresh","id":1,"data":{"token":")" + rig.token(stranger) + "\"}}");
+  rig.loads_fail = true;
+  for (std::size_t answers = 2; answers < 5; ++answers) {
+    client->send(asked);
+    ASSERT_TRUE(gets(rig, *client, answers));
+    EXPECT_EQ(messages(*client).back().at("id"), 1);
+    EXPECT_EQ(messages(*client).back().at("data").at("code"), "internal_error");
+  }
+  rig.loads_fail = false;
+  client->send(text(R"({"type":"auth.refresh","id":2,"data":{"token":")" + rig.token(*ann) + "\"}}"));
+  ASSERT_TRUE(gets(rig, *client, 5));
+  EXPECT_EQ(messages(*client).back().at("type"), "reply");
 }
 
 // ---- client messages ----

@@ -253,9 +253,9 @@ class SilentMember final : public Member, private Outlet {
  public:
   SilentMember(Shard& shard, Identity identity, const OutboxLimits& limits,
                WireFormat format = WireFormat::websocket_text)
-      : Member(identity, ClientId{}, limits), shard_(shard), wire_format_(format) {
+      : Member(ClientId{}, limits), shard_(shard), wire_format_(format) {
     set_outlet(this);
-    shard_.attach(*this);
+    shard_.attach(*this, identity);
   }
   ~SilentMember() override { shard_.detach(*this); }
   WireFormat format() const noexcept override { return wire_format_; }
@@ -266,6 +266,7 @@ class SilentMember final : public Member, private Outlet {
 
  private:
   void flush() noexcept override { outbox().consume(outbox().bytes()); }
+  bool is_full() const noexcept override { return false; }
 
   Shard& shard_;
   const WireFormat wire_format_;

@@ -2,6 +2,7 @@
 #include "hub/hub.hpp"
 
 #include "core/metrics.hpp"
+#include "support/allocations.hpp"
 #include "unit/hub/support.hpp"
 
 #include <gmock/gmock.h>
@@ -66,6 +67,38 @@ TEST_F(ThreeShards, a_volatile_batch_goes_to_all_or_to_none) {
   EXPECT_EQ(first.log.size(), 6U);
   EXPECT_EQ(last.log.size(), 6U);
   EXPECT_TRUE(hub.try_publish(batch_of(1)));
+}
+
+// Memory that fails between two shards would leave half an event, or a shard that nobody wakes.
+TEST_F(ThreeShards, what_is_published_needs_no_memory) {
+  std::optional<std::vector<std::uint32_t>> said;
+  std::vector<BatchRef> batches;
+  for (int i = 0; i < 100; ++i)
+    batches.push_back(std::make_shared<Batch>(std::vector<Entry>{event("e", Audience::everyone())},
+                                              std::make_unique<Receipt>(said)));
+  hub.publish(batch_of(1));
+  run();
+  const corohub::test::AllocationCount allocations;
+  for (std::size_t i = 0; i < batches.size(); i += 2) {
+    hub.publish(batches[i]);
+    ASSERT_TRUE(hub.try_publish(batches[i + 1]));
+  }
+  EXPECT_EQ(allocations.so_far(), 0U);
+  run();
+  EXPECT_TRUE(said);
+}
+
+TEST_F(ThreeShards, a_place_that_was_kept_in_vain_is_given_back) {
+  Shard narrow(context, clock, {.inbox_entries = 2});
+  Shard full(context, clock, {.inbox_entries = 1});
+  hub.set_shards({&narrow, &full});
+  full.put(batch_of(1));
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(hub.try_publish(batch_of(1)));
+  hub.set_shards({&narrow});
+  EXPECT_TRUE(hub.try_publish(batch_of(1)));
+  EXPECT_TRUE(hub.try_publish(batch_of(1)));
+  EXPECT_FALSE(hub.try_publish(batch_of(1)));
+  run();
 }
 
 TEST_F(ThreeShards, without_shards_a_batch_is_applied_at_once) {

@@ -108,7 +108,6 @@ class Model final : public ReplayOwner {
     passed_ = since_;
     member_ = std::make_unique<FakeMember>(one_.shard, Identity{1, role_, login_}, limits_);
     replay_ = std::make_unique<Replay>(one_.shard, *member_, *this, since_);
-    replay_->hold_own();
     advance();
   }
 
@@ -129,7 +128,7 @@ class Model final : public ReplayOwner {
     wish_ = wish;
   }
   void replay_gap(const Replay&, Seq from, Seq to) override { gaps_.emplace_back(from, to); }
-  void replay_too_long() noexcept override {}
+  void replay_failed() noexcept override {}
 
   void read() {
     page_.emplace();
@@ -137,7 +136,7 @@ class Model final : public ReplayOwner {
     page_->scanned_to = std::max(wish_->after, floor_);
     for (std::size_t rows = 0; rows < page_size_ && page_->scanned_to < newest(); ++rows) {
       const Logged& entry = log_[static_cast<std::size_t>(page_->scanned_to++)];
-      if (entry.event->audience().includes(wish_->who)) page_->events.push_back(entry.event);
+      if (wish_->own && entry.event->audience().includes(*wish_->own)) page_->events.push_back(entry.event);
     }
   }
 

@@ -16,7 +16,7 @@ constexpr std::size_t many = SendLines::short_line_members + 1;
 
 class Waiting final : public Member, private Outlet {
  public:
-  explicit Waiting(const OutboxLimits& limits) : Member({}, ClientId{}, limits) { set_outlet(this); }
+  explicit Waiting(const OutboxLimits& limits) : Member(ClientId{}, limits) { set_outlet(this); }
   using Member::set_outlet;
   WireFormat format() const noexcept override { return WireFormat::websocket_text; }
   void close(CloseReason) noexcept override {}
@@ -28,6 +28,7 @@ class Waiting final : public Member, private Outlet {
 
  private:
   void flush() noexcept override { ++sends; }
+  bool is_full() const noexcept override { return false; }
 };
 
 // Some members beside each other.

@@ -165,6 +165,18 @@ TEST(ShardTime, a_tick_runs_the_wheel_and_beats) {
   EXPECT_EQ(one.shard.heartbeat() - before, 4U);
 }
 
+TEST(ShardTime, a_shard_whose_turn_does_not_come_has_no_beat_any_more) {
+  OneShard one;
+  one.put({event("e", Audience::everyone())});
+  one.tick();
+  const std::uint64_t before = one.shard.heartbeat();
+  one.tick(10);
+  EXPECT_EQ(one.shard.heartbeat(), before);
+  one.run();
+  one.tick();
+  EXPECT_EQ(one.shard.heartbeat(), before + 1);
+}
+
 TEST(ShardTime, stop_applies_what_is_left_and_lets_the_loop_end) {
   OneShard one;
   FakeMember member(one.shard, who(1));

@@ -53,9 +53,9 @@ inline AccountRef account(UserId id, Role role, std::vector<SessionId> sessions,
 class FakeMember final : public Member, private Outlet {
  public:
   FakeMember(Shard& shard, Identity who, const OutboxLimits& limits = default_limits())
-      : Member(who, ClientId::random(), limits), shard_(shard) {
+      : Member(ClientId::random(), limits), shard_(shard) {
     set_outlet(this);
-    shard_.attach(*this);
+    shard_.attach(*this, who);
   }
   ~FakeMember() override { shard_.detach(*this); }
 
@@ -98,6 +98,7 @@ class FakeMember final : public Member, private Outlet {
     ++flushes;
     if (!blocked) take_all();
   }
+  bool is_full() const noexcept override { return blocked && !outbox().empty(); }
 
   Shard& shard_;
 };

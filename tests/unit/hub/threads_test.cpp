@@ -43,12 +43,12 @@ struct Story {
 class StoryMember final : public Member, private Outlet {
  public:
   StoryMember(Shard& shard, Identity who, const OutboxLimits& limits)
-      : Member(who, ClientId::random(), limits), shard_(shard) {
+      : Member(ClientId::random(), limits), shard_(shard) {
     story.user = who.user_id;
     story.session = who.session;
     story.attached_at = shard_.head();
     set_outlet(this);
-    shard_.attach(*this);
+    shard_.attach(*this, who);
   }
   ~StoryMember() override { shard_.detach(*this); }
 
@@ -74,6 +74,7 @@ class StoryMember final : public Member, private Outlet {
       outbox().consume(outbox().at(0).size());
     }
   }
+  bool is_full() const noexcept override { return false; }
 
   Shard& shard_;
 };

@@ -95,33 +95,39 @@ TEST(Topics, types_filter_them_too) {
   EXPECT_THAT(picky.log, ElementsAre("chat.line"));
 }
 
-// ---- replays of subscriptions ----
+// ---- replays with subscriptions ----
 
 class NoPages final : public ReplayOwner {
  public:
-  void read_page(const Replay&, ReadPermits::Permit, PageWish asked) noexcept override {
+  void read_page(const Replay&, ReadPermits::Permit given, PageWish asked) noexcept override {
+    permit = std::move(given);
     wish = std::move(asked);
   }
   void replay_gap(const Replay&, Seq, Seq) override {}
-  void replay_too_long() noexcept override {}
+  void replay_failed() noexcept override {}
+  ReadPermits::Permit permit;
   std::optional<PageWish> wish;
 };
 
-TEST(Topics, one_subscription_comes_to_the_present_beside_live_events) {
+TEST(Topics, a_subscription_goes_back_and_what_comes_meanwhile_waits_for_it) {
   OneShard one;
   const TopicRules rules;
   one.publish({said("r1", "rooms/one", 1), event("own2", Audience::everyone(), 2), said("r3", "rooms/one", 3),
                said("x4", "rooms/two", 4)});
   FakeMember member(one.shard, ann);
+  Subscription* two = one.shard.subscribe(member, "rooms/two", *rules.find("rooms/two"));
   NoPages log;
-  Replay replay(one.shard, member, log, 1);
-  replay.hold(*one.shard.subscribe(member, "rooms/one", *rules.find("rooms/one")));
-  one.publish(
-      {event("own5", Audience::everyone(), 5), said("r6", "rooms/one", 6), said("volatile", "rooms/one")});
-  EXPECT_THAT(member.log, ElementsAre("own5", "volatile")) << "durable ones of the topic wait their turn";
+  Replay replay(one.shard, member, log, one.shard.had(member));
+  EXPECT_EQ(replay.position(), 4);
+  replay.hold(*one.shard.subscribe(member, "rooms/one", *rules.find("rooms/one")), 1);
+  EXPECT_EQ(replay.position(), 1);
+  one.publish({event("own5", Audience::everyone(), 5), said("r6", "rooms/one", 6),
+               said("volatile", "rooms/one"), said("x7", "rooms/two", 7)});
+  EXPECT_THAT(member.log, ElementsAre("volatile"));
   EXPECT_TRUE(replay.advance());
-  one.publish({said("r7", "rooms/one", 7)});
-  EXPECT_THAT(member.log, ElementsAre("own5", "volatile", "r3", "r6", "r7"));
+  one.publish({said("r8", "rooms/one", 8), said("x9", "rooms/two", 9)});
+  EXPECT_THAT(member.log, ElementsAre("volatile", "r3", "own5", "r6", "x7", "r8", "x9"));
+  EXPECT_EQ(two->phase, Subscription::Phase::live);
 }
 
 TEST(Topics, own_events_and_topics_come_together_in_the_order_of_the_log) {
@@ -132,11 +138,8 @@ TEST(Topics, own_events_and_topics_come_together_in_the_order_of_the_log) {
   FakeMember member(one.shard, ann);
   NoPages log;
   Replay replay(one.shard, member, log, 0);
-  replay.hold_own();
-  replay.hold(*one.shard.subscribe(member, "rooms/one", *rules.find("rooms/one")));
-  Subscription* limited = one.shard.subscribe(member, "rooms/two", *rules.find("rooms/two"));
-  replay.hold(*limited);
-  limited->floor = 3;  // history no more
+  replay.hold(*one.shard.subscribe(member, "rooms/one", *rules.find("rooms/one")), 0);
+  replay.hold(*one.shard.subscribe(member, "rooms/two", *rules.find("rooms/two")), 3);  // history no more
   EXPECT_TRUE(replay.advance());
   one.publish({said("q6", "rooms/two", 6), event("own7", Audience::everyone(), 7)});
   EXPECT_THAT(member.log, ElementsAre("r1", "own2", "r4", "q6", "own7"));
@@ -145,23 +148,46 @@ TEST(Topics, own_events_and_topics_come_together_in_the_order_of_the_log) {
 TEST(Topics, a_page_is_asked_for_what_is_still_followed) {
   OneShard one({.tail = {.events = 1, .bytes = 1 << 20}});
   const TopicRules rules;
-  one.publish({said("r1", "rooms/one", 1), said("r2", "rooms/one", 2), said("r3", "rooms/one", 3)});
+  one.publish({said("r1", "rooms/one", 1), said("r2", "rooms/one", 2), event("own3", Audience::everyone(), 3),
+               event("own4", Audience::everyone(), 4)});
   FakeMember member(one.shard, ann);
   NoPages log;
-  Replay replay(one.shard, member, log, 0);
+  Replay replay(one.shard, member, log, one.shard.had(member));
   Subscription* subscription = one.shard.subscribe(member, "rooms/one", *rules.find("rooms/one"));
-  replay.hold(*subscription);
-  EXPECT_FALSE(replay.is_idle());
+  replay.hold(*subscription, 0);
   EXPECT_FALSE(replay.advance());
   ASSERT_TRUE(log.wish);
-  EXPECT_FALSE(log.wish->own);
+  EXPECT_FALSE(log.wish->own) << "he has had those";
   ASSERT_EQ(log.wish->topics.size(), 1U);
   EXPECT_EQ(log.wish->topics[0].topic, "rooms/one");
   EXPECT_EQ(log.wish->topics[0].subscribers, Audience::everyone_bits);
   one.shard.unsubscribe(*subscription);
-  EXPECT_TRUE(replay.is_idle());
-  replay.page_read({{said("r1", "rooms/one", 1)}, 3, 0});
-  EXPECT_THAT(member.log, IsEmpty());
+  log.permit.give_back();
+  replay.page_read({{said("r1", "rooms/one", 1)}, 4, 0});
+  EXPECT_TRUE(replay.advance()) << "nothing is left to bring";
+  one.publish({event("own5", Audience::everyone(), 5)});
+  EXPECT_THAT(member.log, ElementsAre("own5"));
+}
+
+TEST(Topics, T74_a_page_that_lacks_a_topic_held_since_is_thrown_away) {
+  OneShard one({.tail = {.events = 1, .bytes = 1 << 20}});
+  const TopicRules rules;
+  const EventRef own1 = event("own1", Audience::everyone(), 1), r2 = said("r2", "rooms/one", 2);
+  one.publish({own1, r2, event("own3", Audience::everyone(), 3)});
+  FakeMember member(one.shard, ann);
+  NoPages log;
+  Replay replay(one.shard, member, log, 0);
+  EXPECT_FALSE(replay.advance());
+  replay.hold(*one.shard.subscribe(member, "rooms/one", *rules.find("rooms/one")), replay.position());
+  log.permit.give_back();
+  replay.page_read({{own1}, 2, 0});
+  EXPECT_THAT(member.log, testing::IsEmpty());
+  EXPECT_FALSE(replay.advance());
+  EXPECT_EQ(log.wish->topics.size(), 1U);
+  log.permit.give_back();
+  replay.page_read({{own1, r2}, 2, 0});
+  EXPECT_TRUE(replay.advance());
+  EXPECT_THAT(member.log, ElementsAre("own1", "r2", "own3"));
 }
 
 }  // namespace

@@ -1,10 +1,9 @@
-#include "gateway/session_replays.hpp"
+#include "gateway/session_replay.hpp"
 
 #include "core/log.hpp"
 #include "eventlog/event_log.hpp"
 #include "gateway/session.hpp"
 
-#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -12,25 +11,25 @@
 
 namespace corohub::gateway {
 
-std::shared_ptr<hub::Replay> SessionReplays::make(Seq since) {
+Seq SessionReplay::position() const noexcept {
+  return replay_ ? replay_->position() : session_.place().shard.head();
+}
+
+void SessionReplay::begin(Seq own_after) {
   hub::ReplayOwner& owner = *this;
-  return std::make_shared<hub::Replay>(session_.place().shard, session_, owner, since);
+  replay_ = std::make_shared<hub::Replay>(session_.place().shard, session_, owner, own_after);
 }
 
-void SessionReplays::start(std::shared_ptr<hub::Replay> replay) {
-  replays_.push_back(std::move(replay));
-  advance();
+void SessionReplay::bring(hub::Subscription& subscription, Seq after) {
+  if (!replay_) begin(session_.place().shard.had(session_));
+  replay_->hold(subscription, after);
 }
 
-void SessionReplays::advance() {
-  std::erase_if(replays_, [](const std::shared_ptr<hub::Replay>& replay) { return replay->advance(); });
+void SessionReplay::advance() {
+  if (replay_ && replay_->advance()) replay_.reset();
 }
 
-void SessionReplays::drop_idle() noexcept {
-  std::erase_if(replays_, [](const std::shared_ptr<hub::Replay>& replay) { return replay->is_idle(); });
-}
-
-void SessionReplays::push_gap(const Gap& gap, std::string_view topic) {
+void SessionReplay::push_gap(const Gap& gap, std::string_view topic) {
   session_.place().settings.metrics.gaps.Increment();
   json::object data{{"from", gap.from}, {"to", gap.to}, {"reason", gap.reason}};
   if (!topic.empty()) data["topic"] = topic;
@@ -38,21 +37,21 @@ void SessionReplays::push_gap(const Gap& gap, std::string_view topic) {
 }
 
 // The log lost them while they were being read: whichever of them the replay was for.
-void SessionReplays::replay_gap(const hub::Replay& replay, Seq from, Seq to) {
+void SessionReplay::replay_gap(const hub::Replay& replay, Seq from, Seq to) {
   const Gap gap{from, to, "expired"};
-  if (replay.is_own()) return push_gap(gap);
+  if (replay.owes_own(to)) return push_gap(gap);
   for (const std::unique_ptr<hub::Subscription>& subscription : session_.subscriptions())
-    if (subscription->held_by == &replay) push_gap(gap, subscription->topic->name);
+    if (subscription->phase == hub::Subscription::Phase::held && subscription->floor < to)
+      push_gap(gap, subscription->topic->name);
 }
 
-void SessionReplays::replay_too_long() noexcept { session_.end(CloseReason::overloaded); }
+void SessionReplay::replay_failed() noexcept { session_.end(CloseReason::overloaded); }
 
-void SessionReplays::read_page(const hub::Replay& replay, hub::ReadPermits::Permit permit,
-                               hub::PageWish wish) noexcept {
-  const auto asking = std::ranges::find(replays_, &replay, &std::shared_ptr<hub::Replay>::get);
+void SessionReplay::read_page(const hub::Replay& /*there is one*/, hub::ReadPermits::Permit permit,
+                              hub::PageWish wish) noexcept {
   try {
     asio::co_spawn(session_.place().shard.context(),
-                   read_page_of(session_.shared_from_this(), *asking, std::move(permit), std::move(wish)),
+                   read_page_of(session_.shared_from_this(), replay_, std::move(permit), std::move(wish)),
                    [self = session_.shared_from_this()](const std::exception_ptr& failure) {
                      if (!failure) return;
                      log::error("session.replay_failed");
@@ -63,10 +62,9 @@ void SessionReplays::read_page(const hub::Replay& replay, hub::ReadPermits::Perm
   }
 }
 
-Task<> SessionReplays::read_page_of(std::shared_ptr<Session> self, std::weak_ptr<hub::Replay> asking,
-                                    hub::ReadPermits::Permit permit, hub::PageWish wish) {
+Task<> SessionReplay::read_page_of(std::shared_ptr<Session> self, std::weak_ptr<hub::Replay> asking,
+                                   hub::ReadPermits::Permit permit, hub::PageWish wish) {
   eventlog::PageRequest request{.since = wish.after,
-                                .who = wish.who,
                                 .own = wish.own,
                                 .topics = std::move(wish.topics),
                                 .limit = wish.events_max,

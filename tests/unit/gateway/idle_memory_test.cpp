@@ -54,11 +54,17 @@ std::size_t bytes_per_connection(bool deflate) {
   return connect(counted) / counted;
 }
 
+#ifdef __OPTIMIZE__
+constexpr std::size_t bytes_max = 1600;
+#else
+constexpr std::size_t bytes_max = 1800;  // a coroutine's frame keeps what an optimised one has no room for
+#endif
+
 TEST(IdleMemory, AConnectionThatWaitsCostsLittle) {
   const std::size_t bytes = bytes_per_connection(false);
   std::cout << "heap bytes per idle connection: " << bytes << "\n";
   EXPECT_GT(bytes, 1000U) << "is it counted at all?";
-  EXPECT_LT(bytes, 1600U);
+  EXPECT_LT(bytes, bytes_max);
 }
 
 TEST(IdleMemory, PermessageDeflateCostsAConnectionNothing) {

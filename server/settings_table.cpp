@@ -121,6 +121,9 @@ void add_server(std::vector<Setting>& rows) {
   rows.push_back(
       text("server.data_dir", FIELD(data_dir),
            "Directory of the database, the signing keys and the control socket; made on first start."));
+  rows.push_back(boolean("server.pages", FIELD(pages),
+                         "Whether the API reference (/docs) and the test client (/websocket-test.html, "
+                         "/test-websocket.js) are served."));
   rows.push_back(integer("server.shards", 0, 256, FIELD(shards),
                          "Event loop threads; 0 is half of the cores, at least one."));
   rows.push_back(integer("server.drain_spread_ms", 0, 60'000, FIELD(drain.spread),

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <strings.h>
+
 namespace corohub::client {
 namespace {
 
@@ -11,9 +15,18 @@ Failure bad(std::string_view text, std::string_view why) {
           "\"" + std::string(text.substr(0, 200)) + "\" is no server's address: " + std::string(why)};
 }
 
-bool is_host_character(char c) noexcept {
+bool is_name_character(char c) noexcept {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-         c == '_' || c == ':';
+         c == '_';
+}
+
+bool is_name(const std::string& text) {
+  return !text.empty() && std::ranges::all_of(text, is_name_character);
+}
+
+bool is_ipv6(const std::string& text) {
+  in6_addr ignored{};
+  return ::inet_pton(AF_INET6, text.c_str(), &ignored) == 1;
 }
 
 }  // namespace
@@ -24,7 +37,11 @@ std::string ServerUrl::authority() const {
 }
 
 bool ServerUrl::loopback() const noexcept {
-  return host == "localhost" || host == "::1" || host.starts_with("127.");
+  if (::strcasecmp(host.c_str(), "localhost") == 0) return true;
+  in_addr ipv4{};
+  if (::inet_pton(AF_INET, host.c_str(), &ipv4) == 1) return ntohl(ipv4.s_addr) >> 24U == 127;
+  in6_addr ipv6{};
+  return ::inet_pton(AF_INET6, host.c_str(), &ipv6) == 1 && IN6_IS_ADDR_LOOPBACK(&ipv6);
 }
 
 Attempt<ServerUrl> parse_server_url(std::string_view text) {
@@ -40,20 +57,15 @@ Attempt<ServerUrl> parse_server_url(std::string_view text) {
   if (rest.find('@') != std::string_view::npos) return bad(text, "who you are does not belong into it.");
 
   ServerUrl url;
-  std::string_view port;
-  if (rest.starts_with('[')) {
-    const std::size_t bracket = rest.find(']');
-    if (bracket == std::string_view::npos) return bad(text, "the bracket is not closed.");
-    url.host = rest.substr(1, bracket - 1);
-    port = rest.substr(bracket + 1);
-  } else {
-    const std::size_t colon = std::min(rest.find(':'), rest.size());
-    url.host = rest.substr(0, colon);
-    port = rest.substr(colon);
-  }
-  if (url.host.empty() || !std::ranges::all_of(url.host, is_host_character))
+  const bool bracketed = rest.starts_with('[');
+  const std::size_t host_end = std::min(rest.find(bracketed ? ']' : ':'), rest.size());
+  url.host = bracketed ? rest.substr(1, host_end - 1) : rest.substr(0, host_end);
+  std::string_view port = rest.substr(std::min(host_end + (bracketed ? 1 : 0), rest.size()));
+  const bool closed = !bracketed || host_end < rest.size();
+  if (!closed || !(bracketed ? is_ipv6(url.host) : is_name(url.host)))
     return bad(text, "write it as http://HOST:PORT.");
   if (port.empty()) return url;
+  if (!port.starts_with(':')) return bad(text, "the port comes after a colon.");
   port.remove_prefix(1);
   const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), url.port);
   if (error != std::errc() || end != port.data() + port.size() || url.port == 0)

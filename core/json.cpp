@@ -1,5 +1,7 @@
 #include "core/json.hpp"
 
+#include "core/integer.hpp"
+
 #include <algorithm>
 #include <cmath>
 
@@ -65,9 +67,13 @@ class Builder {
     stack_.push_uint64(number);
     return true;
   }
-  bool on_double(double number, view, error_code& ec) {
+  bool on_double(double number, view text, error_code& ec) {
     if (!std::isfinite(number)) return refuse(ec, "a number is out of range");
-    stack_.push_double(number);
+    const std::optional<std::int64_t> integer = parse_integer({text.data(), text.size()});
+    if (integer && is_exact(*integer))
+      stack_.push_int64(*integer);
+    else
+      stack_.push_double(number);
     return true;
   }
   bool on_bool(bool value, error_code&) {

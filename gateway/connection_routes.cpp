@@ -1,10 +1,10 @@
 // GET and DELETE /api/v1/admin/connections: who is connected, and the end of one connection.
 #include "auth/policy.hpp"
+#include "core/integer.hpp"
 #include "gateway/publish_and_wait.hpp"
 #include "gateway/state.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <tuple>
 #include <utility>
 
@@ -51,10 +51,8 @@ Result<std::size_t> read_number(const http::Request& request, std::string_view k
                                 std::size_t max) {
   const std::optional<std::string_view> text = request.query_value(key);
   if (!text) return otherwise;
-  std::size_t number = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
-  if (error == std::errc() && end == text->data() + text->size() && number >= 1 && number <= max)
-    return number;
+  const std::optional<std::int64_t> number = parse_integer(*text);
+  if (number && *number >= 1 && std::cmp_less_equal(*number, max)) return static_cast<std::size_t>(*number);
   return Error(ErrorCode::validation_failed, "The query has invalid values.")
       .at("/" + std::string(key), "out_of_range",
           "Must be an integer from 1 to " + std::to_string(max) + ".");

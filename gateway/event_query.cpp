@@ -1,11 +1,12 @@
 #include "gateway/event_query.hpp"
 
+#include "core/integer.hpp"
 #include "http/text.hpp"
 #include "hub/topic_rules.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <string_view>
+#include <utility>
 
 namespace corohub::gateway {
 namespace {
@@ -38,12 +39,11 @@ Result<std::size_t> read_number(const http::Request& request, const std::string&
                                 std::size_t most, std::size_t otherwise) {
   const std::optional<std::string_view> text = request.query_value(key);
   if (!text) return otherwise;
-  std::size_t value = 0;
-  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), value);
-  const bool number = error == std::errc() && end == text->data() + text->size();
-  if (number && value >= least && value <= most) return value;
+  const std::optional<std::int64_t> value = parse_integer(*text);
+  if (value && std::cmp_greater_equal(*value, least) && std::cmp_less_equal(*value, most))
+    return static_cast<std::size_t>(*value);
   return Error(ErrorCode::validation_failed, "The query has invalid values.")
-      .at("/" + key, number ? "out_of_range" : "invalid_type",
+      .at("/" + key, value ? "out_of_range" : "invalid_type",
           "Must be an integer from " + std::to_string(least) + " to " + std::to_string(most) + ".");
 }
 

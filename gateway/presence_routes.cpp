@@ -1,8 +1,9 @@
 // GET /api/v1/presence and GET /api/v1/topics/{topic...}/presence: who is online, and who is in a topic.
+#include "core/integer.hpp"
 #include "gateway/state.hpp"
 #include "http/text.hpp"
 
-#include <charconv>
+#include <algorithm>
 #include <utility>
 
 namespace corohub::gateway {
@@ -28,12 +29,12 @@ Result<std::vector<UserId>> read_users(const http::Request& request) {
   for (bool last = false; !last;) {
     last = rest.find(',') == std::string_view::npos;
     const std::string_view text = http::cut(rest, ',');
-    UserId user = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), user);
-    if (error != std::errc() || end != text.data() + text.size() || user <= 0)
-      return refused("invalid_format", "Must be a list of user ids like 1,2,3.");
+    const bool canonical = !text.empty() && text.front() >= '1' && text.front() <= '9' &&
+                           std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+    const std::optional<std::int64_t> user = canonical ? parse_integer(text) : std::nullopt;
+    if (!user || !is_exact(*user)) return refused("invalid_format", "Must be a list of user ids like 1,2,3.");
     if (users.size() == users_max) return refused("out_of_range", "Name 1 to 100 users.");
-    users.push_back(user);
+    users.push_back(*user);
   }
   return users;
 }

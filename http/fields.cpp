@@ -3,8 +3,8 @@
 #include "core/encoding.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
-#include <limits>
 
 namespace corohub::http {
 namespace {
@@ -85,14 +85,15 @@ std::int64_t Fields::required_integer(std::string_view key, std::int64_t min, st
 std::optional<std::int64_t> Fields::integer(std::string_view key, std::int64_t min, std::int64_t max) {
   const json::value* value = find(key);
   if (value == nullptr) return std::nullopt;
-  if (!value->is_int64() && !value->is_uint64()) {
+  // The parser makes a uint64, or a double without a fraction, only of what is beyond all bounds here.
+  const bool beyond =
+      value->is_uint64() || (value->is_double() && std::trunc(value->get_double()) == value->get_double());
+  if (!value->is_int64() && !beyond) {
     refuse(key, "invalid_type", "Must be an integer.");
     return std::nullopt;
   }
-  // The parser makes a uint64 only of what an int64 cannot hold.
-  const std::int64_t number =
-      value->is_int64() ? value->get_int64() : std::numeric_limits<std::int64_t>::max();
-  if (value->is_uint64() || number < min || number > max) {
+  const std::int64_t number = beyond ? 0 : value->get_int64();
+  if (beyond || number < min || number > max) {
     refuse(key, "out_of_range",
            "Must be between " + std::to_string(min) + " and " + std::to_string(max) + ".");
     return std::nullopt;

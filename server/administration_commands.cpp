@@ -1,14 +1,15 @@
 // `corohub user …`, `keys rotate` and `backup`: a request for Administration, answered by the running server
 // or, when there is none, here.
+#include "core/printable.hpp"
 #include "server/administration.hpp"
 #include "server/commands.hpp"
 #include "server/control_socket.hpp"
+#include "server/output.hpp"
 #include "server/password_input.hpp"
 #include "server/process.hpp"
 #include "server/run_task.hpp"
 
 #include <filesystem>
-#include <iostream>
 #include <thread>
 
 #include <boost/json/serialize.hpp>
@@ -80,31 +81,30 @@ json::object ask(const Settings& settings, const json::object& request) {
 std::string text_of(const json::object& object, std::string_view member) {
   const json::value* value = object.if_contains(member);
   if (value == nullptr || value->is_null()) return "-";
-  return value->is_string() ? std::string(value->as_string()) : json::serialize(*value);
+  return printable(value->is_string() ? std::string(value->as_string()) : json::serialize(*value));
 }
 
-void print_user(const json::object& user) {
-  std::cout << fmt::format("{:>6}  {:<10}  {:<8}  {:<24}  {:<32}  {}\n", text_of(user, "id"),
-                           text_of(user, "role"), text_of(user, "status"), text_of(user, "created_at"),
-                           text_of(user, "email"), text_of(user, "name"));
+std::string user_line(const json::object& user) {
+  return fmt::format("{:>6}  {:<10}  {:<8}  {:<24}  {:<32}  {}\n", text_of(user, "id"), text_of(user, "role"),
+                     text_of(user, "status"), text_of(user, "created_at"), text_of(user, "email"),
+                     text_of(user, "name"));
 }
 
 void print_answer(Command command, const json::value& data) {
   if (const auto* users = data.if_array()) {
-    std::cout << fmt::format("{:>6}  {:<10}  {:<8}  {:<24}  {:<32}  {}\n", "id", "role", "status", "created",
-                             "email", "name");
-    for (const json::value& user : *users) print_user(user.as_object());
-    return;
+    std::string lines = fmt::format("{:>6}  {:<10}  {:<8}  {:<24}  {:<32}  {}\n", "id", "role", "status",
+                                    "created", "email", "name");
+    for (const json::value& user : *users) lines += user_line(user.as_object());
+    return print(lines);
   }
   const json::object& object = data.as_object();
   if (command == Command::keys_rotate)
-    std::cout << fmt::format(
-        "tokens are signed with key {} from now on; the old key verifies for {} s more\n",
-        text_of(object, "kid"), text_of(object, "old_keys_verify_for_s"));
+    print(fmt::format("tokens are signed with key {} from now on; the old key verifies for {} s more\n",
+                      text_of(object, "kid"), text_of(object, "old_keys_verify_for_s")));
   else if (command == Command::backup)
-    std::cout << fmt::format("the database is copied to {}\n", text_of(object, "file"));
+    print(fmt::format("the database is copied to {}\n", text_of(object, "file")));
   else
-    print_user(object);
+    print(user_line(object));
 }
 
 int exit_code_of(std::string_view code) {
@@ -125,7 +125,7 @@ int run_administration(const Invocation& invocation) {
     print_answer(invocation.command, answer.at("data"));
     return EXIT_SUCCESS;
   }
-  std::cerr << "corohub: " << text_of(answer, "detail") << '\n';
+  complain(text_of(answer, "detail"));
   return exit_code_of(text_of(answer, "code"));
 }
 

@@ -197,7 +197,7 @@ Application::State::State(const Settings& given, const Clock& given_clock)
       presence(supervisor, gateway::Gateway::presence_interval, [this] { gateway.publish_presence(); }) {
   services.users.add_routes(router);
   gateway.add_routes(router);
-  web::add_page_routes(router);
+  web::add_page_routes(router, settings.pages);
   add_health_routes(router, board, clock, false);
   add_health_routes(admin_router, board, clock, true);
   add_metrics_route(admin_router, {services.hub, server, board});

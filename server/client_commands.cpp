@@ -4,12 +4,13 @@
 #include "client/listener.hpp"
 #include "client/login.hpp"
 #include "core/json.hpp"
+#include "core/printable.hpp"
 #include "server/commands.hpp"
+#include "server/output.hpp"
 #include "server/password_input.hpp"
 #include "server/services.hpp"
 
 #include <cstdlib>
-#include <iostream>
 #include <stdexcept>
 
 #include <boost/json/serialize.hpp>
@@ -46,15 +47,14 @@ int exit_code_of(const Failure& failure) {
 }
 
 int fail(const Failure& failure) {
-  if (failure.kind != Failure::Kind::interrupted) std::cerr << "corohub: " << failure.what << '\n';
+  if (failure.kind != Failure::Kind::interrupted) complain(failure.what);
   return exit_code_of(failure);
 }
 
 client::ServerUrl server_of(const ClientArguments& given) {
   const Attempt<client::ServerUrl> server = client::parse_server_url(given.server);
   if (!server) throw ConfigError("--server: " + server.error().what);
-  if (!server->loopback())
-    std::cerr << "corohub: what is sent to " << server->text() << " can be read on the way\n";
+  if (!server->loopback()) complain("what is sent to " + server->text() + " can be read on the way");
   return *server;
 }
 
@@ -82,19 +82,32 @@ int run_login(client::HttpClient& client, const Invocation& invocation) {
     const client::CredentialFile::Lock lock(file);
     file.save(server, done->login);
   }
-  std::ostream& who = invocation.client.print_token ? std::cerr : std::cout;
-  who << fmt::format("logged in to {} as {} <{}>, {}, user {}\n", server, done->name, done->login.email,
-                     done->role, done->login.user_id);
-  if (invocation.client.print_token) std::cout << done->login.access_token.reveal() << '\n';
+  const std::string who = fmt::format("logged in to {} as {} <{}>, {}, user {}", server, done->name,
+                                      done->login.email, done->role, done->login.user_id);
+  if (invocation.client.print_token) {
+    complain(who);
+    print(printable(done->login.access_token.reveal()) + '\n');
+  } else {
+    print(printable(who) + '\n');
+  }
   return EXIT_SUCCESS;
+}
+
+// A reader that has gone has ended it as a signal would.
+Failure run_to_the_end(client::Listener& listener) {
+  try {
+    return listener.run();
+  } catch (const OutputError& error) {
+    if (!error.reader_gone()) throw;
+    return {Failure::Kind::interrupted, "the reader has gone"};
+  }
 }
 
 int run_listen(client::HttpClient& client, const ClientArguments& given) {
   client::TokenSource source = token_source(given, client.server());
-  const auto print = [](std::string_view message) { std::cout << message << '\n' << std::flush; };
-  const auto tell = [](std::string_view what) { std::cerr << "corohub: " << what << '\n'; };
-  client::Listener listener(client, source, {given.since, given.topics, given.types}, print, tell);
-  const Failure end = listener.run();
+  const auto show = [](std::string_view message) { print(printable_json(message) + '\n'); };
+  client::Listener listener(client, source, {given.since, given.topics, given.types}, show, complain);
+  const Failure end = run_to_the_end(listener);
   if (end.kind == Failure::Kind::interrupted) return EXIT_SUCCESS;
   if (end.status == 404)
     return fail({end.kind, "there is no event stream at " + client.server().text() + "; is it a corohub?",
@@ -104,7 +117,7 @@ int run_listen(client::HttpClient& client, const ClientArguments& given) {
 
 int print_answer(const Attempt<std::string>& answer) {
   if (!answer) return fail(answer.error());
-  std::cout << *answer << '\n';
+  print(printable_json(*answer) + '\n');
   return EXIT_SUCCESS;
 }
 

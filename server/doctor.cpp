@@ -1,12 +1,14 @@
 // `corohub doctor`: what would keep a server with this configuration from starting or serving well, and
 // changes nothing.
+#include "core/printable.hpp"
 #include "server/commands.hpp"
 #include "server/control_socket.hpp"
 #include "server/listen_address.hpp"
+#include "server/open_doors.hpp"
+#include "server/output.hpp"
 #include "server/process.hpp"
 
 #include <filesystem>
-#include <iostream>
 
 #include <boost/asio/error.hpp>
 #include <fmt/format.h>
@@ -31,7 +33,7 @@ class Report {
 
  private:
   static void line(std::string_view verdict, std::string_view what, std::string_view detail) {
-    std::cout << fmt::format("{:<5} {:<16} {}\n", verdict, what, detail);
+    print(fmt::format("{:<5} {:<16} {}\n", verdict, what, printable(detail)));
   }
   bool failed_ = false;
 };
@@ -111,6 +113,7 @@ int run_doctor(const Invocation& invocation) {
   check_directory(report, settings);
   check_disk(report, settings);
   check_descriptors(report, settings);
+  for (const OpenDoor& door : open_doors(settings)) report.doubtful(door.event, door.why);
   if (ask_server(settings.data_dir, {{"command", "status"}})) {
     report.good("server", "runs on this data directory");
   } else {

@@ -1,9 +1,10 @@
 // The program: one command, one exit code, and for a failure one line on standard error.
 #include "server/commands.hpp"
+#include "server/output.hpp"
 #include "server/services.hpp"
 
+#include <csignal>
 #include <cstdlib>
-#include <iostream>
 
 #include <boost/system/system_error.hpp>
 
@@ -13,10 +14,10 @@ namespace {
 int run(const Invocation& invocation) {
   switch (invocation.command) {
     case Command::help:
-      std::cout << invocation.help;
+      print(invocation.help);
       return EXIT_SUCCESS;
     case Command::version:
-      std::cout << "corohub " COROHUB_VERSION "\n";
+      print("corohub " COROHUB_VERSION "\n");
       return EXIT_SUCCESS;
     case Command::serve:
       return run_serve(invocation);
@@ -43,7 +44,7 @@ int run(const Invocation& invocation) {
 }
 
 int fail(int code, const char* why) {
-  std::cerr << "corohub: " << why << '\n';
+  complain(why);
   return code;
 }
 
@@ -52,12 +53,15 @@ int fail(int code, const char* why) {
 
 int main(int argc, char** argv) {
   using namespace corohub::server;
+  std::signal(SIGPIPE, SIG_IGN);  // a write says so itself
   try {
     return run(parse_command_line(argc, argv));
   } catch (const ConfigError& error) {
     return fail(exit_usage, error.what());
   } catch (const corohub::storage::StartError& error) {
     return fail(error.exit_code, error.what());
+  } catch (const OutputError& error) {
+    return error.reader_gone() ? exit_io : fail(exit_io, error.what());
   } catch (const boost::system::system_error& error) {
     return fail(exit_io, error.what());
   } catch (const std::filesystem::filesystem_error& error) {

@@ -16,6 +16,13 @@ namespace {
 
 constexpr std::size_t password_bytes_max = 4096;
 
+// One, of any system.
+void drop_line_end(std::string& text) {
+  if (!text.ends_with('\n')) return;
+  text.pop_back();
+  if (text.ends_with('\r')) text.pop_back();
+}
+
 Secret read_all(std::string_view what) {
   std::string text;
   std::array<char, 1024> buffer{};
@@ -27,7 +34,7 @@ Secret read_all(std::string_view what) {
       throw ConfigError(fmt::format("the {} on standard input is too long", what));
   }
   buffer.fill('\0');
-  if (text.ends_with('\n')) text.pop_back();
+  drop_line_end(text);
   return Secret(std::move(text));
 }
 

@@ -1,7 +1,5 @@
 #include "server/process.hpp"
 
-#include <csignal>
-
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -19,7 +17,6 @@ rlimit descriptors() noexcept {
 
 void prepare_process() {
   ::umask(077);
-  std::signal(SIGPIPE, SIG_IGN);
   rlimit limit = descriptors();
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);

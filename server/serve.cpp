@@ -2,15 +2,16 @@
 #include "core/log.hpp"
 #include "server/application.hpp"
 #include "server/commands.hpp"
+#include "server/open_doors.hpp"
+#include "server/output.hpp"
 #include "server/process.hpp"
+#include "server/service_variables.hpp"
 #include "server/services.hpp"
 #include "server/trials.hpp"
 
-#include <algorithm>
 #include <array>
 #include <csignal>
 #include <cstdlib>
-#include <iostream>
 #include <optional>
 #include <thread>
 
@@ -37,20 +38,33 @@ struct LogLifetime {
 };
 
 // To standard output, not to the log: the set-up link is a secret.
-void print_welcome(const Application& application, const Settings& settings) {
-  std::cout << "corohub " COROHUB_VERSION ", data in " << settings.data_dir << '\n';
+std::string welcome(const Application& application, const Settings& settings) {
+  std::string text = fmt::format("corohub " COROHUB_VERSION ", data in {}\n", settings.data_dir);
   for (const auto& endpoint : application.endpoints())
-    std::cout << "listening on " << url_of(endpoint) << '\n';
+    text += fmt::format("listening on {}\n", url_of(endpoint));
   if (const auto admin = application.admin_endpoint())
-    std::cout << "admin listener on " << url_of(*admin) << " (/metrics)\n";
+    text += fmt::format("admin listener on {} (/metrics)\n", url_of(*admin));
   const std::string url = local_url(application.endpoints().front());
-  std::cout << "test client: " << url << "/websocket-test.html\n"
-            << "API reference: " << url << "/docs\n";
+  if (settings.pages)
+    text += fmt::format("test client: {0}/websocket-test.html\nAPI reference: {0}/docs\n", url);
   if (const auto& token = application.setup_token())
-    std::cout << "\nThere is no superadmin yet. This link makes the first one; it works once, for "
-              << settings.users.setup_ttl.count() / 60 << " minutes:\n  " << url << "/setup#token=" << *token
-              << "\n\n";
-  std::cout.flush();
+    text += fmt::format(
+        "\nThere is no superadmin yet. This link makes the first one; it works once, for {} minutes:\n  "
+        "{}/setup#token={}\n\n",
+        settings.users.setup_ttl.count() / 60, url, *token);
+  return text;
+}
+
+// A server whose standard output is closed or full serves all the same. Those who ask for a trial wait for
+// what it prints: that ends without it.
+void announce(Application& application, const Invocation& invocation, const Settings& settings) {
+  if (invocation.ephemeral) return print_ephemeral(application, settings);
+  try {
+    print(welcome(application, settings));
+  } catch (const OutputError& error) {
+    log::warn("output.lost", {{"why", error.what()}});
+  }
+  if (invocation.demo) print_demo(application, settings);
 }
 
 std::string value_text(const Value& value) {
@@ -60,17 +74,7 @@ std::string value_text(const Value& value) {
   return fmt::format("{}", fmt::join(std::get<std::vector<std::string>>(value), " "));
 }
 
-// What is right on a test rig and seldom elsewhere.
-void warn_of_open_doors(const Settings& settings) {
-  const auto& origins = settings.gateway.allowed_origins;
-  if (!settings.exempt_cidrs.empty())
-    log::warn("limits.exempt", {{"why", "limits.exempt_cidrs lifts every rate and connection limit"}});
-  if (std::ranges::find(origins, "*") != origins.end())
-    log::warn("origins.any", {{"why", "ws.allowed_origins lets the pages of every site connect"}});
-  if (settings.gateway.echo) log::warn("diagnostics.echo", {{"why", "/ws/echo takes anyone on loopback"}});
-}
-
-void log_start(const Application& application, const Settings& settings) {
+void log_start(const Application& application, const Invocation& invocation, const Settings& settings) {
   log::info("start", {{"version", COROHUB_VERSION},
                       {"pid", ::getpid()},
                       {"data_dir", settings.data_dir},
@@ -85,15 +89,21 @@ void log_start(const Application& application, const Settings& settings) {
   for (const auto& endpoint : application.endpoints()) log::info("listening", {{"url", url_of(endpoint)}});
   if (const auto admin = application.admin_endpoint())
     log::info("listening.admin", {{"url", url_of(*admin)}});
-  warn_of_open_doors(settings);
+  for (const auto& [name, value] : invocation.sources.environment)
+    if (is_kubernetes_service_variable(name, value))
+      log::debug("variable.ignored", {{"name", name}, {"why", "it has the shape of a Kubernetes service's"}});
+  for (const OpenDoor& door : open_doors(settings)) log::warn(door.event, {{"why", door.why}});
 }
 
 // Waits for signals on the main thread while the application runs on its own.
 class SignalLoop {
  public:
-  SignalLoop(Application& application, const Invocation& invocation, const Settings& settings)
+  // `temporary` goes even when the end is forced.
+  SignalLoop(Application& application, const Invocation& invocation, const Settings& settings,
+             const std::optional<TemporaryDirectory>& temporary)
       : application_(application),
         invocation_(invocation),
+        temporary_(temporary),
         // The application's own deadline comes first; this one is for an end that hangs.
         end_max_(settings.drain.total + std::chrono::milliseconds(500)) {
     // A copy: closing it must not close the process's own.
@@ -131,11 +141,11 @@ class SignalLoop {
   }
 
   void end(int signal) {
-    if (stopper_.joinable()) ::_exit(128 + signal);  // the second one: at once
+    if (stopper_.joinable()) leave(128 + signal);  // the second one: at once
     log::info("signal", {{"number", signal}});
     deadline_.expires_after(end_max_);
-    deadline_.async_wait([](boost::system::error_code cancelled) {
-      if (!cancelled) ::_exit(EXIT_FAILURE);
+    deadline_.async_wait([this](boost::system::error_code cancelled) {
+      if (!cancelled) leave(EXIT_FAILURE);
     });
     stopper_ = std::thread([this] {
       clean_ = application_.stop();
@@ -145,6 +155,11 @@ class SignalLoop {
         stdin_.close();
       });
     });
+  }
+
+  [[noreturn]] void leave(int exit_code) const {
+    if (temporary_) temporary_->remove();
+    ::_exit(exit_code);
   }
 
   void reload() {
@@ -161,6 +176,7 @@ class SignalLoop {
 
   Application& application_;
   const Invocation& invocation_;
+  const std::optional<TemporaryDirectory>& temporary_;
   const std::chrono::milliseconds end_max_;
   asio::io_context context_{1};
   asio::signal_set signals_{context_, SIGTERM, SIGINT, SIGHUP};
@@ -181,15 +197,10 @@ int run_serve(const Invocation& invocation) {
   if (invocation.demo) make_demo(settings);
   const LogLifetime log(settings.log);
   Application application(settings);
-  SignalLoop signals(application, invocation, settings);  // from here on a signal ends in a drain
+  SignalLoop signals(application, invocation, settings, temporary);  // from here on a signal ends in a drain
   application.start();
-  log_start(application, settings);
-  if (invocation.ephemeral) {
-    print_ephemeral(application, settings);
-  } else {
-    print_welcome(application, settings);
-    if (invocation.demo) print_demo(application, settings);
-  }
+  log_start(application, invocation, settings);
+  announce(application, invocation, settings);
   const int exit_code = signals.run();
   log::info("end", {{"exit_code", exit_code}});
   return exit_code;

@@ -1,6 +1,6 @@
 #include "server/settings.hpp"
 
-#include "server/listen_address.hpp"
+#include "server/service_variables.hpp"
 #include "server/topic_tables.hpp"
 
 #include <algorithm>
@@ -179,6 +179,7 @@ void apply_environment(Settings& settings, const ConfigSources& sources) {
     const auto table = settings_table();
     const auto found = std::ranges::find(table, name, &Setting::variable);
     if (found == table.end()) {
+      if (is_kubernetes_service_variable(name, text)) continue;
       std::vector<std::string> known{std::string(file_variable)};
       for (const Setting& setting : table) known.push_back(setting.variable());
       throw ConfigError(
@@ -230,23 +231,6 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-void check_origins(std::string_view key, const std::vector<std::string>& origins) {
-  for (const std::string& origin : origins) {
-    const bool web = origin.starts_with("http://") || origin.starts_with("https://");
-    const std::size_t host = origin.find("//") + 2;
-    const bool whole = web && host < origin.size() && origin.find('/', host) == std::string::npos;
-    if (origin != "*" && origin != "null" && !whole)
-      throw ConfigError(fmt::format(
-          "{}: \"{}\" is no origin; write it as browsers send it, such as https://app.example.com", key,
-          origin));
-  }
-}
-
-void check_networks(std::string_view key, const std::vector<std::string>& networks) {
-  if (const auto parsed = auth::CidrList::parse(networks); parsed.has_error())
-    throw ConfigError(fmt::format("{}: {}", key, parsed.error().detail));
-}
-
 }  // namespace
 
 std::string Setting::flag() const {
@@ -287,34 +271,6 @@ Settings load_settings(const ConfigSources& sources) {
   apply_flags(settings, sources);
   check_settings(settings);
   return settings;
-}
-
-void check_settings(const Settings& settings) {
-  if (settings.gateway.pong_timeout <= settings.gateway.ping_interval)
-    throw ConfigError(fmt::format("ws.pong_timeout_s ({}) must be greater than ws.ping_interval_s ({})",
-                                  settings.gateway.pong_timeout.count(),
-                                  settings.gateway.ping_interval.count()));
-  if (settings.gateway.outbox.bytes_max < settings.gateway.max_message_bytes)
-    throw ConfigError("ws.outbox_max_bytes must be at least ws.max_message_bytes");
-  if (settings.users.refresh_absolute < settings.users.refresh_idle)
-    throw ConfigError("auth.refresh_absolute_s must be at least auth.refresh_idle_s");
-  if (settings.drain.total <= settings.drain.requests)
-    throw ConfigError("server.drain_total_s must be greater than server.drain_requests_s");
-  if (settings.drain.spread >= settings.drain.total)
-    throw ConfigError("server.drain_spread_ms must be shorter than server.drain_total_s");
-  if (settings.tokens.issuer.empty() || settings.tokens.audience.empty())
-    throw ConfigError("auth.issuer and auth.audience must not be empty");
-  if (settings.data_dir.empty()) throw ConfigError("server.data_dir must not be empty");
-  if (settings.listen.empty()) throw ConfigError("server.listen must name at least one address");
-  for (const std::string& address : settings.listen) parse_listen("server.listen", address);
-  if (!settings.admin_listen.empty()) parse_listen("server.admin_listen", settings.admin_listen);
-  check_networks("limits.exempt_cidrs", settings.exempt_cidrs);
-  check_networks("proxy.trusted_cidrs", settings.http.trusted_proxies);
-  if (settings.http.proxy_protocol && settings.http.trusted_proxies.empty())
-    throw ConfigError(
-        "server.proxy_protocol needs proxy.trusted_cidrs: a PROXY header is believed from nobody else");
-  check_origins("ws.allowed_origins", settings.gateway.allowed_origins);
-  check_origins("http.cors_origins", settings.http.cors_origins);
 }
 
 }  // namespace corohub::server

@@ -44,6 +44,7 @@ struct Settings {
   std::vector<std::string> listen{"localhost:8080"};
   std::string admin_listen = "127.0.0.1:8081";  // empty: no admin listener
   std::string data_dir = "./data";
+  bool pages = true;       // /docs and the test client
   std::size_t shards = 0;  // 0: half of the cores
   DrainSettings drain;
   log::Options log;

@@ -124,6 +124,9 @@ void add_server(std::vector<Setting>& rows) {
   rows.push_back(boolean("server.proxy_protocol", FIELD(http.proxy_protocol),
                          "Whether connections of the peers in proxy.trusted_cidrs begin with a PROXY header "
                          "(version 1 or 2), as from HAProxy or a TCP load balancer."));
+  rows.push_back(boolean("server.pages", FIELD(pages),
+                         "Whether the API reference (/docs) and the test client (/websocket-test.html, "
+                         "/test-websocket.js) are served."));
   rows.push_back(integer("server.shards", 0, 256, FIELD(shards),
                          "Event loop threads; 0 is half of the cores, at least one."));
   rows.push_back(integer("server.drain_spread_ms", 0, 60'000, FIELD(drain.spread),

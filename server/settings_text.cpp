@@ -1,4 +1,5 @@
 // The table as a configuration file and as a page of the manual.
+#include "core/printable.hpp"
 #include "server/settings.hpp"
 #include "server/topic_tables.hpp"
 
@@ -14,13 +15,7 @@ using Kind = Setting::Kind;
 
 std::string toml_string(std::string_view text) {
   std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20)
-      out += fmt::format("\\u{:04x}", c);
-    else
-      out += c;
-  }
+  append_printable_quoted(out, text);
   return out + '"';
 }
 

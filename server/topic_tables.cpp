@@ -63,6 +63,8 @@ class TableReader {
     rule.publishers = who("publish", "admin");
     rule.history_count = static_cast<std::uint32_t>(number("history_count", history_count_max));
     rule.history_age = std::chrono::seconds(number("history_age_s", history_age_max_s));
+    if (rule.history_count == 0 && rule.history_age.count() > 0)
+      refuse("history_age_s without history_count keeps nothing");
     rule.presence = presence();
     rule.typing = typing();
     return rule;
@@ -147,6 +149,25 @@ class TableReader {
   std::string where_;
 };
 
+// Whether each topic that `narrow` matches is matched by `wide`.
+bool covers(std::string_view wide, std::string_view narrow) noexcept {
+  for (;;) {
+    const std::string_view of_wide = wide.substr(0, wide.find('/'));
+    const std::string_view of_narrow = narrow.substr(0, narrow.find('/'));
+    if (of_wide == "**") return true;
+    if (of_narrow == "**" || (of_wide != "*" && of_wide != of_narrow)) return false;
+    const bool last = of_wide.size() == wide.size() || of_narrow.size() == narrow.size();
+    if (last) return of_wide.size() == wide.size() && of_narrow.size() == narrow.size();
+    wide.remove_prefix(of_wide.size() + 1);
+    narrow.remove_prefix(of_narrow.size() + 1);
+  }
+}
+
+auto find_wider(const std::vector<hub::TopicRule>& rules, std::string_view pattern) {
+  return std::ranges::find_if(
+      rules, [&](const hub::TopicRule& earlier) { return covers(earlier.pattern, pattern); });
+}
+
 std::string who_text(std::uint8_t bits) {
   for (const auto& [word, of_word] : ranks)
     if (bits == of_word) return fmt::format("\"{}\"", word);
@@ -176,11 +197,14 @@ std::vector<hub::TopicRule> read_topic_tables(std::string_view file_name, const 
     const auto same = std::ranges::find(rules, rule.pattern, &hub::TopicRule::pattern);
     if (same != rules.end())
       reader.refuse(fmt::format("[[topic]] {} has this pattern already", same - rules.begin() + 1));
+    const auto wider = find_wider(rules, rule.pattern);
+    if (wider != rules.end())
+      reader.refuse(fmt::format("[[topic]] {} ({}) comes first and matches all that this one would",
+                                wider - rules.begin() + 1, wider->pattern));
     rules.push_back(std::move(rule));
   }
   for (hub::TopicRule& rule : hub::TopicRules::defaults())
-    if (std::ranges::find(rules, rule.pattern, &hub::TopicRule::pattern) == rules.end())
-      rules.push_back(std::move(rule));
+    if (find_wider(rules, rule.pattern) == rules.end()) rules.push_back(std::move(rule));
   return rules;
 }
 

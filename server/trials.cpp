@@ -2,13 +2,13 @@
 
 #include "core/json.hpp"
 #include "server/listen_address.hpp"
+#include "server/output.hpp"
 #include "server/services.hpp"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <iostream>
 #include <sstream>
 #include <type_traits>
 
@@ -89,7 +89,9 @@ TemporaryDirectory::TemporaryDirectory() {
   path_ = name;
 }
 
-TemporaryDirectory::~TemporaryDirectory() {
+TemporaryDirectory::~TemporaryDirectory() { remove(); }
+
+void TemporaryDirectory::remove() const noexcept {
   std::error_code ignored;
   std::filesystem::remove_all(path_, ignored);
 }
@@ -126,7 +128,7 @@ void print_ephemeral(Application& application, const Settings& settings) {
       {"data_dir", settings.data_dir},
       {"pid", ::getpid()},
   };
-  std::cout << json::serialize(line) << '\n' << std::flush;
+  print(json::serialize(line) + '\n');
 }
 
 void make_demo(Settings& settings) {
@@ -141,20 +143,20 @@ void make_demo(Settings& settings) {
 
 void print_demo(Application& application, const Settings& settings) {
   const std::string url = local_url(application.endpoints().front());
-  std::cout << fmt::format(
+  std::string text = fmt::format(
       "demo users; their passwords are random and shown nowhere, their tokens work for {} s.\n"
       "To log in at {}/websocket-test.html, paste a token there and press Connect.\n",
       settings.tokens.access_ttl.count(), url);
   for (const DemoUser& user : demo_users) {
     const users::LocalLogin login = login_of(application, user.name, user.email, user.role);
-    std::cout << fmt::format(
+    text += fmt::format(
         "\n{} <{}>, {}, user {}\n  token:  {}\n  listen: COROHUB_TOKEN={} {} listen --server {} --topic "
         "rooms/lobby\n"
         "  curl:   {}\n",
         login.account.name, login.account.email, name(login.account.role), login.account.id,
         login.access_token, login.access_token, own_path(), url, curl_of(user, url, login.access_token));
   }
-  std::cout << std::endl;  // NOLINT(performance-avoid-endl): somebody waits for it
+  print(text + '\n');
 }
 
 }  // namespace corohub::server

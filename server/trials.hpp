@@ -20,6 +20,7 @@ class TemporaryDirectory {
   TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
 
   const std::filesystem::path& path() const noexcept { return path_; }
+  void remove() const noexcept;
 
  private:
   std::filesystem::path path_;

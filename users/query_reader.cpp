@@ -1,21 +1,20 @@
 #include "users/query_reader.hpp"
 
+#include "core/integer.hpp"
+
 #include <algorithm>
-#include <charconv>
 
 namespace corohub::users {
 
 std::optional<std::int64_t> QueryReader::integer(std::string_view key, std::int64_t min, std::int64_t max) {
   const std::optional<std::string_view> text = request_.query_value(key);
   if (!text) return std::nullopt;
-  std::int64_t number = 0;
-  const char* const last = text->data() + text->size();
-  const auto [end, failure] = std::from_chars(text->data(), last, number);
-  if (failure == std::errc::invalid_argument || end != last) {
+  const std::optional<std::int64_t> number = parse_integer(*text);
+  if (!number) {
     refuse(key, "invalid_type", "Must be an integer.");
     return std::nullopt;
   }
-  if (failure == std::errc() && number >= min && number <= max) return number;
+  if (*number >= min && *number <= max) return number;
   refuse(key, "out_of_range", "Must be between " + std::to_string(min) + " and " + std::to_string(max) + ".");
   return std::nullopt;
 }

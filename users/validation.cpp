@@ -18,7 +18,6 @@ constexpr http::TextRule new_password_rule{.min = 8, .max = 128, .controls = tru
 // Whatever it is, it is tried; the bound is only there to have one.
 constexpr http::TextRule tried_password_rule{.min = 1, .max = 512, .controls = true};
 constexpr http::TextRule token_rule{.min = 1, .max = 512};
-constexpr std::size_t password_bytes_max = 512;
 
 // What only the server sets, however it is spelled.
 constexpr std::array<std::string_view, 10> privileged{
@@ -41,10 +40,7 @@ std::string checked_email(Fields& fields, std::string email) {
 }
 
 Secret read_password(Fields& fields, std::string_view key, const http::TextRule& rule) {
-  Secret password(fields.required_text(key, rule));
-  if (password.reveal().size() > password_bytes_max)
-    fields.refuse(key, "too_long", "Must have at most 512 bytes.");
-  return password;
+  return Secret(fields.required_text(key, rule));
 }
 
 std::optional<std::int64_t> read_age(Fields& fields) {

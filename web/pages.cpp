@@ -96,12 +96,14 @@ Task<Response> to_test_page(Context&) {
 
 }  // namespace
 
-void add_page_routes(http::Router& router) {
-  router.add(Method::get, "/", Access::guest, to_test_page);
-  add_page(router, "/websocket-test.html", "websocket-test.html");
-  add_page(router, "/test-websocket.js", "test-websocket.js");
+void add_page_routes(http::Router& router, bool for_developers) {
+  if (for_developers) {
+    router.add(Method::get, "/", Access::guest, to_test_page);
+    add_page(router, "/websocket-test.html", "websocket-test.html");
+    add_page(router, "/test-websocket.js", "test-websocket.js");
+    add_page(router, "/docs", "docs.html");
+  }
   add_page(router, "/setup", "setup.html");
-  add_page(router, "/docs", "docs.html");
   add_page(router, "/openapi.json", "openapi.json");
   add_page(router, "/asyncapi.json", "asyncapi.json");
   add_assets(router);

@@ -17,9 +17,10 @@ using What = decltype(Command::what);
 
 constexpr std::size_t id_bytes_max = 64;
 
-bool is_good_id(const json::value& id) noexcept {
+// `text` is the value's own.
+bool is_good_id(const json::value& id, std::string_view text) noexcept {
   if (id.is_string()) return !id.get_string().empty() && id.get_string().size() <= id_bytes_max;
-  return id.is_int64() || id.is_uint64();
+  return (id.is_int64() || id.is_uint64()) && text.size() <= id_bytes_max;
 }
 
 Refusal invalid(std::string message) { return {"invalid_message", std::move(message)}; }
@@ -186,15 +187,18 @@ Command parse(std::string_view text) {
   const json::object* message = value ? value->if_object() : nullptr;
   if (message == nullptr) return {nullptr, invalid("A message is a JSON object.")};
   const json::value* id = message->if_contains("id");
-  if (id != nullptr && !is_good_id(*id))
-    return {nullptr, invalid("An id is a string of 1 to 64 bytes or an integer.")};
-  return {id == nullptr ? RequestId() : *id, parse_command(*message, text)};
+  if (id == nullptr) return {RequestId(), parse_command(*message, text)};
+  const std::string_view given = member_text(text, "id").value_or("null");
+  if (!is_good_id(*id, given))
+    return {RequestId(), invalid("An id is a string of 1 to 64 bytes or an integer.")};
+  return {RequestId(given), parse_command(*message, text)};
 }
 
 std::string error_text(const RequestId& id, const Refusal& refusal) {
-  const json::value message{
-      {"type", "error"}, {"id", id}, {"data", {{"code", refusal.code}, {"message", refusal.message}}}};
-  return json::serialize(message);
+  const json::value data{{"code", refusal.code}, {"message", refusal.message}};
+  std::string text = R"({"type":"error","id":)";
+  text.append(id.text()).append(R"(,"data":)").append(json::serialize(data)).append("}");
+  return text;
 }
 
 std::string reply_text(const RequestId& id, const json::value& data) {
@@ -204,7 +208,7 @@ std::string reply_text(const RequestId& id, const json::value& data) {
 std::string raw_reply_text(const RequestId& id, std::string_view data) {
   std::string text = R"({"type":"reply","id":)";
   text.reserve(data.size() + 64);
-  text.append(json::serialize(id)).append(R"(,"ok":true,"data":)").append(data).append("}");
+  text.append(id.text()).append(R"(,"ok":true,"data":)").append(data).append("}");
   return text;
 }
 

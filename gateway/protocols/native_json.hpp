@@ -14,9 +14,18 @@
 
 namespace corohub::gateway::native_json {
 
-// The client's own name for what it asked, echoed in the answer: null, a string of 1 to 64 bytes, or an
-// integer.
-using RequestId = json::value;
+// The client's own name for what it asked: null, a string of 1 to 64 bytes, or an integer. It is kept as the
+// JSON text it was given as, and echoed as that.
+class RequestId {
+ public:
+  RequestId(std::nullptr_t = nullptr) : text_("null") {}  // NOLINT(google-explicit-constructor)
+  explicit RequestId(std::string_view json_text) : text_(json_text) {}
+
+  const std::string& text() const noexcept { return text_; }
+
+ private:
+  std::string text_;
+};
 
 struct Ping {};
 

@@ -1,6 +1,7 @@
 // A client of corohub as tests see it: REST calls, and a WebSocket whose messages can be waited for.
 import WebSocket from 'ws';
 
+import { judge } from './openapi.mjs';
 import { record, recordAll } from './recording.mjs';
 import { within } from './server.mjs';
 
@@ -22,6 +23,8 @@ export class Api {
       body: body === undefined || typeof body === 'string' ? body : JSON.stringify(body),
     });
     const text = await response.text();
+    const complaints = judge(method, path, { status: response.status, type: response.headers.get('content-type') || '', text });
+    if (complaints.length > 0) throw new Error(complaints.join('\n'));
     const json = /json/.test(response.headers.get('content-type') || '') && text ? JSON.parse(text) : undefined;
     if (response.ok && /^\/api\/v1\/(events|topics\/.*\/history)/.test(path) && Array.isArray(json?.data)) recordAll(json.data);
     return { status: response.status, headers: response.headers, text, json };

@@ -1,11 +1,14 @@
 // The command line as a client: login, listen, broadcast, publish; and servers for a moment: --ephemeral, --demo.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, constants, existsSync, openSync, readFileSync, statSync, writeSync } from 'node:fs';
+import net from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
 import { Api, Feed } from './api.mjs';
-import { BINARY, Process, Server, eventually, run, temporaryDirectory } from './server.mjs';
+import { BINARY, Process, Server, eventually, run, temporaryDirectory, within } from './server.mjs';
 
 // One user's terminal: his stored logins, his token, if he has set one.
 function terminal(t) {
@@ -260,4 +263,51 @@ test('a demo prints what to paste for three users, the same ones the next time',
   const open = await run(BINARY, [...args, '--listen', '0.0.0.0:0']);
   assert.equal(open.code, 64);
   assert.match(open.output, /--demo prints tokens and serves on loopback only, not on 0\.0\.0\.0:0/);
+});
+
+// A program started with a standard error that is full, and that nobody will read.
+async function withFullStderr(t, args) {
+  const fifo = join(temporaryDirectory(t), 'stderr');
+  assert.equal((await run('mkfifo', [fifo])).code, 0);
+  const filler = openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+  t.after(() => closeSync(filler));
+  assert.throws(() => { for (;;) writeSync(filler, '.'.repeat(4096)); }, { code: 'EAGAIN' });
+  const end = openSync(fifo, 'w');
+  const child = spawn(BINARY, args, { stdio: ['pipe', 'pipe', end], env: { PATH: process.env.PATH } });
+  closeSync(end);
+  t.after(() => child.kill('SIGKILL'));
+  const exited = new Promise((done) => { child.on('exit', (code, signal) => done({ code, signal })); });
+  child.stdout.setEncoding('utf8');
+  const [text] = await within(20_000, 'its line', once(child.stdout, 'data'));
+  return { child, line: JSON.parse(text), exited };
+}
+
+for (const [what, end] of [['SIGTERM', (child) => child.kill('SIGTERM')], ['the end of standard input', (child) => child.stdin.end()]]) {
+  test(`H3: ${what} ends an ephemeral server whose log nobody reads, and its directory goes`, async (t) => {
+    const { child, line, exited } = await withFullStderr(t, ['serve', '--ephemeral', '--exit-with-stdin', '--log-level', 'debug']);
+    assert.ok((await fetch(`${line.url}/readyz`)).ok);
+    end(child);
+    assert.deepEqual(await within(30_000, 'its end', exited), { code: 0, signal: null });
+    assert.equal(existsSync(line.data_dir), false);
+  });
+}
+
+test('H3: a second SIGTERM takes the directory of an ephemeral server with it', async (t) => {
+  const server = new Process(BINARY, ['serve', '--ephemeral']);
+  t.after(() => server.signal('SIGKILL'));
+  await eventually(20_000, 'its line', () => server.stdout.includes('\n'));
+  const { url, data_dir: directory, admin } = JSON.parse(server.stdout);
+  const socket = net.connect(Number(new URL(url).port), '127.0.0.1'); // a request that never completes would be waited for
+  t.after(() => socket.destroy());
+  socket.on('error', () => {});
+  let answer = '';
+  socket.setEncoding('utf8').on('data', (text) => { answer += text; });
+  socket.write(`PATCH /api/v1/users/me HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${admin.access_token}\r\n` +
+    'Content-Type: application/json\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n');
+  await eventually(5_000, '100 Continue', () => answer.includes('100 Continue'));
+  server.signal('SIGTERM');
+  await server.printed(/drain\.begin/);
+  server.signal('SIGTERM');
+  assert.equal((await server.ended()).code, 128 + 15);
+  assert.equal(existsSync(directory), false);
 });

@@ -43,7 +43,8 @@ void check(const native_json::Typing& typing) { require(hub::is_topic(typing.top
 
 bool has_id(const std::string& text, const native_json::RequestId& id) {
   const Result<json::value> answer = parse_json(text);
-  return answer && answer->is_object() && answer->get_object().at("id") == id;
+  const Result<json::value> given = parse_json(id.text());
+  return answer && given && answer->is_object() && answer->get_object().at("id") == *given;
 }
 
 }  // namespace

@@ -262,7 +262,7 @@ TEST(PublishLimits, are_of_the_user_of_the_key_and_of_failures) {
 
 // A page of history fits into what may wait for its reader.
 TEST(HistoryPages, T60_a_small_outbox_gets_small_pages) {
-  TestServer server([](server::Settings& settings) { settings.gateway.outbox.bytes_max = 65'536; });
+  TestServer server([](server::Settings& settings) { settings.gateway.outbox.bytes_max = 66'000; });
   const TestUser ann = server.register_user("ann");
   const std::string large(20'000, 'x');
   for (int i = 0; i < 6; ++i)

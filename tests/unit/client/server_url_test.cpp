@@ -17,8 +17,27 @@ TEST(ServerUrl, host_and_port_with_or_without_the_scheme) {
 }
 
 TEST(ServerUrl, what_is_none_is_refused) {
-  for (const char* bad : {"", "http://", ":80", "host:", "host:0", "host:65536", "host:8a", "http://a/b",
-                          "a b:1", "http://me:pw@host:1", "[::1", "ftp://host:1", "host:1?x", "host\r\n:1"})
+  for (const char* bad : {"",
+                          "http://",
+                          ":80",
+                          "host:",
+                          "host:0",
+                          "host:65536",
+                          "host:8a",
+                          "http://a/b",
+                          "a b:1",
+                          "http://me:pw@host:1",
+                          "[::1",
+                          "[::1]8080",
+                          "http://[::1]8080",
+                          "[]:1",
+                          "[localhost]:1",
+                          "[::1]]:1",
+                          "[::1]x:1",
+                          "::1:80",
+                          "ftp://host:1",
+                          "host:1?x",
+                          "host\r\n:1"})
     EXPECT_FALSE(parse_server_url(bad)) << bad;
   EXPECT_THAT(parse_server_url("https://localhost:8080").error().what, HasSubstr("no TLS is needed"));
 }
@@ -27,6 +46,10 @@ TEST(ServerUrl, knows_what_stays_on_this_machine) {
   EXPECT_TRUE(parse_server_url("localhost:1").value().loopback());
   EXPECT_TRUE(parse_server_url("127.0.0.2:1").value().loopback());
   EXPECT_TRUE(parse_server_url("[::1]:1").value().loopback());
+  EXPECT_TRUE(parse_server_url("LocalHost:1").value().loopback());
+  for (const char* elsewhere : {"127.evil.example", "127.0.0.1.evil.example", "127.0.0.1.", "127.1",
+                                "128.0.0.1", "localhost.evil.example", "[::2]", "[::ffff:192.0.2.1]"})
+    EXPECT_FALSE(parse_server_url(elsewhere).value().loopback()) << elsewhere;
   EXPECT_FALSE(parse_server_url("192.0.2.1:1").value().loopback());
 }
 

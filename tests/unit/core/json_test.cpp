@@ -1,6 +1,13 @@
 #include "core/json.hpp"
 
+#include "core/integer.hpp"
+
+#include <cstdint>
+#include <limits>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <boost/json/serialize.hpp>
 #include <gtest/gtest.h>
@@ -87,6 +94,48 @@ TEST(ParseJson, says_invalid_json_and_where) {
   ASSERT_FALSE(value);
   EXPECT_EQ(value.error().code, ErrorCode::invalid_json);
   EXPECT_NE(value.error().detail.find("at byte"), std::string::npos);
+}
+
+TEST(ParseJson, H5_a_number_without_a_fraction_is_an_integer_however_it_is_written) {
+  for (const auto& [text, number] :
+       std::vector<std::pair<const char*, std::int64_t>>{{"25", 25},
+                                                         {"25.0", 25},
+                                                         {"-25.00", -25},
+                                                         {"2.5e1", 25},
+                                                         {"1e2", 100},
+                                                         {"1E+2", 100},
+                                                         {"2500e-2", 25},
+                                                         {"0.0", 0},
+                                                         {"-0.0", 0},
+                                                         {"0.000e-999", 0},
+                                                         {"9007199254740991.0", 9007199254740991},
+                                                         {"9007199254740992.0", 9007199254740992},
+                                                         {"-9007199254740992.0", -9007199254740992},
+                                                         {"90071992547409.91e2", 9007199254740991},
+                                                         {"9007199254740991000e-3", 9007199254740991},
+                                                         {"9007199254740993", 9007199254740993}}) {
+    const Result<json::value> value = parse_json(text);
+    ASSERT_TRUE(value && value->is_int64()) << text;
+    EXPECT_EQ(value->get_int64(), number) << text;
+  }
+  for (const char* text : {"25.5", "1e-1", "0.1", "9007199254740993.0", "1e16", "-1e300",
+                           "25.00000000000000000001", "9007199254740991.5"})
+    EXPECT_TRUE(parse_json(text)->is_double()) << text;
+  EXPECT_EQ(parse_json("{\"a\":[25.0]}")->at("a").at(0).get_int64(), 25);
+}
+
+TEST(ParseInteger, H5_takes_the_text_of_a_query_as_json_would) {
+  EXPECT_EQ(parse_integer("25"), 25);
+  EXPECT_EQ(parse_integer("-25.0"), -25);
+  EXPECT_EQ(parse_integer("1e2"), 100);
+  EXPECT_EQ(parse_integer("9007199254740992"), exact_integer_max);
+  EXPECT_EQ(parse_integer("9007199254740993"), std::numeric_limits<std::int64_t>::max());
+  EXPECT_EQ(parse_integer("-1e400"), std::numeric_limits<std::int64_t>::min());
+  EXPECT_EQ(parse_integer("1e99999999999"), std::numeric_limits<std::int64_t>::max());
+  EXPECT_EQ(parse_integer(std::string(10'000, '0') + "7"), 7);
+  for (const char* text :
+       {"", "-", "+1", " 1", "1 ", "25.5", "1.", ".5", "1e", "1e+", "0x1", "1_0", "1,0", "Infinity", "nan"})
+    EXPECT_EQ(parse_integer(text), std::nullopt) << text;
 }
 
 TEST(Depth, counts_containers_and_the_scalar_in_them) {

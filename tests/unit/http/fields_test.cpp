@@ -1,13 +1,15 @@
 #include "http/fields.hpp"
 
-#include <boost/json/parse.hpp>
+#include "core/integer.hpp"
+#include "core/json.hpp"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace corohub::http {
 namespace {
 
-json::object object(std::string_view text) { return json::parse(text).as_object(); }
+json::object object(std::string_view text) { return parse_json(text)->as_object(); }
 
 std::vector<std::string> complaints(const Fields& fields) {
   std::vector<std::string> list;
@@ -31,7 +33,7 @@ TEST(Fields, reads_what_is_right) {
 
 TEST(Fields, names_every_rejected_member_at_once) {
   const json::object body = object(
-      R"({"a":"","b":"long","c":"x\u0007","d":5,"e":"5","f":30.0,"g":151,"h":18446744073709551615,"i":null,"j":"x","k":"\u0085","l":1})");
+      R"({"a":"","b":"long","c":"x\u0007","d":5,"e":"5","f":30.5,"g":151,"h":18446744073709551615,"i":null,"j":"x","k":"\u0085","l":1})");
   Fields fields(body);
   fields.required_text("a", {.min = 1, .max = 9});
   fields.text("b", {.max = 3});
@@ -52,6 +54,18 @@ TEST(Fields, names_every_rejected_member_at_once) {
                                    "/e invalid_type", "/f invalid_type", "/g out_of_range", "/h out_of_range",
                                    "/i invalid_type", "/j unknown_value", "/k invalid_format",
                                    "/l invalid_type", "/missing required"));
+}
+
+TEST(Fields, H5_an_integer_may_have_a_point_but_no_fraction) {
+  const json::object body =
+      object(R"({"a":25.0,"b":1e2,"c":25.5,"d":9007199254740993,"e":1e300,"f":9007199254740992.0})");
+  Fields fields(body);
+  EXPECT_EQ(fields.integer("a", 0, 150), 25);
+  EXPECT_EQ(fields.integer("b", 0, 150), 100);
+  EXPECT_EQ(fields.integer("f", 1, exact_integer_max), exact_integer_max);
+  for (const char* key : {"c", "d", "e"}) fields.integer(key, 1, exact_integer_max);
+  EXPECT_THAT(complaints(fields),
+              testing::ElementsAre("/c invalid_type", "/d out_of_range", "/e out_of_range"));
 }
 
 TEST(Fields, T41_a_forbidden_member_decides_the_code) {

@@ -120,6 +120,13 @@ TEST(Settings, values_of_the_wrong_kind_or_out_of_range_are_refused_in_one_line)
       "[ws]\nallowed_origins = [1]\n",
       "[ws]\nallowed_origins = [\"app.example.com\"]\n",
       "[ws]\nallowed_origins = [\"https://app.example.com/\"]\n",
+      "[ws]\nallowed_origins = [\"https://App.example.com\"]\n",
+      "[ws]\nallowed_origins = [\"https://app.example.com:443\"]\n",
+      "[http]\ncors_origins = [\"http://app.example.com:80\"]\n",
+      "[http]\ncors_origins = [\"http://app.example.com?x\"]\n",
+      "[http]\ncors_origins = [\"http://me@app.example.com\"]\n",
+      "[http]\ncors_origins = [\"http://:8080\"]\n",
+      "[http]\ncors_origins = [\"http://[::1\"]\n",
       "[server]\nlisten = [\"8080\"]\n",
       "[server]\nlisten = []\n",
       "[server]\nlisten = [\"example.com:80\"]\n",
@@ -137,6 +144,69 @@ TEST(Settings, values_of_the_wrong_kind_or_out_of_range_are_refused_in_one_line)
   for (const char* number : {"", " 5", "5 ", "5s", "0x5", "99999999999999999999", "-5"}) {
     flags.flags = {{"--ws-ping-interval-s", {number}}};
     EXPECT_THAT(refusal(flags), HasSubstr("--ws-ping-interval-s must be an integer from")) << number;
+  }
+}
+
+TEST(Settings, R23_what_could_never_work_is_refused) {
+  EXPECT_THAT(refusal(file("[ws]\nmax_message_bytes = 4194304\noutbox_max_bytes = 16777216\n")),
+              HasSubstr("ws.max_message_bytes (4194304) is more than limits.ws_bytes_burst (524288)"));
+  EXPECT_EQ(refusal(file("[ws]\nmax_message_bytes = 4194304\noutbox_max_bytes = 16777216\n"
+                         "[limits]\nws_bytes_burst = 4194304\n")),
+            "");
+  EXPECT_EQ(refusal(file("[ws]\nmax_message_bytes = 4194304\noutbox_max_bytes = 16777216\n"
+                         "[limits]\nexempt_cidrs = [\"127.0.0.0/8\"]\n")),
+            "");
+  EXPECT_THAT(refusal(file("[ws]\nmax_message_bytes = 1048576\n")),
+              HasSubstr("ws.outbox_max_bytes (1048576) must be at least 1048832"));
+  EXPECT_THAT(refusal(file("[ws]\noutbox_max_bytes = 65536\n")), HasSubstr("at least 65792"));
+  EXPECT_EQ(refusal(file("[ws]\noutbox_max_bytes = 65792\n")), "");
+  for (const char* twice :
+       {"\"127.0.0.1:80\", \"127.0.0.1:80\"", "\"localhost:80\", \"[::1]:80\"",
+        "\"0.0.0.0:80\", \"127.0.0.1:80\"", "\"127.0.0.1:8081\"", "\"[::]:80\", \"[::1]:80\""})
+    EXPECT_THAT(refusal(file(std::string("[server]\nlisten = [") + twice + "]\n")),
+                HasSubstr("is listened on already"))
+        << twice;
+  EXPECT_EQ(
+      refusal(file("[server]\nlisten = [\"127.0.0.1:0\", \"127.0.0.1:0\", \"0.0.0.0:80\", \"[::]:80\"]\n")),
+      "");
+}
+
+TEST(Settings, origins_as_browsers_send_them_are_taken) {
+  EXPECT_EQ(
+      refusal(file("[ws]\nallowed_origins = [\"https://app.example.com\", \"http://[::1]:3000\", \"null\", "
+                   "\"https://a.example:80\", \"http://a.example:443\", \"*\"]\n")),
+      "");
+}
+
+// What a Service named `corohub`, and one named `corohub-ws`, give to each container of their namespace.
+TEST(Settings, variables_of_kubernetes_services_are_not_ours) {
+  ConfigSources sources;
+  sources.environment = {{"COROHUB_SERVICE_HOST", "10.96.0.17"},
+                         {"COROHUB_SERVICE_PORT", "8080"},
+                         {"COROHUB_SERVICE_PORT_HTTP_METRICS", "8081"},
+                         {"COROHUB_PORT", "tcp://10.96.0.17:8080"},
+                         {"COROHUB_PORT_8080_TCP", "tcp://10.96.0.17:8080"},
+                         {"COROHUB_PORT_8080_TCP_PROTO", "tcp"},
+                         {"COROHUB_PORT_8080_TCP_PORT", "8080"},
+                         {"COROHUB_PORT_8080_TCP_ADDR", "10.96.0.17"},
+                         {"COROHUB_PORT_53_UDP", "udp://[fd00::11]:53"},
+                         {"COROHUB_WS_SERVICE_HOST", "fd00::11"},
+                         {"COROHUB_WS_PORT", "tcp://[fd00::11]:8080"}};
+  EXPECT_NO_THROW(load_settings(sources));
+}
+
+TEST(Settings, a_variable_that_only_looks_like_a_service_s_is_refused) {
+  for (const auto& [name, value] :
+       std::vector<std::pair<std::string, std::string>>{{"COROHUB_PORT", "8080"},
+                                                        {"COROHUB_PORT", "tcp://10.96.0.17"},
+                                                        {"COROHUB_PORT_8080", "tcp://10.96.0.17:8080"},
+                                                        {"COROHUB_PORT_8080_TCP_NAME", "tcp"},
+                                                        {"COROHUB_SERVICE_HOST", "corohub.example.com"},
+                                                        {"COROHUB_SERVICE", "10.96.0.17"},
+                                                        {"COROHUB_SERVER_LISTEN_PORT", "8080"}}) {
+    ConfigSources sources;
+    sources.environment = {{name, value}};
+    EXPECT_THAT(refusal(sources), HasSubstr("unknown environment variable " + name)) << value;
   }
 }
 
@@ -177,10 +247,12 @@ TEST(Settings, the_printed_defaults_are_a_file_that_changes_nothing) {
 }
 
 TEST(Settings, a_shown_configuration_can_be_loaded_again) {
-  const Settings settings = load_settings(
-      file("[server]\ndata_dir = \"/tmp/a \\\"b\\\\\"\n[ws]\nallowed_origins = [\"https://a.example\"]\n"));
+  const Settings settings =
+      load_settings(file("[server]\ndata_dir = \"/tmp/a \\\"b\\\\\\u007f\\u202e\"\n[ws]\nallowed_origins = "
+                         "[\"https://a.example\"]\n"));
   const Settings again = load_settings(file(to_toml(settings, false)));
-  EXPECT_EQ(again.data_dir, "/tmp/a \"b\\");
+  EXPECT_EQ(again.data_dir, "/tmp/a \"b\\\x7f\u202e");
+  EXPECT_THAT(to_toml(settings, false), HasSubstr(R"(b\\\u007f\u202e")"));
   EXPECT_EQ(to_toml(again, false), to_toml(settings, false));
 }
 

@@ -83,6 +83,32 @@ topic = [
   EXPECT_EQ(to_toml(load_settings(file(all)), false), all);
 }
 
+TEST(TopicTables, R23_a_rule_that_could_never_match_is_refused) {
+  const auto rules = [](const char* first, const char* second) {
+    return std::string("[[topic]]\npattern = \"") + first + "\"\n[[topic]]\npattern = \"" + second + "\"\n";
+  };
+  for (const auto& [wide, narrow] : std::vector<std::pair<const char*, const char*>>{
+           {"**", "a"}, {"a/**", "a/b/c"}, {"a/**", "a/*"}, {"*/b", "a/b"}, {"*/*", "*/b"}}) {
+    EXPECT_THAT(refusal(rules(wide, narrow)), HasSubstr("comes first and matches all"))
+        << wide << ' ' << narrow;
+  }
+  for (const auto& [first, second] : std::vector<std::pair<const char*, const char*>>{{"a", "**"},
+                                                                                      {"a/b/c", "a/**"},
+                                                                                      {"a/**", "a"},
+                                                                                      {"a/*", "a/**"},
+                                                                                      {"a/*", "a/b/c"},
+                                                                                      {"a/b", "*/b"},
+                                                                                      {"*/b", "a/c"}})
+    EXPECT_EQ(refusal(rules(first, second)), "") << first << ' ' << second;
+  EXPECT_THAT(refusal("[[topic]]\npattern = \"a\"\nhistory_age_s = 5\n"), HasSubstr("keeps nothing"));
+}
+
+TEST(TopicTables, built_in_rules_behind_a_wider_one_are_left_out) {
+  const Settings settings = load_settings(file("[[topic]]\npattern = \"rooms/**\"\n"));
+  EXPECT_EQ(settings.topics.size(), 3U);
+  EXPECT_EQ(to_toml(load_settings(file(to_toml(settings, false))), false), to_toml(settings, false));
+}
+
 TEST(TopicTables, mistakes_are_refused_in_one_line_that_names_table_and_key) {
   const std::string first = "[[topic]]\npattern = \"ok/*\"\n";
   const std::vector<std::pair<std::string, std::string>> cases{

@@ -25,7 +25,7 @@ using testing::Not;
 
 class Pages : public testing::Test {
  protected:
-  Pages() { add_page_routes(router_); }
+  Pages() { add_page_routes(router_, true); }
 
   Response get(std::string path, http::HeaderList headers = {}) {
     Request request;
@@ -53,6 +53,16 @@ class Pages : public testing::Test {
   auth::AccountCache accounts_{[](UserId) -> Task<Result<AccountRef>> { co_return AccountRef(); }, 8};
   auth::Authenticator authenticator_{tokens_, accounts_, clock_};
 };
+
+TEST_F(Pages, those_for_developers_can_be_left_out) {
+  http::Router router;
+  add_page_routes(router, false);
+  for (const char* path : {"/", "/docs", "/websocket-test.html", "/test-websocket.js"}) {
+    EXPECT_EQ(router.match(Method::get, path).route, nullptr) << path;
+    EXPECT_NE(router_.match(Method::get, path).route, nullptr) << path;
+  }
+  EXPECT_NE(router.match(Method::get, "/setup").route, nullptr);
+}
 
 TEST_F(Pages, the_front_door_leads_to_the_test_client) {
   const Response response = get("/");

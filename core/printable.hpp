@@ -1,0 +1,20 @@
+// Text of strangers for a terminal or a line of a log: what would move the cursor, end the line or turn its
+// direction is written as JSON would, \u001b. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace corohub {
+
+// Without control characters (C0, DEL, C1), U+2028 and U+2029, and the marks that turn the direction of text.
+// What is not UTF-8 becomes \ufffd.
+std::string printable(std::string_view text);
+
+// The same for JSON text: the value stays what it is. Line ends between its tokens become blanks.
+std::string printable_json(std::string_view text);
+
+// The same for the inside of a string in quotes: quotes and backslashes are escaped, too.
+void append_printable_quoted(std::string& out, std::string_view text);
+
+}  // namespace corohub

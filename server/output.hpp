@@ -1,0 +1,26 @@
+// What the commands say: what was asked for goes to standard output, all else to standard error.
+#pragma once
+
+#include <stdexcept>
+#include <string_view>
+
+namespace corohub::server {
+
+// Standard output cannot be written. The process exits with 74.
+class OutputError : public std::runtime_error {
+ public:
+  explicit OutputError(int error);
+  // Whoever read it has had enough: nobody needs to be told.
+  bool reader_gone() const noexcept;
+
+ private:
+  int error_;
+};
+
+// All of it, now. Throws OutputError.
+void print(std::string_view text);
+
+// "corohub: …" on standard error, in one line, whatever is in it.
+void complain(std::string_view what) noexcept;
+
+}  // namespace corohub::server

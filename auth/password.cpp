@@ -5,6 +5,7 @@
 #include "core/random.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <condition_variable>
 #include <deque>
@@ -89,8 +90,12 @@ class VerifyWork {
   VerifyWork(Secret password, std::string hash) : password_(std::move(password)), hash_(std::move(hash)) {}
   Outcome operator()(Cost, const std::string& dummy_hash) const {
     const std::string& hash = hash_.empty() ? dummy_hash : hash_;
+    errno = 0;
     const bool same =
         crypto_pwhash_str_verify(hash.c_str(), password_.reveal().data(), password_.reveal().size()) == 0;
+    // Only a password that was compared is a wrong one. (EINVAL says so; a hash that is none was never
+    // compared either.)
+    if (!same && errno == ENOMEM) return refuse("no memory for Argon2");
     return same && !hash_.empty();
   }
 

@@ -54,6 +54,10 @@ inline void info(std::string_view event, Fields fields = {}) noexcept { write(Le
 inline void warn(std::string_view event, Fields fields = {}) noexcept { write(Level::warn, event, fields); }
 inline void error(std::string_view event, Fields fields = {}) noexcept { write(Level::error, event, fields); }
 
+// For a process that ends without stop(): the line goes straight to standard error, past the queue, unless
+// nobody takes it there. Any thread.
+void last_words(std::string_view event, Fields fields) noexcept;
+
 // The line that write() prints, without its end. Whatever the fields hold, it is one line of UTF-8 without
 // control characters, and with Format::json an object.
 std::string format_line(Options::Format format, UnixMs time, Level level, std::string_view event,

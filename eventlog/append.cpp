@@ -7,6 +7,18 @@ namespace {
 // The batch was made by Publisher::begin_batch(); with another sink this is a bug, and bad_cast says so.
 BatchEffects& batch_of(storage::UnitOfWork& work) { return dynamic_cast<BatchEffects&>(work.effects()); }
 
+// The running sums are those of its own kind.
+constexpr std::string_view insert_of_account =
+    "INSERT INTO events (type, data, created_at, roles, user_id, topic, bytes_total, rows_total) "
+    "SELECT ?, ?, ?, ?, ?, ?, ? + coalesce(max(bytes_total), 0), 1 + coalesce(max(rows_total), 0) FROM "
+    "(SELECT bytes_total, rows_total FROM events INDEXED BY events_of_accounts WHERE topic IS NULL "
+    "ORDER BY seq DESC LIMIT 1)";
+constexpr std::string_view insert_of_topic =
+    "INSERT INTO events (type, data, created_at, roles, user_id, topic, bytes_total, rows_total) "
+    "SELECT ?, ?, ?, ?, ?, ?, ? + coalesce(max(bytes_total), 0), 1 + coalesce(max(rows_total), 0) FROM "
+    "(SELECT bytes_total, rows_total FROM events INDEXED BY events_of_topics WHERE topic IS NOT NULL "
+    "ORDER BY seq DESC LIMIT 1)";
+
 std::optional<std::int64_t> user_column(const hub::Audience& audience) {
   if (audience.user_id == 0) return std::nullopt;
   return audience.user_id;
@@ -19,10 +31,7 @@ Seq append(storage::UnitOfWork& work, hub::EventDraft draft) {
   const bool of_topic = !draft.topic.empty();
   const hub::Audience audience = of_topic ? hub::Audience() : draft.audience;
   const auto bytes = static_cast<std::int64_t>(draft.type.size() + draft.topic.size() + draft.data.size());
-  work.query(
-          "INSERT INTO events (type, data, created_at, roles, user_id, topic, bytes_total) "
-          "VALUES (?, ?, ?, ?, ?, ?, "
-          "? + coalesce((SELECT bytes_total FROM events ORDER BY seq DESC LIMIT 1), 0))")
+  work.query(of_topic ? insert_of_topic : insert_of_account)
       .bind(draft.type, draft.data, work.now(), static_cast<int>(audience.roles), user_column(audience),
             of_topic ? std::optional<std::string_view>(draft.topic) : std::nullopt, bytes)
       .run();

@@ -1,5 +1,6 @@
 #include "core/json.hpp"
 #include "eventlog/event_log.hpp"
+#include "eventlog/floors.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -69,25 +70,43 @@ Seq read_head(storage::Snapshot& snapshot) {
   return query.next() ? query.integer(0) : 0;
 }
 
+namespace {
+
 template <class Source>
-Seq read_floor(Source& source) {
-  storage::Query query = source.query("SELECT value FROM meta WHERE key = 'log_floor'");
+Seq read_number(Source& source, std::string_view key) {
+  storage::Query query = source.query("SELECT value FROM meta WHERE key = ?");
+  query.bind(key);
   if (!query.next()) return 0;
   const std::string text = query.text(0);
-  Seq floor = 0;
-  std::from_chars(text.data(), text.data() + text.size(), floor);
-  return floor;
+  Seq number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number;
+}
+
+}  // namespace
+
+template <class Source>
+Seq read_floor(Source& source) {
+  return read_number(source, "log_floor");
 }
 template Seq read_floor(storage::Snapshot&);
 template Seq read_floor(storage::UnitOfWork&);
+
+template <class Source>
+Seq read_topics_floor(Source& source) {
+  return read_number(source, "topics_floor");
+}
+template Seq read_topics_floor(storage::Snapshot&);
+template Seq read_topics_floor(storage::UnitOfWork&);
 
 Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) {
   Page page;
   page.floor = read_floor(snapshot);
   page.head = read_head(snapshot);
-  const Seq start = std::max({request.since, page.floor, Seq{0}});
+  Seq start = std::max({request.since, page.floor, Seq{0}});
   // A single topic has an index of its own: what is looked at is what is found.
   const bool scans = request.own || request.topics.size() != 1;
+  if (!scans) start = std::max(start, request.topics.front().floor);
   const bool long_way = scans && page.head - start > rows_per_call;
   const Seq last_looked_at = long_way ? start + rows_per_call : page.head;
   page.next = std::max(start, last_looked_at);
@@ -114,7 +133,7 @@ Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) 
 
 Seq read_topic_floor(storage::Snapshot& snapshot, std::string_view topic, const hub::TopicRule& rule,
                      UnixMs now) {
-  Seq floor = read_floor(snapshot);
+  Seq floor = read_topics_floor(snapshot);
   storage::Query too_many = snapshot.query(
       "SELECT seq FROM events INDEXED BY events_by_topic WHERE topic = ? ORDER BY seq DESC LIMIT 1 OFFSET ?");
   too_many.bind(topic, static_cast<std::int64_t>(rule.history_count));

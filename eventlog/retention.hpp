@@ -13,7 +13,7 @@
 namespace corohub::eventlog {
 
 struct RetentionSettings {
-  // 0: no limit.
+  // For events of accounts and for events of topics, each by itself. 0: no limit.
   std::chrono::seconds age{7 * 24 * 3600};
   std::int64_t rows = 1'000'000;
   std::int64_t bytes = std::int64_t{1} << 30;  // of type, topic and data

@@ -138,7 +138,7 @@ Task<Response> broadcast(GatewayState& state, Context& context) {
   if (!asked) co_return http::fail(asked.error(), context);
   BroadcastUnit unit(alert_of(*asked, context.principal->user_id()),
                      audit_row(context, "broadcast", asked->user, audit_detail(*asked)));
-  const auto done = co_await state.parts.writer.commit(std::move(unit));
+  const auto done = co_await state.parts.writer.commit(std::move(unit), context.request.body.size());
   if (!done) co_return http::fail(done.error(), context);
 
   json::object answer;

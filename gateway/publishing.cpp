@@ -130,8 +130,9 @@ Task<Result<Published>> Publishing::publish(PublishOrder order) {
     published.reached = *reached;
     co_return published;
   }
+  const std::size_t bytes = order.draft.data.size() + order.draft.type.size() + order.draft.topic.size();
   PublishUnit unit(std::move(order));
-  auto committed = co_await writer_.commit(std::move(unit));
+  auto committed = co_await writer_.commit(std::move(unit), bytes);
   if (!committed) co_return committed.error();
   Published published = committed->value;
   published.reached = committed->reached;

@@ -2,6 +2,7 @@
 
 #include "core/log.hpp"
 #include "eventlog/event_log.hpp"
+#include "eventlog/floors.hpp"
 #include "gateway/session.hpp"
 
 #include <new>
@@ -10,6 +11,19 @@
 #include <boost/asio/co_spawn.hpp>
 
 namespace corohub::gateway {
+namespace {
+
+// Events of topics expire by a budget of their own, also while they are being read.
+void tell_topics(SessionReplays& replays, Session& session, const hub::Replay& replay, Seq topics_floor) {
+  for (const std::unique_ptr<hub::Subscription>& subscription : session.subscriptions()) {
+    if (subscription->held_by != &replay || subscription->floor >= topics_floor) continue;
+    const Seq from = std::max(replay.position(), subscription->floor);
+    subscription->floor = topics_floor;
+    if (from < topics_floor) replays.push_gap({from, topics_floor, "expired"}, subscription->topic->name);
+  }
+}
+
+}  // namespace
 
 Seq SessionReplay::position() const noexcept {
   return replay_ ? replay_->position() : session_.place().shard.head();
@@ -70,7 +84,9 @@ Task<> SessionReplay::read_page_of(std::shared_ptr<Session> self, std::weak_ptr<
                                 .limit = wish.events_max,
                                 .types = self->types(),
                                 .bytes = wish.bytes_max};
-  auto read = [request = std::move(request)](storage::Snapshot& snapshot) {
+  Seq topics_floor = 0;  // written by the reader before this goes on
+  auto read = [request = std::move(request), &topics_floor](storage::Snapshot& snapshot) {
+    topics_floor = eventlog::read_topics_floor(snapshot);
     return eventlog::read_page(snapshot, request);
   };
   Result<eventlog::Page> page = co_await self->place().readers.read(std::move(read));
@@ -82,6 +98,7 @@ Task<> SessionReplay::read_page_of(std::shared_ptr<Session> self, std::weak_ptr<
     log::warn("session.page_not_read", {{"code", name(page.error().code)}});
     co_return self->end(CloseReason::overloaded);
   }
+  tell_topics(*this, session_, *replay, topics_floor);
   const hub::LogPage found{std::move(page->events), page->next, page->floor};
   replay->page_read(found);
   advance();

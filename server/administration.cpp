@@ -64,9 +64,13 @@ Result<json::value> user_or_error(const Result<Account>& account) {
 
 using BlockingTask = asio::awaitable<Result<>, asio::thread_pool::executor_type>;
 
-BlockingTask copy_database(std::filesystem::path database, std::filesystem::path file) {
+BlockingTask copy_database(std::filesystem::path database, std::filesystem::path file,
+                           const std::atomic<bool>& stop) {
   try {
-    storage::backup_database(database, file);
+    storage::backup_database(database, file, &stop);
+  } catch (const storage::StartError& error) {
+    co_return Error(error.exit_code == exit_busy ? ErrorCode::draining : ErrorCode::storage_unavailable,
+                    error.what());
   } catch (const std::exception& error) {
     co_return Error(ErrorCode::storage_unavailable, error.what());
   }
@@ -172,7 +176,7 @@ Task<Result<json::value>> Administration::backup(json::object& request) {
   if (backing_up_) co_return Error(ErrorCode::overloaded, "another backup is under way");
 
   backing_up_ = true;
-  BlockingTask copying = copy_database(services_.directory.database(), *file);
+  BlockingTask copying = copy_database(services_.directory.database(), *file, interrupted_);
   Result<> copied = co_await asio::co_spawn(blocking_, std::move(copying), use_task);
   backing_up_ = false;
   if (copied.has_error()) co_return copied.error();

@@ -12,6 +12,7 @@
 #include "core/task.hpp"
 #include "server/services.hpp"
 
+#include <atomic>
 #include <string_view>
 
 #include <boost/asio/thread_pool.hpp>
@@ -26,6 +27,8 @@ class Administration {
   // Never throws for what a caller can send.
   Task<json::object> run(json::object request);
 
+  // Breaks off a backup under way; nothing of it is left behind. Later ones are refused. Any thread.
+  void interrupt() noexcept { interrupted_ = true; }
   // Waits for a backup under way.
   void stop();
 
@@ -42,6 +45,7 @@ class Administration {
   const std::chrono::seconds key_retirement_;
   asio::thread_pool blocking_{1};  // backups, which wait for the disk
   bool backing_up_ = false;
+  std::atomic<bool> interrupted_{false};
 };
 
 }  // namespace corohub::server

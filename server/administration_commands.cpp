@@ -9,9 +9,11 @@
 #include "server/process.hpp"
 #include "server/run_task.hpp"
 
+#include <csignal>
 #include <filesystem>
 #include <thread>
 
+#include <boost/asio/signal_set.hpp>
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
@@ -55,11 +57,23 @@ json::object request_of(const Invocation& invocation) {
   return request;
 }
 
+Task<json::object> run_until_answered(Administration& administration, json::object request,
+                                      asio::signal_set& signals) {
+  json::object answer = co_await administration.run(std::move(request));
+  signals.cancel();  // or the loop would wait for them
+  co_return answer;
+}
+
 json::object run_alone(const Settings& settings, const json::object& request) {
-  Services services(settings, system_clock());
+  Services services(settings, system_clock(), storage::Caller::command);
   Administration administration(services, settings);
   asio::io_context context(1);
-  json::object answer = run_here(context, administration.run(request));
+  // A long backup can be broken off, and leaves nothing behind.
+  asio::signal_set signals(context, SIGTERM, SIGINT);
+  signals.async_wait([&](boost::system::error_code cancelled, int) {
+    if (!cancelled) administration.interrupt();
+  });
+  json::object answer = run_here(context, run_until_answered(administration, request, signals));
   administration.stop();
   services.stop();
   return answer;

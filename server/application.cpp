@@ -300,6 +300,7 @@ bool Application::State::drain() {
   for (const auto& shard : shards) shard->start();
   const SteadyTime begin = clock.steady();
 
+  administration.interrupt();
   server.begin_drain();
   gateway.begin_drain();
   on_every_shard([](ShardThread& shard) { shard.server().stop_accepting(); });

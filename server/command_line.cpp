@@ -61,6 +61,18 @@ Parser::Parser() {
   backup->add_option("FILE", result.backup_file, "The copy; must not exist")->required();
   add_settings(*backup, false);
 
+  CLI::App* restore =
+      add(app, "restore", "Put FILE, a backup, in place of the database of a server that has ended.",
+          Command::restore);
+  restore->add_option("FILE", result.backup_file, "What `corohub backup` made")->required();
+  add_settings(*restore, false);
+
+  CLI::App* epoch = app.add_subcommand("epoch", "Positions in the event log.");
+  epoch->require_subcommand(1);
+  add_settings(*add(*epoch, "new", "Void all positions, after a machine was rolled back as a whole.",
+                    Command::epoch_new),
+               false);
+
   add_client_commands();
   add_config_commands();
   add_settings(*add(app, "doctor", "Check configuration, data directory, ports and limits.", Command::doctor),

@@ -21,6 +21,8 @@ enum class Command : std::uint8_t {
   user_set_password,
   keys_rotate,
   backup,
+  restore,
+  epoch_new,
   config_check,
   config_show,
   config_defaults,
@@ -62,7 +64,7 @@ struct Invocation {
   std::string role = "user";
   std::optional<std::int64_t> age;
   bool password_stdin = false;
-  std::string backup_file;
+  std::string backup_file;  // backup and restore
   ClientArguments client;
 
   bool ephemeral = false;        // serve

@@ -1,6 +1,7 @@
 #include "server/control_socket.hpp"
 
 #include "core/log.hpp"
+#include "server/services.hpp"
 
 #include <algorithm>
 #include <array>
@@ -197,7 +198,7 @@ std::optional<json::object> ask_server(const std::filesystem::path& data_directo
   std::size_t sent = 0;
   while (sent < line.size()) {
     const ssize_t count = ::send(socket.get(), line.data() + sent, line.size() - sent, MSG_NOSIGNAL);
-    if (count <= 0) throw std::runtime_error("the server did not take the command");
+    if (count <= 0) throw storage::StartError(exit_busy, "the server ended before it took the command");
     sent += static_cast<std::size_t>(count);
   }
   wipe(line);
@@ -212,7 +213,9 @@ std::optional<json::object> ask_server(const std::filesystem::path& data_directo
   }
   boost::system::error_code failure;
   json::value value = json::parse(answer, failure);
-  if (failure || !value.is_object()) throw std::runtime_error("the server ended without an answer");
+  if (failure || !value.is_object())
+    throw storage::StartError(exit_busy,
+                              "the server ended before it answered; the command may have been carried out");
   return std::move(value.as_object());
 }
 

@@ -34,6 +34,9 @@ int run(const Invocation& invocation) {
     case Command::keys_rotate:
     case Command::backup:
       return run_administration(invocation);
+    case Command::restore:
+    case Command::epoch_new:
+      return run_offline(invocation);
     case Command::login:
     case Command::listen:
     case Command::broadcast:

@@ -18,14 +18,15 @@ auth::KeyStore open_keys(const std::filesystem::path& file, const Clock& clock) 
 
 }  // namespace
 
-Services::Services(const Settings& settings, const Clock& clock)
-    : directory(settings.data_dir),
+Services::Services(const Settings& settings, const Clock& clock, storage::Caller caller)
+    : directory(settings.data_dir, caller),
       head(storage::prepare_database(directory)),
       keys(open_keys(directory.path() / "keys.json", clock)),
       topic_rules(settings.topics),
       hub(settings.roster, clock),
       publisher(hub, clock),
-      writer(directory.database(), publisher, clock, settings.writer),
+      writer(directory.database(), publisher, clock, settings.writer,
+             [this](Seq seq) { directory.remember(head.epoch, seq); }),
       readers(directory.database(), settings.reader_threads, settings.reader_queue),
       list_readers(directory.database(), 1, list_reads_waiting_max, storage::Pace::patient),
       hasher(settings.password),

@@ -26,8 +26,9 @@ inline constexpr int exit_busy = 75;
 inline constexpr int exit_secrets = 78;
 
 struct Services {
-  // Locks and opens the data directory. Throws storage::StartError: 65, 74, 75, or 78 for the signing keys.
-  Services(const Settings& settings, const Clock& clock);
+  // Locks and opens the data directory. Throws storage::StartError: 65, 74, 75, 77, or 78 for the signing
+  // keys.
+  Services(const Settings& settings, const Clock& clock, storage::Caller caller = storage::Caller::server);
   // What the shards begin with. Before anything is written; throws StartError.
   hub::LogState read_recent(const hub::TailLimits& limits);
   // Finishes what was accepted. Idempotent.

@@ -322,10 +322,12 @@ void add_inner(std::vector<Setting>& rows) {
                          "Bytes of events that may wait for one shard before commits are held back."));
   rows.push_back(integer("storage.queue_units", 16, million, FIELD(writer.queue_units),
                          "Changes that may wait for the database; more get 503 overloaded."));
+  rows.push_back(integer("storage.queue_bytes", 1 << 20, gibibyte, FIELD(writer.queue_bytes),
+                         "Bytes of changes that may wait for the database; more get 503 overloaded."));
   rows.push_back(
       integer("storage.batch_units", 1, 10'000, FIELD(writer.batch_units), "Changes in one commit."));
   rows.push_back(integer("storage.batch_bytes", 65'536, gibibyte, FIELD(writer.batch_bytes),
-                         "Bytes of changes in one commit."));
+                         "Bytes of changes in one commit; a larger change has one of its own."));
   rows.push_back(integer("storage.batch_time_ms", 1, 1000, FIELD(writer.batch_time),
                          "Longest time changes are gathered for one commit."));
   rows.push_back(

@@ -1,10 +1,9 @@
 #include "storage/connection.hpp"
+#include "storage/files.hpp"
 #include "storage/storage.hpp"
 
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 
 #include <sqlite3.h>
 
@@ -17,12 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int io_failed = 74;
-
-[[noreturn]] void fail(const std::string& what, const fs::path& path) {
-  throw StartError(io_failed, what + " " + path.string() + ": " + std::strerror(errno));
-}
-
-fs::path directory_of(const fs::path& file) { return fs::absolute(file).parent_path(); }
+constexpr int busy = 75;
+constexpr int pages_per_step = 1024;  // 4 MiB
 
 // The copy under a name of its own until it is whole; nothing is left behind when it never is.
 class UnfinishedCopy {
@@ -30,7 +25,7 @@ class UnfinishedCopy {
   explicit UnfinishedCopy(const fs::path& target) {
     std::string pattern = (directory_of(target) / ("." + target.filename().string() + ".XXXXXX")).string();
     const int fd = ::mkostemp(pattern.data(), O_CLOEXEC);  // 0600
-    if (fd < 0) fail("cannot create a file in", directory_of(target));
+    if (fd < 0) fail_on_file("cannot create a file in", directory_of(target));
     ::close(fd);
     path_ = pattern;
   }
@@ -44,46 +39,64 @@ class UnfinishedCopy {
 
   void become(const fs::path& target) const {
     if (::renameat2(AT_FDCWD, path_.c_str(), AT_FDCWD, target.c_str(), RENAME_NOREPLACE) != 0)
-      fail("cannot write", target);
-    const int directory = ::open(directory_of(target).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool synced = directory >= 0 && ::fsync(directory) == 0;
-    if (directory >= 0) ::close(directory);
-    if (!synced) fail("cannot sync the directory of", target);
+      fail_on_file("cannot write", target);
+    sync_directory(directory_of(target));
   }
 
  private:
   fs::path path_;
 };
 
-// One read transaction in the source: what is committed meanwhile is not in the copy.
-void copy_pages(Connection& from, Connection& to) {
-  sqlite3_backup* backup = sqlite3_backup_init(to.handle(), "main", from.handle(), "main");
-  if (backup == nullptr) throw DatabaseError(sqlite3_errcode(to.handle()), 0, sqlite3_errmsg(to.handle()));
-  sqlite3_backup_step(backup, -1);
-  if (const int code = sqlite3_backup_finish(backup); code != SQLITE_OK)
-    throw DatabaseError(code, 0, sqlite3_errstr(code));
+void stop_if_asked(const std::atomic<bool>* stop) {
+  if (stop != nullptr && stop->load()) throw StartError(busy, "the backup was broken off; there is no copy");
 }
 
-void check(Connection& connection) {
-  Query query = connection.query("PRAGMA quick_check(1)");
-  if (!query.next() || query.text(0) != "ok")
-    throw DatabaseError(SQLITE_CORRUPT, 0, "the copy is damaged: " + query.text(0));
+// One read transaction in the source, which lasts from step to step: what is committed meanwhile is not in
+// the copy.
+void copy_pages(Connection& from, Connection& to, const std::atomic<bool>* stop) {
+  from.run("BEGIN");
+  if (!from.query("SELECT 1 FROM sqlite_schema").next()) throw DatabaseError(SQLITE_NOTADB, 0, "it is empty");
+  sqlite3_backup* backup = sqlite3_backup_init(to.handle(), "main", from.handle(), "main");
+  if (backup == nullptr) throw DatabaseError(sqlite3_errcode(to.handle()), 0, sqlite3_errmsg(to.handle()));
+  int code = SQLITE_OK;
+  while (code == SQLITE_OK && (stop == nullptr || !stop->load()))
+    code = sqlite3_backup_step(backup, pages_per_step);
+  code = sqlite3_backup_finish(backup);
+  from.run("ROLLBACK");
+  stop_if_asked(stop);
+  if (code != SQLITE_OK) throw DatabaseError(code, 0, sqlite3_errstr(code));
+}
+
+int asked_to_stop(void* stop) { return static_cast<const std::atomic<bool>*>(stop)->load() ? 1 : 0; }
+
+void check(Connection& connection, const std::atomic<bool>* stop) {
+  if (stop != nullptr)
+    sqlite3_progress_handler(connection.handle(), 10'000, asked_to_stop,
+                             const_cast<std::atomic<bool>*>(stop));
+  try {
+    Query query = connection.query("PRAGMA quick_check(1)");
+    if (!query.next() || query.text(0) != "ok")
+      throw DatabaseError(SQLITE_CORRUPT, 0, "the copy is damaged: " + query.text(0));
+  } catch (const DatabaseError&) {
+    stop_if_asked(stop);
+    throw;
+  }
 }
 
 }  // namespace
 
-void backup_database(const fs::path& database, const fs::path& file) {
+void backup_database(const fs::path& database, const fs::path& file, const std::atomic<bool>* stop) {
   try {
     if (fs::exists(fs::symlink_status(file))) throw StartError(io_failed, file.string() + " exists already");
     const UnfinishedCopy copy(file);
     {
       Connection from(database, Access::read);
       Connection to(copy.path(), Access::copy);
-      copy_pages(from, to);
+      copy_pages(from, to, stop);
       // Whoever opens the copy goes another way from here: positions of the original mean nothing to it.
       to.run("DELETE FROM meta WHERE key = 'epoch'");
       to.run_script("PRAGMA journal_mode=DELETE");  // one file, without a log beside it
-      check(to);
+      check(to, stop);
     }
     copy.become(file);
   } catch (const DatabaseError& error) {

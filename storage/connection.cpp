@@ -1,5 +1,6 @@
 #include "storage/connection.hpp"
 
+#include "storage/durable_vfs.hpp"
 #include "storage/statement.hpp"
 
 #include <sqlite3.h>
@@ -74,8 +75,10 @@ void rethrow_as_database_error() {
 
 Connection::Connection(const std::filesystem::path& database, Access access) {
   try {
-    database_ =
-        std::make_unique<SQLite::Database>(open_name(database, access), open_flags(access), busy_timeout_ms);
+    // A copy that cannot be synced is no copy; a database that cannot is the end.
+    const bool writes = access == Access::write || access == Access::migrate;
+    database_ = std::make_unique<SQLite::Database>(open_name(database, access), open_flags(access),
+                                                   busy_timeout_ms, writes ? durable_vfs() : "");
   } catch (const SQLite::Exception&) {
     rethrow_as_database_error();
   }

@@ -4,6 +4,7 @@
 #include "core/metrics.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include <sqlite3.h>
@@ -35,12 +36,13 @@ std::vector<std::unique_ptr<Completion>> take_units(std::vector<UnitEffects>& un
 }  // namespace
 
 GroupCommit::GroupCommit(std::filesystem::path database, CommitSink& sink, const Clock& clock,
-                         const WriterLimits& limits, std::atomic<StorageState>& state,
-                         std::atomic<Seq>& committed_seq)
+                         const WriterLimits& limits, std::function<void(Seq)> remember,
+                         std::atomic<StorageState>& state, std::atomic<Seq>& committed_seq)
     : path_(std::move(database)),
       sink_(sink),
       clock_(clock),
       limits_(limits),
+      remember_(std::move(remember)),
       state_(state),
       committed_seq_(committed_seq) {
   connection_ = std::make_unique<Connection>(path_, Access::write);
@@ -53,8 +55,10 @@ void GroupCommit::run(WorkQueue<Unit>& queue) noexcept {
   Batch batch = new_batch();
   const SteadyTime deadline = clock_.steady() + limits_.batch_time;
   std::size_t taken = 0;
-  while (taken < limits_.batch_units && batch.bytes < limits_.batch_bytes && connection_ != nullptr) {
-    std::unique_ptr<Unit> unit = queue.try_take();
+  while (taken < limits_.batch_units && connection_ != nullptr) {
+    const bool first = batch.bytes == 0;
+    const std::size_t room = limits_.batch_bytes - std::min(batch.bytes, limits_.batch_bytes);
+    std::unique_ptr<Unit> unit = first ? queue.try_take() : queue.try_take(room);
     if (unit == nullptr) break;
     ++taken;
     execute(batch, std::move(unit));
@@ -101,6 +105,9 @@ void GroupCommit::run_in_savepoint(Batch& batch) {
     kept = entry.unit->run(work);
   } catch (const DatabaseError& error) {
     failure = error;
+  } catch (const std::bad_alloc&) {
+    log::warn("unit_failed", {{"cause", "out of memory"}});
+    entry.unit->fail(out_of_memory());
   } catch (const std::exception& error) {
     log::error("unit_failed", {{"cause", error.what()}});
     entry.unit->fail(Error(ErrorCode::internal_error));
@@ -156,7 +163,7 @@ void GroupCommit::commit(Batch& batch) {
 
 void GroupCommit::publish(Batch& batch) {
   instruments().commit_units.Observe(static_cast<double>(batch.units.size()));
-  if (batch.last_seq > 0) committed_seq_.store(batch.last_seq, std::memory_order_release);
+  advance(batch.last_seq);
 
   std::vector<std::unique_ptr<Completion>> now;
   std::vector<UnitEffects> later;
@@ -168,6 +175,13 @@ void GroupCommit::publish(Batch& batch) {
   }
   finish_at_home(std::move(now));
   if (batch.effects->size() > 0) sink_.committed(std::move(batch.effects), std::move(later));
+}
+
+// Before anybody can hear of it.
+void GroupCommit::advance(Seq last_seq) {
+  if (last_seq == 0) return;
+  if (remember_) remember_(last_seq);
+  committed_seq_.store(last_seq, std::memory_order_release);
 }
 
 // The transaction has failed as a whole: every unit so far gets `answer`, what comes next begins anew.

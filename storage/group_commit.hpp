@@ -10,6 +10,7 @@
 
 #include <atomic>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string_view>
@@ -24,7 +25,8 @@ class GroupCommit {
  public:
   // Opens the connection; throws DatabaseError. `state` and `committed_seq` are what other threads read.
   GroupCommit(std::filesystem::path database, CommitSink& sink, const Clock& clock,
-              const WriterLimits& limits, std::atomic<StorageState>& state, std::atomic<Seq>& committed_seq);
+              const WriterLimits& limits, std::function<void(Seq)> remember, std::atomic<StorageState>& state,
+              std::atomic<Seq>& committed_seq);
 
   // Takes what waits, up to the limits, and answers all of it.
   void run(WorkQueue<Unit>& queue) noexcept;
@@ -55,6 +57,7 @@ class GroupCommit {
   void run_in_savepoint(Batch& batch);
   void commit(Batch& batch);
   void publish(Batch& batch);
+  void advance(Seq last_seq);
   void lose(Batch& batch, const DatabaseError& why, const Error& answer);
   void abandon(Trouble trouble) noexcept;
   void refuse_waiting(WorkQueue<Unit>& queue);
@@ -72,6 +75,7 @@ class GroupCommit {
   CommitSink& sink_;
   const Clock& clock_;
   const WriterLimits limits_;
+  const std::function<void(Seq)> remember_;
   std::atomic<StorageState>& state_;
   std::atomic<Seq>& committed_seq_;
 

@@ -6,6 +6,7 @@
 #include "storage/trouble.hpp"
 #include "storage/work_queue.hpp"
 
+#include <new>
 #include <thread>
 
 #include <sys/resource.h>
@@ -61,6 +62,9 @@ struct ReaderPool::State {
       log::error("read_failed", {{"cause", error.what()}});
       read.fail(statement ? Error(ErrorCode::internal_error) : unreadable());
       if (!statement) connection.reset();
+    } catch (const std::bad_alloc&) {
+      log::warn("read_failed", {{"cause", "out of memory"}});
+      read.fail(out_of_memory());
     } catch (const std::exception& error) {
       log::error("read_failed", {{"cause", error.what()}});
       read.fail(Error(ErrorCode::internal_error));

@@ -5,15 +5,7 @@
 #include "storage/group_commit.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cerrno>
 #include <charconv>
-#include <system_error>
-
-#include <sqlite3.h>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 namespace corohub::storage {
 namespace {
@@ -35,53 +27,6 @@ StorageState state_after(Trouble trouble) noexcept {
       break;
   }
   return StorageState::failed;
-}
-
-class OpenFile {
- public:
-  explicit OpenFile(const std::filesystem::path& path)
-      : fd_(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW)) {}
-  ~OpenFile() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  OpenFile(const OpenFile&) = delete;
-  OpenFile& operator=(const OpenFile&) = delete;
-
-  int fd() const noexcept { return fd_; }
-
- private:
-  int fd_;
-};
-
-[[noreturn]] void fail_on_log() {
-  const int error = errno;
-  throw DatabaseError(
-      SQLITE_IOERR_FSYNC, error,
-      "the write-ahead log cannot be written again: " + std::generic_category().message(error));
-}
-
-// After a failed sync the kernel may hold pages of the log as clean that never reached the disk, and the next
-// sync would succeed without them: commits acknowledged on top of such a hole would be gone after a power
-// cut. Writing the same bytes once more makes the pages dirty. Nobody else writes the log, and SQLite keeps
-// no lock on this file that closing it would drop.
-void rewrite_log(const std::filesystem::path& database) {
-  std::filesystem::path path = database;
-  path += "-wal";
-  const OpenFile log(path);
-  if (log.fd() < 0) {
-    if (errno == ENOENT) return;
-    fail_on_log();
-  }
-  std::array<char, 65536> block;
-  off_t offset = 0;
-  for (;;) {
-    const ssize_t got = ::pread(log.fd(), block.data(), block.size(), offset);
-    if (got == 0) break;
-    if (got < 0 || ::pwrite(log.fd(), block.data(), static_cast<std::size_t>(got), offset) != got)
-      fail_on_log();
-    offset += got;
-  }
-  if (::fdatasync(log.fd()) != 0) fail_on_log();
 }
 
 }  // namespace
@@ -110,7 +55,6 @@ bool GroupCommit::ready() {
   if (state_.load() == StorageState::corrupt) return false;
   if (connection_ != nullptr) return true;
   try {
-    rewrite_log(path_);
     connection_ = std::make_unique<Connection>(path_, Access::write);
     resolve();
     prove();
@@ -124,12 +68,12 @@ bool GroupCommit::ready() {
   return connection_ != nullptr;
 }
 
-// A sync that failed may have left the commit in the log or not. Now the log says which. "Not" is final only
-// once something else has been written in its place.
+// A commit that failed after its last write may be in the log or not. Now the log says which. "Not" is final
+// only once something else has been written in its place.
 void GroupCommit::resolve() {
   if (!unresolved_ || read_batch_number(*connection_) != unresolved_->number) return;
   log::warn("storage_outcome", {{"batch", unresolved_->number}, {"committed", true}});
-  if (unresolved_->last_seq > 0) committed_seq_.store(unresolved_->last_seq, std::memory_order_release);
+  advance(unresolved_->last_seq);
   sink_.committed(std::move(unresolved_->effects), {});
   unresolved_.reset();
 }

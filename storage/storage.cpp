@@ -1,15 +1,18 @@
 #include "storage/storage.hpp"
 
 #include "core/log.hpp"
-#include "core/random.hpp"
 #include "storage/connection.hpp"
+#include "storage/epoch.hpp"
+#include "storage/files.hpp"
 #include "storage/migrator.hpp"
 #include "storage/trouble.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <chrono>
-#include <cstring>
+#include <optional>
+#include <vector>
 
 #include <sqlite3.h>
 
@@ -27,32 +30,22 @@ constexpr int io_failed = 74;
 constexpr int busy = 75;
 constexpr std::chrono::seconds check_budget{5};
 
-fs::path beside(const fs::path& database, const char* suffix) {
-  fs::path out = database;
-  out += suffix;
-  return out;
-}
-
-[[noreturn]] void fail(const std::string& what, const fs::path& path) {
-  throw StartError(io_failed, what + " " + path.string() + ": " + std::strerror(errno));
-}
-
 // Size of a file of ours, -1: there is none. A symlink could make us write into somebody else's file.
 std::int64_t guarded_size(const fs::path& path) {
   struct stat info{};
   if (::lstat(path.c_str(), &info) != 0) {
     if (errno == ENOENT) return -1;
-    fail("cannot look at", path);
+    fail_on_file("cannot look at", path);
   }
   if (!S_ISREG(info.st_mode)) throw StartError(bad_data, path.string() + " is no regular file; refused");
-  if ((info.st_mode & 077) != 0 && ::chmod(path.c_str(), 0600) != 0) fail("cannot protect", path);
+  if ((info.st_mode & 077) != 0 && ::chmod(path.c_str(), 0600) != 0) fail_on_file("cannot protect", path);
   return info.st_size;
 }
 
 // SQLite gives its log and its index the mode of the database.
 void create_file(const fs::path& path) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-  if (fd < 0) fail("cannot create", path);
+  if (fd < 0) fail_on_file("cannot create", path);
   ::close(fd);
 }
 
@@ -77,53 +70,86 @@ void quick_check(Connection& connection) {
   if (finding != "ok") throw StartError(bad_data, "the database is damaged: " + finding);
 }
 
-// Looks at an existing database without changing a byte of it.
-void inspect(const fs::path& database, std::int64_t log_size, std::span<const Migration> known) {
+// Looks at an existing database without changing a byte of it; how many migrations it has.
+std::size_t inspect(const fs::path& database, std::int64_t log_size, std::span<const Migration> known) {
   // Without a log the file is all there is, and not even an index is made beside it.
   Connection connection(database, log_size > 0 ? Access::read : Access::read_frozen);
   quick_check(connection);
-  check_applied(connection, known);
-}
-
-std::string epoch_of(Connection& connection) {
-  if (Query query = connection.query("SELECT value FROM meta WHERE key = 'epoch'"); query.next())
-    return query.text(0);
-  const std::string epoch = random_token(16);
-  connection.query("INSERT INTO meta (key, value) VALUES ('epoch', ?)").bind(epoch).run();
-  return epoch;
-}
-
-Seq head_of(Connection& connection) {
-  // AUTOINCREMENT remembers the newest seq even when retention has emptied the table.
-  Query query = connection.query("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'events'");
-  return query.next() ? query.integer(0) : 0;
+  return check_applied(connection, known);
 }
 
 // What a crash left in the log goes into the database; a disk too full for that is no reason not to start.
-void shorten_log(Connection& connection) {
+// Either way nothing is trusted to be on the disk because an earlier process believed so.
+void shorten_log(Connection& connection, const fs::path& database) {
   try {
     connection.checkpoint(true);
   } catch (const DatabaseError& error) {
     if (trouble_of(error) != Trouble::full) throw;
     log::warn("storage_checkpoint_failed", {{"cause", error.what()}});
+    write_again(beside(database, "-wal"));
   }
 }
 
-LogHead open_database(const fs::path& database, std::span<const Migration> known) {
+// With a log beside it a database says so in its header; our backups are without.
+bool is_backup(const fs::path& database) {
+  const Descriptor file(::open(database.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  std::array<char, 2> versions{};  // of writing and reading: 1 without a log, 2 with one
+  return file && ::pread(file.get(), versions.data(), versions.size(), 18) == 2 && versions[0] == 1;
+}
+
+// What an update could break is there as it was, until the next update.
+void keep_previous(const fs::path& database, const Migration& next) {
+  const std::string name = database.filename().string() + ".before-";
+  std::vector<fs::path> older;
+  for (const fs::directory_entry& entry : fs::directory_iterator(directory_of(database)))
+    if (entry.path().filename().string().starts_with(name)) older.push_back(entry.path());
+  const fs::path copy = beside(database, ".before-") += std::string(next.name.substr(0, next.name.find('_')));
+  fs::remove(copy);  // of a start that went no further
+  backup_database(database, copy);
+  for (const fs::path& path : older)
+    if (path != copy) fs::remove(path);
+  log::info("migration_backup", {{"file", copy.string()}});
+}
+
+LogHead open_database(const fs::path& database, std::span<const Migration> known,
+                      const std::optional<LogHead>& remembered) {
   const std::int64_t size = guarded_size(database);
   const std::int64_t log_size = guarded_size(beside(database, "-wal"));
   guarded_size(beside(database, "-shm"));
   guarded_size(beside(database, "-journal"));
   if (size <= 0 && log_size > 0)
     throw StartError(bad_data, "the database is empty although a log belongs to it; refused");
+  if (size > 0 && log_size > 0 && is_backup(database))
+    throw StartError(bad_data, database.string() +
+                                   " is a backup that was put beside the log of another database; move it "
+                                   "elsewhere and use `corohub restore FILE`");
   if (size < 0) create_file(database);
-  if (size > 0) inspect(database, log_size, known);
+  if (size > 0) {
+    const std::size_t applied = inspect(database, log_size, known);
+    if (applied > 0 && applied < known.size()) keep_previous(database, known[applied]);
+  }
 
   Connection connection(database, Access::migrate);
   migrate(connection, known, system_clock().unix_ms());
-  LogHead head{epoch_of(connection), head_of(connection)};
-  shorten_log(connection);
+  LogHead head = settle_epoch(connection, remembered);
+  shorten_log(connection, database);
+  sync_directory(directory_of(database));
   return head;
+}
+
+[[noreturn]] void refuse(const DatabaseError& error) {
+  const std::string why = "the database cannot be opened: " + std::string(error.what());
+  switch (trouble_of(error)) {
+    case Trouble::corrupt:
+    case Trouble::statement:
+      throw StartError(bad_data, why);
+    case Trouble::unavailable:
+      throw StartError(busy, why);
+    case Trouble::full:
+    case Trouble::io:
+      break;
+  }
+  throw StartError(io_failed, why);
 }
 
 }  // namespace
@@ -134,23 +160,25 @@ LogHead prepare_database(const DataDirectory& directory) {
       throw StartError(bad_data,
                        "the database is missing or empty, but there was one; restore a backup, or remove " +
                            (directory.path() / "lock").string() + " to begin anew");
-    const LogHead head = open_database(directory.database(), embedded_migrations());
-    directory.mark_database();
+    LogHead head = open_database(directory.database(), embedded_migrations(), directory.remembered());
+    directory.remember(head.epoch, head.seq);
     return head;
   } catch (const DatabaseError& error) {
-    const std::string why = "the database cannot be opened: " + std::string(error.what());
-    switch (trouble_of(error)) {
-      case Trouble::corrupt:
-      case Trouble::statement:
-        throw StartError(bad_data, why);
-      case Trouble::unavailable:
-        throw StartError(busy, why);
-      case Trouble::full:
-      case Trouble::io:
-        break;
-    }
-    throw StartError(io_failed, why);
+    refuse(error);
   }
+}
+
+LogHead renew_epoch(const DataDirectory& directory) {
+  LogHead head = prepare_database(directory);
+  try {
+    Connection connection(directory.database(), Access::write);
+    head.epoch = new_epoch(connection);
+    connection.checkpoint(true);
+  } catch (const DatabaseError& error) {
+    refuse(error);
+  }
+  directory.remember(head.epoch, head.seq);
+  return head;
 }
 
 }  // namespace corohub::storage

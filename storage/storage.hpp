@@ -3,30 +3,49 @@
 
 #include "storage/unit_of_work.hpp"
 
+#include <atomic>
+#include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace corohub::storage {
 
-// Start-up cannot go on; the process exits with `exit_code` (sysexits: 65 data, 74 io, 75 busy) and one line
-// of why.
+// Start-up cannot go on; the process exits with `exit_code` (sysexits: 65 data, 74 io, 75 busy, 77 not
+// allowed) and one line of why.
 struct StartError : std::runtime_error {
   StartError(int code, const std::string& why) : std::runtime_error(why), exit_code(code) {}
   int exit_code;
 };
 
-// Holds `DIR/lock` (flock) for as long as it lives; the directory is made 0700. Busy: StartError 75.
+// What the database says of itself once it is open.
+struct LogHead {
+  std::string epoch;
+  Seq seq = 0;  // of the newest event
+};
+
+enum class Caller : std::uint8_t { server, command };
+
+// Holds `DIR/lock` (flock) for as long as it lives; the directory is made 0700. Busy: StartError 75. Somebody
+// else's: StartError 77, since what is made here would not be its owner's (a server may be the first in any
+// directory).
 class DataDirectory {
  public:
-  explicit DataDirectory(const std::filesystem::path& path);
+  explicit DataDirectory(const std::filesystem::path& path, Caller caller = Caller::server);
   ~DataDirectory();
   DataDirectory(const DataDirectory&) = delete;
   DataDirectory& operator=(const DataDirectory&) = delete;
 
   // A database was made here once: from then on a missing one is a loss, not a first start.
   bool had_database() const noexcept;
-  void mark_database() const;
+  // What the lock file knows of it, which is never moved or restored with the database: the newest seq that
+  // can have been given to anybody. Written after each commit and before anybody hears of it, without a sync:
+  // it outlives the process; of a power cut, the last half minute may be missing.
+  std::optional<LogHead> remembered() const;
+  void remember(std::string_view epoch, Seq seq) const noexcept;  // one thread at a time
 
   const std::filesystem::path& path() const noexcept { return path_; }
   std::filesystem::path database() const { return path_ / "corohub.db"; }
@@ -36,18 +55,32 @@ class DataDirectory {
   int lock_fd_ = -1;
 };
 
-// What the database says of itself once it is open.
-struct LogHead {
-  std::string epoch;
-  Seq seq = 0;  // of the newest event
-};
-
 // Creates or opens the database (0600, no symlink), checks it (quick_check), brings it to the newest
-// migration and reads its head. A newer, altered or corrupt database is refused (65) and left as it is.
+// migration (with a backup beside it, corohub.db.before-NNNN) and reads its head. A newer, altered or corrupt
+// database is refused (65) and left as it is, and so is a backup beside somebody else's log. One that is
+// behind what is remembered has another epoch from here on.
 LogHead prepare_database(const DataDirectory& directory);
 
 // A consistent copy into `file` (0600, must not exist) while the server runs. The copy gets a new epoch when
-// it is first opened. Blocks; call it from a thread that may wait.
-void backup_database(const std::filesystem::path& database, const std::filesystem::path& file);
+// it is first opened. Blocks; call it from a thread that may wait. Nothing is left behind when it fails
+// (StartError 74) or is asked to stop (StartError 75).
+void backup_database(const std::filesystem::path& database, const std::filesystem::path& file,
+                     const std::atomic<bool>* stop = nullptr);
+
+struct Restored {
+  LogHead head;
+  std::int64_t users = 0;
+  std::int64_t sessions_ended = 0;
+  std::vector<std::string> service_keys;  // "3 billing [publish]": they work again
+  std::filesystem::path previous;         // where the database that was here is now; empty: there was none
+};
+
+// Puts a copy of `file` in place of the database, after it was checked whole: a backup, or corohub.db of a
+// server that had ended. It has a new epoch and no logins. Refuses with StartError 65 and 74, and then
+// nothing has changed.
+Restored restore_database(const DataDirectory& directory, const std::filesystem::path& file, UnixMs now);
+
+// Gives the log another epoch, so that nobody goes on from a position of the old one.
+LogHead renew_epoch(const DataDirectory& directory);
 
 }  // namespace corohub::storage

@@ -71,4 +71,10 @@ Error unknown_outcome() {
       .retry_in(std::chrono::seconds(1));
 }
 
+Error out_of_memory() {
+  return Error(ErrorCode::overloaded, "There is not enough memory at this moment.")
+      .because("out of memory")
+      .retry_in(std::chrono::seconds(1));
+}
+
 }  // namespace corohub::storage

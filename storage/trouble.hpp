@@ -24,4 +24,7 @@ Error to_error(Trouble trouble);
 // As above, for a commit that may or may not have happened.
 Error unknown_outcome();
 
+// For std::bad_alloc while somebody's work was done.
+Error out_of_memory();
+
 }  // namespace corohub::storage

@@ -14,10 +14,10 @@ constexpr std::size_t heap_bytes = 8 << 20;
 
 struct Writer::State {
   State(std::filesystem::path database, CommitSink& sink, const Clock& clock, const WriterLimits& limits,
-        std::atomic<StorageState>& state, std::atomic<Seq>& committed_seq)
-      : queue(limits.queue_units),
+        std::function<void(Seq)> remember, std::atomic<StorageState>& state, std::atomic<Seq>& committed_seq)
+      : queue(limits.queue_units, limits.queue_bytes),
         probe_interval(limits.probe_interval),
-        commits(std::move(database), sink, clock, limits, state, committed_seq),
+        commits(std::move(database), sink, clock, limits, std::move(remember), state, committed_seq),
         storage_state(state) {}
 
   void run() {
@@ -49,8 +49,10 @@ struct Writer::State {
   std::thread thread;
 };
 
-Writer::Writer(std::filesystem::path database, CommitSink& sink, const Clock& clock, WriterLimits limits)
-    : impl_(std::make_unique<State>(std::move(database), sink, clock, limits, state_, committed_seq_)) {
+Writer::Writer(std::filesystem::path database, CommitSink& sink, const Clock& clock, WriterLimits limits,
+               std::function<void(Seq)> remember)
+    : impl_(std::make_unique<State>(std::move(database), sink, clock, limits, std::move(remember), state_,
+                                    committed_seq_)) {
   impl_->thread = std::thread([state = impl_.get()] { state->run(); });
 }
 

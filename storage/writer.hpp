@@ -1,11 +1,11 @@
 // The only way to change the database: one thread, one connection, many requests per commit.
 //
-// Units wait in a bounded queue. The thread takes what is there (at most 256 units, 1 MiB or 5 ms of work),
-// runs each in a savepoint of one transaction and commits once, with an fsync. A unit with effects is
-// answered after every shard has applied them; one without, right after the commit. A refused or throwing
-// unit is rolled back alone and answered after the commit too: what it was refused for may be a change of the
-// same batch. If the batch cannot be committed, every unit in it is answered storage_full or
-// storage_unavailable. The writer recovers by itself once the disk does.
+// Units wait in a queue that is bounded in number and bytes. The thread takes what is there (at most 256
+// units, 1 MiB or 5 ms of work), runs each in a savepoint of one transaction and commits once, with an fsync.
+// A unit with effects is answered after every shard has applied them; one without, right after the commit. A
+// refused or throwing unit is rolled back alone and answered after the commit too: what it was refused for
+// may be a change of the same batch. If the batch cannot be committed, every unit in it is answered
+// storage_full or storage_unavailable. The writer recovers by itself once the disk does.
 //
 // commit() may be called from any shard's thread; it never blocks: a full queue answers overloaded.
 #pragma once
@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -39,14 +40,20 @@ struct Committed {
 // One unit as the writer sees it.
 class Unit : public Completion {
  public:
-  using Completion::Completion;
+  // `bytes`: what it holds and will write, beside what every unit does.
+  explicit Unit(const Executor& origin, std::size_t bytes = 0)
+      : Completion(origin), bytes_(own_bytes + bytes) {}
   virtual bool run(
       UnitOfWork& work) = 0;  // writer's thread; false: refused with an error of its own; may throw
   virtual void fail(Error error) noexcept = 0;  // replaces whatever run() said
-  virtual std::size_t bytes() const noexcept { return 512; }
+  std::size_t bytes() const noexcept { return bytes_; }
 
   void set_reached(std::uint32_t outboxes) noexcept { reached_ = outboxes; }
   void set_seq(Seq seq) noexcept { seq_ = seq; }
+
+ private:
+  static constexpr std::size_t own_bytes = 512;
+  const std::size_t bytes_;
 
  protected:
   Seq seq_ = 0;
@@ -72,8 +79,9 @@ class CommitSink {
 
 struct WriterLimits {
   std::size_t queue_units = 4096;
+  std::size_t queue_bytes = 32 << 20;
   std::size_t batch_units = 256;
-  std::size_t batch_bytes = 1 << 20;
+  std::size_t batch_bytes = 1 << 20;  // a larger unit is a batch by itself
   std::chrono::milliseconds batch_time{5};
   std::chrono::milliseconds probe_interval{1000};  // while the state is not ok and nobody writes
 };
@@ -84,16 +92,21 @@ enum class StorageState : std::uint8_t { ok, full, failed, corrupt };
 class Writer {
  public:
   // Opens the writing connection of an already migrated database and starts the thread. Throws on failure.
-  Writer(std::filesystem::path database, CommitSink& sink, const Clock& clock, WriterLimits limits = {});
+  // `remember` is told the seq of the last event of each commit before anybody else is, on the writer's
+  // thread.
+  Writer(std::filesystem::path database, CommitSink& sink, const Clock& clock, WriterLimits limits = {},
+         std::function<void(Seq)> remember = {});
   ~Writer();  // stop() and join
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
 
   // Runs `unit`, a Result<T>(UnitOfWork&) that owns its input, and resumes the caller on its own executor
   // with Result<Committed<T>> once the change is on disk and applied by the shards. T must be
-  // default-constructible and movable; use Nothing for "no value".
+  // default-constructible and movable; use Nothing for "no value". `bytes`: of what it carries that a client
+  // chose the length of, so that the limits on the queue and on a batch are limits on memory.
   template <class F>
-  auto commit(F unit) -> Task<Result<Committed<typename std::invoke_result_t<F&, UnitOfWork&>::value_type>>>;
+  auto commit(F unit, std::size_t bytes = 0)
+      -> Task<Result<Committed<typename std::invoke_result_t<F&, UnitOfWork&>::value_type>>>;
 
   // Finishes everything that was accepted, then ends the thread. Later commits answer draining. Idempotent.
   void stop();
@@ -116,7 +129,7 @@ class Writer {
 struct Nothing {};
 
 template <class F>
-auto Writer::commit(F unit)
+auto Writer::commit(F unit, std::size_t bytes)
     -> Task<Result<Committed<typename std::invoke_result_t<F&, UnitOfWork&>::value_type>>> {
   using T = typename std::invoke_result_t<F&, UnitOfWork&>::value_type;
   using Outcome = Result<Committed<T>>;
@@ -127,8 +140,8 @@ auto Writer::commit(F unit)
     using Handler = decltype(handler);
     class Operation final : public Unit {
      public:
-      Operation(const Executor& origin, F function, Handler continuation)
-          : Unit(origin), function_(std::move(function)), handler_(std::move(continuation)) {}
+      Operation(const Executor& origin, std::size_t size, F function, Handler continuation)
+          : Unit(origin, size), function_(std::move(function)), handler_(std::move(continuation)) {}
       bool run(UnitOfWork& work) override {
         result_.emplace(function_(work));
         return result_->has_value();
@@ -145,7 +158,8 @@ auto Writer::commit(F unit)
       Handler handler_;
       std::optional<Result<T>> result_;
     };
-    std::unique_ptr<Unit> operation = std::make_unique<Operation>(here, std::move(unit), std::move(handler));
+    std::unique_ptr<Unit> operation =
+        std::make_unique<Operation>(here, bytes, std::move(unit), std::move(handler));
     if (std::optional<Error> refusal = try_enqueue(operation)) {
       operation->fail(std::move(*refusal));
       std::vector<std::unique_ptr<Completion>> one;

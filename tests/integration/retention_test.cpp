@@ -103,5 +103,33 @@ TEST_F(Retention, T62_what_is_gone_is_gone_after_a_restart_too_and_no_seq_comes_
   EXPECT_GT(seq_of(alert("later")), seq_of(last_));
 }
 
+// Whoever publishes a lot pushes out what was published, and nothing else.
+TEST(RetentionByKind, T62_topics_lose_their_oldest_and_accounts_do_not) {
+  TestServer server(keep_little);
+  const TestUser admin = server.superadmin();
+  const TestUser user = server.register_user("somebody");
+  std::int64_t last = 0;
+  for (int i = 0; i < 20; ++i) {
+    const HttpAnswer sent =
+        server.client().post("/api/v1/topics/rooms/one/events", {{"data", i}}, user.access_token);
+    last = sent.at("data").at("seq").to_number<std::int64_t>();
+  }
+  const auto history = [&] {
+    return server.client().get("/api/v1/topics/rooms/one/history", user.access_token);
+  };
+  while (history().at("data").as_array().size() > std::size_t{kept}) {
+  }
+
+  const HttpAnswer page = server.client().get("/api/v1/events?since=1", admin.access_token);
+  EXPECT_EQ(page.status, 200) << page.body;  // the registration is in it
+  WsClient socket(server.port(), {.target = "/ws?since=1&topic=rooms/one", .token = admin.access_token});
+  EXPECT_EQ(socket.next().at("data").at("recovered"), false);
+  const json::object gap = socket.next();
+  EXPECT_EQ(gap.at("data"),
+            (json::object{{"from", 1}, {"to", last - kept}, {"reason", "expired"}, {"topic", "rooms/one"}}));
+  EXPECT_EQ(socket.next().at("type"), "user.created");
+  for (std::int64_t seq = last - kept + 1; seq <= last; ++seq) EXPECT_EQ(socket.next().at("seq"), seq);
+}
+
 }  // namespace
 }  // namespace corohub::test

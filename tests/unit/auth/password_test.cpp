@@ -3,7 +3,9 @@
 #include "core/metrics.hpp"
 #include "support/run_task.hpp"
 
+#include <cstdint>
 #include <exception>
+#include <fstream>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -13,6 +15,9 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <gtest/gtest.h>
+
+#include <sys/resource.h>
+#include <unistd.h>
 
 namespace corohub::auth {
 namespace {
@@ -52,6 +57,25 @@ std::vector<Result<std::string>> hash_many(asio::io_context& context, PasswordHa
                    });
   context.run();
   return results;
+}
+
+// As much as that no process may have: 4 TiB, and 1 GiB more than now is allowed meanwhile.
+TEST(PasswordHasher, T70_a_password_that_could_not_be_compared_for_want_of_memory_is_not_a_wrong_one) {
+  PasswordHasher hasher(cheap());
+  std::string huge = hash(hasher, "secure123");
+  huge.replace(huge.find("m=64,"), 5, "m=4294967295,");
+  std::int64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  rlimit before{};
+  ::getrlimit(RLIMIT_AS, &before);
+  rlimit tight = before;
+  tight.rlim_cur = static_cast<rlim_t>(pages) * static_cast<rlim_t>(::getpagesize()) + (rlim_t{1} << 30);
+  ::setrlimit(RLIMIT_AS, &tight);
+  const Result<bool> answer = run_task([&] { return hasher.verify(Secret("secure123"), huge); });
+  ::setrlimit(RLIMIT_AS, &before);
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, ErrorCode::overloaded);
+  EXPECT_FALSE(verify(hasher, "secure124", hash(hasher, "secure123")));
 }
 
 TEST(PasswordHasher, makes_phc_strings_and_knows_the_right_password) {

@@ -1,6 +1,7 @@
 #include "eventlog/retention.hpp"
 
 #include "eventlog/event_log.hpp"
+#include "eventlog/floors.hpp"
 #include "support/test_database.hpp"
 
 #include <random>
@@ -33,6 +34,32 @@ class Retention : public testing::Test {
       return append(work, EventDraft{"x", data, Audience::everyone()});
     };
     return db_.commit(unit).value().value;
+  }
+  Seq publish(std::string data = "{}") {
+    const auto unit = [&](UnitOfWork& work) -> Result<Seq> {
+      return append(work, EventDraft{"x", data, Audience::everyone(), "t"});
+    };
+    return db_.commit(unit).value().value;
+  }
+  Page topic_page() {
+    const auto read = [](Snapshot& snapshot) {
+      PageRequest request{.who = {1, Role::user, {}}, .own = false, .limit = 10'000};
+      request.topics.push_back({"t", hub::role_bit(Role::user), 0});
+      return read_page(snapshot, request);
+    };
+    return db_.read(read).value();
+  }
+  Seq topics_floor() {
+    const auto read = [](Snapshot& snapshot) -> Result<Seq> { return read_topics_floor(snapshot); };
+    return db_.read(read).value();
+  }
+  Seq topic_floor() {
+    const auto read = [this](Snapshot& snapshot) -> Result<Seq> {
+      hub::TopicRule rule;
+      rule.history_count = 1000;
+      return read_topic_floor(snapshot, "t", rule, db_.clock.unix_ms());
+    };
+    return db_.read(read).value();
   }
   void add_many(int count) {
     const auto unit = [&](UnitOfWork& work) -> Result<Nothing> {
@@ -135,6 +162,52 @@ TEST_F(Retention, a_seq_is_never_given_twice_and_the_size_starts_anew_with_an_em
   settings = unlimited();
   settings.bytes = 100;
   EXPECT_EQ(clean(settings), 0);
+}
+
+// ---- events of accounts and of topics have budgets of their own ----
+
+TEST_F(Retention, T62_what_is_published_does_not_push_out_what_happened_to_accounts) {
+  const Seq first = add();
+  for (int i = 0; i < 20; ++i) publish();
+  const Seq last = add();
+  RetentionSettings settings = unlimited();
+  settings.rows = 3;
+  EXPECT_EQ(clean(settings), 17);
+  EXPECT_EQ(seqs(page()), std::to_string(first) + " " + std::to_string(last) + " ");
+  EXPECT_EQ(page().floor, 0);
+  EXPECT_EQ(topics_floor(), 18);
+  EXPECT_EQ(seqs(topic_page()), "19 20 21 ");
+  EXPECT_EQ(topic_floor(), 18);
+}
+
+TEST_F(Retention, T62_nor_by_bytes) {
+  const std::string hundred = "\"" + std::string(97, 'x') + "\"";  // 100 bytes with the type
+  for (int i = 0; i < 2; ++i) add(hundred);
+  for (int i = 0; i < 10; ++i) publish(hundred);  // 101 with the topic
+  add(hundred);
+  RetentionSettings settings = unlimited();
+  settings.bytes = 303;
+  EXPECT_EQ(clean(settings), 7);
+  EXPECT_EQ(seqs(page()), "1 2 13 ");
+  EXPECT_EQ(seqs(topic_page()), "10 11 12 ");
+  settings.bytes = 299;
+  EXPECT_EQ(clean(settings), 2);  // one more of each
+  EXPECT_EQ(seqs(page()), "2 13 ");
+  EXPECT_EQ(seqs(topic_page()), "11 12 ");
+}
+
+TEST_F(Retention, T62_no_event_of_a_topic_is_left_below_the_floor_of_all) {
+  for (int i = 0; i < 3; ++i) publish();
+  for (int i = 0; i < 5; ++i) add();
+  publish();
+  RetentionSettings settings = unlimited();
+  settings.rows = 4;
+  settings.step_rows = 2;
+  EXPECT_EQ(clean(settings), 4);
+  EXPECT_EQ(page().floor, 4);
+  EXPECT_EQ(topics_floor(), 4);
+  EXPECT_EQ(seqs(page()), "5 6 7 8 ");
+  EXPECT_EQ(seqs(topic_page()), "9 ");
 }
 
 TEST_F(Retention, a_step_is_small_in_rows_and_in_bytes) {

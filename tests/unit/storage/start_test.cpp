@@ -27,17 +27,6 @@ void execute(const fs::path& database, const char* sql) {
   sqlite3_close(handle);
 }
 
-template <class F>
-int exit_code_of(F start) {
-  try {
-    start();
-  } catch (const StartError& error) {
-    EXPECT_STRNE(error.what(), "");
-    return error.exit_code;
-  }
-  return 0;
-}
-
 class StartTest : public StorageTest {
  protected:
   void create() {

@@ -79,7 +79,8 @@ class StorageTest : public testing::Test {
   void open(WriterLimits limits = {}, bool with_readers = true) {
     if (!data_) data_ = std::make_unique<DataDirectory>(temp_.path() / "data");
     head_ = prepare_database(*data_);
-    writer_ = std::make_unique<Writer>(data_->database(), sink_, clock_, limits);
+    writer_ = std::make_unique<Writer>(data_->database(), sink_, clock_, limits,
+                                       [this](Seq seq) { data_->remember(head_.epoch, seq); });
     if (with_readers) readers_ = std::make_unique<ReaderPool>(data_->database(), 2);
   }
 
@@ -97,8 +98,8 @@ class StorageTest : public testing::Test {
 
   // Puts a unit into the queue; its answer comes out of finish().
   template <class F>
-  void submit(F unit, std::size_t slot) {
-    asio::co_spawn(context_, writer_->commit(std::move(unit)),
+  void submit(F unit, std::size_t slot, std::size_t bytes = 0) {
+    asio::co_spawn(context_, writer_->commit(std::move(unit), bytes),
                    [this, slot](const std::exception_ptr&, const Answer& answer) {
                      answers_[slot] = answer ? "ok" : std::string(name(answer.error().code));
                    });
@@ -143,6 +144,18 @@ class StorageTest : public testing::Test {
   std::unique_ptr<Writer> writer_;
   std::unique_ptr<ReaderPool> readers_;
 };
+
+// 0: it did not throw.
+template <class F>
+int exit_code_of(F start) {
+  try {
+    start();
+  } catch (const StartError& error) {
+    EXPECT_STRNE(error.what(), "");
+    return error.exit_code;
+  }
+  return 0;
+}
 
 inline std::string content(const std::filesystem::path& file) {
   std::ifstream in(file, std::ios::binary);

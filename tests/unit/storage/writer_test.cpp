@@ -1,5 +1,6 @@
 #include "storage_fixture.hpp"
 
+#include <new>
 #include <set>
 #include <thread>
 
@@ -64,6 +65,58 @@ TEST_F(WriterTest, a_batch_ends_at_its_limit_of_units) {
   barrier.lift();
   finish();
   EXPECT_EQ(sink_.batches(), (Batches{{"0", "1"}, {"2", "3"}, {"4"}}));
+}
+
+TEST_F(WriterTest, a_batch_ends_at_its_limit_of_bytes_and_a_larger_unit_is_one_by_itself) {
+  WriterLimits limits;
+  limits.batch_bytes = 10'000;
+  open(limits);
+  Barrier barrier;
+  submit([&](UnitOfWork& work) { return barrier.pass(), add(work, "0"); }, 0, 9'000);
+  submit(adding("1"), 1, 4'000);
+  submit(adding("2"), 2, 4'000);
+  submit(adding("3"), 3, 4'000);
+  submit(adding("4"), 4, 20'000);
+  submit(adding("5"), 5);
+  barrier.lift();
+  EXPECT_EQ(finish().size(), 6U);
+  EXPECT_EQ(sink_.batches(), (std::vector<std::vector<std::string>>{{"0"}, {"1", "2"}, {"3"}, {"4"}, {"5"}}));
+}
+
+TEST_F(WriterTest, T70_a_queue_with_many_bytes_is_full_although_few_wait) {
+  WriterLimits limits;
+  limits.queue_bytes = 10'000;
+  open(limits);
+  Barrier running;
+  Barrier barrier;
+  submit(
+      [&](UnitOfWork& work) {
+        running.lift();
+        barrier.pass();
+        return add(work, "0");
+      },
+      0);
+  running.pass();
+  submit(adding("1"), 1, 20'000);  // alone it has its place
+  submit(adding("2"), 2, 1);
+  barrier.lift();
+  EXPECT_EQ(finish(), (std::map<std::size_t, std::string>{{0, "ok"}, {1, "ok"}, {2, "overloaded"}}));
+}
+
+TEST_F(WriterTest, T70_a_unit_or_read_without_memory_is_overloaded_alone) {
+  open();
+  const auto greedy = [](UnitOfWork& work) -> Result<Nothing> {
+    (void)add(work, "greedy");
+    throw std::bad_alloc();
+  };
+  Barrier barrier;
+  submit([&](UnitOfWork& work) { return barrier.pass(), add(work, "0"); }, 0);
+  submit(greedy, 1);
+  barrier.lift();
+  EXPECT_EQ(finish(), (std::map<std::size_t, std::string>{{0, "ok"}, {1, "overloaded"}}));
+  EXPECT_EQ(rows(), "0");
+  const auto read = [](Snapshot&) -> Result<int> { throw std::bad_alloc(); };
+  EXPECT_EQ(run_task(context_, [&] { return readers_->read(read); }).error().code, ErrorCode::overloaded);
 }
 
 TEST_F(WriterTest, a_batch_ends_when_its_time_is_up) {

@@ -1,0 +1,22 @@
+// Which life of the log a position belongs to. A number is given once in an epoch.
+#pragma once
+
+#include "storage/connection.hpp"
+#include "storage/storage.hpp"
+
+#include <optional>
+#include <string>
+
+namespace corohub::storage {
+
+// The newest there ever was, even when retention has emptied the table.
+Seq read_last_seq(Connection& connection);
+
+// Writes a new epoch into the database and answers it.
+std::string new_epoch(Connection& connection);
+
+// The epoch stays only where the log goes on from where it was. A database that is behind what was given out
+// here, or another one than was served here, is an older copy: its next numbers were somebody else's already.
+LogHead settle_epoch(Connection& connection, const std::optional<LogHead>& remembered);
+
+}  // namespace corohub::storage

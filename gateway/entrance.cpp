@@ -31,7 +31,8 @@ Task<Result<auth::Principal>> authenticate(GatewayState& state, Context& context
   const std::optional<auth::Ticket> ticket =
       state.parts.tickets.take(credential->text, context.request.header("Origin"));
   if (!ticket) co_return Error(ErrorCode::invalid_token, "The ticket is unknown, used or too old.");
-  co_return co_await context.authenticator.resume(ticket->user_id, ticket->session, ticket->token_expires_at);
+  co_return co_await context.authenticator.resume(ticket->user_id, ticket->session, ticket->token_expires_at,
+                                                  ticket->key_id);
 }
 
 http::Response gap_response(const Context& context, const Position& head, std::string detail) {

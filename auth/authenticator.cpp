@@ -31,7 +31,7 @@ Task<Result<Principal>> Authenticator::authenticate(std::string_view token) {
   }
   if (std::optional<Error> complaint = judge(account, claims->session)) co_return std::move(*complaint);
   if (account->token_version != claims->token_version) co_return refuse("token version is outdated");
-  co_return Principal{std::move(account), claims->session, claims->expires_at};
+  co_return Principal{std::move(account), claims->session, claims->expires_at, claims->key_id};
 }
 
 std::optional<Result<Principal>> Authenticator::authenticate_now(std::string_view token, KnownToken& known) {
@@ -42,15 +42,18 @@ std::optional<Result<Principal>> Authenticator::authenticate_now(std::string_vie
   if (!account) return std::nullopt;
   if (std::optional<Error> complaint = judge(account, claims.session)) return std::move(*complaint);
   if (account->token_version != claims.token_version) return refuse("token version is outdated");
-  return Principal{std::move(account), claims.session, claims.expires_at};
+  return Principal{std::move(account), claims.session, claims.expires_at, claims.key_id};
 }
 
-Task<Result<Principal>> Authenticator::resume(UserId user, SessionId session, std::int64_t expires_at) {
+Task<Result<Principal>> Authenticator::resume(UserId user, SessionId session, std::int64_t expires_at,
+                                              std::string key_id) {
   const Result<AccountRef> account = co_await accounts_.get(user);
   if (!account) co_return account.error();
   if (std::optional<Error> complaint = judge(*account, session)) co_return std::move(*complaint);
   if (is_over(expires_at)) co_return refuse("expired");
-  co_return Principal{*account, session, expires_at};
+  if (!tokens_.is_in_use(key_id)) co_return refuse("key is gone");
+  Principal principal{*account, session, expires_at, std::move(key_id)};
+  co_return principal;
 }
 
 Result<Principal> Authenticator::check_again(const Principal& principal) {
@@ -58,7 +61,8 @@ Result<Principal> Authenticator::check_again(const Principal& principal) {
   if (std::optional<Error> complaint = judge(account, principal.session)) return std::move(*complaint);
   if (account->token_version != principal.account->token_version) return refuse("token version is outdated");
   if (is_over(principal.token_expires_at)) return refuse("expired");
-  return Principal{std::move(account), principal.session, principal.token_expires_at};
+  if (!tokens_.is_in_use(principal.key_id)) return refuse("key is gone");
+  return Principal{std::move(account), principal.session, principal.token_expires_at, principal.key_id};
 }
 
 bool Authenticator::is_over(std::int64_t expires_at) const noexcept {

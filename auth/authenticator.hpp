@@ -25,10 +25,10 @@ class Authenticator {
   std::optional<Result<Principal>> authenticate_now(std::string_view token, KnownToken& known);
 
   // The same for a login that was proved in another way (a ticket).
-  Task<Result<Principal>> resume(UserId user, SessionId session, std::int64_t expires_at);
+  Task<Result<Principal>> resume(UserId user, SessionId session, std::int64_t expires_at, std::string key_id);
 
-  // Judges a principal again, now, without suspending; an error if his login, token version or account is
-  // gone by what the cache knows, or the cache knows nothing: the account may have been deleted since. Call
+  // Judges a principal again, now, without suspending; an error if the key of his token, his login, token
+  // version or account is gone by what the cache knows, or it knows nothing: he may have been deleted. Call
   // it in the turn that registers a connection, soon after authenticate().
   Result<Principal> check_again(const Principal& principal);
 

@@ -17,6 +17,7 @@ struct Claims {
   std::int64_t not_before = 0;     // nbf
   std::int64_t expires_at = 0;     // exp
   std::string id;                  // jti
+  std::string key_id;              // kid, of the header: by which key it was found good
 };
 
 }  // namespace corohub::auth

@@ -1,14 +1,15 @@
 #include "auth/password.hpp"
 
+#include "auth/fair_queue.hpp"
 #include "core/completion.hpp"
 #include "core/metrics.hpp"
 #include "core/random.hpp"
+#include "core/unicode.hpp"
 
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <condition_variable>
-#include <deque>
 #include <mutex>
 #include <new>
 #include <optional>
@@ -73,7 +74,7 @@ class Job : public Completion {
 class HashWork {
  public:
   using Outcome = Result<std::string>;
-  explicit HashWork(Secret password) : password_(std::move(password)) {}
+  explicit HashWork(const Secret& password) : password_(nfc(password.reveal())) {}
   Outcome operator()(Cost cost, const std::string&) const {
     std::optional<std::string> hash = make_hash(password_.reveal(), cost);
     if (!hash) return refuse("no memory for Argon2");
@@ -87,20 +88,29 @@ class HashWork {
 class VerifyWork {
  public:
   using Outcome = Result<bool>;
-  VerifyWork(Secret password, std::string hash) : password_(std::move(password)), hash_(std::move(hash)) {}
+  VerifyWork(Secret password, std::string hash) : typed_(std::move(password)), hash_(std::move(hash)) {}
   Outcome operator()(Cost, const std::string& dummy_hash) const {
     const std::string& hash = hash_.empty() ? dummy_hash : hash_;
-    errno = 0;
-    const bool same =
-        crypto_pwhash_str_verify(hash.c_str(), password_.reveal().data(), password_.reveal().size()) == 0;
-    // Only a password that was compared is a wrong one. (EINVAL says so; a hash that is none was never
-    // compared either.)
-    if (!same && errno == ENOMEM) return refuse("no memory for Argon2");
-    return same && !hash_.empty();
+    const Secret normal(nfc(typed_.reveal()));
+    Result<bool> same = belongs(normal, hash);
+    // Hashes of earlier versions are of what was typed.
+    if (same && !*same && normal.reveal() != typed_.reveal()) same = belongs(typed_, hash);
+    if (!same) return same;
+    return *same && !hash_.empty();
   }
 
  private:
-  Secret password_;
+  // Only a password that was compared is a wrong one. (EINVAL says so; a hash that is none was never compared
+  // either.)
+  static Result<bool> belongs(const Secret& password, const std::string& hash) {
+    errno = 0;
+    const std::string_view text = password.reveal();
+    const bool same = crypto_pwhash_str_verify(hash.c_str(), text.data(), text.size()) == 0;
+    if (!same && errno == ENOMEM) return refuse("no memory for Argon2");
+    return same;
+  }
+
+  Secret typed_;
   std::string hash_;
 };
 
@@ -129,8 +139,8 @@ struct PasswordHasher::State {
   ~State() { stop(); }
 
   template <class Work>
-  Task<typename Work::Outcome> submit(Work work);
-  std::optional<Error> try_enqueue(std::unique_ptr<Job>& job);
+  Task<typename Work::Outcome> submit(Work work, std::string network);
+  void enqueue(std::unique_ptr<Job> job, std::string_view network);
   void work_until_stopped();
   void run(Job& job);
   void stop();
@@ -147,7 +157,7 @@ struct PasswordHasher::State {
 
   std::mutex mutex;
   std::condition_variable wake;
-  std::deque<std::unique_ptr<Job>> waiting;
+  FairQueue<std::unique_ptr<Job>> waiting;
   std::size_t running = 0;
   bool stopping = false;
   std::vector<std::thread> threads;
@@ -172,40 +182,44 @@ PasswordHasher::State::State(PasswordSettings values)
   }
 }
 
-// Coroutine: `work` lives in its frame until the pool takes it.
+// Coroutine: `work` and `network` live in its frame until the pool takes them.
 template <class Work>
-Task<typename Work::Outcome> PasswordHasher::State::submit(Work work) {
+Task<typename Work::Outcome> PasswordHasher::State::submit(Work work, std::string network) {
   using Outcome = typename Work::Outcome;
   const Executor here = co_await asio::this_coro::executor;
   // Captures references only: this frame outlives the operation.
   const auto initiate = [&](auto handler) {
-    std::unique_ptr<Job> job =
-        std::make_unique<JobOf<Work, decltype(handler)>>(here, std::move(work), std::move(handler));
-    std::optional<Error> refusal = try_enqueue(job);
-    if (!refusal) return;
-    job->fail(std::move(*refusal));
-    std::vector<std::unique_ptr<Completion>> one;
-    one.push_back(std::move(job));
-    finish_at_home(std::move(one));
+    enqueue(std::make_unique<JobOf<Work, decltype(handler)>>(here, std::move(work), std::move(handler)),
+            network);
   };
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<Executor>, void(Outcome)>(initiate,
                                                                                                 use_task);
 }
 
-std::optional<Error> PasswordHasher::State::try_enqueue(std::unique_ptr<Job>& job) {
+// Somebody may have to go for it, this one or another.
+void PasswordHasher::State::enqueue(std::unique_ptr<Job> job, std::string_view network) {
   job->enqueued_at = Steady::now();
+  std::optional<std::unique_ptr<Job>> displaced;
+  bool going_down = false;
   {
     const std::lock_guard lock(mutex);
-    if (stopping) return Error(ErrorCode::draining, "The server is going down.");
+    going_down = stopping;
     // What a free thread is about to take is not waiting.
-    if (waiting.size() + running < settings.queue + thread_count) {
-      waiting.push_back(std::move(job));
-      wake.notify_one();
-      return std::nullopt;
-    }
+    const std::size_t room = settings.queue + thread_count - running;
+    if (going_down)
+      displaced.emplace(std::move(job));
+    else
+      displaced = waiting.push(network, std::move(job), room);
+    wake.notify_one();
   }
-  refused_full.Increment();
-  return refuse("the password queue is full");
+  if (!displaced) return;
+  if (!going_down) refused_full.Increment();
+  (*displaced)
+      ->fail(going_down ? Error(ErrorCode::draining, "The server is going down.")
+                        : refuse("the password queue is full"));
+  std::vector<std::unique_ptr<Completion>> one;
+  one.push_back(std::move(*displaced));
+  finish_at_home(std::move(one));
 }
 
 void PasswordHasher::State::work_until_stopped() {
@@ -218,9 +232,8 @@ void PasswordHasher::State::work_until_stopped() {
     wake.wait(lock, [this] { return stopping || !waiting.empty(); });
     if (waiting.empty()) return;
     std::vector<std::unique_ptr<Completion>> done;
-    done.push_back(std::move(waiting.front()));
+    done.push_back(waiting.pop());
     Job& job = static_cast<Job&>(*done.front());
-    waiting.pop_front();
     ++running;
     lock.unlock();
     run(job);
@@ -260,12 +273,12 @@ void PasswordHasher::State::stop() {
 PasswordHasher::PasswordHasher(PasswordSettings settings) : impl_(std::make_unique<State>(settings)) {}
 PasswordHasher::~PasswordHasher() = default;
 
-Task<Result<std::string>> PasswordHasher::hash(Secret password) {
-  return impl_->submit(HashWork(std::move(password)));
+Task<Result<std::string>> PasswordHasher::hash(Secret password, std::string network) {
+  return impl_->submit(HashWork(password), std::move(network));
 }
 
-Task<Result<bool>> PasswordHasher::verify(Secret password, std::string hash) {
-  return impl_->submit(VerifyWork(std::move(password), std::move(hash)));
+Task<Result<bool>> PasswordHasher::verify(Secret password, std::string hash, std::string network) {
+  return impl_->submit(VerifyWork(std::move(password), std::move(hash)), std::move(network));
 }
 
 bool PasswordHasher::needs_rehash(const std::string& hash) const noexcept {

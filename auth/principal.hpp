@@ -4,6 +4,7 @@
 #include "core/account.hpp"
 
 #include <cstdint>
+#include <string>
 
 namespace corohub::auth {
 
@@ -11,6 +12,7 @@ struct Principal {
   AccountRef account;  // live at the moment of authentication
   SessionId session{};
   std::int64_t token_expires_at = 0;  // seconds since 1970
+  std::string key_id{};               // of the token; short, so that a copy costs no memory
 
   UserId user_id() const noexcept { return account->id; }
   Role role() const noexcept { return account->role; }

@@ -164,6 +164,14 @@ std::string rate_key(const address& any) {
   return address_v6(bytes).to_string() + "/64";
 }
 
+std::string network_key(const address& any) {
+  const address_v6 wide = as_v6(any);
+  if (!wide.is_v4_mapped()) return rate_key(any);
+  std::array<unsigned char, 16> bytes = wide.to_bytes();
+  clear_after(bytes, mapped_bits + 24);
+  return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address_v6(bytes)).to_string() + "/24";
+}
+
 Result<CidrList> CidrList::parse(const std::vector<std::string>& texts) {
   CidrList list;
   for (const std::string& text : texts) {

@@ -54,6 +54,9 @@ class RateLimiter {
 // The key of an address: IPv4 as it is (also when mapped into IPv6), IPv6 by its /64.
 std::string rate_key(const boost::asio::ip::address& address);
 
+// The network an address belongs to, for what neighbours may share: IPv4 by its /24, IPv6 by its /64.
+std::string network_key(const boost::asio::ip::address& address);
+
 // Addresses and networks by CIDR ("127.0.0.0/8", "::1").
 class CidrList {
  public:

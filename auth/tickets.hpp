@@ -22,6 +22,7 @@ struct Ticket {
   SessionId session{};
   std::int64_t token_expires_at = 0;  // the connection lives as long as the token it was asked with
   std::string origin;                 // of the asking page; empty: any
+  std::string key_id;                 // of that token
 };
 
 class TicketStore {

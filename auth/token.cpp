@@ -122,8 +122,8 @@ const char* read_identity(const json::object& payload, Claims& out) {
 const char* judge_times(const Claims& claims, std::int64_t now, std::int64_t leeway) noexcept {
   if (now >= claims.expires_at) return "expired";
   if (claims.not_before > now + leeway) return "not valid yet";
-  if (claims.issued_at > now + 1 + leeway) return "issued in the future";  // issue() rounds up
-  if (claims.expires_at - claims.issued_at > lifetime_seconds_max) return "lifetime";
+  if (claims.issued_at > now + leeway) return "issued in the future";
+  if (claims.expires_at - claims.issued_at > lifetime_seconds_max + 1) return "lifetime";  // see issue()
   return nullptr;
 }
 
@@ -162,6 +162,7 @@ Result<Verified> check(std::string_view token, const KeyRing& ring, const TokenS
   if (!names_audience(*payload, settings.audience)) return refuse("aud");
   Verified verified;
   verified.key_ends = KeyRing::end_of_use(**key);
+  verified.claims.key_id = (*key)->id;
   if (const char* cause = read_identity(*payload, verified.claims)) return refuse(cause);
   if (const char* cause = read_times(*payload, verified.claims)) return refuse(cause);
   if (const char* cause = judge_times(verified.claims, now / 1000, settings.leeway.count()))
@@ -195,9 +196,10 @@ std::string Tokens::issue(const Account& account, const SessionId& session) cons
   const std::shared_ptr<const KeyRing> ring = keys_.ring();
   const Key& key = ring->active();
   const UnixMs now = clock_.unix_ms();
-  // Rounded up: whole seconds must not make the life shorter than promised. nbf is rounded down, for
-  // verifiers without leeway.
-  const std::int64_t issued = (now + 999) / 1000;
+  // Whole seconds. The beginning is rounded down, for verifiers without leeway; the end up, so that the life
+  // is not shorter than promised.
+  const std::int64_t begins = now / 1000;
+  const std::int64_t ends = (now + 999) / 1000 + settings_.access_ttl.count();
 
   json::object header;
   header["alg"] = name(key.algorithm);
@@ -211,14 +213,18 @@ std::string Tokens::issue(const Account& account, const SessionId& session) cons
   payload["sid"] = session.text();
   payload["tv"] = account.token_version;
   payload["role"] = name(account.role);
-  payload["iat"] = issued;
-  payload["nbf"] = now / 1000;
-  payload["exp"] = issued + settings_.access_ttl.count();
+  payload["iat"] = begins;
+  payload["nbf"] = begins;
+  payload["exp"] = ends;
   payload["jti"] = random_token(16);
 
   std::string token = base64url(json::serialize(header)) + "." + base64url(json::serialize(payload));
   token += "." + base64url(signer_for(*ring, key).sign(token));
   return token;
+}
+
+bool Tokens::is_in_use(std::string_view key_id) const {
+  return keys_.ring()->find(key_id, clock_.unix_ms()) != nullptr;
 }
 
 Result<Claims> Tokens::verify(std::string_view token) const {

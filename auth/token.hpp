@@ -52,6 +52,9 @@ class Tokens {
   // each time: the token's times, and whether its key is still in use.
   Result<const Claims*> verify(std::string_view token, KnownToken& known) const;
 
+  // Whether tokens of this key are still good.
+  bool is_in_use(std::string_view key_id) const;
+
   const TokenSettings& settings() const noexcept { return settings_; }
 
  private:

@@ -10,6 +10,10 @@ find_package(fmt REQUIRED)
 find_package(SQLiteCpp REQUIRED)
 find_package(ZLIB REQUIRED)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+# Passwords by how common they are, of Debian's python3-zxcvbn; only the build reads it.
+find_program(COROHUB_PYTHON python3 REQUIRED)
+find_file(COROHUB_PASSWORD_LIST zxcvbn/frequency_lists.py PATHS /usr/lib/python3/dist-packages REQUIRED NO_DEFAULT_PATH)
 # Only the core: the CMake package would pull in civetweb and curl.
 pkg_check_modules(PROMETHEUS REQUIRED IMPORTED_TARGET prometheus-cpp-core)
 

@@ -142,4 +142,14 @@ std::string sha256_text(std::string_view bytes) {
   return {reinterpret_cast<const char*>(hash.data()), hash.size()};
 }
 
+std::string hmac_sha256(std::string_view key, std::string_view bytes) {
+  const auto data = [](std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); };
+  Sha256 mac;
+  crypto_auth_hmacsha256_state state;
+  crypto_auth_hmacsha256_init(&state, data(key), key.size());
+  crypto_auth_hmacsha256_update(&state, data(bytes), bytes.size());
+  crypto_auth_hmacsha256_final(&state, mac.data());
+  return {reinterpret_cast<const char*>(mac.data()), mac.size()};
+}
+
 }  // namespace corohub

@@ -1,4 +1,5 @@
-// Text encodings: base64url (RFC 4648 section 5, no padding), percent-decoding, UTF-8, SHA-256.
+// Text encodings: base64url (RFC 4648 section 5, no padding), percent-decoding, UTF-8, SHA-256 and
+// HMAC-SHA-256.
 #pragma once
 
 #include <array>
@@ -46,5 +47,6 @@ std::size_t code_points(std::string_view text) noexcept;
 using Sha256 = std::array<unsigned char, 32>;
 Sha256 sha256(std::string_view bytes) noexcept;
 std::string sha256_text(std::string_view bytes);  // the 32 bytes as a string, for a BLOB column
+std::string hmac_sha256(std::string_view key, std::string_view bytes);  // RFC 2104, 32 bytes
 
 }  // namespace corohub

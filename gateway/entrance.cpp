@@ -33,7 +33,8 @@ Task<Result<auth::Principal>> find_principal(GatewayState& state, Context& conte
   const std::optional<auth::Ticket> ticket =
       state.parts.tickets.take(credential->text, context.request.header("Origin"));
   if (!ticket) co_return Error(ErrorCode::invalid_token, "The ticket is unknown, used or too old.");
-  co_return co_await context.authenticator.resume(ticket->user_id, ticket->session, ticket->token_expires_at);
+  co_return co_await context.authenticator.resume(ticket->user_id, ticket->session, ticket->token_expires_at,
+                                                  ticket->key_id);
 }
 
 }  // namespace

@@ -27,9 +27,10 @@ Result<std::string> read_credential(const http::Request& request) {
 }
 
 Task<Result<Author>> author_by_key(GatewayState& state, std::string key) {
-  auto read = [key = std::move(key)](storage::Snapshot& snapshot) -> Result<Author> {
-    std::optional<ServiceKey> found = find_service_key(snapshot, key);
-    if (!found) return Error(ErrorCode::invalid_token, "The key is unknown or has been revoked.");
+  auto read = [key = std::move(key),
+               now = state.parts.clock.unix_ms()](storage::Snapshot& snapshot) -> Result<Author> {
+    std::optional<ServiceKey> found = find_service_key(snapshot, key, now);
+    if (!found) return Error(ErrorCode::invalid_token, "The key is unknown, revoked or expired.");
     return Author{.service_key = found->id, .scopes = std::move(found->scopes)};
   };
   co_return co_await state.parts.readers.read(std::move(read));

@@ -31,7 +31,9 @@ bool may(const Author& author, const hub::TopicRule* rule, const hub::EventDraft
 Result<> look_up(storage::UnitOfWork& work, Author& author) {
   if (author.service_key != 0) {
     std::optional<std::vector<std::string>> scopes = scopes_of(work, author.service_key);
-    if (!scopes) return Error(ErrorCode::invalid_token, "The key has been revoked.");
+    if (!scopes)
+      return Error(ErrorCode::invalid_token,
+                   "The key is revoked, expired, or its maker is no administrator any more.");
     author.scopes = std::move(*scopes);
     note_use(work, author.service_key);
     return {};

@@ -13,17 +13,28 @@ using http::Context;
 using http::Response;
 
 constexpr std::size_t scopes_max = 32;
+constexpr std::int64_t lifetime_seconds_max = 10LL * 366 * 24 * 3600;
 
-json::object to_json(const ServiceKey& key) {
+json::array list_of_scopes(const ServiceKey& key) {
   json::array scopes;
   for (const std::string& scope : key.scopes) scopes.emplace_back(scope);
+  return scopes;
+}
+
+json::value time_or_null(const std::optional<UnixMs>& time) {
+  return time ? json::value(rfc3339(*time)) : json::value();
+}
+
+json::object to_json(const ServiceKey& key) {
   json::object object;
   object["id"] = key.id;
   object["name"] = key.name;
-  object["scopes"] = std::move(scopes);
+  object["scopes"] = list_of_scopes(key);
+  object["active"] = key.active;
   object["created_by"] = key.created_by ? json::value(*key.created_by) : json::value();
   object["created_at"] = rfc3339(key.created_at);
-  object["last_used_at"] = key.last_used_at ? json::value(rfc3339(*key.last_used_at)) : json::value();
+  object["expires_at"] = time_or_null(key.expires_at);
+  object["last_used_at"] = time_or_null(key.last_used_at);
   return object;
 }
 
@@ -44,15 +55,18 @@ void read_scopes(const json::object& body, http::Fields& fields, ServiceKey& key
   }
 }
 
-Result<ServiceKey> read_key(const Context& context) {
+Result<ServiceKey> read_key(const Context& context, UnixMs now) {
   const Result<json::object> body = context.request.json_object();
   if (!body) return body.error();
   http::Fields fields(*body);
   ServiceKey key;
   key.name = fields.required_text("name", {.min = 1, .max = 100, .trim = true});
   read_scopes(*body, fields, key);
+  const auto lifetime =
+      fields.is_null("expires_in") ? std::nullopt : fields.integer("expires_in", 1, lifetime_seconds_max);
   if (const Result<> checked = fields.result(); !checked) return checked.error();
   key.created_by = context.principal->user_id();
+  if (lifetime) key.expires_at = now + *lifetime * 1000;
   return key;
 }
 
@@ -68,6 +82,8 @@ class CreateUnit {
     if (!made) return made;
     audit_.detail["id"] = made->id;
     audit_.detail["name"] = made->name;
+    audit_.detail["scopes"] = list_of_scopes(*made);
+    audit_.detail["expires_at"] = time_or_null(made->expires_at);
     record(work, audit_);
     return made;
   }
@@ -98,7 +114,7 @@ class RevokeUnit {
 };
 
 Task<Response> create(GatewayState& state, Context& context) {
-  Result<ServiceKey> key = read_key(context);
+  Result<ServiceKey> key = read_key(context, state.parts.clock.unix_ms());
   if (!key) co_return http::fail(key.error(), context);
   const std::string secret = make_service_key();
   CreateUnit unit(secret, std::move(*key), audit_row(context, "api_key.create", std::nullopt, {}));
@@ -110,8 +126,8 @@ Task<Response> create(GatewayState& state, Context& context) {
 }
 
 Task<Response> list(GatewayState& state, Context& context) {
-  const auto read = [](storage::Snapshot& snapshot) {
-    return Result<std::vector<ServiceKey>>(list_service_keys(snapshot));
+  const auto read = [now = state.parts.clock.unix_ms()](storage::Snapshot& snapshot) {
+    return Result<std::vector<ServiceKey>>(list_service_keys(snapshot, now));
   };
   const Result<std::vector<ServiceKey>> keys = co_await state.parts.readers.read(read);
   if (!keys) co_return http::fail(keys.error(), context);

@@ -37,14 +37,29 @@ std::vector<std::string> parse_scopes(const std::string& text) {
   return scopes;
 }
 
-// Columns: id, name, scopes, created_by, created_at, last_used_at.
+// A key speaks for whoever made it, and no longer than he could make one; ?1 is the time. Null: the command
+// line.
+constexpr std::string_view is_active =
+    "((k.created_by IS NULL OR (u.status = 'active' AND u.role IN ('admin', 'superadmin'))) "
+    "AND (k.expires_at IS NULL OR k.expires_at > ?1))";
+
+std::string select_keys(std::string_view rest) {
+  std::string sql =
+      "SELECT k.id, k.name, k.scopes, k.created_by, k.created_at, k.expires_at, k.last_used_at, ";
+  sql.append(is_active).append(" AS active FROM api_keys k LEFT JOIN users u ON u.id = k.created_by ");
+  return sql.append(rest);
+}
+
+// Of select_keys().
 ServiceKey key_of(const storage::Query& row) {
   return {.id = row.integer(0),
           .name = row.text(1),
           .scopes = parse_scopes(row.text(2)),
           .created_by = row.integer_or_null(3),
           .created_at = row.integer(4),
-          .last_used_at = row.integer_or_null(5)};
+          .expires_at = row.integer_or_null(5),
+          .last_used_at = row.integer_or_null(6),
+          .active = row.integer(7) != 0};
 }
 
 }  // namespace
@@ -67,27 +82,29 @@ bool scopes_allow(const std::vector<std::string>& scopes, std::string_view topic
                              [&](const std::string& scope) { return allows(scope, topic, audience); });
 }
 
-std::optional<ServiceKey> find_service_key(storage::Snapshot& snapshot, std::string_view key) {
-  storage::Query query = snapshot.query(
-      "SELECT id, name, scopes, created_by, created_at, last_used_at FROM api_keys WHERE hash = ?");
-  query.bind(storage::Blob{sha256_text(key)});
+std::optional<ServiceKey> find_service_key(storage::Snapshot& snapshot, std::string_view key, UnixMs now) {
+  static const std::string sql = select_keys("WHERE k.hash = ?2 AND active");
+  storage::Query query = snapshot.query(sql);
+  query.bind(now, storage::Blob{sha256_text(key)});
   if (!query.next()) return std::nullopt;
   return key_of(query);
 }
 
-std::vector<ServiceKey> list_service_keys(storage::Snapshot& snapshot) {
-  storage::Query query = snapshot.query(
-      "SELECT id, name, scopes, created_by, created_at, last_used_at FROM api_keys ORDER BY id");
+std::vector<ServiceKey> list_service_keys(storage::Snapshot& snapshot, UnixMs now) {
+  static const std::string sql = select_keys("ORDER BY k.id");
+  storage::Query query = snapshot.query(sql);
+  query.bind(now);
   std::vector<ServiceKey> keys;
   while (query.next()) keys.push_back(key_of(query));
   return keys;
 }
 
 std::optional<std::vector<std::string>> scopes_of(storage::UnitOfWork& work, ServiceKeyId id) {
-  storage::Query query = work.query("SELECT scopes FROM api_keys WHERE id = ?");
-  query.bind(id);
+  static const std::string sql = select_keys("WHERE k.id = ?2 AND active");
+  storage::Query query = work.query(sql);
+  query.bind(work.now(), id);
   if (!query.next()) return std::nullopt;
-  return parse_scopes(query.text(0));
+  return parse_scopes(query.text(2));
 }
 
 void note_use(storage::UnitOfWork& work, ServiceKeyId id) {
@@ -102,8 +119,11 @@ Result<ServiceKey> add_service_key(storage::UnitOfWork& work, std::string_view k
     return Error(ErrorCode::validation_failed, "There are 1000 keys already.");
   json::array scopes;
   for (const std::string& scope : made.scopes) scopes.emplace_back(scope);
-  work.query("INSERT INTO api_keys (hash, name, scopes, created_by, created_at) VALUES (?, ?, ?, ?, ?)")
-      .bind(storage::Blob{sha256_text(key)}, made.name, json::serialize(scopes), made.created_by, work.now())
+  work.query(
+          "INSERT INTO api_keys (hash, name, scopes, created_by, created_at, expires_at) "
+          "VALUES (?, ?, ?, ?, ?, ?)")
+      .bind(storage::Blob{sha256_text(key)}, made.name, json::serialize(scopes), made.created_by, work.now(),
+            made.expires_at)
       .run();
   made.id = work.last_insert_id();
   made.created_at = work.now();

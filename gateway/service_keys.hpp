@@ -27,7 +27,9 @@ struct ServiceKey {
   std::vector<std::string> scopes;
   std::optional<UserId> created_by;
   UnixMs created_at = 0;
+  std::optional<UnixMs> expires_at;    // null: never
   std::optional<UnixMs> last_used_at;  // to the minute
+  bool active = true;                  // not past its end, and its maker is an active admin
 };
 
 inline constexpr std::string_view service_key_prefix = "chk_";
@@ -45,12 +47,13 @@ bool scopes_allow(const std::vector<std::string>& scopes, std::string_view topic
                   const hub::Audience& audience) noexcept;
 
 // ---- storage ----
-std::optional<ServiceKey> find_service_key(storage::Snapshot& snapshot, std::string_view key);
-std::vector<ServiceKey> list_service_keys(storage::Snapshot& snapshot);
-// What the key may now; nothing if it has been revoked.
+// Only one that is active.
+std::optional<ServiceKey> find_service_key(storage::Snapshot& snapshot, std::string_view key, UnixMs now);
+std::vector<ServiceKey> list_service_keys(storage::Snapshot& snapshot, UnixMs now);
+// What the key may now; nothing if it has been revoked, or is not active any more.
 std::optional<std::vector<std::string>> scopes_of(storage::UnitOfWork& work, ServiceKeyId id);
 void note_use(storage::UnitOfWork& work, ServiceKeyId id);
-// `made` without id and times. validation_failed: there are too many.
+// `made` without id and times but its end. validation_failed: there are too many.
 Result<ServiceKey> add_service_key(storage::UnitOfWork& work, std::string_view key, ServiceKey made);
 // The revoked key's name; nothing if there is none.
 std::optional<std::string> remove_service_key(storage::UnitOfWork& work, ServiceKeyId id);

@@ -341,7 +341,8 @@ void Session::answer(const native_json::RequestId& id, const native_json::AuthRe
 
 // T25: the same user and login, or the connection lives to its old end.
 Task<> Session::refresh(UnderWay /*keeps this*/, native_json::RequestId id, std::string token) {
-  const Result<auth::Principal> fresh = co_await place_.authenticator.authenticate(token);
+  Result<auth::Principal> fresh = co_await place_.authenticator.authenticate(token);
+  if (fresh) fresh = place_.authenticator.check_again(*fresh);  // as it is after the wait
   if (outbox().closed()) co_return;
   if (!fresh) co_return answer(id, {name(fresh.error().code), fresh.error().detail});
   if (fresh->user_id() != identity().user_id || fresh->session != identity().session)

@@ -1,6 +1,7 @@
 #include "http/fields.hpp"
 
 #include "core/encoding.hpp"
+#include "core/unicode.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -8,13 +9,6 @@
 
 namespace corohub::http {
 namespace {
-
-std::string_view trimmed(std::string_view text) noexcept {
-  constexpr std::string_view white = " \t\r\n\f\v";
-  const std::size_t first = text.find_first_not_of(white);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(white) - first + 1);
-}
 
 // C0, DEL and C1 (U+0080 to U+009F, two bytes that begin with C2).
 bool has_controls(std::string_view text) noexcept {
@@ -64,14 +58,14 @@ std::optional<std::string> Fields::text(std::string_view key, TextRule rule) {
     return std::nullopt;
   }
   std::string_view text = value->get_string();
-  if (rule.trim) text = trimmed(text);
+  if (rule.trim) text = trim_white_space(text);
   const std::size_t length = code_points(text);
   if (length < rule.min)
     refuse(key, "too_short", "Must have at least " + characters(rule.min) + ".");
   else if (length > rule.max)
     refuse(key, "too_long", "Must have at most " + characters(rule.max) + ".");
-  else if (!rule.controls && has_controls(text))
-    refuse(key, "invalid_format", "Must not contain control characters.");
+  else if (!rule.controls && (has_controls(text) || has_invisible(text)))
+    refuse(key, "invalid_format", "Must not contain control or invisible characters.");
   else
     return std::string(text);
   return std::nullopt;

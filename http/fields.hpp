@@ -18,7 +18,7 @@ struct TextRule {
   std::size_t min = 0;  // code points, after trimming
   std::size_t max = 0;
   bool trim = false;      // white space at both ends is cut before anything is judged
-  bool controls = false;  // control characters may stand in it (passwords, prose)
+  bool controls = false;  // control and invisible characters may stand in it (passwords, prose)
 };
 
 class Fields {

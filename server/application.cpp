@@ -372,6 +372,22 @@ bool Application::State::end_shards(SteadyTime deadline) {
 
 // ---- the application ----
 
+namespace {
+
+// Within the second in which every revocation holds.
+constexpr std::chrono::milliseconds removed_key_spread{800};
+
+// Whether tokens were good before and are not by what is there now.
+bool lacks_key_of(const auth::KeyRing& now_there, const auth::KeyRing& before, UnixMs now) {
+  return std::ranges::any_of(before.keys(), [&](const auth::Key& key) {
+    if (before.find(key.id, now) == nullptr) return false;
+    const auth::Key* same = now_there.find(key.id, now);
+    return same == nullptr || same->material.reveal() != key.material.reveal();
+  });
+}
+
+}  // namespace
+
 Application::Application(Settings settings, const Clock& clock)
     : settings_(std::move(settings)), clock_(clock) {
   check_settings(settings_);
@@ -410,6 +426,18 @@ Result<users::LocalLogin> Application::provide_login(std::string name, std::stri
   return wait_for(state_->supervisor, users.open_login(std::move(email)));
 }
 
-Result<> Application::reload_keys() { return state_->services.keys.reload(); }
+// T34: what a removed key has opened ends. Connections don't keep by which key they were let in, and this is
+// for the day when a key has leaked, so all of them end: those with a good token come back and miss nothing.
+// Who is being let in meanwhile is judged by the new keys in the turn in which he is registered.
+Result<> Application::reload_keys() {
+  auth::KeyStore& keys = state_->services.keys;
+  const std::shared_ptr<const auth::KeyRing> before = keys.ring();
+  if (const Result<> reloaded = keys.reload(); !reloaded) return reloaded;
+  if (!lacks_key_of(*keys.ring(), *before, clock_.unix_ms())) return {};
+  log::warn("keys.removed", {{"closing", state_->members()}});
+  state_->on_every_shard(
+      [](ShardThread& shard) { shard.shard().close_all(CloseReason::token_expired, removed_key_spread); });
+  return {};
+}
 
 }  // namespace corohub::server

@@ -44,15 +44,22 @@ OpenedSession open_session(storage::UnitOfWork& work, UserId user, const Caller&
   return {session.id, issue_refresh_token(work, session.id, session.expires_at, rules)};
 }
 
-std::string issue_refresh_token(storage::UnitOfWork& work, const SessionId& session, UnixMs session_ends,
-                                const SessionRules& rules) {
-  std::string text = "crt_" + random_token();
+std::string make_refresh_token() { return "crt_" + random_token(); }
+
+void store_refresh_token(storage::UnitOfWork& work, const std::string& text, const SessionId& session,
+                         UnixMs session_ends, const SessionRules& rules) {
   RefreshRow token;
   token.hash = sha256_text(text);
   token.session = session;
   token.issued_at = work.now();
   token.expires_at = std::min(work.now() + rules.idle, session_ends);
   insert_refresh_token(work, token);
+}
+
+std::string issue_refresh_token(storage::UnitOfWork& work, const SessionId& session, UnixMs session_ends,
+                                const SessionRules& rules) {
+  std::string text = make_refresh_token();
+  store_refresh_token(work, text, session, session_ends, rules);
   return text;
 }
 

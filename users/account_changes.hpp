@@ -41,7 +41,11 @@ struct OpenedSession {
 OpenedSession open_session(storage::UnitOfWork& work, UserId user, const Caller& caller,
                            const SessionRules& rules);
 
-// A refresh token for a login, valid until the login would end.
+std::string make_refresh_token();
+// From now on it keeps this login alive, until the login would end.
+void store_refresh_token(storage::UnitOfWork& work, const std::string& text, const SessionId& session,
+                         UnixMs session_ends, const SessionRules& rules);
+// The two in one.
 std::string issue_refresh_token(storage::UnitOfWork& work, const SessionId& session, UnixMs session_ends,
                                 const SessionRules& rules);
 

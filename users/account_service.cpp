@@ -1,6 +1,8 @@
 #include "users/account_service.hpp"
 
+#include "auth/policy.hpp"
 #include "core/encoding.hpp"
+#include "users/password_rules.hpp"
 #include "users/user_changes.hpp"
 
 namespace corohub::users {
@@ -27,7 +29,7 @@ Result<Login> log_in(storage::UnitOfWork& work, const Proof& proof, const std::s
   if (!user || user->password_hash != proof.user.password_hash || user->account.status != UserStatus::active)
     return Error(ErrorCode::invalid_credentials, "The e-mail address or the password is wrong.");
   if (!stronger_hash.empty()) save_password_hash(work, id, stronger_hash);
-  delete_login_failures(work, proof.failures_key);
+  forget_login_failures(work, proof.failures_key);
   return open_login(work, id, caller, rules);
 }
 
@@ -40,7 +42,7 @@ Result<AccountRef> change_own_profile(storage::UnitOfWork& work, const ProfileCh
     if (!proof) return password_required();
     if (proof->user.password_hash != user->password_hash) return wrong_password();
   }
-  if (proof) delete_login_failures(work, proof->failures_key);
+  if (proof) forget_login_failures(work, proof->failures_key);
   return apply_profile_change(work, *user, change, caller, rules);
 }
 
@@ -62,12 +64,29 @@ Result<Login> change_own_password(storage::UnitOfWork& work, const Proof& proof,
   return login;
 }
 
+// Whoever made the link must still be one who may: he may have lost his rank, or his target have risen.
+template <class Source>
+bool maker_still_may(Source& source, const PasswordReset& reset, const Account& target) {
+  if (!reset.made_by) return true;  // the command line
+  const std::optional<UserRow> maker = find_user(source, *reset.made_by);
+  return maker && maker->account.status == UserStatus::active &&
+         auth::may_act_on(maker->account.role, target.role);
+}
+
+// Whose password a link sets now; `Source` is a UnitOfWork or a Snapshot.
+template <class Source>
+Result<UserRow> find_by_link(Source& source, const std::string& link, UnixMs now) {
+  const std::optional<PasswordReset> reset = find_password_reset(source, link);
+  if (!reset || reset->used || reset->expires_at <= now) return no_such_link();
+  std::optional<UserRow> user = find_user(source, reset->user_id);
+  if (!user || !maker_still_may(source, *reset, user->account)) return no_such_link();
+  return std::move(*user);
+}
+
 Result<storage::Nothing> reset_by_link(storage::UnitOfWork& work, const std::string& link,
                                        const std::string& hash, Caller caller, const SessionRules& rules) {
-  const std::optional<PasswordReset> reset = find_password_reset(work, link);
-  if (!reset || reset->used || reset->expires_at <= work.now()) return no_such_link();
-  std::optional<UserRow> user = find_user(work, reset->user_id);
-  if (!user) return no_such_link();
+  Result<UserRow> user = find_by_link(work, link, work.now());
+  if (!user) return user.error();
   use_password_reset(work, link);
   caller.user_id = user->account.id;  // whoever holds the link acts for him
   apply_new_password(work, *user, hash, std::nullopt, caller, "password.reset");
@@ -86,7 +105,7 @@ Task<Outcome<Login>> AccountService::register_user(NewUser user, Caller caller) 
   };
   const auto free = co_await parts_.readers.read(std::move(look));
   if (!free) co_return free.error();
-  Result<std::string> hash = co_await parts_.hasher.hash(std::move(user.password));
+  Result<std::string> hash = co_await parts_.hasher.hash(std::move(user.password), caller.network);
   if (!hash) co_return hash.error();
 
   user.role = Role::user;
@@ -102,13 +121,12 @@ Task<Outcome<Login>> AccountService::register_user(NewUser user, Caller caller) 
 Task<Outcome<Login>> AccountService::login(Credentials credentials, Caller caller) {
   Secret again = credentials.password;
   Result<Proof> proof =
-      co_await check_.by_email(email_key(credentials.email), std::move(credentials.password), caller.exempt,
-                               ErrorCode::invalid_credentials);
+      co_await check_.by_email(email_key(credentials.email), std::move(credentials.password), caller);
   if (!proof) co_return proof.error();
 
   std::string stronger;
   if (parts_.hasher.needs_rehash(proof->user.password_hash)) {
-    Result<std::string> hash = co_await parts_.hasher.hash(std::move(again));
+    Result<std::string> hash = co_await parts_.hasher.hash(std::move(again), caller.network);
     if (hash) stronger = std::move(*hash);  // else the next login does it
   }
   auto unit = [proof = std::move(*proof), stronger = std::move(stronger), caller = std::move(caller),
@@ -118,13 +136,13 @@ Task<Outcome<Login>> AccountService::login(Credentials credentials, Caller calle
   co_return co_await parts_.writer.commit(std::move(unit));
 }
 
-Task<Outcome<AccountRef>> AccountService::change_profile(AccountRef account, ProfileChange change,
-                                                         Caller caller) {
+Task<Outcome<AccountRef>> AccountService::change_profile(AccountRef account, SessionId session,
+                                                         ProfileChange change, Caller caller) {
   std::optional<Proof> proof;
   if (changes_email(*account, change)) {
     if (change.current_password.empty()) co_return password_required();
-    Result<Proof> proved = co_await check_.by_id(account->id, std::move(change.current_password),
-                                                 caller.exempt, ErrorCode::current_password_wrong);
+    Result<Proof> proved =
+        co_await check_.by_session(account->id, session, std::move(change.current_password), caller);
     if (!proved) co_return proved.error();
     proof = std::move(*proved);
   }
@@ -138,10 +156,10 @@ Task<Outcome<AccountRef>> AccountService::change_profile(AccountRef account, Pro
 
 Task<Outcome<Login>> AccountService::change_password(SessionId session, PasswordChange change,
                                                      Caller caller) {
-  Result<Proof> proof = co_await check_.by_id(caller.user_id.value_or(0), std::move(change.current),
-                                              caller.exempt, ErrorCode::current_password_wrong);
+  Result<Proof> proof =
+      co_await check_.by_session(caller.user_id.value_or(0), session, std::move(change.current), caller);
   if (!proof) co_return proof.error();
-  Result<std::string> hash = co_await parts_.hasher.hash(std::move(change.next));
+  Result<std::string> hash = co_await parts_.hasher.hash(std::move(change.next), caller.network);
   if (!hash) co_return hash.error();
 
   auto unit = [proof = std::move(*proof), hash = std::move(*hash), session, caller = std::move(caller),
@@ -167,14 +185,12 @@ Task<Outcome<storage::Nothing>> AccountService::reset_password(TokenAndPassword 
   std::string link = sha256_text(reset.token);
   // Asked first, so that a guess costs no hash; asked again in the unit.
   const UnixMs now = parts_.clock.unix_ms();
-  auto look = [link, now](storage::Snapshot& snapshot) -> Result<storage::Nothing> {
-    const std::optional<PasswordReset> found = find_password_reset(snapshot, link);
-    if (!found || found->used || found->expires_at <= now) return no_such_link();
-    return storage::Nothing{};
-  };
-  const auto good = co_await parts_.readers.read(std::move(look));
+  auto look = [link, now](storage::Snapshot& snapshot) { return find_by_link(snapshot, link, now); };
+  const auto user = co_await parts_.readers.read(std::move(look));
+  if (!user) co_return user.error();
+  const Result<> good = check_not_own_word(reset.password, user->account, "/password");
   if (!good) co_return good.error();
-  Result<std::string> hash = co_await parts_.hasher.hash(std::move(reset.password));
+  Result<std::string> hash = co_await parts_.hasher.hash(std::move(reset.password), caller.network);
   if (!hash) co_return hash.error();
 
   auto unit = [link = std::move(link), hash = std::move(*hash), caller = std::move(caller), rules = rules_](

@@ -13,7 +13,8 @@ namespace corohub::users {
 
 class AccountService {
  public:
-  AccountService(const UsersParts& parts, SessionRules rules) : parts_(parts), rules_(rules), check_(parts) {}
+  AccountService(const UsersParts& parts, SessionRules rules)
+      : parts_(parts), rules_(rules), check_(parts, rules) {}
 
   // email_taken. Always a plain user.
   Task<Outcome<Login>> register_user(NewUser user, Caller caller);
@@ -23,7 +24,8 @@ class AccountService {
 
   // Nothing happens if nothing changes. Another e-mail address needs the current password:
   // validation_failed without it, current_password_wrong with a wrong one.
-  Task<Outcome<AccountRef>> change_profile(AccountRef account, ProfileChange change, Caller caller);
+  Task<Outcome<AccountRef>> change_profile(AccountRef account, SessionId session, ProfileChange change,
+                                           Caller caller);
 
   // The login it is done from goes on with new tokens; all others end.
   Task<Outcome<Login>> change_password(SessionId session, PasswordChange change, Caller caller);

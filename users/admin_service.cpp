@@ -99,6 +99,7 @@ Result<Decision<AccountRef>> apply_role(storage::UnitOfWork& work, UserId target
   if (role < before)
     ++account.token_version;  // tokens that say the higher role die; a refresh brings the lower
   save_user(work, deed->target);
+  delete_password_resets(work, target);  // made for an account of another rank
   record(work, caller, "user.role", target, old_and_new(name(before), name(role)));
   eventlog::append(work, user_role_changed(account, before, caller.user_id, work.now()));
   return Decision<AccountRef>::granted(publish_account(work, target, CloseReason::session_revoked, rules));
@@ -123,6 +124,7 @@ Result<Decision<AccountRef>> apply_status(storage::UnitOfWork& work, UserId targ
     delete_sessions(work, target, std::nullopt);
   }
   save_user(work, deed->target);
+  delete_password_resets(work, target);
   record(work, caller, "user.status", target, detail);
   eventlog::append(work, user_updated(account, {"status"}, caller.user_id));
   if (caller.user_id == target) eventlog::append(work, profile_updated(account, {"status"}));
@@ -179,7 +181,9 @@ Result<Decision<std::string>> apply_reset_link(storage::UnitOfWork& work, UserId
     return deny<std::string>(work, caller, "password.reset_link", target, std::move(*refusal));
   delete_password_resets(work, target);
   std::string token = random_token();
-  insert_password_reset(work, sha256_text(token), target, work.now() + lifetime);
+  const PasswordReset reset{
+      .user_id = target, .made_by = caller.user_id, .expires_at = work.now() + lifetime};
+  insert_password_reset(work, sha256_text(token), reset);
   record(work, caller, "password.reset_link", target);
   return Decision<std::string>::granted(std::move(token));
 }
@@ -219,7 +223,7 @@ Task<Result<AuditPage>> AdminService::audit(AuditQuery query) {
 }
 
 Task<Outcome<AccountRef>> AdminService::create(NewUser user, Caller caller) {
-  Result<std::string> hash = co_await parts_.hasher.hash(std::move(user.password));
+  Result<std::string> hash = co_await parts_.hasher.hash(std::move(user.password), caller.network);
   if (!hash) co_return hash.error();
   auto unit = [user = std::move(user), hash = std::move(*hash), caller = std::move(caller), rules = rules_](
                   storage::UnitOfWork& work) { return apply_creation(work, user, hash, caller, rules); };
@@ -262,7 +266,7 @@ Task<Outcome<std::string>> AdminService::make_reset_link(UserId target, Caller c
 }
 
 Task<Outcome<AccountRef>> AdminService::set_password(UserId target, Secret password, Caller caller) {
-  Result<std::string> hash = co_await parts_.hasher.hash(std::move(password));
+  Result<std::string> hash = co_await parts_.hasher.hash(std::move(password), caller.network);
   if (!hash) co_return hash.error();
   auto unit = [target, hash = std::move(*hash), caller = std::move(caller),
                rules = rules_](storage::UnitOfWork& work) -> Result<AccountRef> {

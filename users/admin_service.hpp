@@ -35,7 +35,8 @@ class AdminService {
   Task<Outcome<AccountRef>> set_status(UserId target, UserStatus status, Caller caller);
   Task<Outcome<storage::Nothing>> remove(UserId target, Caller caller);
 
-  // A one-time token by which its holder sets the password; links made earlier die.
+  // A one-time token by which its holder sets the password. It dies with the next link, with any change of
+  // the target's role, status, e-mail address or password, and once its maker might not make it any more.
   Task<Outcome<std::string>> make_reset_link(UserId target, Caller caller);
 
   // The command line alone: ends every login.

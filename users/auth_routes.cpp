@@ -114,6 +114,7 @@ Task<Response> post_ws_ticket(Services& services, Context& context) {
   ticket.user_id = principal.user_id();
   ticket.session = principal.session;
   ticket.token_expires_at = principal.token_expires_at;
+  ticket.key_id = principal.key_id;
   ticket.origin = std::string(context.request.header("origin"));
   json::object data;
   data["ticket"] = services.parts.tickets.issue(std::move(ticket));

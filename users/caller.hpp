@@ -11,6 +11,7 @@ namespace corohub::users {
 struct Caller {
   std::optional<UserId> user_id;  // null: the command line, or a guest
   std::string ip;                 // empty: the command line
+  std::string network;            // of the address (auth::network_key); empty: the command line
   std::string user_agent;         // cut, printable
   std::string request_id;
   bool command_line = false;  // whoever owns the data directory: every right, but the last superadmin stays

@@ -12,30 +12,39 @@
 
 namespace corohub::users {
 
-// Consecutive failures to prove a password. Kept by a hash of the e-mail key, so that an address nobody has
-// behaves like one that somebody has, and no stranger's addresses are stored.
+// Where consecutive failures to prove a password are counted. By hashes: so an address nobody has behaves
+// like one that somebody has, and no stranger's addresses are stored.
+struct FailuresKey {
+  std::string account;  // of the e-mail key
+  std::string place;    // of the account and from where it is tried; empty: from everywhere together
+};
+FailuresKey failures_key(std::string_view email_key, std::string_view place);
+
 struct LoginFailures {
   std::int64_t count = 0;
   UnixMs retry_at = 0;
 };
 
-std::string failures_key(std::string_view email_key);
 template <class Source>
-LoginFailures find_login_failures(Source& source, std::string_view key);
-void save_login_failures(storage::UnitOfWork& work, std::string_view key, const LoginFailures& failures);
-void delete_login_failures(storage::UnitOfWork& work, std::string_view key);
-// Forgets at most `limit` rows that were not touched since then, but none with `final_count` failures; how
-// many there were.
-std::int64_t trim_login_failures(storage::UnitOfWork& work, UnixMs untouched_since, std::int64_t final_count,
-                                 std::int64_t limit);
+LoginFailures find_login_failures(Source& source, const FailuresKey& key);
+// Of the account's places at most so many are kept, the latest.
+void save_login_failures(storage::UnitOfWork& work, const FailuresKey& key, const LoginFailures& failures,
+                         std::int64_t places_kept);
+// Of this place, and those of everywhere.
+void forget_login_failures(storage::UnitOfWork& work, const FailuresKey& key);
+// All of an account.
+void delete_login_failures(storage::UnitOfWork& work, std::string_view email_key);
+// Forgets at most `limit` rows that were not touched since then; how many there were.
+std::int64_t trim_login_failures(storage::UnitOfWork& work, UnixMs untouched_since, std::int64_t limit);
 
 struct PasswordReset {
   UserId user_id = 0;
+  std::optional<UserId> made_by{};  // null: the command line
   UnixMs expires_at = 0;
   bool used = false;
 };
 
-void insert_password_reset(storage::UnitOfWork& work, std::string_view hash, UserId user, UnixMs expires_at);
+void insert_password_reset(storage::UnitOfWork& work, std::string_view hash, const PasswordReset& reset);
 template <class Source>
 std::optional<PasswordReset> find_password_reset(Source& source, std::string_view hash);
 void use_password_reset(storage::UnitOfWork& work, std::string_view hash);

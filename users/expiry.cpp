@@ -28,7 +28,7 @@ ExpiryStep delete_expired(storage::UnitOfWork& work, const ExpirySettings& setti
   const std::array deleted{
       delete_ended_sessions(work, limit),
       delete_late_password_resets(work, limit),
-      trim_login_failures(work, work.now() - forgotten_after_ms, final_failures, limit),
+      trim_login_failures(work, work.now() - forgotten_after_ms, limit),
       delete_old_audit(work, settings.audit, limit),
   };
   ExpiryStep step;

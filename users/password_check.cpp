@@ -1,12 +1,18 @@
 #include "users/password_check.hpp"
 
+#include "auth/rate_limit.hpp"
+#include "users/session_repository.hpp"
+
 #include <algorithm>
+#include <vector>
+
+#include <boost/asio/ip/address.hpp>
 
 namespace corohub::users {
 namespace {
 
-// Attempts on one account that may be hashed at the same time while it has no delay yet: what a storm from
-// many addresses can try before the first failure is counted.
+// Attempts of one network on one account that may be hashed at the same time while it has no delay yet: what
+// a storm can try before the first failure is counted.
 constexpr std::size_t attempts_at_once = 10;
 constexpr std::int64_t forgotten_at_once = 16;
 
@@ -16,12 +22,21 @@ Error wait_first(std::int64_t milliseconds) {
       .limited_to(free_failures);
 }
 
-std::optional<Error> delayed(const LoginFailures& failures, UnixMs now) {
-  if (failures.count >= final_failures) return wait_first(longest_delay_ms);
-  const std::int64_t left = failures.retry_at - now;
-  // More than the whole delay is left only if the wall clock was set back since.
-  if (left <= 0 || left > delay_after(failures.count)) return std::nullopt;
-  return wait_first(left);
+// What is left of a delay; more than the whole of it only if the wall clock was set back since: then nothing.
+std::int64_t left_of(std::int64_t delay, UnixMs retry_at, UnixMs now) noexcept {
+  const std::int64_t left = retry_at - now;
+  return left <= delay ? std::max<std::int64_t>(left, 0) : 0;
+}
+
+// Whether one of the account's logins is in this network.
+bool has_login_in(storage::Snapshot& snapshot, UserId user, std::string_view network, UnixMs now,
+                  const SessionRules& rules) {
+  const std::vector<SessionRow> logins = live_sessions(snapshot, user, now, rules.used_since(now));
+  return std::ranges::any_of(logins, [&](const SessionRow& login) {
+    boost::system::error_code failed;
+    const auto address = boost::asio::ip::make_address(login.ip, failed);
+    return !failed && auth::network_key(address) == network;
+  });
 }
 
 Error refusal(ErrorCode wrong) {
@@ -50,44 +65,60 @@ class PasswordCheck::Attempt {
   std::string key_;
 };
 
-Task<Result<Proof>> PasswordCheck::by_email(std::string email_key, Secret password, bool exempt,
-                                            ErrorCode wrong) {
-  auto look = [key = std::move(email_key)](storage::Snapshot& snapshot) -> Result<Found> {
+Task<Result<Proof>> PasswordCheck::by_email(std::string email_key, Secret password, const Caller& caller) {
+  auto look = [key = std::move(email_key), network = caller.network, now = parts_.clock.unix_ms(),
+               rules = rules_](storage::Snapshot& snapshot) -> Result<Found> {
     Found found;
     found.user = find_user_by_email(snapshot, key);
-    found.key = failures_key(key);
-    found.failures = find_login_failures(snapshot, found.key);
+    found.key = failures_key(key, network);
+    found.here = find_login_failures(snapshot, found.key);
+    if (!found.user || !has_login_in(snapshot, found.user->account.id, network, now, rules))
+      found.everywhere = find_login_failures(snapshot, failures_key(key, {}));
     return found;
   };
   Result<Found> found = co_await parts_.readers.read(std::move(look));
   if (!found) co_return found.error();
-  co_return co_await judge(std::move(*found), std::move(password), exempt, wrong);
+  co_return co_await judge(std::move(*found), std::move(password), caller.network, caller.exempt,
+                           ErrorCode::invalid_credentials);
 }
 
-Task<Result<Proof>> PasswordCheck::by_id(UserId user, Secret password, bool exempt, ErrorCode wrong) {
-  auto look = [user](storage::Snapshot& snapshot) -> Result<Found> {
+Task<Result<Proof>> PasswordCheck::by_session(UserId user, SessionId session, Secret password,
+                                              const Caller& caller) {
+  auto look = [user, place = "login " + session.text()](storage::Snapshot& snapshot) -> Result<Found> {
     Found found;
     found.user = find_user(snapshot, user);
     if (!found.user) return Error(ErrorCode::unauthorized);
-    found.key = failures_key(email_key(found.user->account.email));
-    found.failures = find_login_failures(snapshot, found.key);
+    found.key = failures_key(email_key(found.user->account.email), place);
+    found.here = find_login_failures(snapshot, found.key);
     return found;
   };
   Result<Found> found = co_await parts_.readers.read(std::move(look));
   if (!found) co_return found.error();
-  co_return co_await judge(std::move(*found), std::move(password), exempt, wrong);
+  co_return co_await judge(std::move(*found), std::move(password), caller.network, caller.exempt,
+                           ErrorCode::current_password_wrong);
 }
 
-Task<Result<Proof>> PasswordCheck::judge(Found found, Secret password, bool exempt, ErrorCode wrong) {
+std::optional<Error> PasswordCheck::delayed(const Found& found, UnixMs now) {
+  std::int64_t left = left_of(delay_after(found.here.count), found.here.retry_at, now);
+  if (found.in_crowd()) left = std::max(left, left_of(crowd_delay_ms, found.everywhere->retry_at, now));
+  if (left == 0) return std::nullopt;
+  return wait_first(left);
+}
+
+Task<Result<Proof>> PasswordCheck::judge(Found found, Secret password, std::string network, bool exempt,
+                                         ErrorCode wrong) {
   std::optional<Attempt> attempt;
   if (!exempt) {
-    if (std::optional<Error> wait = delayed(found.failures, parts_.clock.unix_ms())) co_return *wait;
-    if (!begin_attempt(found)) co_return wait_first(1000);
-    attempt.emplace(*this, found.key);
+    if (std::optional<Error> wait = delayed(found, parts_.clock.unix_ms())) co_return *wait;
+    const std::string key = found.in_crowd() ? found.key.account : found.key.place;
+    const std::size_t most = found.in_crowd() || found.here.count >= free_failures ? 1 : attempts_at_once;
+    if (!begin_attempt(key, most)) co_return wait_first(1000);
+    attempt.emplace(*this, key);
   }
   std::string hash;  // empty: costs the same and is never right
   if (found.user) hash = found.user->password_hash;
-  const Result<bool> right = co_await parts_.hasher.verify(std::move(password), std::move(hash));
+  const Result<bool> right =
+      co_await parts_.hasher.verify(std::move(password), std::move(hash), std::move(network));
   if (!right) co_return right.error();
 
   if (*right && found.user && found.user->account.status == UserStatus::active) {
@@ -95,19 +126,26 @@ Task<Result<Proof>> PasswordCheck::judge(Found found, Secret password, bool exem
     co_return proof;
   }
   if (!exempt) {
-    const Result<> remembered = co_await remember_failure(found.key);
+    const Result<> remembered = co_await remember_failure(found.key, !found.everywhere);
     if (!remembered) co_return remembered.error();
   }
   co_return refusal(wrong);
 }
 
-Task<Result<>> PasswordCheck::remember_failure(std::string key) {
-  auto unit = [key = std::move(key)](storage::UnitOfWork& work) -> Result<storage::Nothing> {
-    LoginFailures failures = find_login_failures(work, key);
-    failures.count = std::min(failures.count + 1, final_failures);
-    failures.retry_at = work.now() + delay_after(failures.count);
-    save_login_failures(work, key, failures);
-    trim_login_failures(work, work.now() - forgotten_after_ms, final_failures, forgotten_at_once);
+Task<Result<>> PasswordCheck::remember_failure(FailuresKey key, bool is_known) {
+  auto unit = [key = std::move(key), is_known](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+    LoginFailures here = find_login_failures(work, key);
+    ++here.count;
+    here.retry_at = work.now() + delay_after(here.count);
+    save_login_failures(work, key, here, failing_places_kept);
+    if (!is_known) {
+      const FailuresKey crowd{key.account, {}};
+      LoginFailures everywhere = find_login_failures(work, crowd);
+      ++everywhere.count;
+      everywhere.retry_at = work.now() + crowd_delay_ms;
+      save_login_failures(work, crowd, everywhere, failing_places_kept);
+    }
+    trim_login_failures(work, work.now() - forgotten_after_ms, forgotten_at_once);
     return storage::Nothing{};
   };
   const auto committed = co_await parts_.writer.commit(std::move(unit));
@@ -115,10 +153,9 @@ Task<Result<>> PasswordCheck::remember_failure(std::string key) {
   co_return Result<>();
 }
 
-bool PasswordCheck::begin_attempt(const Found& found) {
-  const std::size_t most = found.failures.count < free_failures ? attempts_at_once : 1;
+bool PasswordCheck::begin_attempt(const std::string& key, std::size_t most) {
   const std::lock_guard lock(mutex_);
-  std::size_t& attempts = attempts_[found.key];
+  std::size_t& attempts = attempts_[key];
   if (attempts >= most) return false;
   ++attempts;
   return true;

@@ -1,4 +1,5 @@
 // Routes of one's own account.
+#include "users/password_rules.hpp"
 #include "users/route_support.hpp"
 #include "users/user_changes.hpp"
 
@@ -41,8 +42,8 @@ Task<Response> patch_me(Services& services, Context& context) {
       co_return fail(*refusal, context);
 
   const Seq before = services.parts.writer.committed_seq();
-  const auto changed = co_await services.accounts.change_profile(context.principal->account,
-                                                                 std::move(*change), caller_of(context));
+  const auto changed = co_await services.accounts.change_profile(
+      context.principal->account, context.principal->session, std::move(*change), caller_of(context));
   if (proves && (changed || !is_failed_proof(changed.error())))
     services.limits.give_back_password_attempt(context);
   if (!changed) co_return fail(changed.error(), context);
@@ -61,6 +62,8 @@ Task<Response> put_password(Services& services, Context& context) {
   if (!body) co_return fail(body.error(), context);
   Result<PasswordChange> change = read_password_change(*body);
   if (!change) co_return fail(change.error(), context);
+  const Result<> good = check_not_own_word(change->next, *context.principal->account, "/new_password");
+  if (!good) co_return fail(good.error(), context);
   if (const std::optional<Error> refusal = services.limits.password_change(context))
     co_return fail(*refusal, context);
   if (const std::optional<Error> refusal = services.limits.password_attempt(context))

@@ -7,6 +7,11 @@ std::string address_key(const http::Context& context) { return auth::rate_key(co
 
 std::string user_key(const http::Context& context) { return std::to_string(context.principal->user_id()); }
 
+// Whoever proves himself with a login as well is not to suffer for what strangers at his address try.
+std::string prover_key(const http::Context& context) {
+  return context.principal ? "user " + user_key(context) : address_key(context);
+}
+
 std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& context, std::string_view key) {
   if (context.exempt) return std::nullopt;
   const auth::RateDecision decision = limiter.take(key);
@@ -18,8 +23,7 @@ std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& conte
 
 // Both buckets or neither.
 std::optional<Error> take_both(auth::RateLimiter& first, auth::RateLimiter& second,
-                               const http::Context& context) {
-  const std::string key = address_key(context);
+                               const http::Context& context, const std::string& key) {
   if (std::optional<Error> refusal = take(first, context, key)) return refusal;
   std::optional<Error> refusal = take(second, context, key);
   if (refusal) first.give_back(key);
@@ -39,18 +43,18 @@ RateLimits::RateLimits(const UsersSettings& settings, const Clock& clock)
       admin_writes_(settings.admin_writes, clock) {}
 
 std::optional<Error> RateLimits::password_attempt(const http::Context& context) {
-  return take_both(failures_minute_, failures_hour_, context);
+  return take_both(failures_minute_, failures_hour_, context, prover_key(context));
 }
 
 void RateLimits::give_back_password_attempt(const http::Context& context) {
   if (context.exempt) return;
-  const std::string key = address_key(context);
+  const std::string key = prover_key(context);
   failures_minute_.give_back(key);
   failures_hour_.give_back(key);
 }
 
 std::optional<Error> RateLimits::registration(const http::Context& context) {
-  return take_both(registrations_burst_, registrations_hour_, context);
+  return take_both(registrations_burst_, registrations_hour_, context, address_key(context));
 }
 
 std::optional<Error> RateLimits::refresh(const http::Context& context, const SessionId& session) {

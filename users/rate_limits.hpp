@@ -16,8 +16,9 @@ class RateLimits {
  public:
   RateLimits(const UsersSettings& settings, const Clock& clock);
 
-  // One attempt to prove a password from this address: taken before it is known to fail, so that a storm in
-  // parallel gets no further than one after the other. Give it back when it did not fail.
+  // One attempt to prove a password from this address, or of this user if he has a login already: taken
+  // before it is known to fail, so that a storm in parallel gets no further than one after the other. Give it
+  // back when it did not fail.
   std::optional<Error> password_attempt(const http::Context& context);
   void give_back_password_attempt(const http::Context& context);
 

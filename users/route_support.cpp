@@ -28,6 +28,7 @@ Caller caller_of(const Context& context) {
   Caller caller;
   if (context.principal) caller.user_id = context.principal->user_id();
   caller.ip = address_text(context.request.peer);
+  caller.network = auth::network_key(context.request.peer);
   caller.user_agent = printable(context.request.header("user-agent"));
   caller.request_id = context.request.id;
   caller.exempt = context.exempt;

@@ -118,8 +118,8 @@ void insert_refresh_token(storage::UnitOfWork& work, const RefreshRow& token) {
 template <class Source>
 std::optional<RefreshRow> find_refresh_token(Source& source, std::string_view hash) {
   storage::Query query = source.query(
-      "SELECT hash, session_id, issued_at, expires_at, used_at, successor FROM refresh_tokens "
-      "WHERE hash = ?");
+      "SELECT hash, session_id, issued_at, expires_at, used_at, successor, successor_seed "
+      "FROM refresh_tokens WHERE hash = ?");
   query.bind(storage::Blob{hash});
   if (!query.next()) return std::nullopt;
   RefreshRow row;
@@ -129,17 +129,19 @@ std::optional<RefreshRow> find_refresh_token(Source& source, std::string_view ha
   row.expires_at = query.integer(3);
   row.used_at = query.integer_or_null(4);
   if (!query.is_null(5)) row.successor = query.blob(5);
+  if (!query.is_null(6)) row.successor_seed = query.blob(6);
   return row;
 }
 template std::optional<RefreshRow> find_refresh_token(storage::UnitOfWork&, std::string_view);
 template std::optional<RefreshRow> find_refresh_token(storage::Snapshot&, std::string_view);
 
-void mark_refresh_token(storage::UnitOfWork& work, std::string_view hash, UnixMs used_at,
-                        std::optional<std::string_view> successor) {
-  std::optional<storage::Blob> next;
-  if (successor) next = storage::Blob{*successor};
-  work.query("UPDATE refresh_tokens SET used_at = ?, successor = ? WHERE hash = ?")
-      .bind(used_at, next, storage::Blob{hash})
+void mark_refresh_token(storage::UnitOfWork& work, const RefreshRow& token) {
+  work.query("UPDATE refresh_tokens SET successor_seed = NULL WHERE session_id = ? AND successor = ?")
+      .bind(blob(token.session), storage::Blob{token.hash})
+      .run();
+  work.query("UPDATE refresh_tokens SET used_at = ?, successor = ?, successor_seed = ? WHERE hash = ?")
+      .bind(token.used_at, storage::Blob{token.successor.value()},
+            storage::Blob{token.successor_seed.value()}, storage::Blob{token.hash})
       .run();
 }
 

@@ -45,14 +45,15 @@ struct RefreshRow {
   UnixMs issued_at = 0;
   UnixMs expires_at = 0;
   std::optional<UnixMs> used_at;
-  std::optional<std::string> successor;  // hash; used without one: replaced by a sibling before it was used
+  std::optional<std::string> successor;       // hash
+  std::optional<std::string> successor_seed;  // until the successor is used
 };
 
 void insert_refresh_token(storage::UnitOfWork& work, const RefreshRow& token);
 template <class Source>
 std::optional<RefreshRow> find_refresh_token(Source& source, std::string_view hash);
-void mark_refresh_token(storage::UnitOfWork& work, std::string_view hash, UnixMs used_at,
-                        std::optional<std::string_view> successor);
+// `token` was exchanged for its successor, now; the seed of the one before it is of no use any more.
+void mark_refresh_token(storage::UnitOfWork& work, const RefreshRow& token);
 void delete_refresh_tokens(storage::UnitOfWork& work, const SessionId& session);
 // Keeps the newest used ones: by them reuse is recognised.
 void trim_refresh_tokens(storage::UnitOfWork& work, const SessionId& session, std::int64_t keep);

@@ -1,6 +1,7 @@
 #include "users/session_service.hpp"
 
 #include "core/encoding.hpp"
+#include "core/random.hpp"
 #include "users/audit.hpp"
 #include "users/user_repository.hpp"
 
@@ -9,20 +10,41 @@ namespace {
 
 // Used refresh tokens that are kept per login, to recognise reuse.
 constexpr std::int64_t used_tokens_kept = 100;
+constexpr std::size_t seed_bytes = 32;
 
 Error no_grant() {
   return Error(ErrorCode::invalid_grant, "The refresh token is unknown, used or expired; log in again.");
 }
 
-enum class Use : std::uint8_t { first, again, superseded, stolen };
+enum class Use : std::uint8_t { first, again, late, stolen };
 
 // What presenting this token means. `successor` is the row it names, if there is one.
 Use judge(const RefreshRow& token, const std::optional<RefreshRow>& successor, UnixMs now,
           const SessionRules& rules) {
   if (!token.used_at) return Use::first;
-  if (now - *token.used_at > rules.grace) return Use::stolen;
-  if (!token.successor) return Use::superseded;
-  return successor && !successor->used_at ? Use::again : Use::stolen;
+  if (now - *token.used_at >= rules.grace) return Use::stolen;
+  return successor && !successor->used_at && token.successor_seed ? Use::again : Use::late;
+}
+
+// Made of two secrets, so that the server need not keep the token: one only its holder has, one only we have.
+std::string successor_of(const std::string& text, const std::string& seed) {
+  return "crt_" + base64url(hmac_sha256(text, seed));
+}
+
+// The first use of a token.
+std::string exchange(storage::UnitOfWork& work, const std::string& text, RefreshRow& token,
+                     const SessionRow& session, const SessionRules& rules) {
+  std::string seed(seed_bytes, '\0');
+  random_bytes(seed.data(), seed.size());
+  std::string next = successor_of(text, seed);
+  store_refresh_token(work, next, session.id, session.expires_at, rules);
+  token.used_at = work.now();
+  token.successor = sha256_text(next);
+  token.successor_seed = std::move(seed);
+  mark_refresh_token(work, token);
+  touch_session(work, session.id);
+  trim_refresh_tokens(work, session.id, used_tokens_kept);
+  return next;
 }
 
 // A login that lost its secrecy ends, for the thief and for the owner.
@@ -38,7 +60,7 @@ Decision<Login> revoke_family(storage::UnitOfWork& work, const SessionRow& sessi
 
 Result<Decision<Login>> rotate(storage::UnitOfWork& work, const std::string& text, const Caller& caller,
                                const SessionRules& rules) {
-  const std::optional<RefreshRow> token = find_refresh_token(work, sha256_text(text));
+  std::optional<RefreshRow> token = find_refresh_token(work, sha256_text(text));
   if (!token) return no_grant();
   const std::optional<SessionRow> session = find_session(work, token->session);
   if (!session) return no_grant();
@@ -47,20 +69,14 @@ Result<Decision<Login>> rotate(storage::UnitOfWork& work, const std::string& tex
 
   const Use use = judge(*token, successor, work.now(), rules);
   if (use == Use::stolen) return revoke_family(work, *session, caller, rules);
-  if (use == Use::superseded || token->expires_at <= work.now()) return no_grant();
+  if (use == Use::late || token->expires_at <= work.now()) return no_grant();
   AccountRef account = load_account(work, session->user_id, work.now(), rules);
   if (!account || account->status != UserStatus::active || !account->has_session(session->id))
     return no_grant();
 
   Login login;
-  login.refresh_token = issue_refresh_token(work, session->id, session->expires_at, rules);
-  const std::string next = sha256_text(login.refresh_token);
-  const UnixMs used_at = token->used_at.value_or(work.now());
-  mark_refresh_token(work, token->hash, used_at, next);
-  // The sibling that is replaced has no successor of its own, and shares the first use's time.
-  if (successor) mark_refresh_token(work, successor->hash, used_at, std::nullopt);
-  touch_session(work, session->id);
-  trim_refresh_tokens(work, session->id, used_tokens_kept);
+  login.refresh_token = use == Use::first ? exchange(work, text, *token, *session, rules)
+                                          : successor_of(text, *token->successor_seed);
   login.account = std::move(account);
   login.session = session->id;
   return Decision<Login>::granted(std::move(login));

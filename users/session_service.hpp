@@ -34,9 +34,10 @@ class SessionService {
   // The login a refresh token belongs to, used or not; invalid_grant if there is none.
   Task<Result<SessionId>> session_of(std::string refresh_token);
 
-  // One live refresh token per login, always. A used one answers invalid_grant and ends the whole login (it
-  // was stolen, by whoever comes second), except within the grace while its successor is unused: then the
-  // answer was lost, and a replacement successor takes its place.
+  // One live refresh token per login, always. A used one answers invalid_grant and ends the whole login: it
+  // was stolen, by whoever comes second. Not so within the grace, where two may have asked at once, or the
+  // answer was lost: then it gives the same successor again, and once that is used it is refused and nothing
+  // else.
   Task<Outcome<Login>> refresh(std::string refresh_token, Caller caller);
 
   // Ends one login of this user; not_found for any other.

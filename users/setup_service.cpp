@@ -44,7 +44,7 @@ Result<> SetupService::check(const std::string& token) {
 }
 
 Task<Outcome<Login>> SetupService::create_superadmin(std::string token, NewUser user, Caller caller) {
-  Result<std::string> hash = co_await parts_.hasher.hash(std::move(user.password));
+  Result<std::string> hash = co_await parts_.hasher.hash(std::move(user.password), caller.network);
   if (!hash) co_return hash.error();
   // Taken before the commit: of two who come at the same time one is refused.
   std::optional<Token> taken = take(token);

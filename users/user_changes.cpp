@@ -79,6 +79,8 @@ Result<AccountRef> apply_profile_change(storage::UnitOfWork& work, UserRow& user
   if (namesake && namesake->account.id != user.account.id) return email_taken();
 
   save_user(work, user);
+  if (detail.contains("email"))
+    delete_password_resets(work, user.account.id);  // they went to the old address
   record(work, caller, "user.update", user.account.id, detail);
   eventlog::append(work, user_updated(user.account, changes, caller.user_id));
   if (caller.user_id == user.account.id) eventlog::append(work, profile_updated(user.account, changes));
@@ -92,7 +94,7 @@ void apply_new_password(storage::UnitOfWork& work, UserRow& user, std::string pa
   save_user(work, user);
   delete_sessions(work, user.account.id, kept);
   delete_password_resets(work, user.account.id);
-  delete_login_failures(work, failures_key(email_key(user.account.email)));
+  delete_login_failures(work, email_key(user.account.email));
   record(work, caller, action, user.account.id);
   eventlog::append(work, password_changed(user.account.id, work.now()));
 }
@@ -102,7 +104,7 @@ void apply_deletion(storage::UnitOfWork& work, const UserRow& user, const Caller
   const UserId id = user.account.id;
   delete_sessions(work, id, std::nullopt);
   delete_password_resets(work, id);
-  delete_login_failures(work, failures_key(email_key(user.account.email)));
+  delete_login_failures(work, email_key(user.account.email));
   delete_user(work, id);
 
   json::object detail;

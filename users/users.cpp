@@ -58,9 +58,9 @@ auth::AccountLoader Users::loader() const {
 }
 
 Task<Result<Account>> Users::create_user(NewUser user) {
-  const Result<> good = check_new_user(user);
+  Result<NewUser> good = checked(user);
   if (!good) co_return good.error();
-  const auto created = co_await services_->admin.create(std::move(user), Caller::operator_of_this_machine());
+  const auto created = co_await services_->admin.create(std::move(*good), Caller::operator_of_this_machine());
   co_return account_of(created);
 }
 
@@ -80,10 +80,10 @@ Task<Result<Account>> Users::set_role(std::string email, Role role) {
 }
 
 Task<Result<Account>> Users::set_password(std::string email, Secret password) {
-  const Result<> good = check_new_password(password);
-  if (!good) co_return good.error();
   const Result<Account> user = co_await services_->admin.find_by_email(std::move(email));
   if (!user) co_return user.error();
+  const Result<> good = check_new_password(password, *user);
+  if (!good) co_return good.error();
   const auto changed = co_await services_->admin.set_password(user->id, std::move(password),
                                                               Caller::operator_of_this_machine());
   co_return account_of(changed);

@@ -1,7 +1,9 @@
 #include "users/validation.hpp"
 
 #include "core/encoding.hpp"
+#include "core/unicode.hpp"
 #include "http/fields.hpp"
+#include "users/password_rules.hpp"
 #include "users/user_repository.hpp"
 
 #include <algorithm>
@@ -14,7 +16,8 @@ using http::Fields;
 
 constexpr http::TextRule name_rule{.min = 1, .max = 100, .trim = true};
 constexpr http::TextRule email_rule{.min = 1, .max = 254, .trim = true};
-constexpr http::TextRule new_password_rule{.min = 8, .max = 128, .controls = true};
+constexpr std::size_t new_password_min = 8;  // code points of its normal form
+constexpr std::size_t new_password_max = 128;
 // Whatever it is, it is tried; the bound is only there to have one.
 constexpr http::TextRule tried_password_rule{.min = 1, .max = 512, .controls = true};
 constexpr http::TextRule token_rule{.min = 1, .max = 512};
@@ -39,8 +42,25 @@ std::string checked_email(Fields& fields, std::string email) {
   return email;
 }
 
-Secret read_password(Fields& fields, std::string_view key, const http::TextRule& rule) {
-  return Secret(fields.required_text(key, rule));
+Secret read_tried_password(Fields& fields, std::string_view key) {
+  return Secret(fields.required_text(key, tried_password_rule));
+}
+
+// In its normal form, so that what counts is what is seen, and another keyboard can type it.
+Secret read_new_password(Fields& fields, std::string_view key) {
+  fields.require(key);
+  std::optional<std::string> text = fields.text(key, {.max = tried_password_rule.max, .controls = true});
+  if (!text) return {};
+  const Secret given(std::move(*text));
+  Secret password(nfc(given.reveal()));
+  const std::size_t length = code_points(password.reveal());
+  if (length < new_password_min)
+    fields.refuse(key, "too_short", "Must have at least 8 characters.");
+  else if (length > new_password_max)
+    fields.refuse(key, "too_long", "Must have at most 128 characters.");
+  else if (is_common_password(password.reveal()))
+    fields.refuse(key, "too_common", "Must not be one of the commonest passwords.");
+  return password;
 }
 
 std::optional<std::int64_t> read_age(Fields& fields) {
@@ -52,7 +72,9 @@ NewUser read_user(Fields& fields) {
   NewUser user;
   user.name = fields.required_text("name", name_rule);
   user.email = checked_email(fields, fields.required_text("email", email_rule));
-  user.password = read_password(fields, "password", new_password_rule);
+  user.password = read_new_password(fields, "password");
+  if (!user.password.empty() && is_own_word(user.password.reveal(), user.name, user.email))
+    fields.refuse("password", "too_common", "Must not be one's own name or e-mail address.");
   user.age = read_age(fields);
   return user;
 }
@@ -124,30 +146,32 @@ Result<NewUser> read_new_user(const json::object& body) {
   return finish(fields, std::move(user));
 }
 
-Result<> check_new_user(const NewUser& user) {
+Result<NewUser> checked(const NewUser& user) {
   json::object body;
   body["name"] = user.name;
   body["email"] = user.email;
   body["password"] = user.password.reveal();
   if (user.age) body["age"] = *user.age;
   Fields fields(body);
-  read_user(fields);
-  return fields.result();
+  NewUser good = read_user(fields);
+  good.role = user.role;
+  return finish(fields, std::move(good));
 }
 
-Result<> check_new_password(const Secret& password) {
+Result<> check_new_password(const Secret& password, const Account& account) {
   json::object body;
   body["password"] = password.reveal();
   Fields fields(body);
-  read_password(fields, "password", new_password_rule);
-  return fields.result();
+  read_new_password(fields, "password");
+  if (Result<> result = fields.result(); !result) return result;
+  return check_not_own_word(password, account, "/password");
 }
 
 Result<Credentials> read_credentials(const json::object& body) {
   Fields fields(body);
   Credentials credentials;
   credentials.email = fields.required_text("email", email_rule);
-  credentials.password = read_password(fields, "password", tried_password_rule);
+  credentials.password = read_tried_password(fields, "password");
   return finish(fields, std::move(credentials));
 }
 
@@ -156,7 +180,7 @@ Result<ProfileChange> read_own_profile_change(const json::object& body) {
   forbid_privileged(body, fields);
   ProfileChange change = read_change(fields);
   if (fields.has("current_password"))
-    change.current_password = read_password(fields, "current_password", tried_password_rule);
+    change.current_password = read_tried_password(fields, "current_password");
   return finish(fields, std::move(change));
 }
 
@@ -170,8 +194,8 @@ Result<ProfileChange> read_profile_change(const json::object& body) {
 Result<PasswordChange> read_password_change(const json::object& body) {
   Fields fields(body);
   PasswordChange change;
-  change.current = read_password(fields, "current_password", tried_password_rule);
-  change.next = read_password(fields, "new_password", new_password_rule);
+  change.current = read_tried_password(fields, "current_password");
+  change.next = read_new_password(fields, "new_password");
   return finish(fields, std::move(change));
 }
 
@@ -179,7 +203,7 @@ Result<TokenAndPassword> read_password_reset(const json::object& body) {
   Fields fields(body);
   TokenAndPassword reset;
   reset.token = fields.required_text("token", token_rule);
-  reset.password = read_password(fields, "password", new_password_rule);
+  reset.password = read_new_password(fields, "password");
   return finish(fields, std::move(reset));
 }
 

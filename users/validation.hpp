@@ -41,8 +41,8 @@ struct TokenAndPassword {
 
 Result<NewUser> read_registration(const json::object& body);
 Result<NewUser> read_new_user(const json::object& body);  // by an admin: `role` as well
-Result<> check_new_user(const NewUser& user);             // of the command line
-Result<> check_new_password(const Secret& password);      // of the command line
+Result<NewUser> checked(const NewUser& user);             // of the command line: as it is to be stored
+Result<> check_new_password(const Secret& password, const Account& account);  // of the command line
 Result<Credentials> read_credentials(const json::object& body);
 Result<ProfileChange> read_own_profile_change(const json::object& body);
 Result<ProfileChange> read_profile_change(const json::object& body);  // by an admin

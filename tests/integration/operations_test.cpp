@@ -226,6 +226,35 @@ TEST(Operations, T34_rotated_keys_verify_old_tokens) {
   EXPECT_EQ(server.client().get("/api/v1/users/me", ann.access_token).status, 200);
 }
 
+TEST(Operations, T34_what_a_removed_key_has_opened_ends_at_once) {
+  TestServer server;
+  const TestUser ann = server.register_user("ann");
+  WsClient socket = server.connect(ann);
+  ASSERT_EQ(socket.next().at("type"), "connection.established");
+  const std::string ticket(
+      server.client().post("/api/v1/auth/ws-ticket", {}, ann.access_token).at("data.ticket").as_string());
+  EXPECT_FALSE(server.application().reload_keys().has_error());
+  EXPECT_EQ(server.client().get("/api/v1/users/me", ann.access_token).status, 200) << "nothing was removed";
+
+  ASSERT_EQ(server::ask_server(server.data_dir(), {{"command", "keys.rotate"}}).value().at("ok"), true);
+  const auto file = server.data_dir() / "keys.json";
+  std::stringstream text;
+  text << std::ifstream(file).rdbuf();
+  json::object document = json::parse(text.str()).as_object();
+  json::array& keys = document.at("keys").as_array();
+  ASSERT_EQ(keys.size(), 2U);
+  keys.erase(keys.begin());  // the retiring one
+  std::ofstream(file) << json::serialize(document);
+  ASSERT_FALSE(server.application().reload_keys().has_error());
+
+  EXPECT_EQ(socket.wait_close(), (WsClose{1008, "token_expired"}));
+  EXPECT_EQ(server.client().get("/api/v1/users/me", ann.access_token).status, 401);
+  EXPECT_EQ(server.client().get("/api/v1/events?ticket=" + ticket).status, 401);
+  EXPECT_EQ(WsClient(server.port(), ann.access_token).answer().status, 401);
+  const TestUser again = server.log_in(ann.email, ann.password);
+  EXPECT_EQ(server.client().get("/api/v1/users/me", again.access_token).status, 200);
+}
+
 TEST(Operations, R2_the_end_sends_everyone_away_and_is_clean) {
   TestServer server;
   const TestUser ann = server.register_user("ann");

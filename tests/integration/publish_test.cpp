@@ -215,6 +215,55 @@ TEST_F(Publish, a_key_is_good_for_nothing_else_and_dies_at_once) {
   EXPECT_EQ(trail.find(key), std::string::npos);
 }
 
+TEST_F(Publish, T43_a_key_has_an_end_and_the_trail_says_what_it_may) {
+  const HttpAnswer made = client_.post(
+      "/api/v1/admin/api-keys",
+      {{"name", "Shop"}, {"scopes", json::array{"publish:all"}}, {"expires_in", 3600}}, root_.access_token);
+  ASSERT_EQ(made.status, 201) << made.body;
+  EXPECT_TRUE(made.at("data.expires_at").is_string());
+  EXPECT_EQ(made.at("data.active"), true);
+  EXPECT_TRUE(make_key(json::array{"publish"}).at("data.expires_at").is_null());
+  for (const json::value& lifetime : {json::value(0), json::value("1h"), json::value(-1), json::value(1e18)})
+    EXPECT_EQ(client_
+                  .post("/api/v1/admin/api-keys",
+                        {{"name", "Shop"}, {"scopes", json::array{"publish"}}, {"expires_in", lifetime}},
+                        root_.access_token)
+                  .status,
+              422)
+        << lifetime;
+  const HttpAnswer trail = client_.get("/api/v1/admin/audit", root_.access_token);
+  std::vector<json::value> details;
+  for (const json::value& row : trail.at("data").as_array())
+    if (row.at("action") == "api_key.create") details.push_back(row.at("detail"));
+  ASSERT_EQ(details.size(), 2U);
+  EXPECT_EQ(details[0].at("scopes"), json::value(json::array{"publish:all"}));
+  EXPECT_EQ(details[0].at("expires_at"), made.at("data.expires_at"));
+  EXPECT_TRUE(details[1].at("expires_at").is_null());
+}
+
+TEST_F(Publish, T43_a_key_stops_when_its_maker_is_demoted) {
+  const TestUser boss = server_.register_user("boss");
+  const auto give_role = [&](const char* role) {
+    return client_
+        .call({.method = "PUT",
+               .target = "/api/v1/admin/users/" + std::to_string(boss.id) + "/role",
+               .token = root_.access_token,
+               .body = json::value{{"role", role}}})
+        .status;
+  };
+  ASSERT_EQ(give_role("admin"), 200);
+  const HttpAnswer made = client_.post(
+      "/api/v1/admin/api-keys", {{"name", "Shop"}, {"scopes", json::array{"publish"}}}, boss.access_token);
+  ASSERT_EQ(made.status, 201) << made.body;
+  const std::string key(made.at("data.key").as_string());
+  const json::value body{{"to", {{"all", true}}}, {"data", 1}};
+  EXPECT_EQ(by_key(key, body).status, 200);
+  ASSERT_EQ(give_role("user"), 200);
+  EXPECT_EQ(by_key(key, body).status, 401);
+  const HttpAnswer list = client_.get("/api/v1/admin/api-keys", root_.access_token);
+  EXPECT_EQ(list.at("data").at(0).at("active"), false);
+}
+
 TEST_F(Publish, to_people_says_what_is_wrong) {
   const std::string key = key_with(json::array{"publish"});
   for (const json::value& to :

@@ -128,7 +128,7 @@ TEST_F(AuthenticatorTest, storage_errors_are_no_refusals) {
 
 TEST_F(AuthenticatorTest, T36_resumes_a_login_proved_by_a_ticket_until_its_token_would_have_ended) {
   const auto resume = [&](UserId user, const SessionId& login, std::int64_t expires_at) {
-    return run_task([&] { return authenticator.resume(user, login, expires_at); });
+    return run_task([&] { return authenticator.resume(user, login, expires_at, keys.ring()->active().id); });
   };
   const std::int64_t now = clock.unix_ms() / 1000;
   const Result<Principal> principal = resume(42, session, now + 1);

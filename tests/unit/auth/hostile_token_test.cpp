@@ -235,7 +235,7 @@ std::vector<Row> hostile_claims() {
       {"exp long ago", payload("1767696301", "0"), "expired"},
       {"exp in a hundred years", payload("1767696301", "4923369001"), "lifetime"},
       {"exp the last number there is", payload("1767696301", "9223372036854775807"), "lifetime"},
-      {"lifetime of a day and a second", payload("1767696301", "1767781802"), "lifetime"},
+      {"lifetime of a day and two seconds", payload("1767696301", "1767781803"), "lifetime"},
       {"iat missing", payload(R"("iat":1767695401,)", ""), times},
       {"iat a string", payload(R"("iat":1767695401)", R"("iat":"1767695401")"), times},
       {"iat of tomorrow", payload(R"("iat":1767695401)", R"("iat":1767781801)"), "issued in the future"},

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <exception>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -15,6 +16,7 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <gtest/gtest.h>
+#include <sodium.h>
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -109,6 +111,25 @@ TEST(PasswordHasher, T40_every_byte_counts_also_behind_a_nul_and_far_back) {
   EXPECT_FALSE(verify(hasher, long_one.substr(0, 72), of_long_one));
 }
 
+TEST(PasswordHasher, T40_one_password_however_a_keyboard_has_put_it_together) {
+  PasswordHasher hasher(cheap());
+  const std::string composed = "Zo\u00eb-secret";
+  const std::string apart = "Zoe\u0308-secret";
+  EXPECT_TRUE(verify(hasher, apart, hash(hasher, composed)));
+  EXPECT_TRUE(verify(hasher, composed, hash(hasher, apart)));
+  EXPECT_FALSE(verify(hasher, "Zoe-secret", hash(hasher, apart)));
+}
+
+TEST(PasswordHasher, T40_a_hash_of_before_is_of_what_was_typed) {
+  PasswordHasher hasher(cheap());
+  const std::string apart = "Zoe\u0308-secret";
+  char old[crypto_pwhash_STRBYTES];
+  ASSERT_EQ(crypto_pwhash_str_alg(old, apart.data(), apart.size(), 1, 65'536, crypto_pwhash_ALG_ARGON2ID13),
+            0);
+  EXPECT_TRUE(verify(hasher, apart, old));
+  EXPECT_FALSE(verify(hasher, "Zo\u00eb-secret", old));
+}
+
 TEST(PasswordHasher, T37_a_login_of_nobody_costs_a_hash_and_is_never_right) {
   PasswordHasher hasher(cheap());
   const double before = hashes();
@@ -176,6 +197,29 @@ TEST(PasswordHasher, T39_beyond_its_threads_and_its_queue_it_refuses_at_once_and
   EXPECT_GT(refused, 0);
   EXPECT_EQ(hashes() - hashes_before, done);
   EXPECT_EQ(refusals("queue_full") - refusals_before, refused);
+}
+
+TEST(PasswordHasher, T39_a_network_that_fills_the_queue_keeps_nobody_else_from_it) {
+  PasswordSettings settings = cheap();
+  settings.memory_kib = 8192;
+  settings.threads = 1;
+  settings.queue = 4;
+  PasswordHasher hasher(settings);
+  asio::io_context context(1);
+  std::map<std::string, int> hashed;
+  const auto begin = [&](const std::string& network) {
+    asio::co_spawn(context, hasher.hash(Secret("secure123"), network),
+                   [&hashed, network](const std::exception_ptr&, Result<std::string> result) {
+                     hashed[network] += result.has_value() ? 1 : 0;
+                   });
+  };
+  for (int i = 0; i < 50; ++i) begin("192.0.2.0/24");
+  begin("198.51.100.0/24");
+  begin("203.0.113.0/24");
+  context.run();
+  EXPECT_EQ(hashed["198.51.100.0/24"], 1);
+  EXPECT_EQ(hashed["203.0.113.0/24"], 1);
+  EXPECT_LT(hashed["192.0.2.0/24"], 50);
 }
 
 TEST(PasswordHasher, without_a_queue_a_free_thread_is_still_used) {

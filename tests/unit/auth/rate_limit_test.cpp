@@ -174,6 +174,13 @@ TEST(RateLimiter, refuses_rates_without_sense) {
     EXPECT_THROW(RateLimiter(bad, clock), std::invalid_argument);
 }
 
+TEST(NetworkKey, is_what_neighbours_share) {
+  EXPECT_EQ(network_key(make_address("192.0.2.7")), "192.0.2.0/24");
+  EXPECT_EQ(network_key(make_address("::ffff:192.0.2.200")), "192.0.2.0/24");
+  EXPECT_NE(network_key(make_address("192.0.3.7")), network_key(make_address("192.0.2.7")));
+  EXPECT_EQ(network_key(make_address("2001:db8:1:2:3:4:5:6")), "2001:db8:1:2::/64");
+}
+
 TEST(RateKey, T15_counts_ipv6_by_its_64) {
   EXPECT_EQ(rate_key(make_address("192.0.2.7")), "192.0.2.7");
   EXPECT_EQ(rate_key(make_address("::ffff:192.0.2.7")), "192.0.2.7");

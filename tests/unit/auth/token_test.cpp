@@ -49,11 +49,23 @@ TEST_P(TokensTest, what_is_issued_verifies_and_says_what_it_was_issued_for) {
   EXPECT_EQ(claims->session, session);
   EXPECT_EQ(claims->token_version, 4);
   EXPECT_EQ(claims->role, Role::admin);
-  EXPECT_EQ(claims->issued_at, (clock.unix_ms() + 999) / 1000);  // never shorter than promised
-  EXPECT_EQ(claims->not_before, clock.unix_ms() / 1000);
-  EXPECT_EQ(claims->expires_at, claims->issued_at + 900);
   EXPECT_EQ(from_base64url(claims->id)->size(), 16u);
   EXPECT_NE(tokens.issue(*account, session), token);
+}
+
+TEST_P(TokensTest, T24_begins_in_the_past_for_verifiers_without_leeway_and_lives_no_shorter_than_promised) {
+  const KeyStore store(file, clock);
+  const Tokens tokens(store, {.access_ttl = std::chrono::seconds(86'400)}, clock);
+  const SessionId session = SessionId::random();
+  for (const int millisecond : {0, 1, 499, 500, 999}) {
+    clock.step_wall(std::chrono::milliseconds(1000 - clock.unix_ms() % 1000 + millisecond));
+    const Result<Claims> claims = tokens.verify(tokens.issue(*test::make_account(1, session), session));
+    ASSERT_TRUE(claims) << millisecond << ": " << claims.error().cause;
+    EXPECT_LE(claims->issued_at * 1000, clock.unix_ms());
+    EXPECT_LE(claims->not_before * 1000, clock.unix_ms());
+    EXPECT_GE(claims->expires_at * 1000, clock.unix_ms() + 86'400'000);
+    EXPECT_LT(claims->expires_at * 1000, clock.unix_ms() + 86'401'000);
+  }
 }
 
 TEST_P(TokensTest, has_the_header_and_the_claims_of_the_contract_and_no_more) {

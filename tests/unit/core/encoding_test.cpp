@@ -75,6 +75,14 @@ TEST(Sha256, gives_the_vector_of_fips_180) {
   EXPECT_NE(sha256_text("a"), sha256_text("a\0"s));
 }
 
+TEST(HmacSha256, gives_the_vectors_of_rfc_4231) {
+  EXPECT_EQ(base64url(hmac_sha256("Jefe", "what do ya want for nothing?")),
+            "W9zBRr9gdU5qBCQmCJV1x1oAPwidJzmDnexYuWTsOEM");
+  EXPECT_EQ(base64url(hmac_sha256(std::string(131, '\xaa'),
+                                  "Test Using Larger Than Block-Size Key - Hash Key First")),
+            "YOQxWR7gtn8Niiaqy_W3f44LxiE3KMUUBUYEDw7jf1Q");
+}
+
 TEST(HexDigit, knows_sixteen) {
   EXPECT_EQ(hex_digit('0'), 0);
   EXPECT_EQ(hex_digit('f'), 15);

@@ -3,6 +3,9 @@
 #include "gateway/publishing.hpp"
 #include "support/test_database.hpp"
 
+#include <array>
+#include <functional>
+
 #include <gtest/gtest.h>
 
 namespace corohub::gateway {
@@ -54,18 +57,46 @@ TEST(ServiceKeys, AreRandomAndLookLikeThemselves) {
 
 class StoredServiceKey : public testing::Test {
  protected:
-  ServiceKey add(const std::string& secret, Scopes scopes) {
+  ServiceKey add(const std::string& secret, Scopes scopes, std::optional<UserId> maker = {},
+                 std::optional<UnixMs> expires_at = {}) {
     ServiceKey key;
     key.name = "Shop";
+    key.created_by = maker;
+    key.expires_at = expires_at;
     key.scopes = std::move(scopes);
     auto unit = [=](storage::UnitOfWork& work) { return add_service_key(work, secret, key); };
     return db_.commit(unit).value().value;
   }
   std::optional<ServiceKey> find(const std::string& secret) {
-    auto read = [=](storage::Snapshot& snapshot) {
-      return Result<std::optional<ServiceKey>>(find_service_key(snapshot, secret));
+    auto read = [=, this](storage::Snapshot& snapshot) {
+      return Result<std::optional<ServiceKey>>(find_service_key(snapshot, secret, db_.clock.unix_ms()));
     };
     return db_.read(read).value();
+  }
+  std::vector<ServiceKey> list() {
+    auto read = [=, this](storage::Snapshot& snapshot) {
+      return Result<std::vector<ServiceKey>>(list_service_keys(snapshot, db_.clock.unix_ms()));
+    };
+    return db_.read(read).value();
+  }
+  void run(std::string_view sql) {
+    auto unit = [=](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+      work.query(sql).run();
+      return storage::Nothing{};
+    };
+    ASSERT_TRUE(db_.commit(unit));
+  }
+  void add_user(UserId id, std::string_view role) {
+    run("INSERT INTO users (id, name, email, email_key, role, password_hash, created_at, updated_at) VALUES "
+        "(" +
+        std::to_string(id) + ", 'a', 'a', 'a" + std::to_string(id) + "', '" + std::string(role) +
+        "', '', 0, 0)");
+  }
+  // Whether an order that was accepted before `change` is still done after it.
+  bool publishes_after(const ServiceKey& key, const std::function<void()>& change) {
+    PublishOrder order = accept(key, "rooms/one").value();
+    change();
+    return run_task([&] { return publishing_.publish(std::move(order)); }).has_value();
   }
   void revoke(ServiceKeyId id) {
     auto unit = [=](storage::UnitOfWork& work) {
@@ -116,6 +147,33 @@ TEST_F(StoredServiceKey, IsJudgedAgainOnTheWriter) {
   ASSERT_FALSE(published);
   EXPECT_EQ(published.error().code, ErrorCode::invalid_token);
   EXPECT_EQ(db_.writer.committed_seq(), 0);
+}
+
+TEST_F(StoredServiceKey, T43_StopsWithTheRankOfItsMaker) {
+  const std::array changes = {"UPDATE users SET role = 'user' WHERE id = 7",
+                              "UPDATE users SET status = 'disabled' WHERE id = 7",
+                              "DELETE FROM users WHERE id = 7"};
+  int i = 0;
+  for (const char* change : changes) {
+    add_user(7, "admin");
+    const std::string secret = "chk_" + std::to_string(i++);
+    const ServiceKey key = add(secret, {"publish"}, 7);
+    EXPECT_TRUE(publishes_after(key, [] {}));
+    EXPECT_FALSE(publishes_after(key, [&] { run(change); })) << change;
+    EXPECT_FALSE(find(secret)) << change;
+    EXPECT_FALSE(list().back().active) << change;
+    run("DELETE FROM users");
+  }
+}
+
+TEST_F(StoredServiceKey, StopsAtItsEnd) {
+  const ServiceKey key = add("chk_secret", {"publish"}, std::nullopt, db_.clock.unix_ms() + 1000);
+  EXPECT_EQ(find("chk_secret")->expires_at, key.expires_at);
+  db_.clock.advance(std::chrono::milliseconds(999));
+  EXPECT_TRUE(publishes_after(key, [] {}));
+  EXPECT_FALSE(publishes_after(key, [&] { db_.clock.advance(std::chrono::milliseconds(1)); }));
+  EXPECT_FALSE(find("chk_secret"));
+  EXPECT_FALSE(list().back().active);
 }
 
 }  // namespace

@@ -93,24 +93,36 @@ TEST_F(Expiry, a_step_is_small_and_says_that_there_is_more) {
 TEST_F(Expiry, links_go_once_they_are_late) {
   add_user();
   write([](UnitOfWork& work) {
-    insert_password_reset(work, "late", 1, work.now() + 1);
-    insert_password_reset(work, "good", 1, work.now() + hour_ms);
+    insert_password_reset(work, "late", {.user_id = 1, .expires_at = work.now() + 1});
+    insert_password_reset(work, "good", {.user_id = 1, .expires_at = work.now() + hour_ms});
   });
   db_.clock.advance(std::chrono::milliseconds(2));
   EXPECT_EQ(step().deleted, 1);
   EXPECT_EQ(count("SELECT count(*) FROM password_resets WHERE hash = CAST('good' AS BLOB)"), 1);
 }
 
-TEST_F(Expiry, failures_are_forgotten_after_a_day_but_never_the_final_ones) {
-  write([](UnitOfWork& work) {
-    save_login_failures(work, "some", {free_failures, 0});
-    save_login_failures(work, "final", {final_failures, 0});
-  });
+TEST_F(Expiry, failures_are_forgotten_after_a_day) {
+  const FailuresKey one = failures_key("ann@example.com", "192.0.2.0/24");
+  write([&](UnitOfWork& work) { save_login_failures(work, one, {crowd_failures, 0}, 10); });
   db_.clock.advance(std::chrono::milliseconds(forgotten_after_ms));
   EXPECT_EQ(step().deleted, 0);
   db_.clock.advance(std::chrono::milliseconds(1));
   EXPECT_EQ(step().deleted, 1);
-  EXPECT_EQ(count("SELECT failures FROM login_failures"), final_failures);
+  EXPECT_EQ(count("SELECT count(*) FROM login_failures"), 0);
+}
+
+TEST_F(Expiry, T38_of_an_accounts_failing_networks_the_latest_are_kept) {
+  const std::string email = "ann@example.com";
+  for (int i = 0; i < 5; ++i) {
+    write([&](UnitOfWork& work) {
+      save_login_failures(work, failures_key(email, std::to_string(i)), {i + 1, 0}, 3);
+      save_login_failures(work, failures_key(email, {}), {i + 1, 0}, 3);
+      save_login_failures(work, failures_key("bob@example.com", "0"), {1, 0}, 3);
+    });
+    db_.clock.advance(std::chrono::seconds(1));
+  }
+  EXPECT_EQ(count("SELECT count(*) FROM login_failures"), 3 + 1 + 1);
+  EXPECT_EQ(count("SELECT min(failures) FROM login_failures WHERE failures > 1"), 3);
 }
 
 TEST_F(Expiry, the_audit_trail_stays_unless_a_setting_says_for_how_long) {

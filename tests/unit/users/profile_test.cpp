@@ -1,5 +1,7 @@
 #include "house.hpp"
 
+#include <functional>
+
 #include <boost/json/serialize.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -223,6 +225,77 @@ TEST(PasswordReset, ends_all_logins_and_works_once) {
   const std::string late = house.send(Method::post, path, json::object{}, root).text("token");
   house.clock().advance(std::chrono::hours(1));
   EXPECT_EQ(reset(late, "another-one").status, 401);
+}
+
+// A house with a link by which ann's password may be set.
+struct Linked {
+  explicit Linked(Role maker_role) : maker(house.person("maker", maker_role)) {
+    link = house.send(Method::post, ann_path("/password-reset"), json::object{}, maker).text("token");
+    house.happened();
+  }
+  std::string ann_path(const std::string& rest) const {
+    return "/api/v1/admin/users/" + std::to_string(ann.id) + rest;
+  }
+  std::string maker_path(const std::string& rest) const {
+    return "/api/v1/admin/users/" + std::to_string(maker.id) + rest;
+  }
+  int put(const std::string& path, const json::value& body) {
+    return house.send(Method::put, path, body, root).status;
+  }
+  int reset() {
+    return house
+        .send(Method::post, "/api/v1/auth/password/reset", {{"token", link}, {"password", "another-one"}})
+        .status;
+  }
+
+  House house;
+  Person root = house.person("root", Role::superadmin);
+  Person ann = house.person("ann");
+  Person maker;
+  std::string link;
+};
+
+TEST(PasswordReset, T43_a_link_dies_with_a_change_of_role_status_or_address) {
+  const json::object other_address{{"email", "ann2@example.com"}};
+  const std::vector<std::function<int(Linked&)>> changes{
+      [](Linked& it) { return it.put(it.ann_path("/role"), {{"role", "superadmin"}}); },
+      [](Linked& it) {
+        it.put(it.ann_path("/role"), {{"role", "admin"}});
+        return it.put(it.ann_path("/role"), {{"role", "user"}});
+      },
+      [](Linked& it) { return it.put(it.ann_path("/status"), {{"status", "disabled"}}); },
+      [&](Linked& it) {
+        return it.house.send(Method::patch, it.ann_path(""), other_address, it.root).status;
+      },
+      [&](Linked& it) {
+        json::object own = other_address;
+        own["current_password"] = password;
+        return it.house.send(Method::patch, "/api/v1/users/me", own, it.ann).status;
+      }};
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    Linked it(Role::admin);
+    ASSERT_EQ(changes[i](it), 200) << i;
+    EXPECT_EQ(it.reset(), 401) << i;
+  }
+  Linked it(Role::admin);
+  EXPECT_EQ(it.house.send(Method::patch, it.ann_path(""), {{"name", "Ann B."}}, it.root).status, 200);
+  EXPECT_EQ(it.reset(), 204) << "another name changes nothing of who it is";
+}
+
+TEST(PasswordReset, T43_its_makers_rank_is_judged_when_the_link_is_used) {
+  const std::vector<std::function<int(Linked&)>> ends{
+      [](Linked& it) { return it.put(it.maker_path("/role"), {{"role", "user"}}); },
+      [](Linked& it) { return it.put(it.maker_path("/status"), {{"status", "disabled"}}); },
+      [](Linked& it) { return it.house.del(it.maker_path(""), it.root).status; }};
+  for (const Role role : {Role::admin, Role::superadmin}) {
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      Linked it(role);
+      ASSERT_LT(ends[i](it), 300) << i;
+      EXPECT_EQ(it.reset(), 401) << i;
+    }
+    Linked it(role);
+    EXPECT_EQ(it.reset(), 204);
+  }
 }
 
 }  // namespace

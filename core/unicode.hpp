@@ -1,0 +1,24 @@
+// What Unicode says of texts that people type: their one spelling, and what in them cannot be seen. Pure.
+// Texts are UTF-8; what is not well-formed is left as it is.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace corohub {
+
+// Normalisation form C: the same text however a keyboard has put it together.
+std::string nfc(std::string_view text);
+
+// NFC without regard to case, for comparisons.
+std::string fold_case(std::string_view text);
+
+// White space at both ends cut: every character that Unicode calls so, not only ASCII's.
+std::string_view trim_white_space(std::string_view text) noexcept;
+
+// Has characters that show nothing, or that turn the direction of what stands beside them: by them two texts
+// look the same, or one looks like what it is not. Joiners may stand between letters of scripts that need
+// them.
+bool has_invisible(std::string_view text) noexcept;
+
+}  // namespace corohub

@@ -101,6 +101,7 @@ void add_page_routes(http::Router& router) {
   add_page(router, "/websocket-test.html", "websocket-test.html");
   add_page(router, "/test-websocket.js", "test-websocket.js");
   add_page(router, "/setup", "setup.html");
+  add_page(router, "/reset", "reset.html");
   add_page(router, "/docs", "docs.html");
   add_page(router, "/openapi.json", "openapi.json");
   add_page(router, "/asyncapi.json", "asyncapi.json");

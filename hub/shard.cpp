@@ -315,10 +315,8 @@ std::uint32_t Shard::apply(const AccountChanged& change) noexcept {
 }
 
 std::uint32_t Shard::apply(const Kick& kick) noexcept {
-  for (const std::vector<Member*>& members : by_role_)
-    for (Member* member : members)
-      if (member->client_id_ == kick.client) return end(*member, CloseReason::kicked);
-  return 0;
+  Member* const member = by_client_.find(kick.client);
+  return member != nullptr && end(*member, CloseReason::kicked) ? 1 : 0;
 }
 
 bool Shard::end(Member& member, CloseReason reason) noexcept {
@@ -365,6 +363,7 @@ void Shard::attach(Member& member) {
     if (first != nullptr) first->same_user_previous_ = &member;
     first = &member;
   }
+  by_client_.enter(member);
   enter_role(member);
   member.format_ = member.format();
   member.skip_ = head_;
@@ -382,6 +381,7 @@ void Shard::hold_durable(Member& member) noexcept { member.skip_ = std::numeric_
 
 void Shard::detach(Member& member) noexcept {
   if (!std::exchange(member.attached_, false)) return;
+  by_client_.leave(member);
   leave_role(member);
   if (member.identity_.user_id != 0) leave_user(member);
   for (const std::unique_ptr<Subscription>& subscription : member.subscriptions()) leave_topic(*subscription);
@@ -392,6 +392,7 @@ void Shard::detach(Member& member) noexcept {
 }
 
 void Shard::reserve(std::size_t members) {
+  by_client_.reserve(members);
   for (std::vector<Member*>& of_role : by_role_) reserve_for(of_role, members);
   reserve_for(touched_, members);
   reserve_for(overflowed_, members);
@@ -475,12 +476,20 @@ std::size_t Shard::size() const noexcept {
   return members;
 }
 
-std::vector<MemberInfo> Shard::list() const {
+std::vector<MemberInfo> Shard::list(std::size_t most, const ClientId& after) const {
   std::vector<MemberInfo> infos;
-  infos.reserve(size());
-  for (const std::vector<Member*>& of_role : by_role_)
-    for (const Member* member : of_role) infos.push_back(member->info());
+  by_client_.walk(after, [&](const Member& member) {
+    if (infos.size() == most) return false;
+    infos.push_back(member.info());
+    return true;
+  });
   return infos;
+}
+
+std::optional<MemberInfo> Shard::find(const ClientId& client) const {
+  const Member* const member = by_client_.find(client);
+  if (member == nullptr) return std::nullopt;
+  return member->info();
 }
 
 // ---- time and the end ----

@@ -4,6 +4,7 @@
 
 #include "core/task.hpp"
 #include "core/wheel.hpp"
+#include "hub/client_index.hpp"
 #include "hub/control.hpp"
 #include "hub/inbox.hpp"
 #include "hub/member.hpp"
@@ -100,7 +101,9 @@ class Shard {
   // come meanwhile.
   void close_all(CloseReason reason, std::chrono::milliseconds spread);
   std::size_t size() const noexcept;
-  std::vector<MemberInfo> list() const;
+  // At most so many members after this client id, in the order of client ids.
+  std::vector<MemberInfo> list(std::size_t most, const ClientId& after = {}) const;
+  std::optional<MemberInfo> find(const ClientId& client) const;
 
   Seq head() const noexcept { return head_; }  // last durable seq applied here
   void set_head(Seq seq) noexcept {
@@ -196,6 +199,7 @@ class Shard {
 
   std::array<std::vector<Member*>, role_count> by_role_;
   boost::unordered_flat_map<UserId, Member*> by_user_;  // head of the list of the user's members
+  ClientIndex by_client_;
   // Keys are the names inside the topics.
   boost::unordered_flat_map<std::string_view, std::unique_ptr<Topic>> topics_;
   // All of these have room for every member, so that no delivery and no change of rights allocates.

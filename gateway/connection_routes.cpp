@@ -5,7 +5,6 @@
 #include "gateway/state.hpp"
 
 #include <algorithm>
-#include <tuple>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -16,24 +15,42 @@ namespace {
 using http::Context;
 using http::Response;
 
-constexpr std::size_t per_page_default = 20;
-constexpr std::size_t per_page_max = 100;
-constexpr std::size_t page_max = 1'000'000;
+constexpr std::size_t limit_default = 20;
+constexpr std::size_t limit_max = 100;
+constexpr std::size_t page_max = 100;  // by number; a cursor goes on anywhere
+
+// Some connections in the order of their client ids, over all shards.
+struct Page {
+  std::vector<hub::MemberInfo> members;
+  std::size_t total = 0;  // of all connections
+  bool more = false;
+};
+
+struct Part {
+  std::vector<hub::MemberInfo> members;
+  std::size_t total = 0;
+};
 
 // Runs on the shard it asks.
-Task<std::vector<hub::MemberInfo>> members_of(hub::Shard& shard) { co_return shard.list(); }
+Task<Part> part_of(hub::Shard& shard, ClientId after, std::size_t most) {
+  Part part;
+  part.members = shard.list(most, after);
+  part.total = shard.size();
+  co_return part;
+}
 
-// Oldest first.
-Task<std::vector<hub::MemberInfo>> all_members(hub::Hub& hub) {
-  std::vector<hub::MemberInfo> all;
+Task<Page> read_page(hub::Hub& hub, ClientId after, std::size_t limit) {
+  Page page;
   for (hub::Shard* shard : hub.shards()) {
-    std::vector<hub::MemberInfo> some =
-        co_await asio::co_spawn(shard->context().get_executor(), members_of(*shard), use_task);
-    std::ranges::move(some, std::back_inserter(all));
+    Part part =
+        co_await asio::co_spawn(shard->context().get_executor(), part_of(*shard, after, limit + 1), use_task);
+    std::ranges::move(part.members, std::back_inserter(page.members));
+    page.total += part.total;
   }
-  std::ranges::sort(
-      all, {}, [](const hub::MemberInfo& info) { return std::tuple(info.connected_at, info.client_id); });
-  co_return all;
+  std::ranges::sort(page.members, {}, &hub::MemberInfo::client_id);
+  page.more = page.members.size() > limit;
+  if (page.more) page.members.resize(limit);
+  co_return page;
 }
 
 json::object to_json(const hub::MemberInfo& info) {
@@ -58,22 +75,43 @@ Result<std::size_t> read_number(const http::Request& request, std::string_view k
           "Must be an integer from 1 to " + std::to_string(max) + ".");
 }
 
-Task<Response> list_connections(GatewayState& state, Context& context) {
-  const Result<std::size_t> page = read_number(context.request, "page", 1, page_max);
-  if (!page) co_return http::fail(page.error(), context);
-  const Result<std::size_t> per_page =
-      read_number(context.request, "per_page", per_page_default, per_page_max);
-  if (!per_page) co_return http::fail(per_page.error(), context);
+Result<ClientId> read_cursor(const http::Request& request) {
+  ClientId after;
+  const std::optional<std::string_view> text = request.query_value("cursor");
+  if (!text || text->empty() || Uuid::parse(*text, after)) return after;
+  return Error(ErrorCode::validation_failed, "The query has invalid values.")
+      .at("/cursor", "invalid_format", "Must be the meta.next of a page.");
+}
 
-  const std::vector<hub::MemberInfo> all = co_await all_members(state.parts.hub);
+// Also by number, as it was asked for earlier: then it goes through the pages before.
+Task<Response> list_connections(GatewayState& state, Context& context) {
+  const http::Request& request = context.request;
+  const Result<ClientId> cursor = read_cursor(request);
+  if (!cursor) co_return http::fail(cursor.error(), context);
+  const bool numbered = request.query_value("page") || request.query_value("per_page");
+  const Result<std::size_t> number = read_number(request, "page", 1, page_max);
+  if (!number) co_return http::fail(number.error(), context);
+  const Result<std::size_t> limit =
+      read_number(request, request.query_value("limit") ? "limit" : "per_page", limit_default, limit_max);
+  if (!limit) co_return http::fail(limit.error(), context);
+
+  Page page = co_await read_page(state.parts.hub, *cursor, *limit);
+  for (std::size_t passed = 1; passed < *number; ++passed) {
+    if (!page.more) {
+      page.members.clear();
+      break;
+    }
+    page = co_await read_page(state.parts.hub, page.members.back().client_id, *limit);
+  }
   json::array data;
-  const std::size_t first = std::min(all.size(), (*page - 1) * *per_page);
-  const std::size_t last = std::min(all.size(), first + *per_page);
-  for (std::size_t i = first; i < last; ++i) data.push_back(to_json(all[i]));
+  for (const hub::MemberInfo& info : page.members) data.push_back(to_json(info));
   json::object meta;
-  meta["page"] = *page;
-  meta["per_page"] = *per_page;
-  meta["total"] = all.size();
+  if (numbered) {
+    meta["page"] = *number;
+    meta["per_page"] = *limit;
+  }
+  meta["total"] = page.total;
+  if (page.more && !page.members.empty()) meta["next"] = page.members.back().client_id.text();
   co_return http::success(data, meta);
 }
 
@@ -106,11 +144,18 @@ class KickUnit {
   AuditRow audit_;
 };
 
+// Runs on the shard it asks.
+Task<std::optional<hub::MemberInfo>> find_in(hub::Shard& shard, ClientId client) {
+  co_return shard.find(client);
+}
+
 Task<std::optional<hub::MemberInfo>> find_member(hub::Hub& hub, ClientId client) {
-  std::vector<hub::MemberInfo> all = co_await all_members(hub);
-  const auto found = std::ranges::find(all, client, &hub::MemberInfo::client_id);
-  if (found == all.end()) co_return std::nullopt;
-  co_return std::move(*found);
+  for (hub::Shard* shard : hub.shards()) {
+    std::optional<hub::MemberInfo> found =
+        co_await asio::co_spawn(shard->context().get_executor(), find_in(*shard, client), use_task);
+    if (found) co_return found;
+  }
+  co_return std::nullopt;
 }
 
 Task<Response> kick(GatewayState& state, Context& context) {
@@ -125,7 +170,9 @@ Task<Response> kick(GatewayState& state, Context& context) {
 
   json::object detail;
   detail["client_id"] = client.text();
-  KickUnit unit(*target, audit_row(context, "connection.kick", target->user_id, std::move(detail)));
+  AuditRow audit = audit_row(context, "connection.kick", target->user_id, std::move(detail));
+  audit.entity = "connections/" + client.text();
+  KickUnit unit(*target, std::move(audit));
   const auto recorded = co_await state.parts.writer.commit(std::move(unit));
   if (!recorded) co_return http::fail(recorded.error(), context);
   hub::Entry entry(hub::Kick{client});

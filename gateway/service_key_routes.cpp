@@ -81,6 +81,7 @@ class CreateUnit {
     Result<ServiceKey> made = add_service_key(work, secret_, std::move(key_));
     if (!made) return made;
     audit_.detail["id"] = made->id;
+    audit_.entity = "api-keys/" + std::to_string(made->id);
     audit_.detail["name"] = made->name;
     audit_.detail["scopes"] = list_of_scopes(*made);
     audit_.detail["expires_at"] = time_or_null(made->expires_at);
@@ -103,6 +104,7 @@ class RevokeUnit {
     const std::optional<std::string> name = remove_service_key(work, id_);
     if (!name) return Error(ErrorCode::not_found, "There is no such key.");
     audit_.detail["id"] = id_;
+    audit_.entity = "api-keys/" + std::to_string(id_);
     audit_.detail["name"] = *name;
     record(work, audit_);
     return storage::Nothing{};

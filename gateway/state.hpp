@@ -87,6 +87,7 @@ struct AuditRow {
   json::object detail;
   std::string ip;
   std::string request_id;
+  std::string entity;  // what it was done to, as "connections/<id>"; empty: the target, if there is one
 };
 AuditRow audit_row(const http::Context& context, std::string_view action, std::optional<UserId> target,
                    json::object detail);

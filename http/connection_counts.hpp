@@ -1,5 +1,5 @@
-// How many connections each address has, IPv6 by its /64: one of them must not take all there are. One mutex, touched
-// when a connection comes and when it goes. Safe from any thread.
+// How many connections each address has, IPv6 by its /64: one of them must not take all there are. One mutex,
+// touched when a connection comes and when it goes. Safe from any thread.
 #pragma once
 
 #include "auth/rate_limit.hpp"

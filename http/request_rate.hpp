@@ -1,5 +1,5 @@
-// How many requests one may make: whoever proves to be a user is counted as that user, everybody else by address. Safe
-// from any thread.
+// How many requests one may make: whoever proves to be a user is counted as that user, everybody else by
+// address. Safe from any thread.
 #pragma once
 
 #include "auth/rate_limit.hpp"

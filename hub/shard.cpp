@@ -309,11 +309,8 @@ std::uint32_t Shard::apply(const AccountChanged& change) noexcept {
 }
 
 std::uint32_t Shard::apply(const Kick& kick) noexcept {
-  Member* kicked = nullptr;
-  members_.for_each([&](Member& member) {
-    if (member.client_id_ == kick.client) kicked = &member;
-  });
-  return kicked != nullptr && end(*kicked, CloseReason::kicked);
+  Member* const member = by_client_.find(kick.client);
+  return member != nullptr && end(*member, CloseReason::kicked) ? 1 : 0;
 }
 
 bool Shard::end(Member& member, CloseReason reason) noexcept {
@@ -352,9 +349,11 @@ void Shard::drop_lost_subscriptions(Member& member) noexcept {
 void Shard::attach(Member& member, const Identity& who) {
   const std::size_t members = members_.size() + 1;
   members_.reserve(members);
+  by_client_.reserve(members);
   reserve_for(touched_, members);
   reserve_for(overflowed_, members);
   member.identity_ = who;
+  by_client_.enter(member);
   members_.enter(member);
   member.format_ = member.format();
   member.skip_ = head_;
@@ -390,11 +389,20 @@ void Shard::unsubscribe(Subscription& subscription) noexcept {
                 [&](const std::unique_ptr<Subscription>& one) { return one.get() == &subscription; });
 }
 
-std::vector<MemberInfo> Shard::list() const {
+std::vector<MemberInfo> Shard::list(std::size_t most, const ClientId& after) const {
   std::vector<MemberInfo> infos;
-  infos.reserve(size());
-  members_.for_each([&](const Member& member) { infos.push_back(member.info()); });
+  by_client_.walk(after, [&](const Member& member) {
+    if (infos.size() == most) return false;
+    infos.push_back(member.info());
+    return true;
+  });
   return infos;
+}
+
+std::optional<MemberInfo> Shard::find(const ClientId& client) const {
+  const Member* const member = by_client_.find(client);
+  if (member == nullptr) return std::nullopt;
+  return member->info();
 }
 
 // ---- time and the end ----

@@ -5,6 +5,7 @@
 #include "core/fixed_post.hpp"
 #include "core/task.hpp"
 #include "core/wheel.hpp"
+#include "hub/client_index.hpp"
 #include "hub/control.hpp"
 #include "hub/inbox.hpp"
 #include "hub/member_index.hpp"
@@ -105,7 +106,9 @@ class Shard {
   // come meanwhile.
   void close_all(CloseReason reason, std::chrono::milliseconds spread);
   std::size_t size() const noexcept { return members_.size(); }
-  std::vector<MemberInfo> list() const;
+  // At most so many members after this client id, in the order of client ids.
+  std::vector<MemberInfo> list(std::size_t most, const ClientId& after = {}) const;
+  std::optional<MemberInfo> find(const ClientId& client) const;
 
   Seq head() const noexcept { return head_; }  // last durable seq applied here
   void set_head(Seq seq) noexcept {
@@ -208,6 +211,7 @@ class Shard {
       timer_;
 
   MemberIndex members_;
+  ClientIndex by_client_;
   TopicIndex topics_;
   // These have room for every member, as the index has, so that no delivery and no change of rights
   // allocates.

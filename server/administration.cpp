@@ -80,7 +80,9 @@ BlockingTask copy_database(std::filesystem::path database, std::filesystem::path
 }  // namespace
 
 Administration::Administration(Services& services, const Settings& settings)
-    : services_(services), key_retirement_(settings.tokens.access_ttl + settings.tokens.leeway) {}
+    : services_(services),
+      key_retirement_(settings.tokens.access_ttl + settings.tokens.leeway),
+      reset_ttl_(settings.users.reset_ttl) {}
 
 void Administration::stop() { blocking_.join(); }
 
@@ -106,7 +108,11 @@ Task<Result<json::value>> Administration::dispatch(json::object& request) {
   if (*command == "user.list") co_return co_await list_users();
   if (*command == "user.set_role") co_return co_await set_role(request);
   if (*command == "user.set_password") co_return co_await set_password(request);
-  if (*command == "keys.rotate") co_return rotate_keys();
+  if (*command == "user.set_status") co_return co_await set_status(request);
+  if (*command == "user.delete") co_return co_await remove_user(request);
+  if (*command == "user.reset_link") co_return co_await make_reset_link(request);
+  if (*command == "user.sessions") co_return co_await sessions(request);
+  if (*command == "keys.rotate") co_return co_await rotate_keys();
   if (*command == "backup") co_return co_await backup(request);
   if (*command == "status") co_return json::value(json::object{{"epoch", services_.head.epoch}});
   co_return Error(ErrorCode::invalid_request, "this server does not know the command");
@@ -159,13 +165,67 @@ Task<Result<json::value>> Administration::set_password(json::object& request) {
   co_return user_or_error(changed);
 }
 
-Result<json::value> Administration::rotate_keys() {
+Task<Result<json::value>> Administration::set_status(json::object& request) {
+  Result<std::string> email = text_of(request, "email");
+  if (email.has_error()) co_return email.error();
+  Result<std::string> word = text_of(request, "status");
+  if (word.has_error()) co_return word.error();
+  const std::optional<UserStatus> status = parse_status(*word);
+  if (!status) co_return Error(ErrorCode::validation_failed, "the status must be active or disabled");
+  Result<Account> changed = co_await services_.users.set_status(std::move(*email), *status);
+  co_return user_or_error(changed);
+}
+
+Task<Result<json::value>> Administration::remove_user(json::object& request) {
+  Result<std::string> email = text_of(request, "email");
+  if (email.has_error()) co_return email.error();
+  json::object data;
+  data.emplace("email", *email);
+  const Result<> removed = co_await services_.users.remove(std::move(*email));
+  if (removed.has_error()) co_return removed.error();
+  co_return json::value(std::move(data));
+}
+
+Task<Result<json::value>> Administration::make_reset_link(json::object& request) {
+  Result<std::string> email = text_of(request, "email");
+  if (email.has_error()) co_return email.error();
+  const Result<std::string> token = co_await services_.users.make_reset_link(std::move(*email));
+  if (token.has_error()) co_return token.error();
+  json::object data;
+  data.emplace("link", "/reset#token=" + *token);
+  data.emplace("expires_in", reset_ttl_.count());
+  co_return json::value(std::move(data));
+}
+
+Task<Result<json::value>> Administration::sessions(json::object& request) {
+  Result<std::string> email = text_of(request, "email");
+  if (email.has_error()) co_return email.error();
+  const json::value* end = request.if_contains("end");
+  const bool ends = end != nullptr && *end == true;
+  Result<json::array> list = co_await services_.users.sessions(std::move(*email), ends);
+  if (list.has_error()) co_return list.error();
+  json::object data;
+  data.emplace("sessions", std::move(*list));
+  data.emplace("ended", ends);
+  co_return json::value(std::move(data));
+}
+
+// What was done stays done, also when there is no room for the row.
+Task<> Administration::record_deed(std::string action, json::object detail, std::string entity) {
+  const std::string name_of_deed = action;
+  const Result<> recorded =
+      co_await services_.users.record_deed(std::move(action), std::move(detail), std::move(entity));
+  if (!recorded) log::warn("audit_not_written", {{"action", name_of_deed}});
+}
+
+Task<Result<json::value>> Administration::rotate_keys() {
   Result<std::string> kid = services_.keys.rotate(key_retirement_);
-  if (kid.has_error()) return kid.error();
+  if (kid.has_error()) co_return kid.error();
   json::object data;
   data.emplace("kid", *kid);
   data.emplace("old_keys_verify_for_s", key_retirement_.count());
-  return json::value(std::move(data));
+  co_await record_deed("keys.rotate", data, "keys/" + *kid);
+  co_return json::value(std::move(data));
 }
 
 Task<Result<json::value>> Administration::backup(json::object& request) {
@@ -182,6 +242,7 @@ Task<Result<json::value>> Administration::backup(json::object& request) {
   if (copied.has_error()) co_return copied.error();
   json::object data;
   data.emplace("file", *file);
+  co_await record_deed("backup", data, std::string());
   co_return json::value(std::move(data));
 }
 

@@ -3,7 +3,9 @@
 //
 //   {"command":"user.create","name":…,"email":…,"password":…,"role":…,"age"?}   -> {"ok":true,"data":{user}}
 //   {"command":"user.list"} · {"command":"user.set_role","email","role"} ·
-//   {"command":"user.set_password","email", "password"} · {"command":"keys.rotate"} ·
+//   {"command":"user.set_password","email", "password"} · {"command":"user.set_status","email","status"} ·
+//   {"command":"user.delete","email"} · {"command":"user.reset_link","email"} ·
+//   {"command":"user.sessions","email","end"?:true} · {"command":"keys.rotate"} ·
 //   {"command":"backup","file"} · {"command":"status"} a refusal:
 //   {"ok":false,"code":"email_taken","detail":"…"}
 #pragma once
@@ -38,11 +40,17 @@ class Administration {
   Task<Result<json::value>> list_users();
   Task<Result<json::value>> set_role(json::object& request);
   Task<Result<json::value>> set_password(json::object& request);
-  Result<json::value> rotate_keys();
+  Task<Result<json::value>> set_status(json::object& request);
+  Task<Result<json::value>> remove_user(json::object& request);
+  Task<Result<json::value>> make_reset_link(json::object& request);
+  Task<Result<json::value>> sessions(json::object& request);
+  Task<> record_deed(std::string action, json::object detail, std::string entity);
+  Task<Result<json::value>> rotate_keys();
   Task<Result<json::value>> backup(json::object& request);
 
   Services& services_;
   const std::chrono::seconds key_retirement_;
+  const std::chrono::seconds reset_ttl_;
   asio::thread_pool blocking_{1};  // backups, which wait for the disk
   bool backing_up_ = false;
   std::atomic<bool> interrupted_{false};

@@ -47,6 +47,22 @@ json::object request_of(const Invocation& invocation) {
       request = {{"command", "user.set_password"}, {"email", invocation.email}};
       put_password();
       break;
+    case Command::user_disable:
+    case Command::user_enable:
+      request = {{"command", "user.set_status"},
+                 {"email", invocation.email},
+                 {"status", name(invocation.command == Command::user_enable ? UserStatus::active
+                                                                            : UserStatus::disabled)}};
+      break;
+    case Command::user_delete:
+      request = {{"command", "user.delete"}, {"email", invocation.email}};
+      break;
+    case Command::user_reset_link:
+      request = {{"command", "user.reset_link"}, {"email", invocation.email}};
+      break;
+    case Command::user_sessions:
+      request = {{"command", "user.sessions"}, {"email", invocation.email}, {"end", invocation.end_sessions}};
+      break;
     case Command::keys_rotate:
       request = {{"command", "keys.rotate"}};
       break;
@@ -104,6 +120,19 @@ std::string user_line(const json::object& user) {
                      text_of(user, "name"));
 }
 
+void print_sessions(const json::object& data) {
+  std::string lines =
+      fmt::format("{:<36}  {:<24}  {:<24}  {:<39}  {}\n", "id", "created", "last used", "address", "client");
+  for (const json::value& value : data.at("sessions").as_array()) {
+    const json::object& session = value.as_object();
+    lines += fmt::format("{:<36}  {:<24}  {:<24}  {:<39}  {}\n", text_of(session, "id"),
+                         text_of(session, "created_at"), text_of(session, "last_used_at"),
+                         text_of(session, "ip"), text_of(session, "user_agent"));
+  }
+  if (data.at("ended") == true) lines += "all of them are ended\n";
+  print(lines);
+}
+
 void print_answer(Command command, const json::value& data) {
   if (const auto* users = data.if_array()) {
     std::string lines = fmt::format("{:>6}  {:<10}  {:<8}  {:<24}  {:<32}  {}\n", "id", "role", "status",
@@ -117,6 +146,13 @@ void print_answer(Command command, const json::value& data) {
                       text_of(object, "kid"), text_of(object, "old_keys_verify_for_s")));
   else if (command == Command::backup)
     print(fmt::format("the database is copied to {}\n", text_of(object, "file")));
+  else if (command == Command::user_delete)
+    print(fmt::format("{} is deleted\n", text_of(object, "email")));
+  else if (command == Command::user_reset_link)
+    print(fmt::format("This path of the server sets a new password; it works once, for {} minutes:\n  {}\n",
+                      object.at("expires_in").as_int64() / 60, text_of(object, "link")));
+  else if (command == Command::user_sessions)
+    print_sessions(object);
   else
     print(user_line(object));
 }

@@ -161,6 +161,19 @@ void Parser::add_user_commands() {
   add_email(*set_password);
   add_password(*set_password);
   add_settings(*set_password, false);
+  const auto add_one = [&](const char* word, const char* about, Command command) {
+    CLI::App* added = add(*user, word, about, command);
+    add_email(*added);
+    add_settings(*added, false);
+    return added;
+  };
+  add_one("disable", "End all logins of an account and let it log in no more.", Command::user_disable);
+  add_one("enable", "Let a disabled account log in again.", Command::user_enable);
+  add_one("delete", "Delete an account.", Command::user_delete);
+  add_one("reset-link", "Print a one-time link by which its holder sets the password.",
+          Command::user_reset_link);
+  add_one("sessions", "List the logins of an account.", Command::user_sessions)
+      ->add_flag("--end", result.end_sessions, "End them all");
 }
 
 void Parser::add_config_commands() {

@@ -19,6 +19,11 @@ enum class Command : std::uint8_t {
   user_list,
   user_set_role,
   user_set_password,
+  user_disable,
+  user_enable,
+  user_delete,
+  user_reset_link,
+  user_sessions,
   keys_rotate,
   backup,
   restore,
@@ -64,7 +69,8 @@ struct Invocation {
   std::string role = "user";
   std::optional<std::int64_t> age;
   bool password_stdin = false;
-  std::string backup_file;  // backup and restore
+  std::string backup_file;    // backup and restore
+  bool end_sessions = false;  // user sessions
   ClientArguments client;
 
   bool ephemeral = false;        // serve

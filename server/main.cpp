@@ -31,6 +31,11 @@ int run(const Invocation& invocation) {
     case Command::user_list:
     case Command::user_set_role:
     case Command::user_set_password:
+    case Command::user_disable:
+    case Command::user_enable:
+    case Command::user_delete:
+    case Command::user_reset_link:
+    case Command::user_sessions:
     case Command::keys_rotate:
     case Command::backup:
       return run_administration(invocation);

@@ -2,6 +2,8 @@
 
 #include "auth/policy.hpp"
 #include "core/encoding.hpp"
+#include "core/log.hpp"
+#include "users/audit.hpp"
 #include "users/password_rules.hpp"
 #include "users/user_changes.hpp"
 
@@ -14,10 +16,12 @@ Error no_such_link() {
 
 Error not_logged_in() { return Error(ErrorCode::unauthorized, "The account is not there any more."); }
 
-Error password_required() {
+Error password_required(std::string why) {
   return Error(ErrorCode::validation_failed, "The body has invalid members.")
-      .at("/current_password", "required", "Is required to change the e-mail address.");
+      .at("/current_password", "required", std::move(why));
 }
+
+Error password_for_address() { return password_required("Is required to change the e-mail address."); }
 
 Error wrong_password() { return Error(ErrorCode::current_password_wrong, "The current password is wrong."); }
 
@@ -30,7 +34,11 @@ Result<Login> log_in(storage::UnitOfWork& work, const Proof& proof, const std::s
     return Error(ErrorCode::invalid_credentials, "The e-mail address or the password is wrong.");
   if (!stronger_hash.empty()) save_password_hash(work, id, stronger_hash);
   forget_login_failures(work, proof.failures_key);
-  return open_login(work, id, caller, rules);
+  Login login = open_login(work, id, caller, rules);
+  Caller who = caller;
+  who.user_id = id;  // whoever knows the password acts for him
+  record(work, who, "login", id, {}, "sessions/" + login.session.text());
+  return login;
 }
 
 Result<AccountRef> change_own_profile(storage::UnitOfWork& work, const ProfileChange& change,
@@ -39,7 +47,7 @@ Result<AccountRef> change_own_profile(storage::UnitOfWork& work, const ProfileCh
   std::optional<UserRow> user = find_user(work, caller.user_id.value_or(0));
   if (!user || user->account.status != UserStatus::active) return not_logged_in();
   if (changes_email(user->account, change)) {
-    if (!proof) return password_required();
+    if (!proof) return password_for_address();
     if (proof->user.password_hash != user->password_hash) return wrong_password();
   }
   if (proof) forget_login_failures(work, proof->failures_key);
@@ -120,9 +128,12 @@ Task<Outcome<Login>> AccountService::register_user(NewUser user, Caller caller) 
 
 Task<Outcome<Login>> AccountService::login(Credentials credentials, Caller caller) {
   Secret again = credentials.password;
-  Result<Proof> proof =
-      co_await check_.by_email(email_key(credentials.email), std::move(credentials.password), caller);
-  if (!proof) co_return proof.error();
+  const std::string key = email_key(credentials.email);
+  Result<Proof> proof = co_await check_.by_email(key, std::move(credentials.password), caller);
+  if (!proof) {
+    co_await note_failure(proof.error(), key, std::move(caller));
+    co_return proof.error();
+  }
 
   std::string stronger;
   if (parts_.hasher.needs_rehash(proof->user.password_hash)) {
@@ -140,10 +151,13 @@ Task<Outcome<AccountRef>> AccountService::change_profile(AccountRef account, Ses
                                                          ProfileChange change, Caller caller) {
   std::optional<Proof> proof;
   if (changes_email(*account, change)) {
-    if (change.current_password.empty()) co_return password_required();
+    if (change.current_password.empty()) co_return password_for_address();
     Result<Proof> proved =
         co_await check_.by_session(account->id, session, std::move(change.current_password), caller);
-    if (!proved) co_return proved.error();
+    if (!proved) {
+      co_await note_failure(proved.error(), email_key(account->email), std::move(caller));
+      co_return proved.error();
+    }
     proof = std::move(*proved);
   }
   caller.user_id = account->id;
@@ -154,11 +168,13 @@ Task<Outcome<AccountRef>> AccountService::change_profile(AccountRef account, Ses
   co_return co_await parts_.writer.commit(std::move(unit));
 }
 
-Task<Outcome<Login>> AccountService::change_password(SessionId session, PasswordChange change,
-                                                     Caller caller) {
-  Result<Proof> proof =
-      co_await check_.by_session(caller.user_id.value_or(0), session, std::move(change.current), caller);
-  if (!proof) co_return proof.error();
+Task<Outcome<Login>> AccountService::change_password(AccountRef account, SessionId session,
+                                                     PasswordChange change, Caller caller) {
+  Result<Proof> proof = co_await check_.by_session(account->id, session, std::move(change.current), caller);
+  if (!proof) {
+    co_await note_failure(proof.error(), email_key(account->email), std::move(caller));
+    co_return proof.error();
+  }
   Result<std::string> hash = co_await parts_.hasher.hash(std::move(change.next), caller.network);
   if (!hash) co_return hash.error();
 
@@ -169,16 +185,47 @@ Task<Outcome<Login>> AccountService::change_password(SessionId session, Password
   co_return co_await parts_.writer.commit(std::move(unit));
 }
 
-Task<Outcome<storage::Nothing>> AccountService::leave(Caller caller) {
-  auto unit = [caller = std::move(caller),
+Task<Outcome<storage::Nothing>> AccountService::leave(AccountRef account, SessionId session, Secret password,
+                                                      Caller caller) {
+  std::optional<Proof> proof;
+  if (!password.empty()) {
+    Result<Proof> proved = co_await check_.by_session(account->id, session, std::move(password), caller);
+    if (!proved) {
+      co_await note_failure(proved.error(), email_key(account->email), std::move(caller));
+      co_return proved.error();
+    }
+    proof = std::move(*proved);
+  }
+  auto unit = [session, proof = std::move(proof), caller = std::move(caller),
                rules = rules_](storage::UnitOfWork& work) -> Result<storage::Nothing> {
     const std::optional<UserRow> user = find_user(work, caller.user_id.value_or(0));
     if (!user || user->account.status != UserStatus::active) return not_logged_in();
+    if (proof && proof->user.password_hash != user->password_hash) return wrong_password();
+    const std::optional<SessionRow> login = find_session(work, session);
+    if (!login) return Error(ErrorCode::invalid_token);
+    if (!proof && work.now() - login->created_at > fresh_login_ms)
+      return password_required("Is required for what a login older than ten minutes cannot take back.");
     if (is_last_superadmin(work, user->account)) return last_superadmin();
     apply_deletion(work, *user, caller, rules);
     return storage::Nothing{};
   };
   co_return co_await parts_.writer.commit(std::move(unit));
+}
+
+Task<> AccountService::note_failure(const Error& error, std::string key, Caller caller) {
+  if (error.code != ErrorCode::invalid_credentials && error.code != ErrorCode::current_password_wrong)
+    co_return;
+  auto unit = [key = std::move(key),
+               caller = std::move(caller)](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+    const std::optional<UserRow> user = find_user_by_email(work, key);
+    std::optional<UserId> id;
+    if (user) id = user->account.id;
+    record_failed_login(work, caller, id);
+    return storage::Nothing{};
+  };
+  // The answer is the refusal, whether there is room for a row or not.
+  const auto noted = co_await parts_.writer.commit(std::move(unit));
+  if (!noted) log::warn("audit_not_written", {{"action", "login.failed"}});
 }
 
 Task<Outcome<storage::Nothing>> AccountService::reset_password(TokenAndPassword reset, Caller caller) {

@@ -11,6 +11,9 @@
 
 namespace corohub::users {
 
+// For so long a login is proof enough for what cannot be taken back.
+inline constexpr std::int64_t fresh_login_ms = 10LL * 60 * 1000;
+
 class AccountService {
  public:
   AccountService(const UsersParts& parts, SessionRules rules)
@@ -28,15 +31,21 @@ class AccountService {
                                            Caller caller);
 
   // The login it is done from goes on with new tokens; all others end.
-  Task<Outcome<Login>> change_password(SessionId session, PasswordChange change, Caller caller);
+  Task<Outcome<Login>> change_password(AccountRef account, SessionId session, PasswordChange change,
+                                       Caller caller);
 
-  // last_superadmin.
-  Task<Outcome<storage::Nothing>> leave(Caller caller);
+  // last_superadmin. A login that is older than fresh_login_ms, however young its tokens are, needs the
+  // password: validation_failed without it, current_password_wrong with a wrong one.
+  Task<Outcome<storage::Nothing>> leave(AccountRef account, SessionId session, Secret password,
+                                        Caller caller);
 
   // By a one-time link of an administrator: all logins end. invalid_grant for a link that is no good.
   Task<Outcome<storage::Nothing>> reset_password(TokenAndPassword reset, Caller caller);
 
  private:
+  // A row of the audit trail for a password that was wrong.
+  Task<> note_failure(const Error& error, std::string email_key, Caller caller);
+
   const UsersParts& parts_;
   const SessionRules rules_;
   PasswordCheck check_;

@@ -6,6 +6,8 @@ namespace corohub::users {
 namespace {
 
 constexpr std::size_t cursor_bytes_max = 1024;
+constexpr std::size_t action_bytes_max = 64;
+constexpr std::size_t entity_bytes_max = 512;
 constexpr std::int64_t page_max = 1'000'000'000;  // times per_page it still fits
 constexpr std::int64_t id_max = (std::int64_t{1} << 53) - 1;
 
@@ -35,8 +37,12 @@ Result<AuditQuery> read_audit_query(const http::Request& request) {
   QueryReader reader(request);
   AuditQuery query;
   query.since = reader.integer("since", 0, id_max).value_or(0);
+  query.before = reader.integer("before", 0, id_max);
+  if (const auto order = reader.one_of("order", {"asc", "desc"})) query.newest_first = *order == 1;
   query.limit = reader.integer("limit", 1, 300).value_or(100);
   query.user = reader.integer("user", 1, id_max);
+  query.action = reader.text("action", action_bytes_max);
+  query.entity = reader.text("entity", entity_bytes_max);
   if (const Result<> result = reader.result(); !result) return result.error();
   return query;
 }
@@ -148,8 +154,38 @@ Task<Response> post_reset_link(Services& services, Context& context) {
   if (!token) co_return fail(token.error(), context);
   json::object data;
   data["token"] = token->value;
+  data["link"] = "/reset#token=" + token->value;  // in the fragment, which browsers send to nobody
   data["expires_in"] = services.admin.reset_ttl().count();
   co_return http::success(data, 201);
+}
+
+Task<Response> get_sessions_of(Services& services, Context& context) {
+  const Result<std::int64_t> id = context.id_param("id");
+  if (!id) co_return fail(id.error(), context);
+  const auto sessions = co_await services.admin.sessions(*id, caller_of(context));
+  if (!sessions) co_return fail(sessions.error(), context);
+  co_return sessions_answer(*sessions, context.principal->session);
+}
+
+Task<Response> end_sessions_of(Services& services, Context& context, std::optional<SessionId> session) {
+  const Result<std::int64_t> id = context.id_param("id");
+  if (!id) co_return fail(id.error(), context);
+  if (const std::optional<Error> refusal = services.limits.admin_write(context))
+    co_return fail(*refusal, context);
+  const auto ended = co_await services.admin.end_sessions(*id, session, caller_of(context));
+  if (!ended) co_return fail(ended.error(), context);
+  co_return http::no_content();
+}
+
+Task<Response> delete_sessions_of(Services& services, Context& context) {
+  return end_sessions_of(services, context, std::nullopt);
+}
+
+Task<Response> delete_session_of(Services& services, Context& context) {
+  SessionId session;
+  if (!SessionId::parse(context.param("session"), session))
+    co_return fail(Error(ErrorCode::not_found, "There is no such session."), context);
+  co_return co_await end_sessions_of(services, context, session);
 }
 
 Task<Response> get_audit(Services& services, Context& context) {
@@ -177,6 +213,9 @@ void add_admin_routes(Routes& routes) {
   routes.add(Method::put, "/api/v1/admin/users/{id}/role", Access::admin, put_role);
   routes.add(Method::put, "/api/v1/admin/users/{id}/status", Access::admin, put_status);
   routes.add(Method::post, "/api/v1/admin/users/{id}/password-reset", Access::admin, post_reset_link);
+  routes.add(Method::get, "/api/v1/admin/users/{id}/sessions", Access::admin, get_sessions_of);
+  routes.add(Method::del, "/api/v1/admin/users/{id}/sessions", Access::admin, delete_sessions_of);
+  routes.add(Method::del, "/api/v1/admin/users/{id}/sessions/{session}", Access::admin, delete_session_of);
   routes.add(Method::get, "/api/v1/admin/audit", Access::admin, get_audit);
 }
 

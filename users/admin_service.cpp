@@ -6,7 +6,7 @@
 #include "eventlog/event_log.hpp"
 #include "users/credential_repository.hpp"
 #include "users/events.hpp"
-#include "users/session_repository.hpp"
+#include "users/session_service.hpp"
 #include "users/user_changes.hpp"
 
 #include <algorithm>
@@ -19,7 +19,8 @@ Error forbidden(std::string why) { return Error(ErrorCode::forbidden, std::move(
 Error not_found() { return Error(ErrorCode::not_found, "There is no such user."); }
 
 // The rank of whoever acts, as it is now.
-Result<Role> acting_rank(storage::UnitOfWork& work, const Caller& caller) {
+template <class Source>
+Result<Role> acting_rank(Source& work, const Caller& caller) {
   if (caller.command_line) return Role::superadmin;
   const std::optional<UserRow> row = find_user(work, caller.user_id.value_or(0));
   if (!row || row->account.status != UserStatus::active)
@@ -34,7 +35,8 @@ struct Deed {
 };
 
 // The deed, or why there is none. Somebody who is no administrator learns nothing of who exists.
-Result<Deed> begin_deed(storage::UnitOfWork& work, const Caller& caller, UserId target) {
+template <class Source>
+Result<Deed> begin_deed(Source& work, const Caller& caller, UserId target) {
   const Result<Role> rank = acting_rank(work, caller);
   if (!rank) return rank.error();
   std::optional<UserRow> row = find_user(work, target);
@@ -188,6 +190,26 @@ Result<Decision<std::string>> apply_reset_link(storage::UnitOfWork& work, UserId
   return Decision<std::string>::granted(std::move(token));
 }
 
+std::optional<Error> refused_logins(const Deed& deed, const Caller& caller) {
+  if (caller.user_id == deed.target.account.id && auth::is_admin(deed.rank)) return std::nullopt;
+  return refused_by_rank(deed);
+}
+
+Result<Decision<storage::Nothing>> apply_end_of_sessions(storage::UnitOfWork& work, UserId target,
+                                                         const std::optional<SessionId>& session,
+                                                         const Caller& caller, const SessionRules& rules) {
+  const Result<Deed> deed = begin_deed(work, caller, target);
+  if (!deed) return deed.error();
+  if (std::optional<Error> refusal = refused_logins(*deed, caller))
+    return deny<storage::Nothing>(work, caller, "session.end", target, std::move(*refusal));
+  std::vector<SessionId> ended;
+  for (const SessionRow& row : live_sessions(work, target, work.now(), rules.used_since(work.now())))
+    if (!session || row.id == *session) ended.push_back(row.id);
+  if (session && ended.empty()) return Error(ErrorCode::not_found, "There is no such session.");
+  end_sessions(work, target, ended, CloseReason::session_revoked, caller, rules);
+  return Decision<storage::Nothing>{};
+}
+
 }  // namespace
 
 Task<Result<UserPage>> AdminService::list(UserQuery query) {
@@ -261,6 +283,26 @@ Task<Outcome<std::string>> AdminService::make_reset_link(UserId target, Caller c
   const std::int64_t lifetime = std::chrono::milliseconds(reset_ttl_).count();
   auto unit = [target, lifetime, caller = std::move(caller)](storage::UnitOfWork& work) {
     return apply_reset_link(work, target, lifetime, caller);
+  };
+  co_return settle(co_await parts_.writer.commit(std::move(unit)));
+}
+
+Task<Result<std::vector<SessionRow>>> AdminService::sessions(UserId target, Caller caller) {
+  const UnixMs now = parts_.clock.unix_ms();
+  auto look = [target, now, caller = std::move(caller),
+               rules = rules_](storage::Snapshot& snapshot) -> Result<std::vector<SessionRow>> {
+    const Result<Deed> deed = begin_deed(snapshot, caller, target);
+    if (!deed) return deed.error();
+    if (std::optional<Error> refusal = refused_logins(*deed, caller)) return std::move(*refusal);
+    return live_sessions(snapshot, target, now, rules.used_since(now));
+  };
+  co_return co_await parts_.list_readers.read(std::move(look));
+}
+
+Task<Outcome<storage::Nothing>> AdminService::end_sessions(UserId target, std::optional<SessionId> session,
+                                                           Caller caller) {
+  auto unit = [target, session, caller = std::move(caller), rules = rules_](storage::UnitOfWork& work) {
+    return apply_end_of_sessions(work, target, session, caller, rules);
   };
   co_return settle(co_await parts_.writer.commit(std::move(unit)));
 }

@@ -6,6 +6,7 @@
 #include "users/account_changes.hpp"
 #include "users/audit.hpp"
 #include "users/decision.hpp"
+#include "users/session_repository.hpp"
 #include "users/user_list.hpp"
 #include "users/user_repository.hpp"
 #include "users/validation.hpp"
@@ -38,6 +39,12 @@ class AdminService {
   // A one-time token by which its holder sets the password. It dies with the next link, with any change of
   // the target's role, status, e-mail address or password, and once its maker might not make it any more.
   Task<Outcome<std::string>> make_reset_link(UserId target, Caller caller);
+
+  // The logins of somebody of a lower rank, or one's own; not_found, forbidden.
+  Task<Result<std::vector<SessionRow>>> sessions(UserId target, Caller caller);
+  // Ends one of them (not_found if it is none of his), or all, and closes their connections.
+  Task<Outcome<storage::Nothing>> end_sessions(UserId target, std::optional<SessionId> session,
+                                               Caller caller);
 
   // The command line alone: ends every login.
   Task<Outcome<AccountRef>> set_password(UserId target, Secret password, Caller caller);

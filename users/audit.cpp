@@ -1,23 +1,44 @@
 #include "users/audit.hpp"
 
+#include "auth/rate_limit.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <limits>
+
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 namespace corohub::users {
 namespace {
 
-std::optional<std::string_view> unless_empty(const std::string& text) {
+constexpr std::string_view failed_login = "login.failed";
+constexpr std::int64_t minute_ms = 60'000;
+
+std::optional<std::string_view> unless_empty(std::string_view text) {
   if (text.empty()) return std::nullopt;
   return text;
 }
 
-void insert(storage::UnitOfWork& work, const Caller& caller, std::string_view action,
-            std::optional<UserId> target, std::string_view outcome, const json::object& detail) {
+struct Row {
+  std::string_view action;
+  std::optional<UserId> target;
+  std::string_view outcome;
+  std::string_view entity;
+};
+
+void insert(storage::UnitOfWork& work, const Caller& caller, const Row& row, const json::object& detail) {
+  std::optional<std::string> entity;
+  if (!row.entity.empty())
+    entity = std::string(row.entity);
+  else if (row.target)
+    entity = "users/" + std::to_string(*row.target);
   work.query(
-          "INSERT INTO audit (created_at, actor_id, action, target_id, outcome, detail, ip, request_id) "
-          "VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-      .bind(work.now(), caller.user_id, action, target, outcome, json::serialize(detail),
-            unless_empty(caller.ip), unless_empty(caller.request_id))
+          "INSERT INTO audit (created_at, actor_id, action, target_id, outcome, detail, ip, request_id, "
+          "entity) "
+          "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind(work.now(), caller.user_id, row.action, row.target, row.outcome, json::serialize(detail),
+            unless_empty(caller.ip), unless_empty(caller.request_id), entity)
       .run();
 }
 
@@ -35,6 +56,7 @@ json::object read_row(const storage::Query& query) {
   row["actor_id"] = or_null(query.integer_or_null(2));
   row["action"] = query.text(3);
   row["target_id"] = or_null(query.integer_or_null(4));
+  row["entity"] = or_null(query.text_or_null(9));
   row["outcome"] = query.text(5);
   row["detail"] = json::parse(query.text_or_null(6).value_or("{}"));
   row["ip"] = or_null(query.text_or_null(7));
@@ -42,34 +64,134 @@ json::object read_row(const storage::Query& query) {
   return row;
 }
 
+// What two failures must share to share a row: IPv6 addresses by their network.
+std::string place_of(const std::string& ip) {
+  boost::system::error_code failed;
+  const auto address = boost::asio::ip::make_address(ip, failed);
+  return failed ? ip : auth::rate_key(address);
+}
+
+// ---- reading ----
+
+// The filter that an index answers; what else is asked for is looked at row by row.
+enum class By : std::uint8_t { all, user, action, entity };
+
+// ?1 and ?2: between which ids; ?3: of the filter.
+#define COROHUB_AUDIT                                                                                 \
+  "SELECT id, created_at, actor_id, action, target_id, outcome, detail, ip, request_id, entity FROM " \
+  "audit WHERE id > ?1 AND id < ?2"
+#define COROHUB_AUDIT_OF_USER \
+  COROHUB_AUDIT " AND actor_id = ?3 UNION ALL " COROHUB_AUDIT " AND target_id = ?3 AND actor_id IS NOT ?3"
+
+constexpr std::array<std::string_view, 8> statements{
+    COROHUB_AUDIT " ORDER BY id",
+    COROHUB_AUDIT_OF_USER " ORDER BY id",
+    COROHUB_AUDIT " AND action = ?3 ORDER BY id",
+    COROHUB_AUDIT " AND entity = ?3 ORDER BY id",
+    COROHUB_AUDIT " ORDER BY id DESC",
+    COROHUB_AUDIT_OF_USER " ORDER BY id DESC",
+    COROHUB_AUDIT " AND action = ?3 ORDER BY id DESC",
+    COROHUB_AUDIT " AND entity = ?3 ORDER BY id DESC",
+};
+
+#undef COROHUB_AUDIT
+#undef COROHUB_AUDIT_OF_USER
+
+By index_for(const AuditQuery& wanted) noexcept {
+  if (wanted.entity) return By::entity;
+  if (wanted.user) return By::user;
+  return wanted.action ? By::action : By::all;
+}
+
+bool is_wanted(const storage::Query& row, const AuditQuery& wanted) {
+  if (wanted.action && row.text(3) != *wanted.action) return false;
+  if (wanted.entity && row.text_or_null(9) != wanted.entity) return false;
+  return !wanted.user || row.integer_or_null(2) == wanted.user || row.integer_or_null(4) == wanted.user;
+}
+
+storage::Query rows_of(storage::Snapshot& snapshot, const AuditQuery& wanted) {
+  const By by = index_for(wanted);
+  const std::size_t order = wanted.newest_first ? 4 : 0;
+  storage::Query query = snapshot.query(statements[order + static_cast<std::size_t>(by)]);
+  query.bind(wanted.since, wanted.before.value_or(std::numeric_limits<std::int64_t>::max()));
+  if (by == By::entity) query.bind(wanted.entity);
+  if (by == By::user) query.bind(wanted.user);
+  if (by == By::action) query.bind(wanted.action);
+  return query;
+}
+
 }  // namespace
 
 void record(storage::UnitOfWork& work, const Caller& caller, std::string_view action,
-            std::optional<UserId> target, const json::object& detail) {
-  insert(work, caller, action, target, "ok", detail);
+            std::optional<UserId> target, const json::object& detail, std::string_view entity) {
+  insert(work, caller, {action, target, "ok", entity}, detail);
 }
 
 void record_denied(storage::UnitOfWork& work, const Caller& caller, std::string_view action,
                    std::optional<UserId> target, const json::object& detail) {
-  insert(work, caller, action, target, "denied", detail);
+  insert(work, caller, {action, target, "denied", {}}, detail);
+}
+
+void record_failed_login(storage::UnitOfWork& work, const Caller& caller, std::optional<UserId> user) {
+  std::optional<std::int64_t> same;
+  std::optional<std::int64_t> newest;
+  std::int64_t rows = 0;
+  {
+    storage::Query query = work.query(
+        "SELECT id, created_at, target_id, ip FROM audit INDEXED BY audit_by_action WHERE action = ? "
+        "ORDER BY id DESC LIMIT ?");
+    query.bind(failed_login, failed_login_rows_per_minute);
+    for (; !same && query.next(); ++rows) {
+      if (std::abs(work.now() - query.integer(1)) >= minute_ms) break;
+      if (!newest) newest = query.integer(0);
+      if (query.integer_or_null(2) == user &&
+          place_of(query.text_or_null(3).value_or("")) == place_of(caller.ip))
+        same = query.integer(0);
+    }
+  }
+  if (same)
+    return work
+        .query(
+            "UPDATE audit SET detail = json_set(detail, '$.count', json_extract(detail, '$.count') + 1) "
+            "WHERE id = ?")
+        .bind(*same)
+        .run();
+  if (rows >= failed_login_rows_per_minute)
+    return work
+        .query(
+            "UPDATE audit SET detail = json_set(detail, '$.others', "
+            "COALESCE(json_extract(detail, '$.others'), 0) + 1) WHERE id = ?")
+        .bind(newest)
+        .run();
+  json::object detail;
+  detail["count"] = 1;
+  record_denied(work, caller, failed_login, user, detail);
+}
+
+std::int64_t delete_old_failed_logins(storage::UnitOfWork& work, std::int64_t limit) {
+  work.query(
+          "DELETE FROM audit WHERE id IN (SELECT id FROM (SELECT id, created_at FROM audit INDEXED BY "
+          "audit_by_action WHERE action = ? ORDER BY id LIMIT ?) WHERE created_at < ?)")
+      .bind(failed_login, limit, work.now() - failed_logins_kept_ms)
+      .run();
+  return work.changes();
 }
 
 AuditPage read_audit(storage::Snapshot& snapshot, const AuditQuery& wanted) {
-  storage::Query query = snapshot.query(
-      "SELECT id, created_at, actor_id, action, target_id, outcome, detail, ip, request_id FROM audit "
-      "WHERE id > ?1 AND (?2 IS NULL OR actor_id = ?2 OR target_id = ?2) ORDER BY id LIMIT ?3");
-  query.bind(wanted.since, wanted.user, wanted.limit + 1);
+  storage::Query query = rows_of(snapshot, wanted);
   AuditPage page;
-  page.next = wanted.since;
-  while (query.next()) {
-    if (static_cast<std::int64_t>(page.rows.size()) == wanted.limit) {
-      page.more = true;
-      break;
-    }
+  page.next = wanted.newest_first ? wanted.before.value_or(0) : wanted.since;
+  for (std::int64_t looked_at = 0; query.next(); ++looked_at) {
+    const bool shown = is_wanted(query, wanted);
+    page.more = looked_at == audit_rows_looked_at_max ||
+                (shown && static_cast<std::int64_t>(page.rows.size()) == wanted.limit);
+    if (page.more) break;
     page.next = query.integer(0);
-    page.rows.push_back(read_row(query));
+    if (shown) page.rows.push_back(read_row(query));
   }
   return page;
 }
+
+std::span<const std::string_view> audit_statements() { return statements; }
 
 }  // namespace corohub::users

@@ -62,8 +62,10 @@ Task<Response> post_logout(Services& services, Context& context) {
   if (!principal && context.request.body.empty()) co_return fail(principal.error(), context);
 
   if (principal) {
+    Caller caller = caller_of(context);
+    caller.user_id = principal->user_id();
     const auto ended =
-        co_await services.sessions.end(principal->user_id(), principal->session, CloseReason::logged_out);
+        co_await services.sessions.end(principal->session, CloseReason::logged_out, std::move(caller));
     if (!ended && ended.error().code != ErrorCode::not_found) co_return fail(ended.error(), context);
     co_return http::no_content();
   }
@@ -72,7 +74,7 @@ Task<Response> post_logout(Services& services, Context& context) {
   if (!body->contains("refresh_token")) co_return fail(principal.error(), context);
   const Result<std::string> token = read_refresh_token(*body);
   if (!token) co_return fail(token.error(), context);
-  const auto ended = co_await services.sessions.end_by_token(*token);
+  const auto ended = co_await services.sessions.end_by_token(*token, caller_of(context));
   if (!ended) co_return fail(ended.error(), context);
   co_return http::no_content();
 }
@@ -81,18 +83,13 @@ Task<Response> get_sessions(Services& services, Context& context) {
   const auth::Principal& principal = *context.principal;
   const auto sessions = co_await services.sessions.list(principal.user_id());
   if (!sessions) co_return fail(sessions.error(), context);
-  json::array list;
-  for (const SessionRow& session : *sessions) {
-    json::object row;
-    row["id"] = session.id.text();
-    row["created_at"] = rfc3339(session.created_at);
-    row["last_used_at"] = rfc3339(session.last_used_at);
-    row["ip"] = session.ip;
-    row["user_agent"] = session.user_agent;
-    row["current"] = session.id == principal.session;
-    list.push_back(std::move(row));
-  }
-  co_return http::success(list);
+  co_return sessions_answer(*sessions, principal.session);
+}
+
+Task<Response> delete_other_sessions(Services& services, Context& context) {
+  const auto ended = co_await services.sessions.end_others(context.principal->session, caller_of(context));
+  if (!ended) co_return fail(ended.error(), context);
+  co_return http::no_content();
 }
 
 Task<Response> delete_session_by_id(Services& services, Context& context) {
@@ -102,7 +99,7 @@ Task<Response> delete_session_by_id(Services& services, Context& context) {
     co_return fail(Error(ErrorCode::not_found, "There is no such session."), context);
   const bool own = session == principal.session;
   const auto ended = co_await services.sessions.end(
-      principal.user_id(), session, own ? CloseReason::logged_out : CloseReason::session_revoked);
+      session, own ? CloseReason::logged_out : CloseReason::session_revoked, caller_of(context));
   if (!ended) co_return fail(ended.error(), context);
   co_return http::no_content();
 }
@@ -163,6 +160,7 @@ void add_auth_routes(Routes& routes) {
   routes.add(Method::post, "/api/v1/auth/refresh", Access::guest, post_refresh);
   routes.add(Method::post, "/api/v1/auth/logout", Access::guest, post_logout);
   routes.add(Method::get, "/api/v1/auth/sessions", Access::user, get_sessions);
+  routes.add(Method::del, "/api/v1/auth/sessions", Access::user, delete_other_sessions);
   routes.add(Method::del, "/api/v1/auth/sessions/{id}", Access::user, delete_session_by_id);
   routes.add(Method::post, "/api/v1/auth/ws-ticket", Access::user, post_ws_ticket);
   routes.add(Method::post, "/api/v1/auth/password/reset", Access::guest, post_password_reset);

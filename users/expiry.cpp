@@ -1,5 +1,6 @@
 #include "users/expiry.hpp"
 
+#include "users/audit.hpp"
 #include "users/credential_repository.hpp"
 #include "users/password_check.hpp"
 #include "users/session_repository.hpp"
@@ -29,6 +30,7 @@ ExpiryStep delete_expired(storage::UnitOfWork& work, const ExpirySettings& setti
       delete_ended_sessions(work, limit),
       delete_late_password_resets(work, limit),
       trim_login_failures(work, work.now() - forgotten_after_ms, limit),
+      delete_old_failed_logins(work, limit),
       delete_old_audit(work, settings.audit, limit),
   };
   ExpiryStep step;

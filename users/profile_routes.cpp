@@ -51,8 +51,24 @@ Task<Response> patch_me(Services& services, Context& context) {
                         changed->seq != 0 ? changed->seq : before);
 }
 
+// The password, if the client gave one.
+Result<Secret> read_leave(const http::Request& request) {
+  if (request.body.empty()) return Secret();
+  const Result<json::object> body = request.json_object();
+  if (!body) return body.error();
+  return read_current_password(*body);
+}
+
 Task<Response> delete_me(Services& services, Context& context) {
-  const auto left = co_await services.accounts.leave(caller_of(context));
+  Result<Secret> password = read_leave(context.request);
+  if (!password) co_return fail(password.error(), context);
+  const bool proves = !password->empty();
+  if (proves)
+    if (const std::optional<Error> refusal = services.limits.password_attempt(context))
+      co_return fail(*refusal, context);
+  const auto left = co_await services.accounts.leave(context.principal->account, context.principal->session,
+                                                     std::move(*password), caller_of(context));
+  if (proves && (left || !is_failed_proof(left.error()))) services.limits.give_back_password_attempt(context);
   if (!left) co_return fail(left.error(), context);
   co_return at_position(services, http::no_content(), left->seq);
 }
@@ -70,7 +86,7 @@ Task<Response> put_password(Services& services, Context& context) {
     co_return fail(*refusal, context);
 
   const Outcome<Login> login = co_await services.accounts.change_password(
-      context.principal->session, std::move(*change), caller_of(context));
+      context.principal->account, context.principal->session, std::move(*change), caller_of(context));
   if (login || !is_failed_proof(login.error())) services.limits.give_back_password_attempt(context);
   if (!login) co_return fail(login.error(), context);
   co_return login_answer(services, *login, 200);

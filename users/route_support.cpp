@@ -52,6 +52,26 @@ Response login_answer(const Services& services, const storage::Committed<Login>&
   return at_position(services, std::move(response), login.seq);
 }
 
+json::object to_json(const SessionRow& session) {
+  json::object row;
+  row["id"] = session.id.text();
+  row["created_at"] = rfc3339(session.created_at);
+  row["last_used_at"] = rfc3339(session.last_used_at);
+  row["ip"] = session.ip;
+  row["user_agent"] = session.user_agent;
+  return row;
+}
+
+Response sessions_answer(const std::vector<SessionRow>& sessions, const SessionId& current) {
+  json::array list;
+  for (const SessionRow& session : sessions) {
+    json::object row = to_json(session);
+    row["current"] = session.id == current;
+    list.push_back(std::move(row));
+  }
+  return http::success(list);
+}
+
 bool is_failed_proof(const Error& error) noexcept {
   return error.code == ErrorCode::invalid_credentials || error.code == ErrorCode::current_password_wrong ||
          error.code == ErrorCode::invalid_grant;

@@ -55,6 +55,10 @@ Response at_position(const Services& services, Response response, Seq seq);
 // CONTRACT section 2, "login's data".
 Response login_answer(const Services& services, const storage::Committed<Login>& login, int status);
 
+json::object to_json(const SessionRow& session);
+// The list of somebody's logins; `current` is the caller's own.
+Response sessions_answer(const std::vector<SessionRow>& sessions, const SessionId& current);
+
 // True for an error that is a failed attempt to prove who one is, and counts as one.
 bool is_failed_proof(const Error& error) noexcept;
 

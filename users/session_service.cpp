@@ -93,6 +93,17 @@ Login open_login(storage::UnitOfWork& work, UserId user, const Caller& caller, c
   return login;
 }
 
+void end_sessions(storage::UnitOfWork& work, UserId user, const std::vector<SessionId>& sessions,
+                  CloseReason reason, const Caller& caller, const SessionRules& rules) {
+  if (sessions.empty()) return;
+  const std::string_view action = reason == CloseReason::logged_out ? "logout" : "session.end";
+  for (const SessionId& session : sessions) {
+    delete_session(work, session);
+    record(work, caller, action, user, {}, "sessions/" + session.text());
+  }
+  publish_account(work, user, reason, rules);
+}
+
 Task<Outcome<Login>> SessionService::open(UserId user, Caller caller) {
   auto unit = [user, caller = std::move(caller), rules = rules_](storage::UnitOfWork& work) -> Result<Login> {
     const std::optional<UserRow> row = find_user(work, user);
@@ -120,26 +131,39 @@ Task<Outcome<Login>> SessionService::refresh(std::string refresh_token, Caller c
   co_return settle(co_await parts_.writer.commit(std::move(unit)));
 }
 
-Task<Outcome<storage::Nothing>> SessionService::end(UserId user, SessionId session, CloseReason reason) {
-  auto unit = [user, session, reason, rules = rules_](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+Task<Outcome<storage::Nothing>> SessionService::end(SessionId session, CloseReason reason, Caller caller) {
+  auto unit = [session, reason, caller = std::move(caller),
+               rules = rules_](storage::UnitOfWork& work) -> Result<storage::Nothing> {
     const std::optional<SessionRow> row = find_session(work, session);
-    if (!row || row->user_id != user) return Error(ErrorCode::not_found);
-    delete_session(work, session);
-    publish_account(work, user, reason, rules);
+    if (!row || row->user_id != caller.user_id) return Error(ErrorCode::not_found);
+    end_sessions(work, row->user_id, {session}, reason, caller, rules);
     return storage::Nothing{};
   };
   co_return co_await parts_.writer.commit(std::move(unit));
 }
 
-Task<Outcome<storage::Nothing>> SessionService::end_by_token(std::string refresh_token) {
-  auto unit = [hash = sha256_text(refresh_token),
+Task<Outcome<storage::Nothing>> SessionService::end_others(SessionId session, Caller caller) {
+  auto unit = [session, caller = std::move(caller),
                rules = rules_](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+    const UserId user = caller.user_id.value_or(0);
+    std::vector<SessionId> others;
+    for (const SessionRow& row : live_sessions(work, user, work.now(), rules.used_since(work.now())))
+      if (row.id != session) others.push_back(row.id);
+    end_sessions(work, user, others, CloseReason::session_revoked, caller, rules);
+    return storage::Nothing{};
+  };
+  co_return co_await parts_.writer.commit(std::move(unit));
+}
+
+Task<Outcome<storage::Nothing>> SessionService::end_by_token(std::string refresh_token, Caller caller) {
+  auto unit = [hash = sha256_text(refresh_token), caller = std::move(caller),
+               rules = rules_](storage::UnitOfWork& work) mutable -> Result<storage::Nothing> {
     const std::optional<RefreshRow> token = find_refresh_token(work, hash);
     if (!token) return storage::Nothing{};
     const std::optional<SessionRow> row = find_session(work, token->session);
     if (!row) return storage::Nothing{};
-    delete_session(work, row->id);
-    publish_account(work, row->user_id, CloseReason::logged_out, rules);
+    caller.user_id = row->user_id;  // whoever holds the token acts for him
+    end_sessions(work, row->user_id, {row->id}, CloseReason::logged_out, caller, rules);
     return storage::Nothing{};
   };
   co_return co_await parts_.writer.commit(std::move(unit));

@@ -24,6 +24,10 @@ struct Login {
 // A new login in a unit, and the last of its steps: it publishes the account.
 Login open_login(storage::UnitOfWork& work, UserId user, const Caller& caller, const SessionRules& rules);
 
+// Ends these logins of a user and says so in the trail. Without any it leaves no trace.
+void end_sessions(storage::UnitOfWork& work, UserId user, const std::vector<SessionId>& sessions,
+                  CloseReason reason, const Caller& caller, const SessionRules& rules);
+
 class SessionService {
  public:
   SessionService(const UsersParts& parts, SessionRules rules) : parts_(parts), rules_(rules) {}
@@ -40,10 +44,12 @@ class SessionService {
   // else.
   Task<Outcome<Login>> refresh(std::string refresh_token, Caller caller);
 
-  // Ends one login of this user; not_found for any other.
-  Task<Outcome<storage::Nothing>> end(UserId user, SessionId session, CloseReason reason);
+  // Ends one login of the caller; not_found for any other.
+  Task<Outcome<storage::Nothing>> end(SessionId session, CloseReason reason, Caller caller);
+  // Ends all logins of the caller but this one.
+  Task<Outcome<storage::Nothing>> end_others(SessionId session, Caller caller);
   // Ends the login a refresh token belongs to; an unknown token has nothing left to end.
-  Task<Outcome<storage::Nothing>> end_by_token(std::string refresh_token);
+  Task<Outcome<storage::Nothing>> end_by_token(std::string refresh_token, Caller caller);
 
   Task<Result<std::vector<SessionRow>>> list(UserId user);
 

@@ -89,6 +89,56 @@ Task<Result<Account>> Users::set_password(std::string email, Secret password) {
   co_return account_of(changed);
 }
 
+Task<Result<Account>> Users::set_status(std::string email, UserStatus status) {
+  const Result<Account> user = co_await services_->admin.find_by_email(std::move(email));
+  if (!user) co_return user.error();
+  const auto changed =
+      co_await services_->admin.set_status(user->id, status, Caller::operator_of_this_machine());
+  co_return account_of(changed);
+}
+
+Task<Result<>> Users::remove(std::string email) {
+  const Result<Account> user = co_await services_->admin.find_by_email(std::move(email));
+  if (!user) co_return user.error();
+  const auto removed = co_await services_->admin.remove(user->id, Caller::operator_of_this_machine());
+  if (!removed) co_return removed.error();
+  co_return Result<>();
+}
+
+Task<Result<std::string>> Users::make_reset_link(std::string email) {
+  const Result<Account> user = co_await services_->admin.find_by_email(std::move(email));
+  if (!user) co_return user.error();
+  const auto token = co_await services_->admin.make_reset_link(user->id, Caller::operator_of_this_machine());
+  if (!token) co_return token.error();
+  co_return token->value;
+}
+
+Task<Result<json::array>> Users::sessions(std::string email, bool end) {
+  const Result<Account> user = co_await services_->admin.find_by_email(std::move(email));
+  if (!user) co_return user.error();
+  const auto rows = co_await services_->admin.sessions(user->id, Caller::operator_of_this_machine());
+  if (!rows) co_return rows.error();
+  if (end) {
+    const auto ended =
+        co_await services_->admin.end_sessions(user->id, std::nullopt, Caller::operator_of_this_machine());
+    if (!ended) co_return ended.error();
+  }
+  json::array list;
+  for (const SessionRow& row : *rows) list.push_back(to_json(row));
+  co_return list;
+}
+
+Task<Result<>> Users::record_deed(std::string action, json::object detail, std::string entity) {
+  auto unit = [action = std::move(action), detail = std::move(detail),
+               entity = std::move(entity)](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+    record(work, Caller::operator_of_this_machine(), action, std::nullopt, detail, entity);
+    return storage::Nothing{};
+  };
+  const auto recorded = co_await services_->parts.writer.commit(std::move(unit));
+  if (!recorded) co_return recorded.error();
+  co_return Result<>();
+}
+
 Task<Result<LocalLogin>> Users::open_login(std::string email) {
   const Result<Account> user = co_await services_->admin.find_by_email(std::move(email));
   if (!user) co_return user.error();

@@ -6,6 +6,7 @@
 #include "auth/rate_limit.hpp"
 #include "auth/tickets.hpp"
 #include "auth/token.hpp"
+#include "core/json.hpp"
 #include "http/router.hpp"
 #include "storage/reader_pool.hpp"
 #include "storage/writer.hpp"
@@ -93,6 +94,15 @@ class Users {
   Task<Result<std::vector<Account>>> list_users();  // the first 10,000 by id
   Task<Result<Account>> set_role(std::string email, Role role);
   Task<Result<Account>> set_password(std::string email, Secret password);
+  Task<Result<Account>> set_status(std::string email, UserStatus status);
+  Task<Result<>> remove(std::string email);
+  // A one-time token by which its holder sets the password.
+  Task<Result<std::string>> make_reset_link(std::string email);
+  // The live logins of an account, as GET /admin/users/{id}/sessions shows them; with `end` they end then.
+  Task<Result<json::array>> sessions(std::string email, bool end);
+
+  // One row of the audit trail for what was done to the server itself ("backup", "keys.rotate", "restore").
+  Task<Result<>> record_deed(std::string action, json::object detail, std::string entity);
 
   // ---- whoever runs this process, for demonstrations and test suites ----
   // A fresh login of the account with this address; not_found.

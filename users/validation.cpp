@@ -199,6 +199,14 @@ Result<PasswordChange> read_password_change(const json::object& body) {
   return finish(fields, std::move(change));
 }
 
+Result<Secret> read_current_password(const json::object& body) {
+  Fields fields(body);
+  Secret password;
+  if (fields.has("current_password"))
+    password = read_password(fields, "current_password", tried_password_rule);
+  return finish(fields, std::move(password));
+}
+
 Result<TokenAndPassword> read_password_reset(const json::object& body) {
   Fields fields(body);
   TokenAndPassword reset;

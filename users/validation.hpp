@@ -47,6 +47,7 @@ Result<Credentials> read_credentials(const json::object& body);
 Result<ProfileChange> read_own_profile_change(const json::object& body);
 Result<ProfileChange> read_profile_change(const json::object& body);  // by an admin
 Result<PasswordChange> read_password_change(const json::object& body);
+Result<Secret> read_current_password(const json::object& body);  // empty: not given
 Result<TokenAndPassword> read_password_reset(const json::object& body);
 Result<std::string> read_setup_token(const json::object& body);
 Result<std::string> read_refresh_token(const json::object& body);

@@ -104,6 +104,7 @@ void add_page_routes(http::Router& router, bool for_developers) {
     add_page(router, "/docs", "docs.html");
   }
   add_page(router, "/setup", "setup.html");
+  add_page(router, "/reset", "reset.html");
   add_page(router, "/openapi.json", "openapi.json");
   add_page(router, "/asyncapi.json", "asyncapi.json");
   add_assets(router);

@@ -49,6 +49,43 @@ test('accounts outlive the process, and the command line works without one', asy
   assert.equal((await api.login('offline@example.com', 'secure123')).user.role, 'admin');
 });
 
+test('accounts and their logins are administered by the command line, beside a server and without one', async (t) => {
+  const server = await Server.start(t);
+  const api = new Api(server);
+  const root = await api.member('superadmin');
+  const ann = await api.register();
+  const run = (...args) => corohub(['user', ...args, '--data-dir', server.data]);
+  const expect = async (code, ...args) => {
+    const result = await run(...args);
+    assert.equal(result.code, code, result.output);
+    return result.output;
+  };
+
+  assert.match(await expect(0, 'sessions', '--email', ann.email), /[0-9a-f-]{36} .*127\.0\.0\.1/);
+  await ann.expect(200, 'GET', '/api/v1/users/me');
+  const socket = await ann.connect();
+  assert.match(await expect(0, 'sessions', '--email', ann.email, '--end'), /all of them are ended/);
+  assert.deepEqual(await socket.closed(), { code: 1008, reason: 'session_revoked' });
+
+  const [, token] = (await expect(0, 'reset-link', '--email', ann.email)).match(/\/reset#token=(\S+)/);
+  await api.expect(204, 'POST', '/api/v1/auth/password/reset', { body: { token, password: 'secure1234' } });
+  await api.login(ann.email, 'secure1234');
+
+  assert.match(await expect(0, 'disable', '--email', ann.email), /disabled/);
+  assert.equal((await api.request('POST', '/api/v1/auth/login', { body: { email: ann.email, password: 'secure1234' } })).status, 401);
+  await server.stop();
+  assert.match(await expect(0, 'enable', '--email', ann.email), /active/);
+  await expect(1, 'disable', '--email', root.email); // the last superadmin
+  await server.launch();
+  await api.login(ann.email, 'secure1234');
+  assert.match(await expect(0, 'delete', '--email', ann.email), /is deleted/);
+  await expect(1, 'delete', '--email', ann.email);
+
+  const { json } = await root.request('GET', `/api/v1/admin/audit?limit=300&user=${ann.id}`);
+  const deeds = json.data.filter((row) => row.actor_id === null).map((row) => row.action);
+  assert.deepEqual(deeds, ['user.register', 'session.end', 'password.reset_link', 'user.status', 'login.failed', 'user.status', 'user.delete']);
+});
+
 test('T66: files are for their owner only, and a second server finds the place taken', async (t) => {
   const server = await Server.start(t);
   for (const name of readdirSync(server.data)) {

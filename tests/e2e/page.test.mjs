@@ -290,6 +290,31 @@ test('the setup link', options, async (t) => {
   assert.deepEqual(page.complaints, []);
 });
 
+test('a reset link sets a password, and is not in the address afterwards', options, async (t) => {
+  const server = await Server.start(t);
+  const api = new Api(server);
+  const root = await api.member('superadmin');
+  const john = await api.register({ name: 'John Doe' });
+  const { link } = await root.expect(201, 'POST', `/api/v1/admin/users/${john.id}/password-reset`);
+  const browser = await openBrowser(t);
+  const page = await openPage(browser, `${server.url}${link}`);
+  assert.equal(new URL(page.url()).hash, '');
+  await page.getByLabel('New password').fill('secure1234');
+  await shoot(page, 'reset');
+  await page.getByRole('button', { name: 'Set the password' }).click();
+  await page.getByText('The password is set. Log in with it.').waitFor();
+  await api.login(john.email, 'secure1234');
+  assert.deepEqual(page.complaints, []);
+
+  const again = await openPage(browser, `${server.url}${link}`, { expected: /status of 401/ });
+  await again.getByLabel('New password').fill('secure12345');
+  await again.getByRole('button', { name: 'Set the password' }).click();
+  await again.locator('#note.bad').waitFor();
+  const none = await openPage(browser, `${server.url}/reset`);
+  await none.getByText('The token is missing from this link.').waitFor();
+  assert.deepEqual([...again.complaints, ...none.complaints], []);
+});
+
 test('the API reference renders every operation', options, async (t) => {
   const server = await Server.start(t);
   const page = await openPage(await openBrowser(t), `${server.url}/docs#broadcast`);

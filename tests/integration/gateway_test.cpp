@@ -404,6 +404,21 @@ TEST(Connections, are_listed_and_can_be_ended_by_rank) {
   for (const auto& member : row) keys.insert(std::string(member.key()));
   EXPECT_EQ(keys, (std::set<std::string>{"client_id", "user_id", "role", "transport", "ip", "connected_at"}));
   EXPECT_EQ(server.client().get(path + "?per_page=101", admin.access_token).status, 422);
+  std::vector<std::string> listed;
+  std::string cursor;
+  for (bool more = true; more;) {
+    const HttpAnswer part = server.client().get(path + "?limit=1" + cursor, admin.access_token);
+    EXPECT_EQ(part.at("meta").at("total"), 2);
+    const json::value rows = part.at("data");
+    for (const json::value& one : rows.as_array()) listed.emplace_back(one.at("client_id").as_string());
+    const json::value meta = part.at("meta");
+    more = meta.as_object().contains("next");
+    if (more) cursor = "&cursor=" + std::string(meta.at("next").as_string());
+  }
+  EXPECT_EQ(listed, (std::vector<std::string>{std::min(client_of_ann, client_of_root),
+                                              std::max(client_of_ann, client_of_root)}));
+  for (const std::string query : {"?limit=0", "?limit=101", "?cursor=junk", "?page=101"})
+    EXPECT_EQ(server.client().get(path + query, admin.access_token).status, 422) << query;
 
   EXPECT_EQ(server.client().del(path + "/" + client_of_ann, ann.access_token).status, 403);
   EXPECT_EQ(server.client().del(path + "/" + client_of_root, admin.access_token).status, 403);

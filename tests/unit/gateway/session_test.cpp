@@ -363,7 +363,7 @@ TEST(Session, Kicked) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::user);
   const auto client = rig.connect(*ann);
-  const hub::MemberInfo info = rig.shard.list().front();
+  const hub::MemberInfo info = rig.shard.list(1).front();
   EXPECT_EQ(info.user_id, 7);
   EXPECT_EQ(info.transport, "websocket");
   EXPECT_EQ(info.ip, "127.0.0.1");

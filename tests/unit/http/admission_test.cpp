@@ -99,21 +99,21 @@ TEST(HttpDescriptors, R4_a_listener_outlives_what_is_thrown) {
   const asio::ip::tcp::endpoint any(asio::ip::make_address("127.0.0.1"), 0);
   const auto listener = std::make_shared<Listener>(context, any, true, 16, 0);
   int accepted = 0;
-  asio::co_spawn(
-      context.get_executor(),
-      Listener::run(
-          listener,
-          [&](Socket, const asio::ip::tcp::endpoint&) {
-            if (++accepted <= 2) throw std::runtime_error("a defect");
-          },
-          [](Socket*) {}),
-      asio::detached);
+  asio::co_spawn(context.get_executor(),
+                 Listener::run(
+                     listener,
+                     [&](Socket, const asio::ip::tcp::endpoint&) {
+                       if (++accepted <= 2) throw std::runtime_error("a defect");
+                     },
+                     [](Socket*) {}),
+                 asio::detached);
   std::vector<std::unique_ptr<asio::ip::tcp::socket>> clients;
   const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   for (int i = 1; i <= 4; ++i) {
     clients.push_back(std::make_unique<asio::ip::tcp::socket>(context));
     clients.back()->connect(listener->endpoint());
-    while (accepted < i && std::chrono::steady_clock::now() < limit) context.run_one_for(std::chrono::milliseconds(10));
+    while (accepted < i && std::chrono::steady_clock::now() < limit)
+      context.run_one_for(std::chrono::milliseconds(10));
     EXPECT_EQ(accepted, i);
   }
   listener->close();

@@ -229,7 +229,7 @@ TEST(Delivery, lists_its_members) {
   OneShard one;
   FakeMember user(one.shard, who(1)), admin(one.shard, who(2, Role::admin));
   std::map<UserId, MemberInfo> infos;
-  for (MemberInfo& info : one.shard.list()) infos[info.user_id] = std::move(info);
+  for (MemberInfo& info : one.shard.list(10)) infos[info.user_id] = std::move(info);
   ASSERT_EQ(infos.size(), 2U);
   EXPECT_EQ(infos.at(1).client_id, user.client_id());
   EXPECT_EQ(infos.at(2).role, Role::admin);

@@ -45,5 +45,15 @@ TEST_F(MigrationTest, R20_accounts_that_were_there_are_counted_and_found) {
   EXPECT_EQ(number("SELECT users FROM user_totals WHERE role = 'superadmin'"), 0);
 }
 
+TEST_F(MigrationTest, R20_the_trail_that_was_there_names_what_it_speaks_of) {
+  migrate_to(2);
+  connection_->run_script(
+      "INSERT INTO audit (created_at, actor_id, action, target_id, outcome) VALUES "
+      "(1, NULL, 'user.create', 7, 'ok'), (2, 7, 'broadcast', NULL, 'ok')");
+  migrate_fully();
+  EXPECT_EQ(number("SELECT id FROM audit WHERE entity = 'users/7'"), 1);
+  EXPECT_EQ(number("SELECT COUNT(*) FROM audit WHERE entity IS NULL"), 1);
+}
+
 }  // namespace
 }  // namespace corohub::storage

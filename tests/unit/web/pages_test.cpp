@@ -74,6 +74,7 @@ TEST_F(Pages, each_is_there_with_its_type) {
   const std::vector<std::pair<std::string, std::string>> expected = {
       {"/websocket-test.html", "text/html"},
       {"/setup", "text/html"},
+      {"/reset", "text/html"},
       {"/docs", "text/html"},
       {"/test-websocket.js", "text/javascript"},
       {"/openapi.json", "application/json"},
@@ -98,7 +99,7 @@ TEST_F(Pages, what_a_client_has_already_is_not_sent_again) {
 }
 
 TEST_F(Pages, nothing_inline_and_nothing_from_elsewhere) {
-  for (const std::string path : {"/websocket-test.html", "/setup", "/docs"}) {
+  for (const std::string path : {"/websocket-test.html", "/setup", "/reset", "/docs"}) {
     const Response page = get(path);
     EXPECT_THAT(header(page, "Content-Security-Policy"), HasSubstr("default-src 'none'")) << path;
     EXPECT_THAT(header(page, "Content-Security-Policy"), Not(HasSubstr("unsafe"))) << path;

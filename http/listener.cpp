@@ -57,10 +57,7 @@ void log_failure(const std::exception_ptr& failure) noexcept {
 
 Listener::Listener(asio::io_context& context, const asio::ip::tcp::endpoint& endpoint, bool first,
                    int backlog, std::size_t descriptors_reserved)
-    : context_(context),
-      acceptor_(context),
-      timer_(context),
-      descriptors_max_(highest_to_accept(descriptors_reserved)) {
+    : context_(context), acceptor_(context), timer_(context), descriptors_reserved_(descriptors_reserved) {
   acceptor_.open(endpoint.protocol());
   acceptor_.set_option(asio::socket_base::reuse_address(true));
   if (endpoint.address().is_v6()) acceptor_.set_option(asio::ip::v6_only(true));
@@ -114,6 +111,7 @@ Task<> Listener::rest(std::chrono::milliseconds pause) {
 // False: the system has no descriptor or memory to give; accepting should pause.
 bool Listener::accept_some(const Accepted& accepted, const Shed& shed) {
   if (spare_ < 0) open_spare();  // another shard was faster, back then
+  const int descriptors_max = highest_to_accept(descriptors_reserved_);
   int too_many = 0;
   for (int i = 0; i < accepts_per_wake + too_many; ++i) {
     Socket socket(context_);
@@ -128,7 +126,7 @@ bool Listener::accept_some(const Accepted& accepted, const Shed& shed) {
     }
     if (failure) continue;  // that one connection broke before we took it
     socket.non_blocking(true, failure);
-    if (socket.native_handle() < descriptors_max_) {
+    if (socket.native_handle() < descriptors_max) {
       accepted(std::move(socket), peer);
     } else {
       shed(&socket);

@@ -45,8 +45,8 @@ class Listener {
   asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
                              Executor>
       timer_;
-  const int descriptors_max_;  // an accepted one beyond it is one too many
-  int spare_ = -1;             // a descriptor to give up for a moment (T65)
+  const std::size_t descriptors_reserved_;
+  int spare_ = -1;  // a descriptor to give up for a moment (T65)
 };
 
 }  // namespace corohub::http

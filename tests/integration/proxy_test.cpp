@@ -81,8 +81,8 @@ TEST(Proxy, T16_sessions_audit_and_connections_show_the_caller) {
   const HttpAnswer sessions =
       server.client().call({.target = "/api/v1/auth/sessions", .token = token, .headers = by("203.0.113.6")});
   std::vector<std::string> addresses;
-  for (const json::value& session : sessions.at("data").as_array())
-    addresses.emplace_back(session.at("ip").as_string());
+  const json::value rows = sessions.at("data");
+  for (const json::value& session : rows.as_array()) addresses.emplace_back(session.at("ip").as_string());
   EXPECT_THAT(addresses, testing::UnorderedElementsAre("127.0.0.1", "203.0.113.5"));
 
   WsClient socket(server.port(), {.token = token, .headers = by("203.0.113.7")});

@@ -7,6 +7,7 @@
 #include "core/unicode.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <condition_variable>
@@ -61,6 +62,39 @@ std::size_t cost_of(std::string_view hash, std::string_view label) noexcept {
   return value;
 }
 
+template <std::size_t size>
+bool decode(std::string_view text, std::array<unsigned char, size>& bytes) noexcept {
+  std::size_t decoded = 0;
+  return sodium_base642bin(bytes.data(), size, text.data(), text.size(), nullptr, &decoded, nullptr,
+                           sodium_base64_VARIANT_ORIGINAL_NO_PADDING) == 0 &&
+         decoded == size;
+}
+
+// Nothing: there was no memory to find out. libsodium's own verify calls that a wrong password, so what it
+// makes,
+// "$argon2id$v=19$m=...,t=...,p=1$SALT$DIGEST", is computed and compared here.
+std::optional<bool> is_password_of(const std::string& hash, std::string_view password) {
+  std::array<unsigned char, crypto_pwhash_SALTBYTES> salt{};
+  std::array<unsigned char, 32> digest{};
+  const std::size_t digest_at = hash.rfind('$');
+  const std::size_t salt_at = digest_at == std::string::npos ? digest_at : hash.rfind('$', digest_at - 1);
+  const std::string_view text = hash;
+  const bool ours = salt_at != std::string::npos && text.starts_with("$argon2id$v=19$m=") &&
+                    text.substr(0, salt_at).ends_with(",p=1") &&
+                    decode(text.substr(salt_at + 1, digest_at - salt_at - 1), salt) &&
+                    decode(text.substr(digest_at + 1), digest);
+  if (!ours) return crypto_pwhash_str_verify(hash.c_str(), password.data(), password.size()) == 0;
+
+  std::array<unsigned char, 32> computed{};
+  errno = 0;
+  if (crypto_pwhash(computed.data(), computed.size(), password.data(), password.size(), salt.data(),
+                    cost_of(hash, ",t="), cost_of(hash, "$m=") * 1024, crypto_pwhash_ALG_ARGON2ID13) != 0) {
+    if (errno == EINVAL || errno == EFBIG) return false;  // no password or cost that it ever was made with
+    return std::nullopt;
+  }
+  return sodium_memcmp(computed.data(), digest.data(), digest.size()) == 0;
+}
+
 // One request as the pool sees it.
 class Job : public Completion {
  public:
@@ -92,24 +126,14 @@ class VerifyWork {
   Outcome operator()(Cost, const std::string& dummy_hash) const {
     const std::string& hash = hash_.empty() ? dummy_hash : hash_;
     const Secret normal(nfc(typed_.reveal()));
-    Result<bool> same = belongs(normal, hash);
+    std::optional<bool> same = is_password_of(hash, normal.reveal());
     // Hashes of earlier versions are of what was typed.
-    if (same && !*same && normal.reveal() != typed_.reveal()) same = belongs(typed_, hash);
-    if (!same) return same;
+    if (same == false && normal.reveal() != typed_.reveal()) same = is_password_of(hash, typed_.reveal());
+    if (!same) return refuse("no memory for Argon2");
     return *same && !hash_.empty();
   }
 
  private:
-  // Only a password that was compared is a wrong one. (EINVAL says so; a hash that is none was never compared
-  // either.)
-  static Result<bool> belongs(const Secret& password, const std::string& hash) {
-    errno = 0;
-    const std::string_view text = password.reveal();
-    const bool same = crypto_pwhash_str_verify(hash.c_str(), text.data(), text.size()) == 0;
-    if (!same && errno == ENOMEM) return refuse("no memory for Argon2");
-    return same;
-  }
-
   Secret typed_;
   std::string hash_;
 };

@@ -177,7 +177,7 @@ test('H9: so are the values of a query', { timeout: 120_000 }, async (t) => {
   const found = [];
   for (const { method, template, operation } of OPERATIONS) {
     if (template === '/ws' || template.endsWith('/stream')) continue;
-    for (const parameter of (operation.parameters || []).map(resolve).filter((each) => each.in === 'query')) {
+    for (const parameter of (operation.parameters || []).map(resolve).filter((each) => each.in === 'query' && each.name !== 'cursor')) { // only an answer gives those
       const words = resolve(parameter.schema).enum || [];
       const query = template.endsWith('/poll') && parameter.name !== 'timeout' ? '&timeout=0' : '';
       for (const text of [...TEXTS, ...words]) {

@@ -362,6 +362,7 @@ void Shard::attach(Member& member, const Identity& who) {
 
 void Shard::detach(Member& member) noexcept {
   if (!std::exchange(member.attached_, false)) return;
+  by_client_.leave(member);
   members_.leave(member);
   for (const std::unique_ptr<Subscription>& subscription : member.subscriptions())
     topics_.remove(*subscription);

@@ -17,13 +17,16 @@ TEST(EventReader, events_come_whole_however_the_bytes_come) {
       reader.feed(std::string_view(text).substr(at, step));
       for (auto event = reader.next(); event.value(); event = reader.next()) events.push_back(**event);
     }
-    ASSERT_EQ(events.size(), 3U);
+    ASSERT_EQ(events.size(), 4U);
     EXPECT_EQ(events[0].id, "e:1");
     EXPECT_EQ(events[0].data, "{\"a\":1}");
     EXPECT_EQ(events[0].retry_ms, 1500);
     EXPECT_EQ(events[1].data, "two\nlines");
     EXPECT_EQ(events[1].id, "");
-    EXPECT_EQ(events[2].data, "last");
+    EXPECT_EQ(events[2].id, "e:3");
+    EXPECT_EQ(events[2].data, "") << "only says where the stream is";
+    EXPECT_EQ(events[3].id, "");
+    EXPECT_EQ(events[3].data, "last");
   }
 }
 

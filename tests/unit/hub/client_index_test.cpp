@@ -13,7 +13,7 @@ namespace {
 // A member that is nothing but its id.
 class Someone final : public Member {
  public:
-  explicit Someone(ClientId client) : Member({}, client, {}) {}
+  explicit Someone(ClientId client) : Member(client, {}) {}
   WireFormat format() const noexcept override { return {}; }
   void close(CloseReason) noexcept override {}
   void role_changed() noexcept override {}

@@ -5,6 +5,7 @@
 #include "eventlog/floors.hpp"
 #include "gateway/session.hpp"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -14,12 +15,13 @@ namespace corohub::gateway {
 namespace {
 
 // Events of topics expire by a budget of their own, also while they are being read.
-void tell_topics(SessionReplays& replays, Session& session, const hub::Replay& replay, Seq topics_floor) {
+void tell_topics(SessionReplay& owner, Session& session, const hub::Replay& replay, Seq topics_floor) {
   for (const std::unique_ptr<hub::Subscription>& subscription : session.subscriptions()) {
-    if (subscription->held_by != &replay || subscription->floor >= topics_floor) continue;
+    if (subscription->phase != hub::Subscription::Phase::held || subscription->floor >= topics_floor)
+      continue;
     const Seq from = std::max(replay.position(), subscription->floor);
     subscription->floor = topics_floor;
-    if (from < topics_floor) replays.push_gap({from, topics_floor, "expired"}, subscription->topic->name);
+    if (from < topics_floor) owner.push_gap({from, topics_floor, "expired"}, subscription->topic->name);
   }
 }
 

@@ -203,7 +203,7 @@ Result<Secret> read_current_password(const json::object& body) {
   Fields fields(body);
   Secret password;
   if (fields.has("current_password"))
-    password = read_password(fields, "current_password", tried_password_rule);
+    password = read_tried_password(fields, "current_password");
   return finish(fields, std::move(password));
 }
 

@@ -91,10 +91,13 @@ RateLimiter::RateLimiter(Rate rate, const Clock& clock, std::size_t keys_max) {
 }
 RateLimiter::~RateLimiter() = default;
 
-RateDecision RateLimiter::take(std::string_view key) { return decide(key, true); }
-RateDecision RateLimiter::look(std::string_view key) { return decide(key, false); }
+RateDecision RateLimiter::take(std::string_view key, std::int64_t tokens) {
+  return decide(key, tokens, true);
+}
+RateDecision RateLimiter::look(std::string_view key) { return decide(key, 1, false); }
 
-RateDecision RateLimiter::decide(std::string_view key, bool taking) {
+RateDecision RateLimiter::decide(std::string_view key, std::int64_t tokens, bool taking) {
+  const Nanoseconds cost = impl_->per_token * tokens;
   const SteadyTime now = impl_->clock.steady();
   const std::uint64_t hash = impl_->shorten(key);
   Stripe& stripe = impl_->stripe(hash);
@@ -105,16 +108,16 @@ RateDecision RateLimiter::decide(std::string_view key, bool taking) {
     Bucket* bucket = stripe.find(hash);
     if (bucket == nullptr && taking) bucket = &stripe.add(hash, impl_->stripe_keys_max, now);
     if (bucket != nullptr) missing = std::max(bucket->full_at - now, Nanoseconds(0));
-    decision.allowed = missing + impl_->per_token <= impl_->capacity;
+    decision.allowed = missing + cost <= impl_->capacity;
     if (decision.allowed && taking) {
-      missing += impl_->per_token;
+      missing += cost;
       bucket->full_at = now + missing;
     }
   }
   decision.limit = static_cast<std::uint64_t>(impl_->capacity / impl_->per_token);
   decision.remaining = static_cast<std::uint64_t>((impl_->capacity - missing) / impl_->per_token);
   decision.reset = round_up(missing);
-  if (!decision.allowed) decision.retry_after = round_up(missing + impl_->per_token - impl_->capacity);
+  if (!decision.allowed) decision.retry_after = round_up(missing + cost - impl_->capacity);
   return decision;
 }
 

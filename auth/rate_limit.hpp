@@ -30,7 +30,7 @@ struct RateDecision {
   std::uint64_t limit = 0;
   std::uint64_t remaining = 0;
   std::chrono::seconds reset{0};        // until the bucket is full
-  std::chrono::seconds retry_after{0};  // until one token is there, rounded up
+  std::chrono::seconds retry_after{0};  // until what was asked for is there, rounded up
 };
 
 class RateLimiter {
@@ -40,12 +40,13 @@ class RateLimiter {
   RateLimiter(const RateLimiter&) = delete;
   RateLimiter& operator=(const RateLimiter&) = delete;
 
-  RateDecision take(std::string_view key);
+  // All of `tokens` or none of them.
+  RateDecision take(std::string_view key, std::int64_t tokens = 1);
   RateDecision look(std::string_view key);  // the same, but nothing is taken
   void give_back(std::string_view key);     // an attempt that should not count after all
 
  private:
-  RateDecision decide(std::string_view key, bool taking);
+  RateDecision decide(std::string_view key, std::int64_t tokens, bool taking);
 
   struct State;
   std::unique_ptr<State> impl_;

@@ -38,7 +38,8 @@ struct GatewaySettings {
   auth::Rate broadcasts_per_admin{10, std::chrono::seconds(1), 20};
   auth::Rate stats_per_admin{60, std::chrono::minutes(1), 60};
   auth::Rate presence_per_user{5, std::chrono::seconds(1), 5};
-  auth::Rate publishes_per_user{100, std::chrono::seconds(1), 200};  // over REST
+  auth::Rate publishes_per_user{100, std::chrono::seconds(1), 200};              // over REST
+  auth::Rate durable_bytes_per_user{32 << 20, std::chrono::hours(1), 32 << 20};  // added to the log
   auth::Rate publishes_per_key{1000, std::chrono::seconds(1), 2000};
   auth::Rate publish_failures_per_address{300, std::chrono::minutes(1), 300};
 };

@@ -84,13 +84,17 @@ class PublishUnit {
   PublishOrder order_;
 };
 
+std::size_t bytes_of(const hub::EventDraft& draft) {
+  return draft.type.size() + draft.data.size() + draft.topic.size();
+}
+
 hub::Entry volatile_event(PublishOrder order, UnixMs now) {
   return hub::EventRef(new hub::Event(std::move(order.draft), 0, now));
 }
 
 }  // namespace
 
-Result<PublishOrder> Publishing::accept(const Author& author, Publication publication) const {
+Result<PublishOrder> Publishing::accept(const Author& author, Publication publication) {
   if (hub::is_reserved_type(publication.type))
     return Error(ErrorCode::reserved_type, "Events of this type are made by the server.");
   const bool in_topic = !publication.topic.empty();
@@ -111,7 +115,21 @@ Result<PublishOrder> Publishing::accept(const Author& author, Publication public
                  .audience = in_topic ? hub::Audience{.roles = rule->subscribers} : publication.audience,
                  .topic = std::move(publication.topic)};
   if (!may(author, rule, order.draft)) return not_allowed();
+  if (std::optional<Error> refusal = charge(order)) return *refusal;
   return order;
+}
+
+std::optional<Error> Publishing::charge(const PublishOrder& order) {
+  const Author& author = order.author;
+  if (!order.durable || author.exempt || author.service_key != 0 || auth::is_admin(author.role))
+    return std::nullopt;
+  const std::size_t bytes = event_bytes + bytes_of(order.draft);
+  const auth::RateDecision decision =
+      durable_bytes_.take(std::to_string(author.user_id), static_cast<std::int64_t>(bytes));
+  if (decision.allowed) return std::nullopt;
+  return Error(ErrorCode::rate_limited, "You have added as much to the log as a user may in an hour.")
+      .retry_in(decision.retry_after)
+      .limited_to(decision.limit);
 }
 
 Result<Published> Publishing::publish_now(PublishOrder order) {
@@ -132,7 +150,7 @@ Task<Result<Published>> Publishing::publish(PublishOrder order) {
     published.reached = *reached;
     co_return published;
   }
-  const std::size_t bytes = order.draft.data.size() + order.draft.type.size() + order.draft.topic.size();
+  const std::size_t bytes = bytes_of(order.draft);
   PublishUnit unit(std::move(order));
   auto committed = co_await writer_.commit(std::move(unit), bytes);
   if (!committed) co_return committed.error();

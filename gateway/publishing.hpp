@@ -6,6 +6,7 @@
 // With an idempotency key that takes a unit, too: the key and the event stand or fall together.
 #pragma once
 
+#include "auth/rate_limit.hpp"
 #include "core/task.hpp"
 #include "gateway/publication.hpp"
 #include "gateway/service_keys.hpp"
@@ -17,6 +18,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +30,7 @@ struct Author {
   Role role = Role::user;
   ServiceKeyId service_key = 0;       // 0: it is a user
   std::vector<std::string> scopes{};  // of the key
+  bool exempt = false;                // from limits of rates
 };
 
 // What became of it.
@@ -55,18 +58,29 @@ struct PublishOrder {
   bool durable = false;
 };
 
+inline constexpr auth::Rate durable_bytes_per_user{32 << 20, std::chrono::hours(1), 32 << 20};
+inline constexpr std::size_t event_bytes =
+    512;  // beside its own: a row, its indexes, and a place in all outboxes
+
 // Safe from any shard's thread.
 class Publishing {
  public:
   static constexpr std::chrono::minutes idempotency_window{5};
 
-  // `text_bytes_max`: of a whole message as it goes out.
+  // `text_bytes_max`: of a whole message as it goes out. `durable_bytes`: what a plain user may add to the
+  // log, which all users share; those who run the place, and services with their keys, are trusted with it.
   Publishing(hub::Hub& hub, storage::Writer& writer, const hub::TopicRules& rules, const Clock& clock,
-             std::size_t text_bytes_max)
-      : hub_(hub), writer_(writer), rules_(rules), clock_(clock), text_bytes_max_(text_bytes_max) {}
+             std::size_t text_bytes_max, const auth::Rate& durable_bytes = durable_bytes_per_user)
+      : hub_(hub),
+        writer_(writer),
+        rules_(rules),
+        clock_(clock),
+        text_bytes_max_(text_bytes_max),
+        durable_bytes_(durable_bytes, clock) {}
 
-  // forbidden, reserved_type, payload_too_large.
-  Result<PublishOrder> accept(const Author& author, Publication publication) const;
+  // forbidden, reserved_type, payload_too_large; rate_limited when it is durable and its author has used up
+  // what a user may add to the log.
+  Result<PublishOrder> accept(const Author& author, Publication publication);
 
   // What is at_once(). overloaded.
   Result<Published> publish_now(PublishOrder order);
@@ -80,7 +94,10 @@ class Publishing {
   storage::Writer& writer_;
   const hub::TopicRules& rules_;
   const Clock& clock_;
+  std::optional<Error> charge(const PublishOrder& order);
+
   const std::size_t text_bytes_max_;
+  auth::RateLimiter durable_bytes_;  // by user
 };
 
 // {"seq":…,"topic":"…","timestamp":"…"}: what a publish is answered with. JSON text.

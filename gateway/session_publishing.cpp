@@ -21,7 +21,8 @@ Error too_many() {
 void SessionPublishing::publish(const native_json::RequestId& id, native_json::Publish&& asked) {
   const SessionPlace& place = session_.place();
   const hub::Identity& who = session_.identity();
-  Result<PublishOrder> order = place.publishing.accept({who.user_id, who.role}, std::move(asked));
+  Result<PublishOrder> order = place.publishing.accept(
+      {.user_id = who.user_id, .role = who.role, .exempt = session_.exempt()}, std::move(asked));
   if (!order) return session_.refuse(id, refusal_of(order.error()));
   session_.stop_typing(order->draft.topic);
   if (order->at_once()) {

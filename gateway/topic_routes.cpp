@@ -31,8 +31,8 @@ Task<Response> publish(GatewayState& state, Context& context) {
   Result<Publication> publication = read_publication(context.request);
   if (!publication) co_return http::fail(publication.error(), context);
   publication->topic = *topic;
-  Result<PublishOrder> order =
-      state.publishing.accept({user, context.principal->role()}, std::move(*publication));
+  const Author author{.user_id = user, .role = context.principal->role(), .exempt = context.exempt};
+  Result<PublishOrder> order = state.publishing.accept(author, std::move(*publication));
   if (!order) co_return http::fail(order.error(), context);
   const Result<Published> published = co_await state.publishing.publish(std::move(*order));
   if (!published) co_return http::fail(published.error(), context);

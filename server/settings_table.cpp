@@ -277,6 +277,22 @@ void add_connection_limits(std::vector<Setting>& rows) {
                        "Pings and pongs one connection may send at once."));
 }
 
+// Of topics and of one's own account alike: each of the two has a budget in the log, and a user this much of
+// it.
+Setting durable_bytes() {
+  Setting row = allowance("limits.durable_bytes_per_user_per_hour", 64 * gibibyte,
+                          FIELD(gateway.durable_bytes_per_user),
+                          "Bytes a plain user may add to the event log in an hour, by publishing and, again "
+                          "as much, by changing the own "
+                          "account; each event counts 512 more than it has.");
+  row.min = 1 << 20;
+  row.write = [write = row.write](Settings& settings, const Value& value) {
+    write(settings, value);
+    settings.users.durable_bytes = settings.gateway.durable_bytes_per_user;
+  };
+  return row;
+}
+
 void add_request_limits(std::vector<Setting>& rows) {
   rows.push_back(allowance("limits.requests_per_10_seconds", million, FIELD(http.request_rate),
                            "Requests per user, or per address without a good credential, in 10 seconds."));
@@ -306,6 +322,7 @@ void add_request_limits(std::vector<Setting>& rows) {
                         "Publishes over REST per user and second."));
   rows.push_back(burst("limits.publishes_burst", million, FIELD(gateway.publishes_per_user),
                        "Publishes over REST per user at once."));
+  rows.push_back(durable_bytes());
   rows.push_back(tokens("limits.service_publishes_per_second", million, FIELD(gateway.publishes_per_key),
                         "Publishes per service key and second."));
   rows.push_back(burst("limits.service_publishes_burst", million, FIELD(gateway.publishes_per_key),

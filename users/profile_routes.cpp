@@ -35,6 +35,8 @@ Task<Response> patch_me(Services& services, Context& context) {
   if (!body) co_return fail(body.error(), context);
   Result<ProfileChange> change = read_own_profile_change(*body);
   if (!change) co_return fail(change.error(), context);
+  if (const std::optional<Error> refusal = services.limits.account_change(context))
+    co_return fail(*refusal, context);
   const bool proves =
       changes_email(*context.principal->account, *change) && !change->current_password.empty();
   if (proves)

@@ -1,5 +1,7 @@
 #include "users/rate_limits.hpp"
 
+#include "auth/policy.hpp"
+
 namespace corohub::users {
 namespace {
 
@@ -12,9 +14,13 @@ std::string prover_key(const http::Context& context) {
   return context.principal ? "user " + user_key(context) : address_key(context);
 }
 
-std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& context, std::string_view key) {
+// user.updated and profile.updated, as events and as rows.
+constexpr std::int64_t account_change_bytes = 1536;
+
+std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& context, std::string_view key,
+                          std::int64_t tokens = 1) {
   if (context.exempt) return std::nullopt;
-  const auth::RateDecision decision = limiter.take(key);
+  const auth::RateDecision decision = limiter.take(key, tokens);
   if (decision.allowed) return std::nullopt;
   return Error(ErrorCode::rate_limited, "Too many requests of this kind.")
       .retry_in(decision.retry_after)
@@ -40,6 +46,7 @@ RateLimits::RateLimits(const UsersSettings& settings, const Clock& clock)
       refreshes_(settings.refreshes, clock),
       tickets_(settings.tickets, clock),
       password_changes_(settings.password_changes, clock),
+      durable_bytes_(settings.durable_bytes, clock),
       admin_writes_(settings.admin_writes, clock) {}
 
 std::optional<Error> RateLimits::password_attempt(const http::Context& context) {
@@ -67,6 +74,11 @@ std::optional<Error> RateLimits::ticket(const http::Context& context) {
 
 std::optional<Error> RateLimits::password_change(const http::Context& context) {
   return take(password_changes_, context, user_key(context));
+}
+
+std::optional<Error> RateLimits::account_change(const http::Context& context) {
+  if (auth::is_admin(context.principal->role())) return std::nullopt;
+  return take(durable_bytes_, context, user_key(context), account_change_bytes);
 }
 
 std::optional<Error> RateLimits::admin_write(const http::Context& context) {

@@ -26,6 +26,8 @@ class RateLimits {
   std::optional<Error> refresh(const http::Context& context, const SessionId& session);
   std::optional<Error> ticket(const http::Context& context);
   std::optional<Error> password_change(const http::Context& context);
+  // An account's change is an event or two in the log that all share.
+  std::optional<Error> account_change(const http::Context& context);
   std::optional<Error> admin_write(const http::Context& context);
 
  private:
@@ -36,6 +38,7 @@ class RateLimits {
   auth::RateLimiter refreshes_;
   auth::RateLimiter tickets_;
   auth::RateLimiter password_changes_;
+  auth::RateLimiter durable_bytes_;
   auth::RateLimiter admin_writes_;
 };
 

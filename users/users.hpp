@@ -30,15 +30,16 @@ struct UsersSettings {
   std::size_t sessions_per_user = 20;
   std::chrono::seconds reset_ttl{3600};
   std::chrono::seconds setup_ttl{1800};
-  std::chrono::seconds audit_retention{0};                            // 0: for ever
-  auth::Rate login_failures_minute{10, std::chrono::minutes(1), 10};  // per address
-  auth::Rate login_failures_hour{100, std::chrono::hours(1), 100};    // per address
-  auth::Rate registrations_burst{20, std::chrono::seconds(5), 20};    // per address
-  auth::Rate registrations_hour{60, std::chrono::hours(1), 60};       // per address
-  auth::Rate refreshes{30, std::chrono::minutes(1), 30};              // per session
-  auth::Rate tickets{10, std::chrono::minutes(1), 10};                // per user
-  auth::Rate password_changes{5, std::chrono::minutes(15), 5};        // per user
-  auth::Rate admin_writes{60, std::chrono::minutes(1), 60};           // per admin
+  std::chrono::seconds audit_retention{0};                              // 0: for ever
+  auth::Rate login_failures_minute{10, std::chrono::minutes(1), 10};    // per address
+  auth::Rate login_failures_hour{100, std::chrono::hours(1), 100};      // per address
+  auth::Rate registrations_burst{20, std::chrono::seconds(5), 20};      // per address
+  auth::Rate registrations_hour{60, std::chrono::hours(1), 60};         // per address
+  auth::Rate refreshes{30, std::chrono::minutes(1), 30};                // per session
+  auth::Rate tickets{10, std::chrono::minutes(1), 10};                  // per user
+  auth::Rate password_changes{5, std::chrono::minutes(15), 5};          // per user
+  auth::Rate durable_bytes{32 << 20, std::chrono::hours(1), 32 << 20};  // per user: events of its own account
+  auth::Rate admin_writes{60, std::chrono::minutes(1), 60};             // per admin
 };
 
 // All of it outlives Users.

@@ -20,6 +20,20 @@ using std::chrono::seconds;
 // `tokens` per `per`, at most `burst` at once.
 Rate rate(double tokens, milliseconds per, double burst) { return {tokens, per, burst}; }
 
+TEST(RateLimiter, many_tokens_at_once_are_taken_all_or_none) {
+  corohub::test::ManualClock clock;
+  RateLimiter limiter({1000, std::chrono::seconds(10), 1000}, clock);
+  EXPECT_TRUE(limiter.take("a", 700).allowed);
+  const RateDecision refused = limiter.take("a", 500);
+  EXPECT_FALSE(refused.allowed);
+  EXPECT_EQ(refused.remaining, 300U);
+  EXPECT_EQ(refused.retry_after, std::chrono::seconds(2));
+  EXPECT_TRUE(limiter.take("a", 300).allowed);
+  clock.advance(std::chrono::seconds(5));
+  EXPECT_TRUE(limiter.take("a", 500).allowed);
+  EXPECT_FALSE(limiter.take("a", 1).allowed);
+}
+
 TEST(RateLimiter, gives_the_burst_and_then_one_token_at_a_time) {
   corohub::test::ManualClock clock;
   RateLimiter limiter(rate(10, seconds(1), 3), clock);

@@ -43,7 +43,7 @@ class Retention : public testing::Test {
   }
   Page topic_page() {
     const auto read = [](Snapshot& snapshot) {
-      PageRequest request{.who = {1, Role::user, {}}, .own = false, .limit = 10'000};
+      PageRequest request{.own = std::nullopt, .limit = 10'000};
       request.topics.push_back({"t", hub::role_bit(Role::user), 0});
       return read_page(snapshot, request);
     };

@@ -225,5 +225,25 @@ TEST_F(PublishingTest, AnswersWithSeqTopicAndTime) {
   EXPECT_EQ(answer_text({}, "t"), R"({"topic":"t","timestamp":"1970-01-01T00:00:00.000Z"})");
 }
 
+// What all share is not one user's to fill.
+TEST_F(PublishingTest, T62_a_user_may_add_so_many_bytes_to_the_log_in_an_hour) {
+  Publishing publishing(db_.hub, db_.writer, rules_, db_.clock, 1000, {4096, std::chrono::hours(1), 4096});
+  set_user(8, "user", "active");
+  set_user(9, "admin", "active");
+  const auto publish_as = [&](const Author& author, const std::string& topic) {
+    Result<PublishOrder> order = publishing.accept(author, in(topic, R"("x")"));
+    return order ? std::string("ok") : std::string(name(order.error().code));
+  };
+  const Author user{.user_id = 7};
+  for (int i = 0; i < 7; ++i) EXPECT_EQ(publish_as(user, "rooms/one"), "ok");
+  EXPECT_EQ(publish_as(user, "rooms/two"), "rate_limited");
+  EXPECT_EQ(publish_as({.user_id = 8}, "rooms/one"), "ok");
+  EXPECT_EQ(publish_as({.user_id = 7, .exempt = true}, "rooms/one"), "ok");
+  EXPECT_EQ(publish_as({.user_id = 9, .role = Role::admin}, "rooms/one"), "ok");
+  db_.clock.advance(std::chrono::minutes(10));
+  EXPECT_EQ(publish_as(user, "rooms/one"), "ok");
+  EXPECT_EQ(publish_as(user, "rooms/one"), "rate_limited");
+}
+
 }  // namespace
 }  // namespace corohub::gateway

@@ -105,7 +105,7 @@ Task<Result<json::value>> Administration::dispatch(json::object& request) {
   if (command.has_error()) co_return command.error();
   log::info("command", {{"name", *command}});
   if (*command == "user.create") co_return co_await create_user(request);
-  if (*command == "user.list") co_return co_await list_users();
+  if (*command == "user.list") co_return co_await list_users(request);
   if (*command == "user.set_role") co_return co_await set_role(request);
   if (*command == "user.set_password") co_return co_await set_password(request);
   if (*command == "user.set_status") co_return co_await set_status(request);
@@ -139,8 +139,10 @@ Task<Result<json::value>> Administration::create_user(json::object& request) {
   co_return user_or_error(created);
 }
 
-Task<Result<json::value>> Administration::list_users() {
-  Result<std::vector<Account>> accounts = co_await services_.users.list_users();
+Task<Result<json::value>> Administration::list_users(const json::object& request) {
+  const json::value* after = request.if_contains("after");
+  const UserId last = after != nullptr && after->is_int64() ? after->get_int64() : 0;
+  Result<std::vector<Account>> accounts = co_await services_.users.list_users(last);
   if (accounts.has_error()) co_return accounts.error();
   json::array list;
   for (const Account& account : *accounts) list.push_back(to_json(account));

@@ -2,7 +2,8 @@
 // the control socket of a running server and in a process of its own.
 //
 //   {"command":"user.create","name":…,"email":…,"password":…,"role":…,"age"?}   -> {"ok":true,"data":{user}}
-//   {"command":"user.list"} · {"command":"user.set_role","email","role"} ·
+//   {"command":"user.list","after"?} (a page by id, 1,000 or the last) ·
+//   {"command":"user.set_role","email","role"} ·
 //   {"command":"user.set_password","email", "password"} · {"command":"user.set_status","email","status"} ·
 //   {"command":"user.delete","email"} · {"command":"user.reset_link","email"} ·
 //   {"command":"user.sessions","email","end"?:true} · {"command":"keys.rotate"} ·
@@ -37,7 +38,7 @@ class Administration {
  private:
   Task<Result<json::value>> dispatch(json::object& request);
   Task<Result<json::value>> create_user(json::object& request);
-  Task<Result<json::value>> list_users();
+  Task<Result<json::value>> list_users(const json::object& request);
   Task<Result<json::value>> set_role(json::object& request);
   Task<Result<json::value>> set_password(json::object& request);
   Task<Result<json::value>> set_status(json::object& request);

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <filesystem>
 #include <thread>
+#include <utility>
 
 #include <boost/asio/signal_set.hpp>
 #include <boost/json/serialize.hpp>
@@ -36,9 +37,6 @@ json::object request_of(const Invocation& invocation) {
                  {"role", invocation.role}};
       if (invocation.age) request.emplace("age", *invocation.age);
       put_password();
-      break;
-    case Command::user_list:
-      request = {{"command", "user.list"}};
       break;
     case Command::user_set_role:
       request = {{"command", "user.set_role"}, {"email", invocation.email}, {"role", invocation.role}};
@@ -114,6 +112,11 @@ std::string text_of(const json::object& object, std::string_view member) {
   return printable(value->is_string() ? std::string(value->as_string()) : json::serialize(*value));
 }
 
+std::string user_heading() {
+  return fmt::format("{:>6}  {:<10}  {:<8}  {:<24}  {:<32}  {}\n", "id", "role", "status", "created", "email",
+                     "name");
+}
+
 std::string user_line(const json::object& user) {
   return fmt::format("{:>6}  {:<10}  {:<8}  {:<24}  {:<32}  {}\n", text_of(user, "id"), text_of(user, "role"),
                      text_of(user, "status"), text_of(user, "created_at"), text_of(user, "email"),
@@ -135,8 +138,7 @@ void print_sessions(const json::object& data) {
 
 void print_answer(Command command, const json::value& data) {
   if (const auto* users = data.if_array()) {
-    std::string lines = fmt::format("{:>6}  {:<10}  {:<8}  {:<24}  {:<32}  {}\n", "id", "role", "status",
-                                    "created", "email", "name");
+    std::string lines;
     for (const json::value& user : *users) lines += user_line(user.as_object());
     return print(lines);
   }
@@ -163,6 +165,29 @@ int exit_code_of(std::string_view code) {
   return EXIT_FAILURE;
 }
 
+// Prints what came of it. The exit code.
+int answer_of(Command command, const json::object& answer) {
+  if (const json::value* ok = answer.if_contains("ok"); ok != nullptr && *ok == true) {
+    print_answer(command, answer.at("data"));
+    return EXIT_SUCCESS;
+  }
+  complain(text_of(answer, "detail"));
+  return exit_code_of(text_of(answer, "code"));
+}
+
+// Page by page: nobody keeps a million accounts in memory for it.
+int list_users(const Settings& settings) {
+  print(user_heading());
+  for (std::int64_t last = 0;;) {
+    const json::object request{{"command", "user.list"}, {"after", last}};
+    const json::object answer = ask(settings, request);
+    if (const int code = answer_of(Command::user_list, answer); code != EXIT_SUCCESS) return code;
+    const json::array& page = answer.at("data").as_array();
+    if (std::cmp_less(page.size(), users::Users::listed_users_max)) return EXIT_SUCCESS;
+    last = page.back().as_object().at("id").to_number<std::int64_t>();
+  }
+}
+
 }  // namespace
 
 int run_administration(const Invocation& invocation) {
@@ -170,13 +195,8 @@ int run_administration(const Invocation& invocation) {
   if (invocation.command != Command::user_create && !std::filesystem::is_directory(settings.data_dir))
     throw storage::StartError(exit_io, fmt::format("there is no data directory {}", settings.data_dir));
   prepare_process();
-  const json::object answer = ask(settings, request_of(invocation));
-  if (const json::value* ok = answer.if_contains("ok"); ok != nullptr && *ok == true) {
-    print_answer(invocation.command, answer.at("data"));
-    return EXIT_SUCCESS;
-  }
-  complain(text_of(answer, "detail"));
-  return exit_code_of(text_of(answer, "code"));
+  if (invocation.command == Command::user_list) return list_users(settings);
+  return answer_of(invocation.command, ask(settings, request_of(invocation)));
 }
 
 }  // namespace corohub::server

@@ -1,27 +1,29 @@
 // `corohub restore` and `epoch new`: on the data directory itself, while no server uses it.
 #include "core/clock.hpp"
+#include "core/printable.hpp"
 #include "server/commands.hpp"
+#include "server/output.hpp"
 #include "server/process.hpp"
 #include "server/services.hpp"
 #include "storage/storage.hpp"
 
 #include <filesystem>
-#include <iostream>
 
 #include <fmt/format.h>
 
 namespace corohub::server {
 namespace {
 
-void print(const storage::Restored& restored, const std::string& file) {
-  std::cout << fmt::format("restored {}: {} users, events up to {}, new epoch {}\n", file, restored.users,
-                           restored.head.seq, restored.head.epoch)
-            << fmt::format("{} logins and all password links have ended\n", restored.sessions_ended);
-  if (restored.service_keys.empty()) std::cout << "no service keys came back with it\n";
+std::string summary(const storage::Restored& restored, const std::string& file) {
+  std::string text = fmt::format("restored {}: {} users, events up to {}, new epoch {}\n", printable(file),
+                                 restored.users, restored.head.seq, restored.head.epoch);
+  text += fmt::format("{} logins and all password links have ended\n", restored.sessions_ended);
+  if (restored.service_keys.empty()) text += "no service keys came back with it\n";
   for (const std::string& key : restored.service_keys)
-    std::cout << "service key " << key << " works (again); revoke it if it was revoked since\n";
+    text += fmt::format("service key {} works (again); revoke it if it was revoked since\n", printable(key));
   if (!restored.previous.empty())
-    std::cout << "what was there is kept as " << restored.previous.string() << '\n';
+    text += fmt::format("what was there is kept as {}\n", printable(restored.previous.string()));
+  return text;
 }
 
 storage::DataDirectory take(const std::string& path) {
@@ -42,12 +44,12 @@ int run_offline(const Invocation& invocation) {
     throw storage::StartError(exit_io, fmt::format("there is no data directory {}", settings.data_dir));
   const storage::DataDirectory directory = take(settings.data_dir);
   if (invocation.command == Command::restore) {
-    print(storage::restore_database(directory, invocation.backup_file, system_clock().unix_ms()),
-          invocation.backup_file);
+    print(summary(storage::restore_database(directory, invocation.backup_file, system_clock().unix_ms()),
+                  invocation.backup_file));
   } else {
     const storage::LogHead head = storage::renew_epoch(directory);
-    std::cout << fmt::format(
-        "the log has epoch {} from now on; positions of the old one are answered with a gap\n", head.epoch);
+    print(fmt::format("the log has epoch {} from now on; positions of the old one are answered with a gap\n",
+                      head.epoch));
   }
   return EXIT_SUCCESS;
 }

@@ -6,8 +6,6 @@
 namespace corohub::users {
 namespace {
 
-constexpr std::int64_t listed_users_max = 10'000;
-
 SessionRules rules_of(const UsersSettings& settings) {
   using std::chrono::milliseconds;
   SessionRules rules;
@@ -64,8 +62,9 @@ Task<Result<Account>> Users::create_user(NewUser user) {
   co_return account_of(created);
 }
 
-Task<Result<std::vector<Account>>> Users::list_users() {
+Task<Result<std::vector<Account>>> Users::list_users(UserId after) {
   UserQuery query;
+  query.after = UserCursor{.key = {}, .id = after};
   query.per_page = listed_users_max;
   Result<UserPage> page = co_await services_->admin.list(std::move(query));
   if (!page) co_return page.error();

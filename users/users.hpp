@@ -92,7 +92,9 @@ class Users {
 
   // ---- the command line and the control socket ----
   Task<Result<Account>> create_user(NewUser user);
-  Task<Result<std::vector<Account>>> list_users();  // the first 10,000 by id
+  // By id, the first 1,000 behind `after`; fewer: there are no more.
+  static constexpr std::int64_t listed_users_max = 1000;
+  Task<Result<std::vector<Account>>> list_users(UserId after);
   Task<Result<Account>> set_role(std::string email, Role role);
   Task<Result<Account>> set_password(std::string email, Secret password);
   Task<Result<Account>> set_status(std::string email, UserStatus status);

@@ -113,6 +113,24 @@ test('G1, T53: neither does what another server, a file or an argument says', as
   }
 });
 
+test('G1: the list of accounts has them all', async (t) => {
+  const server = await Server.start(t);
+  await new Api(server).register();
+  await server.stop();
+  const many = `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
+    INSERT INTO users (name, email, email_key, password_hash, created_at, updated_at)
+    SELECT 'u', i || '@many.example', i || '@many.example', '', 0, 0 FROM n`;
+  assert.equal((await run('sqlite3', [join(server.data, 'corohub.db'), many])).code, 0);
+  const count = async () => {
+    const list = await corohub(['user', 'list', '--data-dir', server.data]);
+    assert.equal(list.code, 0, list.output);
+    return list.stdout.split('\n').filter((line) => /@/.test(line)).length;
+  };
+  assert.equal(await count(), 12_001);
+  await server.launch();
+  assert.equal(await count(), 12_001);
+});
+
 test('G1: a Kubernetes service of our name keeps nothing from starting', async () => {
   const services = { COROHUB_SERVICE_HOST: '10.96.0.17', COROHUB_SERVICE_PORT: '8080', COROHUB_PORT: 'tcp://10.96.0.17:8080' };
   assert.equal((await corohub(['config', 'check'], { env: { ...env, ...services } })).code, 0);

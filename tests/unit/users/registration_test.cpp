@@ -302,7 +302,7 @@ TEST(CommandLine, makes_users_of_any_role_by_the_same_rules) {
   EXPECT_EQ(make(user).error().code, ErrorCode::email_taken);
   EXPECT_THAT(house.happened(),
               ElementsAre("user.created to admins", "account: superadmin, 0 logins (session_revoked)"));
-  EXPECT_EQ(house.run([&] { return house.users().list_users(); }).value().size(), 1U);
+  EXPECT_EQ(house.run([&] { return house.users().list_users(0); }).value().size(), 1U);
 }
 
 TEST(CommandLine, changes_roles_and_passwords_with_a_null_actor) {

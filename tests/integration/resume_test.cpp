@@ -218,7 +218,7 @@ TEST_F(Resume, a_stream_over_http_1_0_has_no_chunks_and_ends_with_the_connection
       received += more;
     }
   };
-  read_until("\n\ndata: ");
+  read_until("\ndata: ");
   const std::string position = alert("one");
   read_until("id: " + position + "\ndata: ");
   const std::string head = received.substr(0, received.find("\r\n\r\n") + 4);

@@ -202,8 +202,7 @@ Result<PasswordChange> read_password_change(const json::object& body) {
 Result<Secret> read_current_password(const json::object& body) {
   Fields fields(body);
   Secret password;
-  if (fields.has("current_password"))
-    password = read_tried_password(fields, "current_password");
+  if (fields.has("current_password")) password = read_tried_password(fields, "current_password");
   return finish(fields, std::move(password));
 }
 

@@ -31,7 +31,7 @@
     if (full.const !== undefined) return JSON.stringify(full.const);
     const otherwise = full.default === undefined ? [] : [`default ${JSON.stringify(full.default)}`];
     if (full.enum) return [full.enum.map((value) => JSON.stringify(value)).join(' or '), ...otherwise].join(', ');
-    if (full.oneOf) return full.oneOf.map((each) => `{${Object.keys(resolve(each).properties).join(', ')}}`).join(' or ');
+    if (full.oneOf) return full.oneOf.map((each) => `{${resolve(each).required.join(', ')}}`).join(' or ');
     const types = [].concat(full.type || 'any');
     if (types.includes('object')) return name || 'object';
     if (types.includes('array')) return `list of ${words(full.items || {})}`;

@@ -133,7 +133,8 @@ Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) 
 
 Seq read_topic_floor(storage::Snapshot& snapshot, std::string_view topic, const hub::TopicRule& rule,
                      UnixMs now) {
-  Seq floor = read_topics_floor(snapshot);
+  // A topic without history had nothing that could have expired by the budget of topics.
+  Seq floor = rule.durable() ? read_topics_floor(snapshot) : read_floor(snapshot);
   storage::Query too_many = snapshot.query(
       "SELECT seq FROM events INDEXED BY events_by_topic WHERE topic = ? ORDER BY seq DESC LIMIT 1 OFFSET ?");
   too_many.bind(topic, static_cast<std::int64_t>(rule.history_count));

@@ -31,7 +31,6 @@ class Poller final : public hub::Member, private hub::Outlet {
   Task<bool> wait_until(SteadyTime end);
   // Nobody waits any more.
   void leave() noexcept;
-  bool left() const noexcept { return left_; }
   // Why nothing more is to be waited for.
   const std::optional<CloseReason>& ended() const noexcept { return ended_; }
 

@@ -113,7 +113,7 @@ class Session final : public hub::Member,
   bool catches_up() const noexcept { return replay_ && replay_->is_under_way(); }
   // What it is to have up to here has been queued, and nothing durable after it: where a client goes on that
   // has read all of that.
-  Seq position() const noexcept { return replay_ ? replay_->position() : place_.shard.head(); }
+  Seq position() const noexcept { return replay_ ? replay_->position() : place_.shard.had(*this); }
   // Why the log does not reach to `since`; `committed`: its newest. Nothing if all may be there.
   std::optional<SessionReplay::Gap> gap_before(const Position& since, Seq committed) const;
   // Starts what answers this request later. If that fails, or has no memory, the client is told all the same.

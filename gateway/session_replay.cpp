@@ -17,8 +17,8 @@ namespace {
 // Events of topics expire by a budget of their own, also while they are being read.
 void tell_topics(SessionReplay& owner, Session& session, const hub::Replay& replay, Seq topics_floor) {
   for (const std::unique_ptr<hub::Subscription>& subscription : session.subscriptions()) {
-    if (subscription->phase != hub::Subscription::Phase::held || subscription->floor >= topics_floor)
-      continue;
+    const bool held = subscription->phase == hub::Subscription::Phase::held;
+    if (!held || !subscription->topic->rule->durable() || subscription->floor >= topics_floor) continue;
     const Seq from = std::max(replay.position(), subscription->floor);
     subscription->floor = topics_floor;
     if (from < topics_floor) owner.push_gap({from, topics_floor, "expired"}, subscription->topic->name);
@@ -28,7 +28,7 @@ void tell_topics(SessionReplay& owner, Session& session, const hub::Replay& repl
 }  // namespace
 
 Seq SessionReplay::position() const noexcept {
-  return replay_ ? replay_->position() : session_.place().shard.head();
+  return replay_ ? replay_->position() : session_.place().shard.had(session_);
 }
 
 void SessionReplay::begin(Seq own_after) {

@@ -27,8 +27,7 @@ class SessionReplay final : private hub::ReplayOwner {
   // What the session is to have up to here has been pushed, and nothing after it.
   Seq position() const noexcept;
 
-  // The session's own events after `own_after` are to come. In the turn that attached it, before it follows a
-  // topic.
+  // The session's own events after `own_after` are to come; topics that it follows by now wait with them.
   void begin(Seq own_after);
   // This subscription's events after `after` are to come, beside what comes anyway. Then, as after begin(),
   // advance().

@@ -4,6 +4,7 @@
 #include "gateway/session.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 namespace corohub::gateway {
@@ -31,9 +32,9 @@ void SessionTopics::subscribe(const RequestId& id, const std::string& topic,
   if (!found->durable() || !asks_the_log) return answer(id, topic, session_.position(), false);
   // It holds its place from now on; what the topic's history still has is known a moment later. One that is
   // asked for again lives on until then.
+  Pending pending(session_.shared_from_this(), topic, subscription->number);
   if (is_new) subscription->hold(Phase::pending);
-  session_.answer_later(
-      id, look_up(Pending(session_.shared_from_this(), topic, subscription->number), id, since));
+  session_.answer_later(id, look_up(std::move(pending), id, since));
 }
 
 hub::Subscription* SessionTopics::open(const std::string& topic, const hub::TopicRule& rule) {
@@ -84,7 +85,11 @@ Task<> SessionTopics::look_up(Pending pending, RequestId id, std::optional<Posit
   if (subscription == nullptr)
     co_return session_.refuse(id, {not_subscribed, "The subscription has ended meanwhile."});
   if (!reach) co_return session_.refuse(id, {name(reach.error().code), reach.error().detail});
-  begin(id, *subscription, since, *reach);
+  try {
+    begin(id, *subscription, since, *reach);
+  } catch (const std::bad_alloc&) {
+    session_.end(CloseReason::overloaded);  // what it holds by now nobody would bring
+  }
 }
 
 // Without a position it begins where the session is.

@@ -212,7 +212,7 @@ void Connection::know(const asio::ip::address& peer) {
 // The header ahead of the first request. Whoever is trusted must send it: guessing would let his clients send
 // it instead. False: it did not come, or its source has enough connections.
 Task<bool> Connection::hear_proxy() {
-  enter(Phase::head, now() + shard_->server->settings().header_timeout);
+  enter(Phase::head, now(), shard_->server->settings().header_timeout);
   Result<ProxyHeader> header = ProxyHeader();
   while (header && header->size == 0) {
     const bool more = co_await receive();

@@ -66,9 +66,9 @@ class Connection final : public Timed, public ListedConnection {
   std::size_t send_now(std::string_view bytes);
   std::uint64_t acknowledged() noexcept;
   std::size_t send_answer(Response response);
-  void enter(Phase phase) noexcept;  // without a deadline
-  void enter(Phase phase, SteadyTime from, std::chrono::milliseconds time) noexcept;
-  void enter(Phase phase, SteadyTime until) noexcept;
+  void enter(Phase phase) noexcept;                                                   // without a deadline
+  void enter(Phase phase, SteadyTime from, std::chrono::milliseconds time) noexcept;  // `from` on the clock
+  void enter(Phase phase, SteadyTime wheel_until) noexcept;                           // in the wheel's time
   SteadyTime deadline() const noexcept;
   SteadyTime now() const noexcept { return shard_->now(); }
   bool ended() const noexcept { return timed_out_ || stopped_; }

@@ -45,9 +45,9 @@ void Connection::enter(Phase phase, SteadyTime from, std::chrono::milliseconds t
   enter(phase, phase_started_ + time);
 }
 
-void Connection::enter(Phase phase, SteadyTime until) noexcept {
+void Connection::enter(Phase phase, SteadyTime wheel_until) noexcept {
   phase_ = phase;
-  deadline_ = until;
+  deadline_ = wheel_until;
   shard_->wheel.arm_by(*this, deadline());
 }
 

@@ -19,8 +19,15 @@ std::size_t ClientIndex::place_of(const ClientId& client) const noexcept {
 void ClientIndex::reserve(std::size_t members) {
   unsigned bits = std::max(bits_, bits_least);
   while ((std::size_t{3} << bits) / 4 < members) ++bits;
-  if (bits == bits_) return;
-  std::vector<Member*> before(std::size_t{1} << bits, nullptr);
+  // Those who are pushed beyond the last place find room there without asking for memory.
+  const auto with_room = [](std::size_t places) { return places + places / 8 + 1; };
+  if (bits == bits_) {
+    if (places_.size() == places_.capacity()) places_.reserve(with_room(places_.size()));
+    return;
+  }
+  std::vector<Member*> before;
+  before.reserve(with_room(std::max(places_.size(), std::size_t{1} << bits)));
+  before.resize(std::size_t{1} << bits, nullptr);
   std::swap(before, places_);
   bits_ = bits;
   std::size_t free = 0;  // in order, so that each goes behind the one before
@@ -32,7 +39,7 @@ void ClientIndex::reserve(std::size_t members) {
   }
 }
 
-void ClientIndex::enter(Member& member) {
+void ClientIndex::enter(Member& member) noexcept {
   std::size_t i = place_of(member.client_id());
   while (i < places_.size() && places_[i] != nullptr && places_[i]->client_id() < member.client_id()) ++i;
   std::size_t end = i;

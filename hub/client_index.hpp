@@ -12,9 +12,9 @@ namespace corohub::hub {
 
 class ClientIndex {
  public:
-  // Makes room for so many.
+  // Makes room for so many, so that one more can enter().
   void reserve(std::size_t members);
-  void enter(Member& member);  // allocates only if many ids begin alike
+  void enter(Member& member) noexcept;
   void leave(const Member& member) noexcept;
 
   Member* find(const ClientId& client) const noexcept;  // null: none

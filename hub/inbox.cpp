@@ -21,11 +21,6 @@ bool Inbox::room() const noexcept {
          batches_.size() + reserved_ < limits_.entries;
 }
 
-bool Inbox::has_room() const noexcept {
-  const std::scoped_lock lock(mutex_);
-  return !closed_ && room();
-}
-
 bool Inbox::is_awake() const noexcept {
   const std::scoped_lock lock(mutex_);
   return awake_;

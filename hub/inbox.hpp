@@ -31,7 +31,6 @@ class Inbox {
   bool reserve() noexcept;
   bool put_reserved(BatchRef batch) noexcept;
   void release() noexcept;
-  bool has_room() const noexcept;
   bool is_awake() const noexcept;  // a turn is on its way
   void close() noexcept;           // wakes those who wait
 

@@ -353,8 +353,8 @@ void Shard::attach(Member& member, const Identity& who) {
   reserve_for(touched_, members);
   reserve_for(overflowed_, members);
   member.identity_ = who;
+  members_.enter(member);  // may throw, and then it has entered nothing
   by_client_.enter(member);
-  members_.enter(member);
   member.format_ = member.format();
   member.skip_ = head_;
   member.attached_ = true;

@@ -53,11 +53,11 @@ class Retention : public testing::Test {
     const auto read = [](Snapshot& snapshot) -> Result<Seq> { return read_topics_floor(snapshot); };
     return db_.read(read).value();
   }
-  Seq topic_floor() {
-    const auto read = [this](Snapshot& snapshot) -> Result<Seq> {
+  Seq topic_floor(std::uint32_t history_count = 1000, std::string_view topic = "t") {
+    const auto read = [&](Snapshot& snapshot) -> Result<Seq> {
       hub::TopicRule rule;
-      rule.history_count = 1000;
-      return read_topic_floor(snapshot, "t", rule, db_.clock.unix_ms());
+      rule.history_count = history_count;
+      return read_topic_floor(snapshot, topic, rule, db_.clock.unix_ms());
     };
     return db_.read(read).value();
   }
@@ -178,6 +178,7 @@ TEST_F(Retention, T62_what_is_published_does_not_push_out_what_happened_to_accou
   EXPECT_EQ(topics_floor(), 18);
   EXPECT_EQ(seqs(topic_page()), "19 20 21 ");
   EXPECT_EQ(topic_floor(), 18);
+  EXPECT_EQ(topic_floor(0, "kept nothing"), 0) << "nothing of it can have expired";
 }
 
 TEST_F(Retention, T62_nor_by_bytes) {

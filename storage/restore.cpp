@@ -65,21 +65,39 @@ class Candidate {
   const fs::path& path() const noexcept { return path_; }
 
   // Whatever of the old database is missing after a crash in here, its log never meets the new one: a start
-  // refuses a log without its database, and a restore that comes after it finishes the job.
+  // refuses a log without its database, and a restore that comes after it finishes the job. After a failure
+  // the old database is where it was.
   void become(const fs::path& database, const fs::path& previous) const {
-    if (fs::exists(database)) {
-      for (const char* suffix : {"", "-wal"}) fs::remove(beside(previous, suffix));
-      fs::rename(database, previous);
+    const bool had_database = fs::exists(database);
+    const bool had_log = fs::exists(beside(database, "-wal"));
+    // The log that is there belongs to the one that is replaced, and could not be told from ours later.
+    if (had_database) fs::remove(beside(previous, "-wal"));
+    if (had_database) fs::rename(database, previous);
+    try {
+      if (had_log) fs::rename(beside(database, "-wal"), beside(previous, "-wal"));
+      fs::remove(beside(database, "-shm"));
+      fs::remove(beside(database, "-journal"));
+      sync_directory(directory_of(database));
+      fs::rename(path_, database);
+      sync_directory(directory_of(database));
+    } catch (...) {
+      put_back(database, previous, had_database, had_log);
+      throw;
     }
-    if (fs::exists(beside(database, "-wal"))) fs::rename(beside(database, "-wal"), beside(previous, "-wal"));
-    fs::remove(beside(database, "-shm"));
-    fs::remove(beside(database, "-journal"));
-    sync_directory(directory_of(database));
-    fs::rename(path_, database);
-    sync_directory(directory_of(database));
   }
 
  private:
+  // The log first: beside no database, or beside a backup, a start refuses it; a database without its log
+  // would open and lack its newest part. What was not moved yet is not there to be moved.
+  static void put_back(const fs::path& database, const fs::path& previous, bool had_database,
+                       bool had_log) noexcept {
+    std::error_code failed;
+    if (had_log && !fs::exists(beside(database, "-wal"), failed))
+      fs::rename(beside(previous, "-wal"), beside(database, "-wal"), failed);
+    if (had_database && !failed) fs::rename(previous, database, failed);
+    if (!had_database) fs::remove(database, failed);
+  }
+
   void remove() const noexcept {
     for (const char* suffix : {"", "-journal", "-wal", "-shm"}) ::unlink((path_.string() + suffix).c_str());
   }

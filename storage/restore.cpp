@@ -4,6 +4,7 @@
 #include "storage/epoch.hpp"
 #include "storage/files.hpp"
 #include "storage/migrator.hpp"
+#include "storage/previous.hpp"
 #include "storage/storage.hpp"
 
 #include <array>
@@ -172,6 +173,7 @@ Restored restore_database(const DataDirectory& directory, const fs::path& file, 
     const fs::path database = directory.database();
     restored.previous = beside(database, ".replaced");
     candidate.become(database, restored.previous);
+    drop_pending(database);
     if (!fs::exists(restored.previous)) restored.previous.clear();
     directory.remember(restored.head.epoch, restored.head.seq);
     return restored;

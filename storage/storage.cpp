@@ -5,6 +5,7 @@
 #include "storage/epoch.hpp"
 #include "storage/files.hpp"
 #include "storage/migrator.hpp"
+#include "storage/previous.hpp"
 #include "storage/trouble.hpp"
 
 #include <algorithm>
@@ -101,20 +102,6 @@ bool is_backup(const fs::path& database) {
   return file && ::pread(file.get(), versions.data(), versions.size(), 18) == 2 && versions[0] == 1;
 }
 
-// What an update could break is there as it was, until the next update.
-void keep_previous(const fs::path& database, const Migration& next) {
-  const std::string name = database.filename().string() + ".before-";
-  std::vector<fs::path> older;
-  for (const fs::directory_entry& entry : fs::directory_iterator(directory_of(database)))
-    if (entry.path().filename().string().starts_with(name)) older.push_back(entry.path());
-  const fs::path copy = beside(database, ".before-") += std::string(next.name.substr(0, next.name.find('_')));
-  fs::remove(copy);  // of a start that went no further
-  backup_database(database, copy);
-  for (const fs::path& path : older)
-    if (path != copy) fs::remove(path);
-  log::info("migration_backup", {{"file", copy.string()}});
-}
-
 LogHead open_database(const fs::path& database, std::span<const Migration> known,
                       const std::optional<LogHead>& remembered) {
   const std::int64_t size = guarded_size(database);
@@ -135,6 +122,7 @@ LogHead open_database(const fs::path& database, std::span<const Migration> known
 
   Connection connection(database, Access::migrate);
   migrate(connection, known, system_clock().unix_ms());
+  settle_previous(database);
   LogHead head = settle_epoch(connection, remembered);
   shorten_log(connection, database);
   sync_directory(directory_of(database));

@@ -56,7 +56,7 @@ class DataDirectory {
 };
 
 // Creates or opens the database (0600, no symlink), checks it (quick_check), brings it to the newest
-// migration (with a backup beside it, corohub.db.before-NNNN) and reads its head. A newer, altered or corrupt
+// migration (with a backup beside it, see previous.hpp) and reads its head. A newer, altered or corrupt
 // database is refused (65) and left as it is, and so is a backup beside somebody else's log. One that is
 // behind what is remembered has another epoch from here on.
 LogHead prepare_database(const DataDirectory& directory);

@@ -324,6 +324,83 @@ TEST_F(RestoreTest, R20_an_update_leaves_the_database_before_it_and_only_the_las
   EXPECT_EQ(contents(directory_)["corohub.db.before-0002"], files.at("corohub.db.before-0002"));
 }
 
+TEST_F(RestoreTest, R20_an_update_that_was_interrupted_keeps_the_database_before_it) {
+  const std::vector<Migration> known = embedded_migrations();
+  ASSERT_GE(known.size(), 4U);
+  data_ = std::make_unique<DataDirectory>(directory_);
+  std::ofstream(data_->database()) << "";
+  const auto update_to = [&](std::size_t count) {
+    Connection old(data_->database(), Access::migrate);
+    migrate(old, std::span(known).first(count), 1);
+    old.checkpoint(true);
+  };
+  update_to(2);
+  backup_database(data_->database(), directory_ / "corohub.db.updating-0003");
+  update_to(3);
+  std::ofstream(directory_ / "corohub.db.before-0002") << "of the update before";
+  std::ofstream(directory_ / ".corohub.db.updating-0003.AbCdEf") << "of a start that was killed";
+  open();
+  const auto files = contents(directory_);
+  EXPECT_THAT(files, Contains(Key("corohub.db.before-0003")));
+  for (const char* gone : {"corohub.db.updating-0003", "corohub.db.updating-0004", "corohub.db.before-0004",
+                           "corohub.db.before-0002", ".corohub.db.updating-0003.AbCdEf"})
+    EXPECT_THAT(files, Not(Contains(Key(gone))));
+  Connection copy(directory_ / "corohub.db.before-0003", Access::read);
+  EXPECT_EQ(check_applied(copy, known), 2U);
+}
+
+TEST_F(RestoreTest, R20_an_update_removes_no_copies_of_the_operator) {
+  data_ = std::make_unique<DataDirectory>(directory_);
+  std::ofstream(data_->database()) << "";
+  {
+    Connection old(data_->database(), Access::migrate);
+    const std::vector<Migration> known = embedded_migrations();
+    migrate(old, std::span(known).first(1), 1);
+    old.checkpoint(true);
+  }
+  const std::vector<std::string> own = {"corohub.db.before-upgrade.sqlite", "corohub.db.before-0001.gz",
+                                        "corohub.db.before-12", ".corohub.db.before-mine.AbCdEf"};
+  for (const std::string& name : own) std::ofstream(directory_ / name) << "mine";
+  open();
+  for (const std::string& name : own) EXPECT_EQ(content(directory_ / name), "mine") << name;
+}
+
+TEST_F(RestoreTest, R21_a_restore_ends_an_update_that_was_interrupted) {
+  start();
+  fill(1);
+  const fs::path copy = backup();
+  end();
+  std::ofstream(directory_ / "corohub.db.updating-0003") << "of another database";
+  restore(copy);
+  EXPECT_THAT(contents(directory_), Not(Contains(Key("corohub.db.updating-0003"))));
+}
+
+TEST_F(RestoreTest, R21_a_restore_that_fails_half_way_puts_the_old_database_back) {
+  start();
+  fill(2);
+  const fs::path copy = backup();
+  end();
+  const std::string database = content(directory_ / "corohub.db");
+  std::ofstream(directory_ / "corohub.db-wal") << "the newest part";
+  fs::remove(directory_ / "corohub.db-shm");
+  fs::create_directories(directory_ / "corohub.db-shm" / "in the way");  // of what comes after the renames
+  EXPECT_EQ(exit_code_of([&] { restore(copy); }), 74);
+  EXPECT_EQ(content(directory_ / "corohub.db"), database);
+  EXPECT_EQ(content(directory_ / "corohub.db-wal"), "the newest part");
+}
+
+TEST_F(RestoreTest, R21_a_restore_that_cannot_begin_removes_nothing) {
+  start();
+  fill(2);
+  const fs::path copy = backup();
+  end();
+  const std::string database = content(directory_ / "corohub.db");
+  fs::create_directory(directory_ / "corohub.db.replaced");  // no file can take its place
+  EXPECT_EQ(exit_code_of([&] { restore(copy); }), 74);
+  EXPECT_EQ(content(directory_ / "corohub.db"), database);
+  EXPECT_TRUE(fs::exists(directory_ / "corohub.db.replaced"));
+}
+
 TEST_F(RestoreTest, R20_the_sums_of_older_events_are_counted_anew_for_each_kind) {
   data_ = std::make_unique<DataDirectory>(directory_);
   std::ofstream(data_->database()) << "";

@@ -39,20 +39,25 @@ void sync_directory(const std::filesystem::path& directory) {
   if (!opened || ::fsync(opened.get()) != 0) fail_on_file("cannot sync the directory", directory);
 }
 
-void write_again(const std::filesystem::path& path) {
+bool write_again(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDWR | O_CLOEXEC | O_NOFOLLOW));
-  if (!file && errno == ENOENT) return;
+  if (!file && errno == ENOENT) return true;
   if (!file) fail_on_file("cannot open", path);
+  const auto no_room = [] { return errno == ENOSPC || errno == EDQUOT; };
   std::array<char, 65536> block;
   off_t offset = 0;
   for (;;) {
     const ssize_t got = ::pread(file.get(), block.data(), block.size(), offset);
+    if (got < 0) fail_on_file("cannot read", path);
     if (got == 0) break;
-    if (got < 0 || ::pwrite(file.get(), block.data(), static_cast<std::size_t>(got), offset) != got)
-      fail_on_file("cannot write", path);
-    offset += got;
+    const ssize_t written = ::pwrite(file.get(), block.data(), static_cast<std::size_t>(got), offset);
+    if (written < 0 && no_room()) return false;
+    if (written < 0) fail_on_file("cannot write", path);
+    offset += written;
   }
-  if (::fdatasync(file.get()) != 0) fail_on_file("cannot sync", path);
+  if (::fdatasync(file.get()) == 0) return true;
+  if (no_room()) return false;
+  fail_on_file("cannot sync", path);
 }
 
 }  // namespace corohub::storage

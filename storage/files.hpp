@@ -33,7 +33,8 @@ void sync_directory(const std::filesystem::path& directory);
 
 // Writes the bytes of a file once more and syncs them; a missing file is none of its business. After a sync
 // that failed in an earlier process the kernel may hold pages as clean that never reached the disk, and later
-// syncs would succeed over that hole.
-void write_again(const std::filesystem::path& file);
+// syncs would succeed over that hole. False: a full disk has no room for it (where each write takes new
+// blocks).
+bool write_again(const std::filesystem::path& file);
 
 }  // namespace corohub::storage

@@ -84,14 +84,12 @@ std::size_t inspect(const fs::path& database, std::int64_t log_size, std::span<c
 }
 
 // What a crash left in the log goes into the database; a disk too full for that is no reason not to start.
-// Either way nothing is trusted to be on the disk because an earlier process believed so.
-void shorten_log(Connection& connection, const fs::path& database) {
+void shorten_log(Connection& connection) {
   try {
     connection.checkpoint(true);
   } catch (const DatabaseError& error) {
     if (trouble_of(error) != Trouble::full) throw;
     log::warn("storage_checkpoint_failed", {{"cause", error.what()}});
-    write_again(beside(database, "-wal"));
   }
 }
 
@@ -120,11 +118,13 @@ LogHead open_database(const fs::path& database, std::span<const Migration> known
     if (applied > 0 && applied < known.size()) keep_previous(database, known[applied]);
   }
 
+  // Nothing is trusted to be on the disk because an earlier process believed so.
+  if (log_size > 0 && !write_again(beside(database, "-wal"))) log::warn("storage_log_not_rewritten");
   Connection connection(database, Access::migrate);
   migrate(connection, known, system_clock().unix_ms());
   settle_previous(database);
   LogHead head = settle_epoch(connection, remembered);
-  shorten_log(connection, database);
+  shorten_log(connection);
   sync_directory(directory_of(database));
   return head;
 }

@@ -121,11 +121,11 @@ RateDecision RateLimiter::decide(std::string_view key, std::int64_t tokens, bool
   return decision;
 }
 
-void RateLimiter::give_back(std::string_view key) {
+void RateLimiter::give_back(std::string_view key, std::int64_t tokens) {
   const std::uint64_t hash = impl_->shorten(key);
   Stripe& stripe = impl_->stripe(hash);
   const std::lock_guard lock(stripe.mutex);
-  if (Bucket* bucket = stripe.find(hash)) bucket->full_at -= impl_->per_token;
+  if (Bucket* bucket = stripe.find(hash)) bucket->full_at -= impl_->per_token * tokens;
 }
 
 // --- addresses ---

@@ -43,7 +43,8 @@ class RateLimiter {
   // All of `tokens` or none of them.
   RateDecision take(std::string_view key, std::int64_t tokens = 1);
   RateDecision look(std::string_view key);  // the same, but nothing is taken
-  void give_back(std::string_view key);     // an attempt that should not count after all
+  // What should not count after all.
+  void give_back(std::string_view key, std::int64_t tokens = 1);
 
  private:
   RateDecision decide(std::string_view key, std::int64_t tokens, bool taking);

@@ -66,9 +66,12 @@ class PublishUnit {
     if (const Result<> found = look_up(work, order_.author); !found) return found.error();
     if (!may(order_.author, order_.rule, order_.draft)) return not_allowed();
     if (order_.key.scope.empty()) return publish(work);
-    const Result<std::optional<Published>> before = find_answer(work, order_.key);
+    Result<std::optional<Published>> before = find_answer(work, order_.key);
     if (!before) return before.error();
-    if (*before) return **before;
+    if (*before) {
+      (*before)->repeated = true;
+      return **before;
+    }
     const Published published = publish(work);
     store_answer(work, order_.key, published);
     return published;
@@ -119,14 +122,16 @@ Result<PublishOrder> Publishing::accept(const Author& author, Publication public
   return order;
 }
 
-std::optional<Error> Publishing::charge(const PublishOrder& order) {
+std::optional<Error> Publishing::charge(PublishOrder& order) {
   const Author& author = order.author;
   if (!order.durable || author.exempt || author.service_key != 0 || auth::is_admin(author.role))
     return std::nullopt;
-  const std::size_t bytes = event_bytes + bytes_of(order.draft);
-  const auth::RateDecision decision =
-      durable_bytes_.take(std::to_string(author.user_id), static_cast<std::int64_t>(bytes));
-  if (decision.allowed) return std::nullopt;
+  const auto bytes = static_cast<std::int64_t>(event_bytes + bytes_of(order.draft));
+  const auth::RateDecision decision = durable_bytes_.take(std::to_string(author.user_id), bytes);
+  if (decision.allowed) {
+    order.charged_bytes = bytes;
+    return std::nullopt;
+  }
   return Error(ErrorCode::rate_limited, "You have added as much to the log as a user may in an hour.")
       .retry_in(decision.retry_after)
       .limited_to(decision.limit);
@@ -151,8 +156,12 @@ Task<Result<Published>> Publishing::publish(PublishOrder order) {
     co_return published;
   }
   const std::size_t bytes = bytes_of(order.draft);
+  const std::int64_t charged = order.charged_bytes;
+  const UserId user = order.author.user_id;
   PublishUnit unit(std::move(order));
   auto committed = co_await writer_.commit(std::move(unit), bytes);
+  const bool added = committed && !committed->value.repeated;
+  if (!added && charged > 0) durable_bytes_.give_back(std::to_string(user), charged);
   if (!committed) co_return committed.error();
   Published published = committed->value;
   published.reached = committed->reached;

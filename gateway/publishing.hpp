@@ -38,6 +38,7 @@ struct Published {
   Seq seq = 0;  // 0: it was volatile
   UnixMs time = 0;
   std::uint32_t reached = 0;  // outboxes it was queued for; 0 as well if it had been published before
+  bool repeated = false;      // an earlier request with the key has done it
 };
 
 // Stored under `scope`, so that the same request is not done twice. Both empty: it has no key.
@@ -56,6 +57,7 @@ struct PublishOrder {
   hub::EventDraft draft;
   IdempotencyKey key;
   bool durable = false;
+  std::int64_t charged_bytes = 0;  // of what its author may add to the log
 };
 
 inline constexpr auth::Rate durable_bytes_per_user{32 << 20, std::chrono::hours(1), 32 << 20};
@@ -79,7 +81,7 @@ class Publishing {
         durable_bytes_(durable_bytes, clock) {}
 
   // forbidden, reserved_type, payload_too_large; rate_limited when it is durable and its author has used up
-  // what a user may add to the log.
+  // what a user may add to the log. What publish() does not add is given back.
   Result<PublishOrder> accept(const Author& author, Publication publication);
 
   // What is at_once(). overloaded.
@@ -94,7 +96,7 @@ class Publishing {
   storage::Writer& writer_;
   const hub::TopicRules& rules_;
   const Clock& clock_;
-  std::optional<Error> charge(const PublishOrder& order);
+  std::optional<Error> charge(PublishOrder& order);
 
   const std::size_t text_bytes_max_;
   auth::RateLimiter durable_bytes_;  // by user

@@ -134,6 +134,8 @@ TEST(RateLimiter, what_is_given_back_may_be_taken_again_but_makes_no_credit) {
   limiter.give_back("a");
   EXPECT_TRUE(limiter.take("a").allowed);
   EXPECT_FALSE(limiter.take("a").allowed);
+  limiter.give_back("a", 2);
+  EXPECT_TRUE(limiter.take("a", 2).allowed);
   for (int i = 0; i < 100; ++i) limiter.give_back("a");
   limiter.give_back("nobody");
   EXPECT_TRUE(limiter.take("a").allowed);

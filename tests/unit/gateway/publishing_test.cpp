@@ -245,5 +245,19 @@ TEST_F(PublishingTest, T62_a_user_may_add_so_many_bytes_to_the_log_in_an_hour) {
   EXPECT_EQ(publish_as(user, "rooms/one"), "rate_limited");
 }
 
+TEST_F(PublishingTest, T62_what_is_not_added_to_the_log_is_not_counted) {
+  Publishing publishing(db_.hub, db_.writer, rules_, db_.clock, 1000, {1200, std::chrono::hours(1), 1200});
+  const auto publish = [&](const std::string& data) {
+    Result<PublishOrder> order = publishing.accept({.user_id = 7}, in("rooms/one", data, "key"));
+    if (!order) return std::string(name(order.error().code));
+    const Result<Published> done = run_task([&] { return publishing.publish(std::move(*order)); });
+    return done ? std::string("ok") : std::string(name(done.error().code));
+  };
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(publish("1"), "ok") << "the first is added, the others are answered from their key";
+    EXPECT_EQ(publish("2"), "idempotency_mismatch");
+  }
+}
+
 }  // namespace
 }  // namespace corohub::gateway

@@ -11,6 +11,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <memory>
 #include <thread>
 #include <utility>
 
@@ -78,32 +79,46 @@ Task<json::object> run_until_answered(Administration& administration, json::obje
   co_return answer;
 }
 
-json::object run_alone(const Settings& settings, const json::object& request) {
-  Services services(settings, system_clock(), storage::Caller::command);
-  Administration administration(services, settings);
-  asio::io_context context(1);
-  // A long backup can be broken off, and leaves nothing behind.
-  asio::signal_set signals(context, SIGTERM, SIGINT);
-  signals.async_wait([&](boost::system::error_code cancelled, int) {
-    if (!cancelled) administration.interrupt();
-  });
-  json::object answer = run_here(context, run_until_answered(administration, request, signals));
-  administration.stop();
-  services.stop();
-  return answer;
-}
+// The data directory, opened here because no server has it.
+class Alone {
+ public:
+  explicit Alone(const Settings& settings)
+      : services_(settings, system_clock(), storage::Caller::command), administration_(services_, settings) {}
+  ~Alone() {
+    administration_.stop();
+    services_.stop();
+  }
+  Alone(const Alone&) = delete;
+  Alone& operator=(const Alone&) = delete;
 
-json::object ask(const Settings& settings, const json::object& request) {
+  json::object run(const json::object& request) {
+    asio::io_context context(1);
+    // A long backup can be broken off, and leaves nothing behind.
+    asio::signal_set signals(context, SIGTERM, SIGINT);
+    signals.async_wait([&](boost::system::error_code cancelled, int) {
+      if (!cancelled) administration_.interrupt();
+    });
+    return run_here(context, run_until_answered(administration_, request, signals));
+  }
+
+ private:
+  Services services_;
+  Administration administration_;
+};
+
+// `alone` is made when no server answers, and then for all that is asked after it.
+json::object ask(const Settings& settings, const json::object& request, std::unique_ptr<Alone>& alone) {
   const SteadyTime give_up = system_clock().steady() + busy_wait;
-  for (;;) {
+  while (!alone) {
     if (auto answer = ask_server(settings.data_dir, request)) return std::move(*answer);
     try {
-      return run_alone(settings, request);
+      alone = std::make_unique<Alone>(settings);
     } catch (const storage::StartError& error) {
       if (error.exit_code != exit_busy || system_clock().steady() > give_up) throw;
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
     }
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
   }
+  return alone->run(request);
 }
 
 std::string text_of(const json::object& object, std::string_view member) {
@@ -165,9 +180,14 @@ int exit_code_of(std::string_view code) {
   return EXIT_FAILURE;
 }
 
+bool is_ok(const json::object& answer) {
+  const json::value* ok = answer.if_contains("ok");
+  return ok != nullptr && *ok == true;
+}
+
 // Prints what came of it. The exit code.
 int answer_of(Command command, const json::object& answer) {
-  if (const json::value* ok = answer.if_contains("ok"); ok != nullptr && *ok == true) {
+  if (is_ok(answer)) {
     print_answer(command, answer.at("data"));
     return EXIT_SUCCESS;
   }
@@ -177,10 +197,11 @@ int answer_of(Command command, const json::object& answer) {
 
 // Page by page: nobody keeps a million accounts in memory for it.
 int list_users(const Settings& settings) {
-  print(user_heading());
+  std::unique_ptr<Alone> alone;
   for (std::int64_t last = 0;;) {
     const json::object request{{"command", "user.list"}, {"after", last}};
-    const json::object answer = ask(settings, request);
+    const json::object answer = ask(settings, request, alone);
+    if (last == 0 && is_ok(answer)) print(user_heading());
     if (const int code = answer_of(Command::user_list, answer); code != EXIT_SUCCESS) return code;
     const json::array& page = answer.at("data").as_array();
     if (std::cmp_less(page.size(), users::Users::listed_users_max)) return EXIT_SUCCESS;
@@ -196,7 +217,8 @@ int run_administration(const Invocation& invocation) {
     throw storage::StartError(exit_io, fmt::format("there is no data directory {}", settings.data_dir));
   prepare_process();
   if (invocation.command == Command::user_list) return list_users(settings);
-  return answer_of(invocation.command, ask(settings, request_of(invocation)));
+  std::unique_ptr<Alone> alone;
+  return answer_of(invocation.command, ask(settings, request_of(invocation), alone));
 }
 
 }  // namespace corohub::server

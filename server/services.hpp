@@ -23,6 +23,7 @@ inline constexpr int exit_data = 65;
 inline constexpr int exit_software = 70;
 inline constexpr int exit_io = 74;
 inline constexpr int exit_busy = 75;
+inline constexpr int exit_not_allowed = 77;
 inline constexpr int exit_secrets = 78;
 
 struct Services {

@@ -2,9 +2,12 @@
 
 #include "core/printable.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <string>
 #include <system_error>
+
+#include <climits>
 
 #include <poll.h>
 #include <unistd.h>
@@ -12,20 +15,27 @@
 namespace corohub::server {
 namespace {
 
-// 0, or what went wrong.
-int write_all(int descriptor, std::string_view text) noexcept {
+constexpr int forever = -1;
+constexpr int patience_ms = 1000;
+
+// 0, or what went wrong; EAGAIN: nobody made room for so long. Where there is some, PIPE_BUF bytes at a time
+// do not wait inside of the write.
+int write_all(int descriptor, std::string_view text, int wait_ms) noexcept {
   while (!text.empty()) {
-    const ssize_t written = ::write(descriptor, text.data(), text.size());
-    if (written >= 0) {
+    pollfd room{descriptor, POLLOUT, 0};
+    if (::poll(&room, 1, wait_ms) == 0) return EAGAIN;
+    const ssize_t written =
+        ::write(descriptor, text.data(), std::min(text.size(), static_cast<std::size_t>(PIPE_BUF)));
+    if (written >= 0)
       text.remove_prefix(static_cast<std::size_t>(written));
-    } else if (errno == EAGAIN) {  // somebody who shares it has made it non-blocking
-      pollfd room{descriptor, POLLOUT, 0};
-      ::poll(&room, 1, -1);
-    } else if (errno != EINTR) {
+    else if (errno != EINTR && errno != EAGAIN)  // somebody who shares it may have made it non-blocking
       return errno;
-    }
   }
   return 0;
+}
+
+void print_within(std::string_view text, int wait_ms) {
+  if (const int error = write_all(STDOUT_FILENO, text, wait_ms); error != 0) throw OutputError(error);
 }
 
 }  // namespace
@@ -36,13 +46,13 @@ OutputError::OutputError(int error)
 
 bool OutputError::reader_gone() const noexcept { return error_ == EPIPE; }
 
-void print(std::string_view text) {
-  if (const int error = write_all(STDOUT_FILENO, text); error != 0) throw OutputError(error);
-}
+void print(std::string_view text) { print_within(text, forever); }
+
+void print_or_give_up(std::string_view text) { print_within(text, patience_ms); }
 
 void complain(std::string_view what) noexcept {
   try {
-    write_all(STDERR_FILENO, "corohub: " + printable(what) + '\n');
+    write_all(STDERR_FILENO, "corohub: " + printable(what) + '\n', patience_ms);
   } catch (...) {  // no memory for it
   }
 }

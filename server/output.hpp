@@ -19,8 +19,11 @@ class OutputError : public std::runtime_error {
 
 // All of it, now. Throws OutputError.
 void print(std::string_view text);
+// The same for a server, whose signals wait meanwhile: a full pipe that nobody reads from for a second is an
+// error, too.
+void print_or_give_up(std::string_view text);
 
-// "corohub: …" on standard error, in one line, whatever is in it.
+// "corohub: …" on standard error, in one line, whatever is in it. Lost when nobody reads for a second.
 void complain(std::string_view what) noexcept;
 
 }  // namespace corohub::server

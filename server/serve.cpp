@@ -55,12 +55,12 @@ std::string welcome(const Application& application, const Settings& settings) {
   return text;
 }
 
-// A server whose standard output is closed or full serves all the same. Those who ask for a trial wait for
-// what it prints: that ends without it.
+// A server whose standard output is closed, full or read by nobody serves all the same. Those who ask for a
+// trial wait for what it prints: that ends without it.
 void announce(Application& application, const Invocation& invocation, const Settings& settings) {
   if (invocation.ephemeral) return print_ephemeral(application, settings);
   try {
-    print(welcome(application, settings));
+    print_or_give_up(welcome(application, settings));
   } catch (const OutputError& error) {
     log::warn("output.lost", {{"why", error.what()}});
   }

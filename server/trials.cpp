@@ -128,7 +128,7 @@ void print_ephemeral(Application& application, const Settings& settings) {
       {"data_dir", settings.data_dir},
       {"pid", ::getpid()},
   };
-  print(json::serialize(line) + '\n');
+  print_or_give_up(json::serialize(line) + '\n');
 }
 
 void make_demo(Settings& settings) {
@@ -156,7 +156,7 @@ void print_demo(Application& application, const Settings& settings) {
         login.account.name, login.account.email, name(login.account.role), login.account.id,
         login.access_token, login.access_token, own_path(), url, curl_of(user, url, login.access_token));
   }
-  print(text + '\n');
+  print_or_give_up(text + '\n');
 }
 
 }  // namespace corohub::server

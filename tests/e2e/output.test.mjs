@@ -51,6 +51,25 @@ test('a server whose standard output is lost serves all the same, and says so', 
   assert.equal((await server.ended()).code, 0);
 });
 
+// Standard output that is a full pipe, held open by a reader that never reads.
+const unread = (directory, args) => new Process('sh', ['-c',
+  'mkfifo "$0" && exec 3<>"$0" && { dd if=/dev/zero of="$0" bs=4096 count=16 oflag=nonblock 2>/dev/null; exec "$@" >&3; }',
+  join(directory, 'pipe'), BINARY, 'serve', ...args], { env });
+
+test('so does one whose standard output nobody reads, and a trial ends with 74', async (t) => {
+  const directory = temporaryDirectory(t);
+  const server = unread(directory, ['--data-dir', join(directory, 'data'), '--listen', '127.0.0.1:0', '--admin-listen', '']);
+  t.after(() => server.signal('SIGKILL'));
+  await server.printed(/"output\.lost"/);
+  const [, url] = await server.printed(/"listening","url":"(http:[^"]+)"/);
+  assert.ok((await fetch(`${url}/readyz`)).ok);
+  server.signal('SIGTERM');
+  assert.equal((await server.ended()).code, 0);
+  const trial = unread(temporaryDirectory(t), ['--ephemeral']);
+  t.after(() => trial.signal('SIGKILL'));
+  assert.equal((await trial.ended()).code, 74);
+});
+
 test('G1: listen ends quietly when its reader has gone', async (t) => {
   const server = await Server.start(t);
   const john = await new Api(server).register();

@@ -71,8 +71,7 @@ bool decode(std::string_view text, std::array<unsigned char, size>& bytes) noexc
 }
 
 // Nothing: there was no memory to find out. libsodium's own verify calls that a wrong password, so what it
-// makes,
-// "$argon2id$v=19$m=...,t=...,p=1$SALT$DIGEST", is computed and compared here.
+// makes, "$argon2id$v=19$m=...,t=...,p=1$SALT$DIGEST", is computed and compared here.
 std::optional<bool> is_password_of(const std::string& hash, std::string_view password) {
   std::array<unsigned char, crypto_pwhash_SALTBYTES> salt{};
   std::array<unsigned char, 32> digest{};

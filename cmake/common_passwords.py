@@ -12,7 +12,8 @@ source, out = sys.argv[1:]
 ranked = runpy.run_path(source)["FREQUENCY_LISTS"]["passwords"]
 if isinstance(ranked, str):
     ranked = ranked.split(",")
-if len(ranked) < COMMONEST:
-    sys.exit(f"{source} has {len(ranked)} passwords")
-chosen = sorted({word.lower().encode() for word in ranked[:COMMONEST] if len(word) >= SHORTEST})
+long_enough = [word for word in ranked if len(word) >= SHORTEST]
+if len(long_enough) < COMMONEST:
+    sys.exit(f"{source} has {len(long_enough)} passwords of {SHORTEST} characters or more")
+chosen = sorted({word.lower().encode() for word in long_enough[:COMMONEST]})
 pathlib.Path(out).write_bytes(b"".join(word + b"\n" for word in chosen))

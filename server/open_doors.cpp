@@ -16,6 +16,12 @@ bool any_origin(const std::vector<std::string>& origins) {
   return std::ranges::find(origins, "*") != origins.end();
 }
 
+// A network without a prefix, however its zero is written.
+bool is_everybody(const std::string& network) {
+  const std::size_t slash = network.find('/');
+  return slash != std::string::npos && network.find_first_not_of('0', slash + 1) == std::string::npos;
+}
+
 }  // namespace
 
 std::vector<OpenDoor> open_doors(const Settings& settings) {
@@ -40,6 +46,10 @@ std::vector<OpenDoor> open_doors(const Settings& settings) {
     doors.push_back({"origins.any", "ws.allowed_origins lets the pages of every site connect"});
   if (!settings.exempt_cidrs.empty())
     doors.push_back({"limits.exempt", "limits.exempt_cidrs lifts every rate and connection limit"});
+  if (std::ranges::any_of(settings.http.trusted_proxies, is_everybody))
+    doors.push_back(
+        {"proxy.anybody",
+         "proxy.trusted_cidrs names everybody: whoever connects says himself which address counts"});
   if (settings.gateway.echo) doors.push_back({"diagnostics.echo", "/ws/echo takes anyone on loopback"});
   return doors;
 }

@@ -40,5 +40,15 @@ TEST(OpenDoors, each_setting_that_lets_everybody_in_is_named) {
                                            "limits.exempt", "diagnostics.echo"));
 }
 
+TEST(OpenDoors, T16_proxies_that_may_be_anybody_are_one) {
+  Settings settings;
+  settings.http.trusted_proxies = {"10.0.0.0/8", "::1"};
+  EXPECT_THAT(names(settings), IsEmpty());
+  for (const char* everybody : {"0.0.0.0/0", "::/0", "10.0.0.1/00"}) {
+    settings.http.trusted_proxies.back() = everybody;
+    EXPECT_THAT(names(settings), ElementsAre("proxy.anybody")) << everybody;
+  }
+}
+
 }  // namespace
 }  // namespace corohub::server

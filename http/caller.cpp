@@ -142,11 +142,13 @@ address unmapped(const address& any) {
   return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, any.to_v6());
 }
 
-address find_caller(const HeaderList& headers, const address& peer, const auth::CidrList& trusted) {
+std::optional<address> find_caller(const HeaderList& headers, const address& peer,
+                                   const auth::CidrList& trusted) {
   const Found by_list = walk(headers, list_header, trusted);
   const Found by_standard = walk(headers, standard_header, trusted);
-  if (by_list.any && by_standard.any && by_list.caller != by_standard.caller) return peer;
-  return (by_list.any ? by_list : by_standard).caller.value_or(peer);
+  if (by_list.any && by_standard.any && by_list.caller != by_standard.caller) return std::nullopt;
+  if (by_list.any) return by_list.caller;
+  return by_standard.any ? by_standard.caller : peer;
 }
 
 std::string_view forwarded_host(const Request& request) noexcept {

@@ -5,6 +5,7 @@
 #include "auth/rate_limit.hpp"
 #include "http/request.hpp"
 
+#include <optional>
 #include <string_view>
 
 #include <boost/asio/ip/address.hpp>
@@ -15,10 +16,12 @@ namespace corohub::http {
 boost::asio::ip::address unmapped(const boost::asio::ip::address& address);
 
 // `peer` is trusted. Each proxy adds at the right whom it has seen: from there to the left past those who are
-// trusted, too. `peer` itself, when there is nothing to read or it can't be read, and when both headers are
-// there and don't agree: a proxy writes one of them, and the other came from a stranger.
-boost::asio::ip::address find_caller(const HeaderList& headers, const boost::asio::ip::address& peer,
-                                     const auth::CidrList& trusted);
+// trusted, too. `peer` itself, when there is nothing to read. Nothing: nobody can name the caller, because
+// what is there can't be read, or both headers are there and don't agree: a proxy writes one of them, and the
+// other came from a stranger.
+std::optional<boost::asio::ip::address> find_caller(const HeaderList& headers,
+                                                    const boost::asio::ip::address& peer,
+                                                    const auth::CidrList& trusted);
 
 // The Host that was asked for, by the word of a trusted proxy: the last of X-Forwarded-Host, else of
 // Forwarded. Empty: there is none.

@@ -240,10 +240,13 @@ Task<bool> Connection::hear_proxy() {
 void Connection::name_request() {
   Request& request = reader_.request();
   const Server& server = *shard_->server;
-  request.peer = trusted_ ? find_caller(request.headers, peer_, server.trusted_proxies()) : peer_;
+  std::optional<asio::ip::address> caller = peer_;
+  if (trusted_) caller = find_caller(request.headers, peer_, server.trusted_proxies());
+  request.peer = caller.value_or(peer_);
   request.by_proxy = trusted_;
   request.over_loopback = over_loopback_;
-  if (trusted_) exempt_ = server.exempt(request.peer);
+  // Somebody whom nobody can name counts as the proxy, but does not inherit what it is spared.
+  if (trusted_) exempt_ = caller && server.exempt(*caller);
   const std::string_view wanted = request.header("x-request-id");
   if (is_sane_id(wanted))
     request.id = wanted;

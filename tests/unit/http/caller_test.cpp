@@ -22,8 +22,11 @@ HeaderList headers_of(std::string_view name, const Lines& lines) {
   return headers;
 }
 
+constexpr const char* nobody = "nobody";
+
 std::string caller(const HeaderList& headers) {
-  return find_caller(headers, boost::asio::ip::make_address("10.0.0.1"), trusted()).to_string();
+  const auto found = find_caller(headers, boost::asio::ip::make_address("10.0.0.1"), trusted());
+  return found ? found->to_string() : nobody;
 }
 
 struct Row {
@@ -56,23 +59,23 @@ TEST(Caller, T16_is_the_first_from_the_right_who_is_not_trusted) {
       {{"\"", "203.0.113.7"}, "203.0.113.7"},
       {{"\", 203.0.113.7"}, "203.0.113.7"},
       // What the walk meets and can't read names nobody.
-      {{"nonsense"}, peer},
-      {{"203.0.113.7, nonsense"}, peer},
-      {{"203.0.113.7, nonsense, 10.0.0.2"}, peer},
-      {{"unknown"}, peer},
-      {{"203.0.113.7:"}, peer},
-      {{"203.0.113.7:a b"}, peer},
-      {{"203.0.113.777"}, peer},
-      {{"0203.0.113.7"}, peer},
-      {{"203.0.113"}, peer},
-      {{"[2001:db8::1"}, peer},
-      {{"2001:db8::1]"}, peer},
-      {{"[2001:db8::1]4711"}, peer},
-      {{"[]"}, peer},
-      {{"[203.0.113.7]"}, peer},
-      {{"fe80::1%eth0"}, peer},
-      {{"203.0.113.7 10.0.0.2"}, peer},
-      {{std::string(5000, '1')}, peer},
+      {{"nonsense"}, nobody},
+      {{"203.0.113.7, nonsense"}, nobody},
+      {{"203.0.113.7, nonsense, 10.0.0.2"}, nobody},
+      {{"unknown"}, nobody},
+      {{"203.0.113.7:"}, nobody},
+      {{"203.0.113.7:a b"}, nobody},
+      {{"203.0.113.777"}, nobody},
+      {{"0203.0.113.7"}, nobody},
+      {{"203.0.113"}, nobody},
+      {{"[2001:db8::1"}, nobody},
+      {{"2001:db8::1]"}, nobody},
+      {{"[2001:db8::1]4711"}, nobody},
+      {{"[]"}, nobody},
+      {{"[203.0.113.7]"}, nobody},
+      {{"fe80::1%eth0"}, nobody},
+      {{"203.0.113.7 10.0.0.2"}, nobody},
+      {{std::string(5000, '1')}, nobody},
   };
   for (const Row& row : rows)
     EXPECT_EQ(caller(headers_of("x-forwarded-for", row.lines)), row.caller)
@@ -80,7 +83,6 @@ TEST(Caller, T16_is_the_first_from_the_right_who_is_not_trusted) {
 }
 
 TEST(Caller, T16_reads_the_standard_header_as_strictly) {
-  const std::string peer = "10.0.0.1";
   const Row rows[] = {
       {{"for=203.0.113.7"}, "203.0.113.7"},
       {{"FOR=203.0.113.7;proto=https;host=app.example;by=10.0.0.1"}, "203.0.113.7"},
@@ -93,17 +95,17 @@ TEST(Caller, T16_reads_the_standard_header_as_strictly) {
       {{"for=\", for=203.0.113.7"}, "203.0.113.7"},
       {{"for=\"1.1.1.1, for=203.0.113.7"}, "203.0.113.7"},
       {{"for=_hidden, for=203.0.113.7"}, "203.0.113.7"},
-      {{"for=_hidden"}, peer},
-      {{"for=unknown"}, peer},
-      {{"for=\"unknown:4711\""}, peer},
-      {{"for=203.0.113.7, for=_SEVKISEK"}, peer},
-      {{"proto=https"}, peer},
-      {{"203.0.113.7"}, peer},
-      {{"for=203.0.113.7;for=203.0.113.8"}, peer},
-      {{"for=\"203.0.113.7"}, peer},
-      {{"for=\"203.0\\.113.7\""}, peer},
-      {{"for="}, peer},
-      {{"for"}, peer},
+      {{"for=_hidden"}, nobody},
+      {{"for=unknown"}, nobody},
+      {{"for=\"unknown:4711\""}, nobody},
+      {{"for=203.0.113.7, for=_SEVKISEK"}, nobody},
+      {{"proto=https"}, nobody},
+      {{"203.0.113.7"}, nobody},
+      {{"for=203.0.113.7;for=203.0.113.8"}, nobody},
+      {{"for=\"203.0.113.7"}, nobody},
+      {{"for=\"203.0\\.113.7\""}, nobody},
+      {{"for="}, nobody},
+      {{"for"}, nobody},
   };
   for (const Row& row : rows)
     EXPECT_EQ(caller(headers_of("Forwarded", row.lines)), row.caller) << row.lines.front();
@@ -114,10 +116,10 @@ TEST(Caller, T16_two_headers_that_disagree_name_nobody) {
   headers.push_back({"Forwarded", "for=203.0.113.7, for=10.0.0.2"});
   EXPECT_EQ(caller(headers), "203.0.113.7");
   headers.push_back({"Forwarded", "for=203.0.113.8"});
-  EXPECT_EQ(caller(headers), "10.0.0.1");
+  EXPECT_EQ(caller(headers), nobody);
   HeaderList unreadable = headers_of("X-Forwarded-For", {"203.0.113.7"});
   unreadable.push_back({"Forwarded", "for=_hidden"});
-  EXPECT_EQ(caller(unreadable), "10.0.0.1");
+  EXPECT_EQ(caller(unreadable), nobody);
   HeaderList empty = headers_of("X-Forwarded-For", {"203.0.113.7"});
   empty.push_back({"Forwarded", " "});
   EXPECT_EQ(caller(empty), "203.0.113.7");

@@ -350,6 +350,23 @@ struct ProxiedHttpConnection : HttpConnection {
       : HttpConnection(settings(proxy_protocol), {"192.0.2.0/24"}) {}
 };
 
+struct ExemptProxyHttpConnection : HttpConnection {
+  ExemptProxyHttpConnection()
+      : HttpConnection(with([](HttpSettings& settings) { settings.trusted_proxies = {"127.0.0.1"}; }),
+                       {"127.0.0.1"}) {}
+};
+
+TEST_F(ExemptProxyHttpConnection, T16_whom_nobody_can_name_is_not_spared_what_the_proxy_is) {
+  Client proxy(rig);
+  const auto exempt = [&](const std::string& headers) {
+    return proxy.ask(get("/path", headers)).body == R"({"path":"/path","exempt":true})";
+  };
+  EXPECT_TRUE(exempt("")) << "the proxy itself";
+  EXPECT_FALSE(exempt("X-Forwarded-For: nonsense\r\n"));
+  EXPECT_FALSE(exempt("X-Forwarded-For: 127.0.0.1\r\nForwarded: for=203.0.113.1\r\n"));
+  EXPECT_TRUE(exempt(""));
+}
+
 TEST_F(ProxiedHttpConnection, T16_a_trusted_proxy_says_who_calls_request_by_request) {
   Client proxy(rig);
   const auto by = [](const std::string& caller) {

@@ -64,7 +64,7 @@ Result<Login> change_own_password(storage::UnitOfWork& work, const Proof& proof,
 
   apply_new_password(work, *user, hash, session, caller, "password.change");
   delete_refresh_tokens(work, session);
-  touch_session(work, session);
+  touch_session(work, session, caller.ip);
   Login login;
   login.session = session;
   login.refresh_token = issue_refresh_token(work, session, kept->expires_at, rules);

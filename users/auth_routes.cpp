@@ -64,8 +64,8 @@ Task<Response> post_logout(Services& services, Context& context) {
   if (principal) {
     Caller caller = caller_of(context);
     caller.user_id = principal->user_id();
-    const auto ended =
-        co_await services.sessions.end(principal->session, CloseReason::logged_out, std::move(caller));
+    const auto ended = co_await services.sessions.end(principal->session, principal->session,
+                                                      CloseReason::logged_out, std::move(caller));
     if (!ended && ended.error().code != ErrorCode::not_found) co_return fail(ended.error(), context);
     co_return http::no_content();
   }
@@ -99,7 +99,8 @@ Task<Response> delete_session_by_id(Services& services, Context& context) {
     co_return fail(Error(ErrorCode::not_found, "There is no such session."), context);
   const bool own = session == principal.session;
   const auto ended = co_await services.sessions.end(
-      session, own ? CloseReason::logged_out : CloseReason::session_revoked, caller_of(context));
+      session, principal.session, own ? CloseReason::logged_out : CloseReason::session_revoked,
+      caller_of(context));
   if (!ended) co_return fail(ended.error(), context);
   co_return http::no_content();
 }

@@ -62,8 +62,10 @@ std::vector<SessionRow> live_sessions(Source& source, UserId user, UnixMs now, U
 template std::vector<SessionRow> live_sessions(storage::UnitOfWork&, UserId, UnixMs, UnixMs);
 template std::vector<SessionRow> live_sessions(storage::Snapshot&, UserId, UnixMs, UnixMs);
 
-void touch_session(storage::UnitOfWork& work, const SessionId& id) {
-  work.query("UPDATE sessions SET last_used_at = ? WHERE id = ?").bind(work.now(), blob(id)).run();
+void touch_session(storage::UnitOfWork& work, const SessionId& id, const std::string& ip) {
+  work.query("UPDATE sessions SET last_used_at = ?, ip = coalesce(nullif(?, ''), ip) WHERE id = ?")
+      .bind(work.now(), ip, blob(id))
+      .run();
 }
 
 void delete_session(storage::UnitOfWork& work, const SessionId& id) {

@@ -19,7 +19,7 @@ struct SessionRow {
   UnixMs created_at = 0;
   UnixMs last_used_at = 0;
   UnixMs expires_at = 0;  // the absolute end, however often it is refreshed
-  std::string ip;
+  std::string ip;         // from where it was used last
   std::string user_agent;
 };
 
@@ -29,7 +29,8 @@ std::optional<SessionRow> find_session(Source& source, const SessionId& id);
 // Logins that have not ended by themselves, the newest first.
 template <class Source>
 std::vector<SessionRow> live_sessions(Source& source, UserId user, UnixMs now, UnixMs used_since);
-void touch_session(storage::UnitOfWork& work, const SessionId& id);
+// It was used now, from there; an address that is not known changes nothing.
+void touch_session(storage::UnitOfWork& work, const SessionId& id, const std::string& ip);
 
 // With their refresh tokens.
 void delete_session(storage::UnitOfWork& work, const SessionId& id);

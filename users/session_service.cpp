@@ -33,7 +33,7 @@ std::string successor_of(const std::string& text, const std::string& seed) {
 
 // The first use of a token.
 std::string exchange(storage::UnitOfWork& work, const std::string& text, RefreshRow& token,
-                     const SessionRow& session, const SessionRules& rules) {
+                     const SessionRow& session, const Caller& caller, const SessionRules& rules) {
   std::string seed(seed_bytes, '\0');
   random_bytes(seed.data(), seed.size());
   std::string next = successor_of(text, seed);
@@ -42,7 +42,7 @@ std::string exchange(storage::UnitOfWork& work, const std::string& text, Refresh
   token.successor = sha256_text(next);
   token.successor_seed = std::move(seed);
   mark_refresh_token(work, token);
-  touch_session(work, session.id);
+  touch_session(work, session.id, caller.ip);
   trim_refresh_tokens(work, session.id, used_tokens_kept);
   return next;
 }
@@ -75,11 +75,17 @@ Result<Decision<Login>> rotate(storage::UnitOfWork& work, const std::string& tex
     return no_grant();
 
   Login login;
-  login.refresh_token = use == Use::first ? exchange(work, text, *token, *session, rules)
+  login.refresh_token = use == Use::first ? exchange(work, text, *token, *session, caller, rules)
                                           : successor_of(text, *token->successor_seed);
   login.account = std::move(account);
   login.session = session->id;
   return Decision<Login>::granted(std::move(login));
+}
+
+// It may have been ended since the request was let in; then it ends no others.
+bool is_login_of(storage::UnitOfWork& work, const SessionId& session, const Caller& caller) {
+  const std::optional<SessionRow> row = find_session(work, session);
+  return row && row->user_id == caller.user_id;
 }
 
 }  // namespace
@@ -131,9 +137,11 @@ Task<Outcome<Login>> SessionService::refresh(std::string refresh_token, Caller c
   co_return settle(co_await parts_.writer.commit(std::move(unit)));
 }
 
-Task<Outcome<storage::Nothing>> SessionService::end(SessionId session, CloseReason reason, Caller caller) {
-  auto unit = [session, reason, caller = std::move(caller),
+Task<Outcome<storage::Nothing>> SessionService::end(SessionId session, SessionId by, CloseReason reason,
+                                                    Caller caller) {
+  auto unit = [session, by, reason, caller = std::move(caller),
                rules = rules_](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+    if (session != by && !is_login_of(work, by, caller)) return Error(ErrorCode::invalid_token);
     const std::optional<SessionRow> row = find_session(work, session);
     if (!row || row->user_id != caller.user_id) return Error(ErrorCode::not_found);
     end_sessions(work, row->user_id, {session}, reason, caller, rules);
@@ -145,6 +153,7 @@ Task<Outcome<storage::Nothing>> SessionService::end(SessionId session, CloseReas
 Task<Outcome<storage::Nothing>> SessionService::end_others(SessionId session, Caller caller) {
   auto unit = [session, caller = std::move(caller),
                rules = rules_](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+    if (!is_login_of(work, session, caller)) return Error(ErrorCode::invalid_token);
     const UserId user = caller.user_id.value_or(0);
     std::vector<SessionId> others;
     for (const SessionRow& row : live_sessions(work, user, work.now(), rules.used_since(work.now())))

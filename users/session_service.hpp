@@ -44,9 +44,10 @@ class SessionService {
   // else.
   Task<Outcome<Login>> refresh(std::string refresh_token, Caller caller);
 
-  // Ends one login of the caller; not_found for any other.
-  Task<Outcome<storage::Nothing>> end(SessionId session, CloseReason reason, Caller caller);
-  // Ends all logins of the caller but this one.
+  // Ends one login of the caller, who is here by the login `by`; not_found for any other, invalid_token when
+  // `by` has ended.
+  Task<Outcome<storage::Nothing>> end(SessionId session, SessionId by, CloseReason reason, Caller caller);
+  // Ends all logins of the caller but this one; invalid_token when it has ended itself.
   Task<Outcome<storage::Nothing>> end_others(SessionId session, Caller caller);
   // Ends the login a refresh token belongs to; an unknown token has nothing left to end.
   Task<Outcome<storage::Nothing>> end_by_token(std::string refresh_token, Caller caller);

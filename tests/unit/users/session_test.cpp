@@ -252,6 +252,28 @@ TEST(Sessions, are_listed_and_ended_by_their_user) {
   EXPECT_TRUE(house.is_live(ann));
 }
 
+TEST(Sessions, one_that_has_ended_ends_no_others) {
+  House house;
+  const Person ann = house.person("ann");
+  const Person same = house.login(ann.email);
+  // Both are let in, and each would end the other.
+  house.ask_together({{Method::del, "/api/v1/auth/sessions", "", ann.token},
+                      {Method::del, "/api/v1/auth/sessions", "", same.token}});
+  EXPECT_EQ(house.count("sessions"), 1);
+}
+
+TEST(Sessions, tell_from_where_they_were_used_last) {
+  House house;
+  const Person ann = house.person("ann");
+  Ask ask{Method::post, "/api/v1/auth/refresh",
+          json::serialize(json::object{{"refresh_token", ann.refresh}})};
+  ask.ip = "203.0.113.9";
+  const Reply refreshed = house.ask(ask);
+  ASSERT_EQ(refreshed.status, 200);
+  const Reply list = house.ask({Method::get, "/api/v1/auth/sessions", "", refreshed.text("access_token")});
+  EXPECT_EQ(list.data().at(0).at("ip"), "203.0.113.9");
+}
+
 TEST(Sessions, T42_of_others_do_not_exist) {
   House house;
   const Person ann = house.person("ann");

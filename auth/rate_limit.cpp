@@ -92,11 +92,6 @@ RateLimiter::RateLimiter(Rate rate, const Clock& clock, std::size_t keys_max) {
 RateLimiter::~RateLimiter() = default;
 
 RateDecision RateLimiter::take(std::string_view key, std::int64_t tokens) {
-  return decide(key, tokens, true);
-}
-RateDecision RateLimiter::look(std::string_view key) { return decide(key, 1, false); }
-
-RateDecision RateLimiter::decide(std::string_view key, std::int64_t tokens, bool taking) {
   const Nanoseconds cost = impl_->per_token * tokens;
   const SteadyTime now = impl_->clock.steady();
   const std::uint64_t hash = impl_->shorten(key);
@@ -106,10 +101,10 @@ RateDecision RateLimiter::decide(std::string_view key, std::int64_t tokens, bool
   {
     const std::lock_guard lock(stripe.mutex);
     Bucket* bucket = stripe.find(hash);
-    if (bucket == nullptr && taking) bucket = &stripe.add(hash, impl_->stripe_keys_max, now);
-    if (bucket != nullptr) missing = std::max(bucket->full_at - now, Nanoseconds(0));
+    if (bucket == nullptr) bucket = &stripe.add(hash, impl_->stripe_keys_max, now);
+    missing = std::max(bucket->full_at - now, Nanoseconds(0));
     decision.allowed = missing + cost <= impl_->capacity;
-    if (decision.allowed && taking) {
+    if (decision.allowed) {
       missing += cost;
       bucket->full_at = now + missing;
     }

@@ -42,13 +42,10 @@ class RateLimiter {
 
   // All of `tokens` or none of them.
   RateDecision take(std::string_view key, std::int64_t tokens = 1);
-  RateDecision look(std::string_view key);  // the same, but nothing is taken
   // What should not count after all.
   void give_back(std::string_view key, std::int64_t tokens = 1);
 
  private:
-  RateDecision decide(std::string_view key, std::int64_t tokens, bool taking);
-
   struct State;
   std::unique_ptr<State> impl_;
 };

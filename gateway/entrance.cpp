@@ -12,11 +12,6 @@ using http::Context;
 std::optional<Error> over_limits(GatewayState& state, const Context& context) {
   if (state.draining.load(std::memory_order_relaxed))
     return Error(ErrorCode::draining, "The server is shutting down.");
-  // Nothing is taken yet: who pays is known when the credential is.
-  if (std::optional<Error> refusal = refused(state.connects, context, auth::rate_key(context.request.peer)))
-    return refusal;
-  if (const std::optional<Error> refusal = take(state.connects_total, context, "all"))
-    return Error(ErrorCode::overloaded, "Too many connections are being opened.");
   // A place for nobody, given back at once: the address and the server have room, whoever it is.
   const auto room = state.parts.hub.roster().admit(0, context.request.peer, context.exempt);
   if (!room) return room.error();
@@ -102,12 +97,27 @@ Result<> may_follow(const hub::TopicRules& rules, Role role, const std::vector<s
   return {};
 }
 
+namespace {
+
+std::optional<Error> over_rate(GatewayState& state, const Context& context, UserId user) {
+  if (std::optional<Error> refusal = take(state.connects, context, "user:" + std::to_string(user)))
+    return refusal;
+  if (!take(state.connects_total, context, "all")) return std::nullopt;
+  return Error(ErrorCode::overloaded, "Too many connections are being opened.");
+}
+
+}  // namespace
+
 Task<Result<Admitted>> admit(GatewayState& state, Context& context, bool query_token, EventQuery events) {
   Result<auth::Principal> principal = co_await authenticate(state, context, query_token);
-  const std::string payer =
-      context.charged ? "user:" + std::to_string(*context.charged) : auth::rate_key(context.request.peer);
-  const std::optional<Error> refusal = take(state.connects, context, payer);
-  if (!principal) co_return principal.error();
+  if (!principal) {
+    // Whoever proves to be nobody counts by his address, and by nothing that others need: so what neighbours
+    // fail refuses nobody who does not.
+    if (context.charged) co_return principal.error();
+    const std::optional<Error> refusal = take(state.connects, context, auth::rate_key(context.request.peer));
+    co_return refusal.value_or(principal.error());
+  }
+  const std::optional<Error> refusal = over_rate(state, context, principal->user_id());
   if (refusal) co_return *refusal;
   if (const Result<> may = may_follow(state.parts.topic_rules, principal->role(), events.topics); !may)
     co_return may.error();

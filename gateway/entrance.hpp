@@ -36,7 +36,7 @@ struct Admitted {
   Beginning beginning;
 };
 
-// All of the above but the limits, in order.
+// All of the above but over_limits(), in order, and how often somebody connects.
 Task<Result<Admitted>> admit(GatewayState& state, http::Context& context, bool query_token,
                              EventQuery events);
 

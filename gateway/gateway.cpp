@@ -108,10 +108,6 @@ std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& conte
   return context.exempt ? std::nullopt : refusal_of(limiter.take(key));
 }
 
-std::optional<Error> refused(auth::RateLimiter& limiter, const http::Context& context, std::string_view key) {
-  return context.exempt ? std::nullopt : refusal_of(limiter.look(key));
-}
-
 Result<Role> live_admin(storage::UnitOfWork& work, UserId actor) {
   storage::Query query = work.query("SELECT role, status FROM users WHERE id = ?");
   query.bind(actor);

@@ -148,6 +148,18 @@ TEST(Upgrade, T17_a_user_pays_for_himself_and_not_for_his_address) {
   EXPECT_EQ(server.client().get("/api/v1/events", bob.access_token).status, 200);
 }
 
+TEST(Upgrade, T17_what_neighbours_fail_refuses_nobody_with_a_good_credential) {
+  TestServer server([](server::Settings& settings) {
+    settings.exempt_cidrs = {};
+    settings.gateway.connects_per_address = {3, std::chrono::minutes(10), 3};
+    settings.gateway.connects_total = {4, std::chrono::minutes(10), 4};
+  });
+  const TestUser ann = server.register_user("ann");
+  for (int i = 0; i < 9; ++i) EXPECT_EQ(upgrade(server, "/ws", upgrade_headers()).status, i < 3 ? 401 : 429);
+  EXPECT_EQ(server.client().get("/api/v1/events/stream", "nonsense").status, 429);
+  EXPECT_EQ(server.connect(ann).answer().status, 101);
+}
+
 TEST(Upgrade, R17_the_mirror_gives_everything_back) {
   TestServer server([](server::Settings& settings) { settings.gateway.echo = true; });
   WsClient socket(server.port(), WsOptions{.target = "/ws/echo"});

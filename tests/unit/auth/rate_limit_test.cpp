@@ -104,18 +104,6 @@ TEST(RateLimiter, refused_attempts_cost_nothing) {
   EXPECT_TRUE(limiter.take("a").allowed);
 }
 
-TEST(RateLimiter, a_look_says_the_same_and_takes_nothing) {
-  corohub::test::ManualClock clock;
-  RateLimiter limiter(rate(1, seconds(10), 2), clock);
-  for (int i = 0; i < 5; ++i) EXPECT_TRUE(limiter.look("a").allowed);
-  EXPECT_EQ(limiter.look("a").remaining, 2U);
-  EXPECT_TRUE(limiter.take("a").allowed);
-  EXPECT_TRUE(limiter.take("a").allowed);
-  const RateDecision look = limiter.look("a");
-  EXPECT_FALSE(look.allowed);
-  EXPECT_EQ(look.retry_after, limiter.take("a").retry_after);
-}
-
 TEST(RateLimiter, keys_do_not_share) {
   using namespace std::string_literals;
   corohub::test::ManualClock clock;

@@ -39,11 +39,15 @@ Task<Result<Author>> author_by_key(GatewayState& state, std::string key) {
 Task<Result<Author>> author_by_token(Context& context, std::string token) {
   const Result<auth::Principal> principal = co_await context.authenticator.authenticate(token);
   if (!principal) co_return principal.error();
-  if (!auth::is_admin(principal->role())) co_return Error(ErrorCode::forbidden, "This is for admins.");
+  if (!auth::is_admin(principal->role())) {
+    if (const Result<> rate = context.charge(principal->user_id()); !rate) co_return rate.error();
+    co_return Error(ErrorCode::forbidden, "This is for admins.");
+  }
   co_return Author{principal->user_id(), principal->role()};
 }
 
-// Nobody limits a guest here but his failures: a busy service comes from one address.
+// Nobody limits a guest here but his failures: a busy service comes from one address. A user who may not
+// publish is no failure of it, and pays for himself.
 Task<Result<Author>> read_author(GatewayState& state, Context& context) {
   const Result<std::string> credential = read_credential(context.request);
   if (!credential) co_return credential.error();
@@ -54,7 +58,7 @@ Task<Result<Author>> read_author(GatewayState& state, Context& context) {
     author = co_await author_by_key(state, *credential);
   else
     author = co_await author_by_token(context, *credential);
-  if (author && !context.exempt) state.publish_failures.give_back(address);
+  if ((author || context.charged) && !context.exempt) state.publish_failures.give_back(address);
   co_return author;
 }
 

@@ -309,6 +309,21 @@ TEST(PublishLimits, are_of_the_user_of_the_key_and_of_failures) {
   EXPECT_EQ(client.post("/api/v1/publish", body, unknown).status, 429);
 }
 
+TEST(PublishLimits, T17_a_user_who_may_not_pays_for_himself_and_not_for_his_address) {
+  TestServer server([](server::Settings& settings) {
+    settings.exempt_cidrs.clear();
+    settings.http.request_rate = {4, std::chrono::hours(1), 4};
+    settings.gateway.publish_failures_per_address = {1, std::chrono::hours(1), 2};
+  });
+  HttpClient client = server.client();
+  const TestUser root = server.superadmin();
+  const TestUser ann = server.register_user("ann");
+  const json::value body{{"to", {{"all", true}}}, {"data", 1}};
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(client.post("/api/v1/publish", body, ann.access_token).status, 403);
+  EXPECT_EQ(client.post("/api/v1/publish", body, ann.access_token).status, 429);
+  EXPECT_EQ(client.post("/api/v1/publish", body, root.access_token).status, 200);
+}
+
 // A page of history fits into what may wait for its reader.
 TEST(HistoryPages, T60_a_small_outbox_gets_small_pages) {
   TestServer server([](server::Settings& settings) { settings.gateway.outbox.bytes_max = 66'000; });

@@ -135,6 +135,7 @@ Task<Outcome<Login>> AccountService::login(Credentials credentials, Caller calle
     co_return proof.error();
   }
 
+  if (const std::optional<Error> refusal = over_logins(proof->user.account.id, caller)) co_return *refusal;
   std::string stronger;
   if (parts_.hasher.needs_rehash(proof->user.password_hash)) {
     Result<std::string> hash = co_await parts_.hasher.hash(std::move(again), caller.network);
@@ -210,6 +211,15 @@ Task<Outcome<storage::Nothing>> AccountService::leave(AccountRef account, Sessio
     return storage::Nothing{};
   };
   co_return co_await parts_.writer.commit(std::move(unit));
+}
+
+std::optional<Error> AccountService::over_logins(UserId user, const Caller& caller) {
+  if (caller.exempt) return std::nullopt;
+  const auth::RateDecision decision = logins_.take(std::to_string(user));
+  if (decision.allowed) return std::nullopt;
+  return Error(ErrorCode::rate_limited, "Too many logins of this account; use the ones it has.")
+      .retry_in(decision.retry_after)
+      .limited_to(decision.limit);
 }
 
 Task<> AccountService::note_failure(const Error& error, std::string key, Caller caller) {

@@ -3,10 +3,12 @@
 // was decided by.
 #pragma once
 
+#include "auth/rate_limit.hpp"
 #include "users/password_check.hpp"
 #include "users/session_service.hpp"
 #include "users/validation.hpp"
 
+#include <optional>
 #include <string>
 
 namespace corohub::users {
@@ -16,13 +18,14 @@ inline constexpr std::int64_t fresh_login_ms = 10LL * 60 * 1000;
 
 class AccountService {
  public:
-  AccountService(const UsersParts& parts, SessionRules rules)
-      : parts_(parts), rules_(rules), check_(parts, rules) {}
+  AccountService(const UsersParts& parts, SessionRules rules, auth::Rate logins)
+      : parts_(parts), rules_(rules), check_(parts, rules), logins_(logins, parts.clock) {}
 
   // email_taken. Always a plain user.
   Task<Outcome<Login>> register_user(NewUser user, Caller caller);
 
-  // invalid_credentials, rate_limited.
+  // invalid_credentials, rate_limited. Each is a row that the audit trail keeps, so an account has only so
+  // many; nobody uses them up who does not know its password.
   Task<Outcome<Login>> login(Credentials credentials, Caller caller);
 
   // Nothing happens if nothing changes. Another e-mail address needs the current password:
@@ -43,12 +46,14 @@ class AccountService {
   Task<Outcome<storage::Nothing>> reset_password(TokenAndPassword reset, Caller caller);
 
  private:
+  std::optional<Error> over_logins(UserId user, const Caller& caller);
   // A row of the audit trail for a password that was wrong.
   Task<> note_failure(const Error& error, std::string email_key, Caller caller);
 
   const UsersParts& parts_;
   const SessionRules rules_;
   PasswordCheck check_;
+  auth::RateLimiter logins_;  // by account
 };
 
 }  // namespace corohub::users

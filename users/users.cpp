@@ -28,7 +28,7 @@ Services::Services(UsersParts its_parts, UsersSettings its_settings)
       settings(std::move(its_settings)),
       rules(rules_of(settings)),
       limits(settings, parts.clock),
-      accounts(parts, rules),
+      accounts(parts, rules, settings.logins),
       sessions(parts, rules),
       admin(parts, rules, settings.reset_ttl),
       setup(parts, rules, settings.setup_ttl) {}

@@ -35,6 +35,7 @@ struct UsersSettings {
   auth::Rate login_failures_hour{100, std::chrono::hours(1), 100};      // per address
   auth::Rate registrations_burst{20, std::chrono::seconds(5), 20};      // per address
   auth::Rate registrations_hour{60, std::chrono::hours(1), 60};         // per address
+  auth::Rate logins{600, std::chrono::hours(1), 120};                   // per account
   auth::Rate refreshes{30, std::chrono::minutes(1), 30};                // per session
   auth::Rate tickets{10, std::chrono::minutes(1), 10};                  // per user
   auth::Rate password_changes{5, std::chrono::minutes(15), 5};          // per user

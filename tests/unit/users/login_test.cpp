@@ -213,6 +213,24 @@ TEST(Login, T38_failures_are_limited_by_address_and_successes_cost_nothing) {
   EXPECT_EQ(house.ask(login_ask("ann@example.com", password, "192.0.2.8")).status, 200);
 }
 
+TEST(Login, T38_an_account_has_so_many_logins_an_hour_and_others_have_theirs) {
+  UsersSettings settings;
+  settings.logins = {3, std::chrono::hours(1), 3};
+  House house(settings);
+  house.person("ann");
+  house.person("bob");
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(house.ask(login_ask("ann@example.com", password)).status, 200);
+  const std::int64_t rows = house.count("audit");
+  const Reply refused = house.ask(login_ask("ann@example.com", password));
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.code(), "rate_limited");
+  EXPECT_EQ(refused.header("Retry-After"), "1200");
+  EXPECT_EQ(house.count("audit"), rows);
+  EXPECT_EQ(house.ask(login_ask("bob@example.com", password)).status, 200);
+  house.clock().advance(std::chrono::seconds(1200));
+  EXPECT_EQ(house.ask(login_ask("ann@example.com", password)).status, 200);
+}
+
 TEST(Login, exempt_callers_are_neither_limited_nor_delayed) {
   House house;
   house.person("ann");

@@ -144,6 +144,17 @@ void clear_after(std::array<unsigned char, 16>& bytes, unsigned bits) {
   }
 }
 
+// By so many bits, if it is IPv4 and if it is not.
+std::string network_of(const address_v6& wide, unsigned bits_v4, unsigned bits_v6) {
+  const bool is_v4 = wide.is_v4_mapped();
+  std::array<unsigned char, 16> bytes = wide.to_bytes();
+  clear_after(bytes, is_v4 ? mapped_bits + bits_v4 : bits_v6);
+  const address_v6 network(bytes);
+  if (!is_v4) return network.to_string() + "/" + std::to_string(bits_v6);
+  return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, network).to_string() + "/" +
+         std::to_string(bits_v4);
+}
+
 std::optional<unsigned> parse_bits(std::string_view text, unsigned bits_max) {
   unsigned bits = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), bits);
@@ -157,18 +168,12 @@ std::string rate_key(const address& any) {
   const address_v6 wide = as_v6(any);
   if (wide.is_v4_mapped())
     return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, wide).to_string();
-  std::array<unsigned char, 16> bytes = wide.to_bytes();
-  clear_after(bytes, 64);
-  return address_v6(bytes).to_string() + "/64";
+  return network_of(wide, 0, 64);
 }
 
-std::string network_key(const address& any) {
-  const address_v6 wide = as_v6(any);
-  if (!wide.is_v4_mapped()) return rate_key(any);
-  std::array<unsigned char, 16> bytes = wide.to_bytes();
-  clear_after(bytes, mapped_bits + 24);
-  return boost::asio::ip::make_address_v4(boost::asio::ip::v4_mapped, address_v6(bytes)).to_string() + "/24";
-}
+std::string network_key(const address& any) { return network_of(as_v6(any), 24, 64); }
+
+std::string region_key(const address& any) { return network_of(as_v6(any), 16, 48); }
 
 Result<CidrList> CidrList::parse(const std::vector<std::string>& texts) {
   CidrList list;

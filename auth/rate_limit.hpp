@@ -56,6 +56,9 @@ std::string rate_key(const boost::asio::ip::address& address);
 // The network an address belongs to, for what neighbours may share: IPv4 by its /24, IPv6 by its /64.
 std::string network_key(const boost::asio::ip::address& address);
 
+// What one customer of a provider may have to himself at most: IPv4 by its /16, IPv6 by its /48.
+std::string region_key(const boost::asio::ip::address& address);
+
 // Addresses and networks by CIDR ("127.0.0.0/8", "::1").
 class CidrList {
  public:

@@ -28,6 +28,13 @@ std::int64_t left_of(std::int64_t delay, UnixMs retry_at, UnixMs now) noexcept {
   return left <= delay ? std::max<std::int64_t>(left, 0) : 0;
 }
 
+// Empty: it is not known.
+std::string region_of(const std::string& ip) {
+  boost::system::error_code failed;
+  const auto address = boost::asio::ip::make_address(ip, failed);
+  return failed ? std::string() : auth::region_key(address);
+}
+
 // Whether one of the account's logins is in this network.
 bool has_login_in(storage::Snapshot& snapshot, UserId user, std::string_view network, UnixMs now,
                   const SessionRules& rules) {
@@ -66,12 +73,13 @@ class PasswordCheck::Attempt {
 };
 
 Task<Result<Proof>> PasswordCheck::by_email(std::string email_key, Secret password, const Caller& caller) {
-  auto look = [key = std::move(email_key), network = caller.network, now = parts_.clock.unix_ms(),
-               rules = rules_](storage::Snapshot& snapshot) -> Result<Found> {
+  auto look = [key = std::move(email_key), network = caller.network, region = region_of(caller.ip),
+               now = parts_.clock.unix_ms(), rules = rules_](storage::Snapshot& snapshot) -> Result<Found> {
     Found found;
     found.user = find_user_by_email(snapshot, key);
     found.key = failures_key(key, network);
     found.here = find_login_failures(snapshot, found.key);
+    found.region = failures_key(key, "region " + region).place;
     if (!found.user || !has_login_in(snapshot, found.user->account.id, network, now, rules))
       found.everywhere = find_login_failures(snapshot, failures_key(key, {}));
     return found;
@@ -99,10 +107,16 @@ Task<Result<Proof>> PasswordCheck::by_session(UserId user, SessionId session, Se
 }
 
 std::optional<Error> PasswordCheck::delayed(const Found& found, UnixMs now) {
-  std::int64_t left = left_of(delay_after(found.here.count), found.here.retry_at, now);
-  if (found.in_crowd()) left = std::max(left, left_of(crowd_delay_ms, found.everywhere->retry_at, now));
+  const std::int64_t left = left_of(delay_after(found.here.count), found.here.retry_at, now);
   if (left == 0) return std::nullopt;
   return wait_first(left);
+}
+
+std::optional<Error> PasswordCheck::over_crowd_rate(const Found& found) {
+  if (!region_tries_.take(found.region).allowed) return wait_first(1000);
+  if (account_tries_.take(found.key.account).allowed) return std::nullopt;
+  region_tries_.give_back(found.region);
+  return wait_first(1000);
 }
 
 Task<Result<Proof>> PasswordCheck::judge(Found found, Secret password, std::string network, bool exempt,
@@ -110,10 +124,12 @@ Task<Result<Proof>> PasswordCheck::judge(Found found, Secret password, std::stri
   std::optional<Attempt> attempt;
   if (!exempt) {
     if (std::optional<Error> wait = delayed(found, parts_.clock.unix_ms())) co_return *wait;
-    const std::string key = found.in_crowd() ? found.key.account : found.key.place;
+    const std::string key = found.in_crowd() ? found.region : found.key.place;
     const std::size_t most = found.in_crowd() || found.here.count >= free_failures ? 1 : attempts_at_once;
     if (!begin_attempt(key, most)) co_return wait_first(1000);
     attempt.emplace(*this, key);
+    if (found.in_crowd())
+      if (std::optional<Error> wait = over_crowd_rate(found)) co_return *wait;
   }
   std::string hash;  // empty: costs the same and is never right
   if (found.user) hash = found.user->password_hash;
@@ -142,7 +158,6 @@ Task<Result<>> PasswordCheck::remember_failure(FailuresKey key, bool is_known) {
       const FailuresKey crowd{key.account, {}};
       LoginFailures everywhere = find_login_failures(work, crowd);
       ++everywhere.count;
-      everywhere.retry_at = work.now() + crowd_delay_ms;
       save_login_failures(work, crowd, everywhere, failing_places_kept);
     }
     trim_login_failures(work, work.now() - forgotten_after_ms, forgotten_at_once);

@@ -183,6 +183,8 @@ TEST(NetworkKey, is_what_neighbours_share) {
   EXPECT_EQ(network_key(make_address("::ffff:192.0.2.200")), "192.0.2.0/24");
   EXPECT_NE(network_key(make_address("192.0.3.7")), network_key(make_address("192.0.2.7")));
   EXPECT_EQ(network_key(make_address("2001:db8:1:2:3:4:5:6")), "2001:db8:1:2::/64");
+  EXPECT_EQ(region_key(make_address("::ffff:192.0.2.200")), "192.0.0.0/16");
+  EXPECT_EQ(region_key(make_address("2001:db8:1:2:3:4:5:6")), "2001:db8:1::/48");
 }
 
 TEST(RateKey, T15_counts_ipv6_by_its_64) {

@@ -133,6 +133,7 @@ TEST(Login, T38_a_crowd_is_slowed_down_and_locks_nobody_out) {
   house.person("ann");
   house.clock().advance(std::chrono::hours(24 * 40));  // no login is left
   fail_from_everywhere(house);
+  EXPECT_EQ(house.ask(login_ask("ann@example.com", "wrong-one", elsewhere(100))).status, 401);
   const Reply refused = house.ask(login_ask("ann@example.com", password, elsewhere(101)));
   EXPECT_EQ(refused.status, 429) << "the right password as well";
   EXPECT_EQ(refused.header("Retry-After"), "1");
@@ -145,6 +146,29 @@ TEST(Login, T38_a_crowd_is_slowed_down_and_locks_nobody_out) {
       << "success starts anew";
 }
 
+TEST(Login, T38_whoever_has_many_networks_takes_no_turn_of_others) {
+  House house;
+  house.person("ann");
+  const auto of_one_customer = [](int i) { return "2001:db8:1:" + std::to_string(i) + "::9"; };
+  for (int i = 0; i < 100; ++i)
+    ASSERT_EQ(house.ask(login_ask("ann@example.com", "wrong-one", of_one_customer(i))).status, 401);
+  EXPECT_EQ(house.ask(login_ask("ann@example.com", "wrong-one", of_one_customer(100))).status, 401);
+  EXPECT_EQ(house.ask(login_ask("ann@example.com", "wrong-one", of_one_customer(101))).status, 429);
+  EXPECT_EQ(house.ask(login_ask("ann@example.com", password, "2001:db8:2::9")).status, 200);
+}
+
+TEST(Login, T38_a_crowd_of_regions_gets_five_tries_a_second) {
+  House house;
+  house.person("ann");
+  fail_from_everywhere(house);
+  const auto region = [](int i) { return "10." + std::to_string(i) + ".0.9"; };
+  for (int i = 10; i < 15; ++i)
+    EXPECT_EQ(house.ask(login_ask("ann@example.com", "wrong-one", region(i))).status, 401);
+  EXPECT_EQ(house.ask(login_ask("ann@example.com", "wrong-one", region(15))).status, 429);
+  house.clock().advance(std::chrono::milliseconds(200));
+  EXPECT_EQ(house.ask(login_ask("ann@example.com", "wrong-one", region(15))).status, 401);
+}
+
 TEST(Login, T38_the_networks_of_ones_logins_are_not_of_the_crowd) {
   House house;
   const Person ann = house.person("ann");
@@ -152,6 +176,7 @@ TEST(Login, T38_the_networks_of_ones_logins_are_not_of_the_crowd) {
   ASSERT_EQ(house.ask(home).status, 200);
   fail_from_everywhere(house);
   EXPECT_EQ(house.ask(login_ask("ann@example.com", "wrong-one", "203.0.113.8")).status, 401);
+  EXPECT_EQ(house.ask(login_ask("ann@example.com", "wrong-one", elsewhere(100))).status, 401);
   EXPECT_EQ(house.ask(login_ask("ann@example.com", password, elsewhere(101))).status, 429);
   EXPECT_EQ(house.ask(login_ask("ann@example.com", password, "203.0.113.9")).status, 200);
 }

@@ -4,8 +4,11 @@
 #include "storage_fixture.hpp"
 #include "support/faulty_vfs.hpp"
 
+#include <csignal>
+
 #include <sqlite3.h>
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -172,6 +175,29 @@ TEST_F(StartTest, a_crash_loses_nothing_committed_and_the_head_is_read) {
   for (const char* name : {"corohub.db", "corohub.db-wal"}) fs::copy_file(data_->path() / name, copy / name);
   const DataDirectory crashed(copy);
   EXPECT_EQ(prepare_database(crashed).seq, 2);
+}
+
+// The kernel may hold its pages as clean although they never reached the disk. The log is larger here than
+// any file may be, the database is not: only who writes the log again fails.
+TEST_F(StartTest, R3b_the_log_of_an_earlier_process_is_written_again_before_it_is_trusted) {
+  open();
+  for (int i = 0; i < 100; ++i) EXPECT_TRUE(commit(adding("row " + std::to_string(i))));
+  const fs::path copy = temp_.path() / "crashed";
+  fs::create_directory(copy);
+  for (const char* name : {"corohub.db", "corohub.db-wal"}) fs::copy_file(data_->path() / name, copy / name);
+  const std::uintmax_t limit = fs::file_size(copy / "corohub.db-wal") - 1;
+  ASSERT_GT(limit, 2 * fs::file_size(copy / "corohub.db"));
+  const DataDirectory crashed(copy);
+  struct rlimit before{};
+  ::getrlimit(RLIMIT_FSIZE, &before);
+  const struct rlimit small{limit, before.rlim_max};
+  const auto handler = ::signal(SIGXFSZ, SIG_IGN);
+  ::setrlimit(RLIMIT_FSIZE, &small);
+  const int exit_code = exit_code_of([&] { prepare_database(crashed); });
+  ::setrlimit(RLIMIT_FSIZE, &before);
+  ::signal(SIGXFSZ, handler);
+  EXPECT_EQ(exit_code, 74);
+  EXPECT_EQ(exit_code_of([&] { prepare_database(crashed); }), 0);
 }
 
 TEST_F(StartTest, R20_a_first_start_that_is_killed_at_any_write_is_finished_by_the_next) {

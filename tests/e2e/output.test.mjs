@@ -1,5 +1,6 @@
 // What the commands write: all of it or 74, and nothing of strangers that a terminal would obey.
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -148,6 +149,11 @@ test('G1: the list of accounts has them all', async (t) => {
   assert.equal(await count(), 12_001);
   await server.launch();
   assert.equal(await count(), 12_001);
+  await server.stop();
+  writeFileSync(join(server.data, 'corohub.db'), 'damaged');
+  const refused = await corohub(['user', 'list', '--data-dir', server.data]);
+  assert.equal(refused.code, 65, refused.output);
+  assert.equal(refused.stdout, '', 'no heading without a list');
 });
 
 test('G1: a Kubernetes service of our name keeps nothing from starting', async () => {

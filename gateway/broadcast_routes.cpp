@@ -1,5 +1,5 @@
 // GET /ws/stats and POST /ws/broadcast.
-#include "gateway/raw_json.hpp"
+#include "gateway/session/raw_json.hpp"
 #include "gateway/state.hpp"
 #include "http/fields.hpp"
 

@@ -1,7 +1,7 @@
 // GET and DELETE /api/v1/admin/connections: who is connected, and the end of one connection.
 #include "auth/policy.hpp"
 #include "core/integer.hpp"
-#include "gateway/publish_and_wait.hpp"
+#include "gateway/session/publish_and_wait.hpp"
 #include "gateway/state.hpp"
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 #include "gateway/echo.hpp"
 
-#include "gateway/transports/frames.hpp"
+#include "gateway/wire/frames.hpp"
 
 #include <boost/asio/post.hpp>
 

@@ -2,8 +2,8 @@
 // WebSocket code. Not part of the hub.
 #pragma once
 
-#include "gateway/transport.hpp"
-#include "gateway/transports/websocket.hpp"
+#include "gateway/wire/transport.hpp"
+#include "gateway/wire/websocket.hpp"
 #include "hub/outbox.hpp"
 #include "hub/shard.hpp"
 

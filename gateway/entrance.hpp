@@ -4,7 +4,7 @@
 
 #include "auth/principal.hpp"
 #include "gateway/handshake.hpp"
-#include "gateway/session.hpp"
+#include "gateway/session/session.hpp"
 #include "gateway/state.hpp"
 
 #include <optional>

@@ -1,7 +1,7 @@
 // GET /api/v1/events and /poll: the log as the caller may see it, page by page, at once or when there is one.
 #include "gateway/entrance.hpp"
-#include "gateway/event_query.hpp"
 #include "gateway/poller.hpp"
+#include "gateway/session/event_query.hpp"
 
 #include <utility>
 

@@ -1,6 +1,6 @@
 #include "gateway/handshake.hpp"
 
-#include "gateway/transports/deflate_offer.hpp"
+#include "gateway/wire/deflate_offer.hpp"
 #include "http/text.hpp"
 
 #include <algorithm>

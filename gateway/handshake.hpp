@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/error.hpp"
-#include "gateway/event_query.hpp"
+#include "gateway/session/event_query.hpp"
 #include "http/request.hpp"
 
 #include <optional>

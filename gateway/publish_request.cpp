@@ -1,6 +1,6 @@
 #include "gateway/publish_request.hpp"
 
-#include "gateway/raw_json.hpp"
+#include "gateway/session/raw_json.hpp"
 #include "hub/topic_rules.hpp"
 
 #include <algorithm>

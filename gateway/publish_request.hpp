@@ -1,7 +1,7 @@
 // What the body and the header of a publish over REST say. Pure.
 #pragma once
 
-#include "gateway/publication.hpp"
+#include "gateway/session/publication.hpp"
 #include "http/fields.hpp"
 #include "http/request.hpp"
 

@@ -4,12 +4,12 @@
 
 #include "gateway/echo.hpp"
 #include "gateway/gateway.hpp"
-#include "gateway/origin.hpp"
-#include "gateway/presence_desk.hpp"
-#include "gateway/publishing.hpp"
-#include "gateway/session.hpp"
-#include "gateway/transports/event_stream.hpp"
-#include "gateway/transports/websocket.hpp"
+#include "gateway/session/presence_desk.hpp"
+#include "gateway/session/publishing.hpp"
+#include "gateway/session/session.hpp"
+#include "gateway/wire/event_stream.hpp"
+#include "gateway/wire/origin.hpp"
+#include "gateway/wire/websocket.hpp"
 
 #include <atomic>
 #include <memory>

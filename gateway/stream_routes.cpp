@@ -1,8 +1,8 @@
 // GET /api/v1/events/stream: server-sent events, through the same session as a WebSocket.
 #include "core/log.hpp"
 #include "gateway/entrance.hpp"
-#include "gateway/event_query.hpp"
-#include "gateway/transports/event_stream.hpp"
+#include "gateway/session/event_query.hpp"
+#include "gateway/wire/event_stream.hpp"
 
 #include <utility>
 

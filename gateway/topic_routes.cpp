@@ -1,8 +1,8 @@
 // /api/v1/topics/{topic}/events and /history: a topic over REST.
 #include "gateway/entrance.hpp"
-#include "gateway/event_query.hpp"
 #include "gateway/publish_request.hpp"
-#include "gateway/topic_history.hpp"
+#include "gateway/session/event_query.hpp"
+#include "gateway/session/topic_history.hpp"
 
 #include <utility>
 

@@ -4,7 +4,7 @@
 #include "core/metrics.hpp"
 #include "core/random.hpp"
 #include "eventlog/retention.hpp"
-#include "gateway/idempotency.hpp"
+#include "gateway/session/idempotency.hpp"
 #include "server/administration.hpp"
 #include "server/control_socket.hpp"
 #include "server/health.hpp"

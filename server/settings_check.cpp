@@ -1,6 +1,6 @@
 // What no single row of the table can see: values that contradict each other, and with which nothing would
 // work.
-#include "gateway/transports/inbound_budget.hpp"
+#include "gateway/wire/inbound_budget.hpp"
 #include "server/listen_address.hpp"
 #include "server/settings.hpp"
 

@@ -1,7 +1,7 @@
 // Whatever is offered or sent as compressed ends within its limits, and what we compress comes back. The
 // first byte says what the rest is.
 #include "core/deflate.hpp"
-#include "gateway/transports/deflate_offer.hpp"
+#include "gateway/wire/deflate_offer.hpp"
 
 #include <cstdlib>
 #include <string>

@@ -1,6 +1,6 @@
 // Whatever a client sends: the decoder stays within its limits, and says the same however the bytes are cut.
 // The first byte says whether messages may be compressed.
-#include "gateway/transports/frame_decoder.hpp"
+#include "gateway/wire/frame_decoder.hpp"
 
 #include <algorithm>
 #include <cstdlib>

@@ -1,7 +1,7 @@
 // Whatever a client sends becomes a command within the rules, or a refusal whose text is valid JSON with the
 // id as it was given.
 #include "core/json.hpp"
-#include "gateway/protocols/native_json.hpp"
+#include "gateway/native/native_json.hpp"
 #include "hub/topic_rules.hpp"
 
 #include <cstdlib>

@@ -1,4 +1,4 @@
-#include "gateway/transports/deflate_offer.hpp"
+#include "gateway/wire/deflate_offer.hpp"
 
 #include <string>
 #include <vector>

@@ -1,5 +1,5 @@
 // One event stream on a clock that stands still.
-#include "gateway/transports/event_stream.hpp"
+#include "gateway/wire/event_stream.hpp"
 
 #include "support/manual_clock.hpp"
 

@@ -1,4 +1,4 @@
-#include "gateway/transports/frame_decoder.hpp"
+#include "gateway/wire/frame_decoder.hpp"
 
 #include "core/deflate.hpp"
 #include "raw_client.hpp"

@@ -1,4 +1,4 @@
-#include "gateway/idempotency.hpp"
+#include "gateway/session/idempotency.hpp"
 
 #include "support/test_database.hpp"
 

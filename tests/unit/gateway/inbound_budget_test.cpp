@@ -1,4 +1,4 @@
-#include "gateway/transports/inbound_budget.hpp"
+#include "gateway/wire/inbound_budget.hpp"
 
 #include <optional>
 #include <vector>

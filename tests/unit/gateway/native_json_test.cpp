@@ -1,4 +1,4 @@
-#include "gateway/protocols/native_json.hpp"
+#include "gateway/native/native_json.hpp"
 
 #include <string>
 #include <vector>

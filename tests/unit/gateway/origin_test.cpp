@@ -1,4 +1,4 @@
-#include "gateway/origin.hpp"
+#include "gateway/wire/origin.hpp"
 
 #include <gtest/gtest.h>
 

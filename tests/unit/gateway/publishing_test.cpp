@@ -1,6 +1,6 @@
-#include "gateway/publishing.hpp"
+#include "gateway/session/publishing.hpp"
 
-#include "gateway/topic_history.hpp"
+#include "gateway/session/topic_history.hpp"
 #include "support/test_database.hpp"
 
 #include <gtest/gtest.h>

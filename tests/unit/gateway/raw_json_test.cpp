@@ -1,4 +1,4 @@
-#include "gateway/raw_json.hpp"
+#include "gateway/session/raw_json.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
-#include "gateway/service_keys.hpp"
+#include "gateway/session/service_keys.hpp"
 
-#include "gateway/publishing.hpp"
+#include "gateway/session/publishing.hpp"
 #include "support/test_database.hpp"
 
 #include <array>

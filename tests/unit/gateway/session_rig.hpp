@@ -2,8 +2,8 @@
 #pragma once
 
 #include "auth/authenticator.hpp"
-#include "gateway/session.hpp"
-#include "gateway/transports/websocket.hpp"
+#include "gateway/session/session.hpp"
+#include "gateway/wire/websocket.hpp"
 #include "hub/hub.hpp"
 #include "raw_client.hpp"
 #include "support/manual_clock.hpp"

@@ -1,4 +1,4 @@
-#include "gateway/typing.hpp"
+#include "gateway/session/typing.hpp"
 
 #include <gmock/gmock.h>
 

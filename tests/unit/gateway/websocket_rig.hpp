@@ -1,8 +1,8 @@
 // One WebSocket connection on a clock that stands still, with a listener that remembers.
 #pragma once
 
-#include "gateway/transports/frames.hpp"
-#include "gateway/transports/websocket.hpp"
+#include "gateway/wire/frames.hpp"
+#include "gateway/wire/websocket.hpp"
 #include "raw_client.hpp"
 #include "support/manual_clock.hpp"
 

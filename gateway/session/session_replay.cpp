@@ -1,0 +1,109 @@
+#include "gateway/session/session_replay.hpp"
+
+#include "core/log.hpp"
+#include "eventlog/event_log.hpp"
+#include "eventlog/floors.hpp"
+#include "gateway/session/session.hpp"
+
+#include <algorithm>
+#include <new>
+#include <utility>
+
+#include <boost/asio/co_spawn.hpp>
+
+namespace corohub::gateway {
+namespace {
+
+// Events of topics expire by a budget of their own, also while they are being read.
+void tell_topics(SessionReplay& owner, Session& session, const hub::Replay& replay, Seq topics_floor) {
+  for (const std::unique_ptr<hub::Subscription>& subscription : session.subscriptions()) {
+    const bool held = subscription->phase == hub::Subscription::Phase::held;
+    if (!held || !subscription->topic->rule->durable() || subscription->floor >= topics_floor) continue;
+    const Seq from = std::max(replay.position(), subscription->floor);
+    subscription->floor = topics_floor;
+    if (from < topics_floor) owner.push_gap({from, topics_floor, "expired"}, subscription->topic->name);
+  }
+}
+
+}  // namespace
+
+Seq SessionReplay::position() const noexcept {
+  return replay_ ? replay_->position() : session_.place().shard.had(session_);
+}
+
+void SessionReplay::begin(Seq own_after) {
+  hub::ReplayOwner& owner = *this;
+  replay_ = std::make_shared<hub::Replay>(session_.place().shard, session_, owner, own_after);
+}
+
+void SessionReplay::bring(hub::Subscription& subscription, Seq after) {
+  if (!replay_) begin(session_.place().shard.had(session_));
+  replay_->hold(subscription, after);
+}
+
+void SessionReplay::advance() {
+  if (replay_ && replay_->advance()) replay_.reset();
+}
+
+void SessionReplay::push_gap(const Gap& gap, std::string_view topic) {
+  session_.place().settings.metrics.gaps.Increment();
+  json::object data{{"from", gap.from}, {"to", gap.to}, {"reason", gap.reason}};
+  if (!topic.empty()) data["topic"] = topic;
+  session_.push_event("stream.gap", data);
+}
+
+// The log lost them while they were being read: whichever of them the replay was for.
+void SessionReplay::replay_gap(const hub::Replay& replay, Seq from, Seq to) {
+  const Gap gap{from, to, "expired"};
+  if (replay.owes_own(to)) return push_gap(gap);
+  for (const std::unique_ptr<hub::Subscription>& subscription : session_.subscriptions())
+    if (subscription->phase == hub::Subscription::Phase::held && subscription->floor < to)
+      push_gap(gap, subscription->topic->name);
+}
+
+void SessionReplay::replay_failed() noexcept { session_.end(CloseReason::overloaded); }
+
+void SessionReplay::read_page(const hub::Replay& /*there is one*/, hub::ReadPermits::Permit permit,
+                              hub::PageWish wish) noexcept {
+  try {
+    asio::co_spawn(session_.place().shard.context(),
+                   read_page_of(session_.shared_from_this(), replay_, std::move(permit), std::move(wish)),
+                   [self = session_.shared_from_this()](const std::exception_ptr& failure) {
+                     if (!failure) return;
+                     log::error("session.replay_failed");
+                     self->end(CloseReason::internal_error);
+                   });
+  } catch (const std::bad_alloc&) {
+    session_.end(CloseReason::overloaded);
+  }
+}
+
+Task<> SessionReplay::read_page_of(std::shared_ptr<Session> self, std::weak_ptr<hub::Replay> asking,
+                                   hub::ReadPermits::Permit permit, hub::PageWish wish) {
+  eventlog::PageRequest request{.since = wish.after,
+                                .own = wish.own,
+                                .topics = std::move(wish.topics),
+                                .limit = wish.events_max,
+                                .types = self->types(),
+                                .bytes = wish.bytes_max};
+  Seq topics_floor = 0;  // written by the reader before this goes on
+  auto read = [request = std::move(request), &topics_floor](storage::Snapshot& snapshot) {
+    topics_floor = eventlog::read_topics_floor(snapshot);
+    return eventlog::read_page(snapshot, request);
+  };
+  Result<eventlog::Page> page = co_await self->place().readers.read(std::move(read));
+  permit.give_back();
+  // If it is there, so is this: the session that has them both lives, by `self`.
+  const std::shared_ptr<hub::Replay> replay = asking.lock();
+  if (!replay) co_return;
+  if (!page) {
+    log::warn("session.page_not_read", {{"code", name(page.error().code)}});
+    co_return self->end(CloseReason::overloaded);
+  }
+  tell_topics(*this, session_, *replay, topics_floor);
+  const hub::LogPage found{std::move(page->events), page->next, page->floor};
+  replay->page_read(found);
+  advance();
+}
+
+}  // namespace corohub::gateway

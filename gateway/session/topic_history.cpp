@@ -1,0 +1,86 @@
+#include "gateway/session/topic_history.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace corohub::gateway {
+namespace {
+
+std::string joined(const std::vector<hub::EventRef>& events) {
+  std::string texts;
+  for (const hub::EventRef& event : events) {
+    if (!texts.empty()) texts += ',';
+    texts += event->text();
+  }
+  return texts;
+}
+
+// On a reader's thread.
+class ReadHistory {
+ public:
+  ReadHistory(HistoryRequest request, std::string epoch, UnixMs now)
+      : asked_(std::move(request)), epoch_(std::move(epoch)), now_(now) {}
+
+  Result<HistoryPage> operator()(storage::Snapshot& snapshot) const {
+    const Seq floor = eventlog::read_topic_floor(snapshot, asked_.topic, asked_.rule, now_);
+    Result<eventlog::Page> page = eventlog::read_page(snapshot, page_request(floor));
+    if (!page) return page.error();
+    HistoryPage found;
+    found.head = page->head;
+    found.gap = gap_before(floor, page->head);
+    if (found.gap == "foreign_epoch" || found.gap == "ahead") return found;
+    fill(found, std::move(*page));
+    return found;
+  }
+
+ private:
+  // One event more than asked for tells whether there is more.
+  eventlog::PageRequest page_request(Seq floor) const {
+    eventlog::PageRequest request;
+    request.since = std::max(asked_.since ? asked_.since->seq : 0, floor);
+    request.topics = {{asked_.topic, asked_.rule.subscribers, floor}};
+    request.limit = asked_.limit + 1;
+    request.bytes = asked_.bytes;
+    return request;
+  }
+
+  std::string_view gap_before(Seq floor, Seq head) const {
+    if (!asked_.since) return {};
+    if (!asked_.since->epoch.empty() && asked_.since->epoch != epoch_) return "foreign_epoch";
+    if (asked_.since->seq > head) return "ahead";
+    return asked_.since->seq < floor ? "expired" : "";
+  }
+
+  void fill(HistoryPage& found, eventlog::Page page) const {
+    found.next = page.next;
+    found.more = page.more;
+    if (page.events.size() > asked_.limit) {
+      page.events.pop_back();
+      found.next = page.events.back()->seq();
+      found.more = true;
+    }
+    found.events = joined(page.events);
+  }
+
+  HistoryRequest asked_;
+  std::string epoch_;
+  UnixMs now_;
+};
+
+}  // namespace
+
+Task<Result<HistoryPage>> read_history(storage::ReaderPool& readers, HistoryRequest request,
+                                       const std::string& epoch, UnixMs now) {
+  ReadHistory read(std::move(request), epoch, now);
+  co_return co_await readers.read(std::move(read));
+}
+
+Error gap_of(const HistoryPage& page) {
+  if (page.gap == "foreign_epoch") return Error(ErrorCode::gap, "The position is of another log.");
+  if (page.gap == "ahead") return Error(ErrorCode::gap, "The position is ahead of the log.");
+  return Error(ErrorCode::gap, "Messages after this position have expired.");
+}
+
+Error may_not_read() { return Error(ErrorCode::forbidden, "You may not read this topic."); }
+
+}  // namespace corohub::gateway

@@ -1,0 +1,161 @@
+#include "gateway/wire/sender.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+namespace corohub::gateway {
+namespace {
+
+// Copying a small frame is cheaper than another entry of the vector the kernel walks.
+constexpr std::size_t copied_frame_max = 2048;
+constexpr std::size_t send_bytes_max = 262'144;
+
+ssize_t send_bytes(int fd, const void* bytes, std::size_t size) noexcept {
+  for (;;) {
+    const ssize_t sent = ::send(fd, bytes, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent >= 0 || errno != EINTR) return sent;
+  }
+}
+
+// What one sendmsg() takes: small frames side by side in the thread's buffer, large ones where they are.
+class Gather {
+ public:
+  bool add(std::string_view bytes) noexcept {
+    if (bytes.empty()) return true;
+    if (total_ >= send_bytes_max) return false;
+    return bytes.size() <= copied_frame_max ? copy(bytes) : refer(bytes.data(), bytes.size());
+  }
+
+  ssize_t send(int fd) noexcept {
+    if (count_ == 1) return send_bytes(fd, parts_[0].iov_base, parts_[0].iov_len);
+    msghdr message{};
+    message.msg_iov = parts_.data();
+    message.msg_iovlen = count_;
+    for (;;) {
+      const ssize_t sent = ::sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+      if (sent >= 0 || errno != EINTR) return sent;
+    }
+  }
+
+  std::size_t total() const noexcept { return total_; }
+
+ private:
+  bool copy(std::string_view bytes) noexcept {
+    if (bytes.size() > buffer.size() - used_) return false;
+    char* const place = buffer.data() + used_;
+    const bool behind_last = count_ > 0 && end_of_last() == place;
+    if (!behind_last && !refer(place, 0)) return false;
+    std::memcpy(place, bytes.data(), bytes.size());
+    used_ += bytes.size();
+    parts_[count_ - 1].iov_len += bytes.size();
+    total_ += bytes.size();
+    return true;
+  }
+
+  bool refer(const char* bytes, std::size_t size) noexcept {
+    if (count_ == parts_.size()) return false;
+    parts_[count_++] = {const_cast<char*>(bytes), size};
+    total_ += size;
+    return true;
+  }
+
+  const char* end_of_last() const noexcept {
+    return static_cast<const char*>(parts_[count_ - 1].iov_base) + parts_[count_ - 1].iov_len;
+  }
+
+  static thread_local std::array<char, 65'536> buffer;
+
+  std::array<iovec, 64> parts_;
+  std::size_t count_ = 0;
+  std::size_t used_ = 0;
+  std::size_t total_ = 0;
+};
+
+thread_local std::array<char, 65'536> Gather::buffer;
+
+// A data frame that was started, then control, then data: frames are never torn apart.
+void gather(Gather& out, const hub::Outbox& outbox, std::string_view control) noexcept {
+  std::uint32_t next = 0;
+  if (outbox.sent() > 0 && !out.add(outbox.at(next++).bytes().substr(outbox.sent()))) return;
+  if (!out.add(control)) return;
+  while (next < outbox.messages() && out.add(outbox.at(next).bytes())) ++next;
+}
+
+}  // namespace
+
+Sender::Flushed Sender::flush() noexcept {
+  try {
+    begin_end_if_drained();
+    while (!control_.empty() || !outbox_.empty()) {
+      std::size_t total = 0;
+      const ssize_t sent = send_some(total);
+      if (sent < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? Flushed::some : Flushed::failed;
+      account(static_cast<std::size_t>(sent));
+      begin_end_if_drained();
+      if (static_cast<std::size_t>(sent) < total) return Flushed::some;
+    }
+    return Flushed::all;
+  } catch (const std::bad_alloc&) {
+    return Flushed::failed;
+  }
+}
+
+ssize_t Sender::send_some(std::size_t& total) noexcept {
+  if (control_.empty() && outbox_.messages() == 1) {  // as with most: from where it stands
+    const std::string_view bytes = outbox_.at(0).bytes().substr(outbox_.sent());
+    total = bytes.size();
+    return send_bytes(socket_.native_handle(), bytes.data(), bytes.size());
+  }
+  Gather out;
+  gather(out, outbox_, control_);
+  total = out.total();
+  return out.send(socket_.native_handle());
+}
+
+void Sender::account(std::size_t sent) noexcept {
+  handed_over_ += sent;
+  if (outbox_.sent() > 0) {
+    const std::size_t tail = std::min(sent, outbox_.at(0).size() - outbox_.sent());
+    outbox_.consume(tail);
+    sent -= tail;
+  }
+  const std::size_t of_control = std::min(sent, control_.size());
+  if (of_control > 0 && of_control == control_.size())
+    std::string().swap(control_);  // an idle connection keeps no buffer
+  else
+    control_.erase(0, of_control);
+  if (sent > of_control) outbox_.consume(sent - of_control);
+}
+
+bool Sender::add_control(std::string_view bytes) {
+  if (ended_) return true;
+  if (control_.size() + bytes.size() > control_bytes_max) return false;
+  control_.append(bytes);
+  return true;
+}
+
+void Sender::end(std::string last_bytes, Drain drain) {
+  if (ended_) return;
+  last_bytes_ = std::move(last_bytes);
+  has_last_bytes_ = true;
+  if (drain == Drain::no)
+    outbox_.close_and_clear();
+  else
+    outbox_.close();
+  if (drain == Drain::no || outbox_.empty()) begin_end();
+}
+
+void Sender::begin_end() {
+  ended_ = true;
+  has_last_bytes_ = false;
+  control_.append(last_bytes_);
+  std::string().swap(last_bytes_);
+}
+
+}  // namespace corohub::gateway

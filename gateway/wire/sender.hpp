@@ -1,0 +1,75 @@
+// The only writer of a connection's socket: shared frames out of the outbox and control bytes, never
+// interleaved. Used on the shard's thread only; never blocks.
+#pragma once
+
+#include "core/send_progress.hpp"
+#include "core/task.hpp"
+#include "gateway/wire/transport.hpp"
+#include "hub/outbox.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <sys/types.h>
+
+namespace corohub::gateway {
+
+class Sender {
+ public:
+  static constexpr std::size_t control_bytes_max = 65'536;
+
+  // The outbox must outlive the sender.
+  Sender(Socket socket, hub::Outbox& outbox) noexcept : outbox_(outbox), socket_(std::move(socket)) {}
+
+  Socket& socket() noexcept { return socket_; }
+
+  enum class Flushed : std::uint8_t {
+    all,
+    some,    // the socket is full
+    failed,  // the connection is broken
+  };
+  Flushed flush() noexcept;
+
+  // One or more whole control frames, or what the protocol says before the first frame. They go out before
+  // data, at a frame boundary. False: more waits than a client that reads would leave. Ignored once the end
+  // has begun.
+  bool add_control(std::string_view bytes);
+
+  // The last bytes of the connection; nothing is sent after them. Drain::yes: behind what waits. A second
+  // call with Drain::no ends the waiting.
+  void end(std::string last_bytes, Drain drain);
+
+  // Nothing waits: all that was queued has been handed to the kernel.
+  bool is_idle() const noexcept { return control_.empty() && outbox_.empty(); }
+
+  // The last bytes are on their way or gone.
+  bool ended() const noexcept { return ended_; }
+  // They are gone.
+  bool finished() const noexcept { return ended_ && control_.empty() && outbox_.empty(); }
+
+  // How much the peer's side has taken, counted from anywhere: what a write deadline looks at.
+  std::uint64_t acknowledged() noexcept {
+    return handed_over_ - unacknowledged_bytes(socket_.native_handle());
+  }
+
+ private:
+  // One send of what waits, `total` bytes. What the kernel took, or -1 and errno.
+  ssize_t send_some(std::size_t& total) noexcept;
+  void account(std::size_t sent) noexcept;
+  void begin_end_if_drained() {
+    if (has_last_bytes_ && outbox_.empty()) begin_end();
+  }
+  void begin_end();
+
+  hub::Outbox& outbox_;
+  std::uint64_t handed_over_ = 0;
+  bool ended_ = false;
+  bool has_last_bytes_ = false;
+  std::string control_;  // behind a data frame that was started, before all others
+  Socket socket_;
+  std::string last_bytes_;  // wait for the outbox to be empty
+};
+
+}  // namespace corohub::gateway

@@ -18,6 +18,22 @@ enum class Drain : bool {
 
 enum class MessageKind : std::uint8_t { text, binary };
 
+// A protocol's text as the bytes of a carrier. A Wrap lives as long as the process. Safe from any thread.
+class Wrap {
+ public:
+  // What a frame holds of a message: all of it; or the beginning, which names the addressee and is joined to
+  // the next frame; or the rest, which all addressees share.
+  enum class Part : std::uint8_t { whole, first, last };
+
+  // Throws for memory. `kind` binary: only of a wrap that carries_binary().
+  virtual hub::FrameRef frame(std::string_view text, Part part, const hub::Audience& audience,
+                              MessageKind kind = MessageKind::text) const = 0;
+  virtual bool carries_binary() const noexcept { return false; }
+
+ protected:
+  ~Wrap() = default;
+};
+
 // Bytes of one connection going out. Never blocks, throws or re-enters its listener.
 class Transport : public hub::Outlet {
  public:
@@ -49,6 +65,9 @@ class TransportListener {
   virtual void on_low_water() = 0;
   // `<epoch>:<seq>`: what a client that has read all that was queued so far has had. Empty: there is none.
   virtual std::string position_text() const { return {}; }
+  // The protocol's last message, as text, before the carrier's own last bytes; empty: none. Asked once, when
+  // an end begins, whoever begins it.
+  virtual std::string farewell(CloseReason) { return {}; }
   // Exactly once, last call: the transport is not to be touched any more.
   virtual void on_closed(CloseReason reason) noexcept = 0;
 };

@@ -1,5 +1,6 @@
 // What a session can be asked, what it answers, and what it tells by itself: the same for every protocol.
-// Plain values; a dialect turns its protocol's messages into commands, and outcomes and notices into messages.
+// Plain values; a dialect turns its protocol's messages into commands, and outcomes and notices into
+// messages.
 #pragma once
 
 #include "core/error.hpp"
@@ -34,11 +35,11 @@ struct AuthRefresh {
 struct Subscribe {
   std::string topic;                // empty: the session's own audience, for dialects that ask for it
   std::optional<Position> since{};  // nothing: what comes
-  // For a dialect in which a client names its subscriptions: several to one topic, each told apart. The number
-  // is the dialect's own; 0: a topic has one subscription.
+  // For a dialect in which a client names its subscriptions: several to one topic, each told apart. The
+  // number is the dialect's own; 0: a topic has one subscription.
   std::uint32_t label = 0;
-  hub::FrameRef prefix{};         // leads every event of it, joined; null: none
-  hub::EventFilterRef filter{};   // null: all
+  hub::FrameRef prefix{};        // leads every event of it, joined; null: none
+  hub::EventFilterRef filter{};  // null: all
 };
 
 struct Unsubscribe {
@@ -122,8 +123,8 @@ struct JsonText {
   hub::Audience readers;
 };
 
-using Outcome = std::variant<Refusal, Pong, Authenticated, Subscribed, Unsubscribed, PublishedOne, PublishedAll,
-                             TypingNoted, JsonText>;
+using Outcome = std::variant<Refusal, Pong, Authenticated, Subscribed, Unsubscribed, PublishedOne,
+                             PublishedAll, TypingNoted, JsonText>;
 
 // ---- notices: what a session tells by itself ----
 
@@ -138,8 +139,8 @@ struct Welcome {
 struct Gap {
   Seq from;
   Seq to;
-  std::string_view reason;      // "expired", "foreign_epoch", "ahead"
-  std::string_view topic{};     // empty: of the session's own events
+  std::string_view reason;   // "expired", "foreign_epoch", "ahead"
+  std::string_view topic{};  // empty: of the session's own events
   std::uint32_t label = 0;
 };
 

@@ -1,6 +1,6 @@
 // One connection's protocol: a client's messages become commands, outcomes and notices become messages. A
-// stateless dialect is shared by all its sessions; another one belongs to one session and dies with it. Used on
-// the session's shard only.
+// stateless dialect is shared by all its sessions; another one belongs to one session and dies with it. Used
+// on the session's shard only.
 #pragma once
 
 #include "core/close_reason.hpp"
@@ -20,8 +20,8 @@ class Dialect {
   // How events leave over a carrier with this wrap.
   virtual const hub::Form& form(const Wrap& wrap) const = 0;
 
-  // A message of the client, within the carrier's limits. What it asks goes to Session::ask(), a credential to
-  // Session::authenticate(). Throws for memory.
+  // A message of the client, within the carrier's limits. What it asks goes to Session::ask(), a credential
+  // to Session::authenticate(). Throws for memory.
   virtual void read(Session& session, MessageKind kind, std::string_view payload) = 0;
   // What became of a command; each is answered once, unless the session ends before.
   virtual void answer(Session& session, const RequestId& id, const Outcome& outcome) = 0;

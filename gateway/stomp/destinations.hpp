@@ -1,0 +1,29 @@
+// What the destinations of STOMP clients mean here. Pure.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace corohub::gateway::stomp {
+
+struct Destination {
+  enum class Kind : std::uint8_t {
+    topic,     // /topic/<name>: a topic of the hub; `name` is a good name
+    system,    // /topic/system: what the system tells everyone
+    messages,  // /user/queue/messages: all else that the user may hear outside of topics
+    answers,   // /user/queue/subscription: what the server says to this connection alone
+    app,       // /app/<name>: something to be done
+    unknown,
+  };
+
+  Kind kind = Kind::unknown;
+  std::string_view name{};  // of a topic or of what is to be done; a part of the text
+};
+
+Destination parse_destination(std::string_view text) noexcept;
+
+// Events of this topic leave as text/plain or without a content type: clients of Spring that take bodies for
+// plain text throw on any other, and connect again.
+inline constexpr std::string_view plain_text_topic = "proxy_config_events";
+
+}  // namespace corohub::gateway::stomp

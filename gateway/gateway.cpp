@@ -40,7 +40,7 @@ GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_s
       sockets(socket_settings(settings)),
       echo_sockets(echo_settings()),
       streams(stream_settings(settings)),
-      publishing(parts.hub, parts.writer, parts.topic_rules, parts.clock, settings.max_message_bytes,
+      publishing(parts.hub, parts.writer, parts.topic_rules, parts.clock, settings.event_bytes_max,
                  settings.durable_bytes_per_user),
       presence(parts.hub, parts.topic_rules, parts.clock, settings.presence_per_user),
       connects(settings.connects_per_address, parts.clock),

@@ -18,11 +18,17 @@
 
 namespace corohub::gateway {
 
+// What a limit on published or received messages may be raised to.
+inline constexpr std::size_t large_message_bytes_max = 3'407'872;
+
 struct GatewaySettings {
   std::chrono::seconds ping_interval{54};
   std::chrono::seconds pong_timeout{60};
   hub::OutboxLimits outbox;
-  std::size_t max_message_bytes = 65'536;
+  std::size_t max_message_bytes = 65'536;        // that a client may send in the native protocol
+  std::size_t stomp_message_bytes_max = 65'536;  // that a client may send in STOMP
+  bool stomp_fragments = true;           // an event leaves as two WebSocket fragments, of which one is shared
+  std::size_t event_bytes_max = 65'536;  // of a whole published message where no topic's rule says otherwise
   std::chrono::seconds message_timeout{10};
   std::chrono::seconds write_timeout{10};
   std::vector<std::string> allowed_origins;  // exact, "*" allows all

@@ -1,5 +1,7 @@
 #include "gateway/poller.hpp"
 
+#include <cstdint>
+#include <limits>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -8,8 +10,9 @@
 namespace corohub::gateway {
 namespace {
 
-// Nothing stays in its outbox.
-const hub::OutboxLimits outbox_limits;
+// Frames stay in a poller's outbox for one turn only and are shared with other members: their number is what
+// counts, however large an event is.
+const hub::OutboxLimits outbox_limits{.bytes_max = std::numeric_limits<std::uint32_t>::max()};
 
 }  // namespace
 

@@ -32,6 +32,7 @@ struct TopicRule {
   std::chrono::seconds history_age{};  // and how old they may be; 0: any age
   PresenceMode presence = PresenceMode::off;
   bool typing = false;
+  std::uint32_t bytes_max = 0;  // of a whole message; 0: what is allowed everywhere
 
   bool durable() const noexcept { return history_count > 0; }
   bool may_subscribe(Role role) const noexcept { return (subscribers & role_bit(role)) != 0; }

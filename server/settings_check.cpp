@@ -1,10 +1,14 @@
 // What no single row of the table can see: values that contradict each other, and with which nothing would
 // work.
+#include "gateway/session/publishing.hpp"
 #include "gateway/wire/inbound_budget.hpp"
 #include "server/listen_address.hpp"
 #include "server/settings.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
@@ -49,29 +53,56 @@ void check_origins(std::string_view key, const std::vector<std::string>& origins
 // position.
 constexpr std::size_t framing_bytes_max = 256;
 
-void check_outbox(const gateway::GatewaySettings& gateway) {
-  const std::size_t largest = gateway.max_message_bytes + framing_bytes_max;
-  if (gateway.outbox.bytes_max < largest)
+// The largest message that may be published, and the setting that allows it.
+struct LargestEvent {
+  std::size_t bytes;
+  std::string set_by;
+};
+
+LargestEvent largest_event(const Settings& settings) {
+  LargestEvent largest{settings.gateway.event_bytes_max, "events.max_bytes"};
+  for (const hub::TopicRule& rule : settings.topics)
+    if (rule.bytes_max > largest.bytes)
+      largest = {rule.bytes_max, fmt::format("max_bytes of the [[topic]] {}", rule.pattern)};
+  return largest;
+}
+
+// A replay fills an outbox up to three quarters and then adds one event; and SockJS escapes a text to at most
+// twice its size, beside which there must be room for what is live.
+void check_outbox(const Settings& settings) {
+  const LargestEvent largest = largest_event(settings);
+  const std::size_t needed = 4 * (largest.bytes + framing_bytes_max);
+  if (settings.gateway.outbox.bytes_max < needed)
     throw ConfigError(
-        fmt::format("ws.outbox_max_bytes ({}) must be at least {}: the largest event (ws.max_message_bytes "
-                    "is {}) and its frame",
-                    gateway.outbox.bytes_max, largest, gateway.max_message_bytes));
+        fmt::format("ws.outbox_max_bytes ({}) must be at least {}: four times the largest event ({} is {}) "
+                    "and its frame",
+                    settings.gateway.outbox.bytes_max, needed, largest.set_by, largest.bytes));
+}
+
+// An event that is more than a user may add to the log in an hour would be refused at any time.
+void check_durable_bytes(const Settings& settings) {
+  const LargestEvent largest = largest_event(settings);
+  const auto allowed = static_cast<std::size_t>(settings.gateway.durable_bytes_per_user.burst);
+  if (largest.bytes + gateway::event_bytes > allowed)
+    throw ConfigError(
+        fmt::format("limits.durable_bytes_per_user_per_hour ({}) is less than the largest event ({} is {}) "
+                    "with what the log adds to it ({})",
+                    allowed, largest.set_by, largest.bytes, gateway::event_bytes));
 }
 
 // A message that the limit would hold back for longer than its sender is given could never arrive.
-void check_message_rate(const Settings& settings) {
+void check_message_rate(const Settings& settings, std::string_view key, std::size_t bytes_max) {
   if (!settings.exempt_cidrs.empty()) return;  // a rig, whose clients no rate limits
   const gateway::GatewaySettings& gateway = settings.gateway;
   const auth::Rate& rate = gateway.inbound_bytes;
   const auto time =
       std::min<std::chrono::milliseconds>(gateway::InboundBudget::patience, gateway.message_timeout);
   const double room = rate.burst + rate.tokens * (time / rate.per);
-  if (static_cast<double>(gateway.max_message_bytes) > room)
+  if (static_cast<double>(bytes_max) > room)
     throw ConfigError(
-        fmt::format("ws.max_message_bytes ({}) is more than limits.ws_bytes_burst ({}) and "
-                    "limits.ws_bytes_per_second ({}) "
+        fmt::format("{} ({}) is more than limits.ws_bytes_burst ({}) and limits.ws_bytes_per_second ({}) "
                     "let through before the sender is closed: raise them, too",
-                    gateway.max_message_bytes, rate.burst, rate.tokens));
+                    key, bytes_max, rate.burst, rate.tokens));
 }
 
 // ---- addresses ----
@@ -105,8 +136,10 @@ void check_settings(const Settings& settings) {
     throw ConfigError(fmt::format("ws.pong_timeout_s ({}) must be greater than ws.ping_interval_s ({})",
                                   settings.gateway.pong_timeout.count(),
                                   settings.gateway.ping_interval.count()));
-  check_outbox(settings.gateway);
-  check_message_rate(settings);
+  check_outbox(settings);
+  check_durable_bytes(settings);
+  check_message_rate(settings, "ws.max_message_bytes", settings.gateway.max_message_bytes);
+  check_message_rate(settings, "stomp.max_message_bytes", settings.gateway.stomp_message_bytes_max);
   if (settings.users.refresh_absolute < settings.users.refresh_idle)
     throw ConfigError("auth.refresh_absolute_s must be at least auth.refresh_idle_s");
   if (settings.drain.total <= settings.drain.requests)

@@ -173,6 +173,17 @@ void add_websocket(std::vector<Setting>& rows) {
                          "permessage-deflate."));
 }
 
+void add_stomp(std::vector<Setting>& rows) {
+  rows.push_back(integer("stomp.max_message_bytes", 1024, gateway::large_message_bytes_max,
+                         FIELD(gateway.stomp_message_bytes_max),
+                         "Largest STOMP frame a client may send, headers and body."));
+  rows.push_back(boolean(
+      "stomp.fragments", FIELD(gateway.stomp_fragments),
+      "Whether an event goes to STOMP clients as two fragments of one WebSocket message, of which all "
+      "share the second; false makes one whole message per client, for clients that cannot read "
+      "fragments."));
+}
+
 void add_auth(std::vector<Setting>& rows) {
   rows.push_back(
       integer("auth.access_ttl_s", 5, day_s, FIELD(tokens.access_ttl), "Life of an access token."));
@@ -360,6 +371,11 @@ void add_inner(std::vector<Setting>& rows) {
 }
 
 void add_events(std::vector<Setting>& rows) {
+  rows.push_back(
+      integer("events.max_bytes", 1024, gateway::large_message_bytes_max, FIELD(gateway.event_bytes_max),
+              "Largest message that may be published, as it goes out (413 payload_too_large); "
+              "`max_bytes` of a [[topic]] rule beats it. What carries a publish has a limit of its "
+              "own: http.max_body_bytes, ws.max_message_bytes, stomp.max_message_bytes."));
   rows.push_back(integer("events.retention_age_s", 0, 3660 * day_s, FIELD(retention.age),
                          "Events older than this leave the log; 0 keeps them at any age."));
   rows.push_back(integer("events.retention_rows", 0, 1000 * million, FIELD(retention.rows),
@@ -377,6 +393,7 @@ std::vector<Setting> make_table() {
   add_server(rows);
   add_proxy(rows);
   add_websocket(rows);
+  add_stomp(rows);
   add_auth(rows);
   add_http(rows);
   add_connection_limits(rows);

@@ -67,6 +67,7 @@ class TableReader {
       refuse("history_age_s without history_count keeps nothing");
     rule.presence = presence();
     rule.typing = typing();
+    rule.bytes_max = static_cast<std::uint32_t>(number("max_bytes", gateway::large_message_bytes_max));
     return rule;
   }
 
@@ -93,7 +94,7 @@ class TableReader {
 
   void refuse_unknown_keys() const {
     static const std::vector<std::string> known{"pattern",       "subscribe", "publish", "history_count",
-                                                "history_age_s", "presence",  "typing"};
+                                                "history_age_s", "presence",  "typing",  "max_bytes"};
     for (const auto& [key, node] : table_)
       if (std::ranges::find(known, key.str()) == known.end())
         refuse(fmt::format("unknown key {} (did you mean {}?)", key.str(), nearest(key.str(), known)));
@@ -213,9 +214,9 @@ std::string topic_tables_text(const std::vector<hub::TopicRule>& rules) {
   for (const hub::TopicRule& rule : rules)
     out += fmt::format(
         "\n[[topic]]\npattern = \"{}\"\nsubscribe = {}\npublish = {}\nhistory_count = {}\n"
-        "history_age_s = {}\npresence = \"{}\"\ntyping = {}\n",
+        "history_age_s = {}\npresence = \"{}\"\ntyping = {}\nmax_bytes = {}\n",
         rule.pattern, who_text(rule.subscribers), who_text(rule.publishers), rule.history_count,
-        rule.history_age.count(), name_of(rule.presence), rule.typing);
+        rule.history_age.count(), name_of(rule.presence), rule.typing, rule.bytes_max);
   return out;
 }
 
@@ -237,13 +238,15 @@ have.
 | `history_age_s` | `0` | 0 to {} | Events older than this cannot be read again; 0 is any age. `events.retention_*` holds for all. |
 | `presence` | `"off"` | off, count, list | What subscribers hear of who is there: nothing, how many, or who. |
 | `typing` | `false` | true, false | Whether subscribers may say that they are typing. |
+| `max_bytes` | `0` | 0 to {} | Largest message that may be published there, be it more or less than `events.max_bytes`, which holds with 0. |
 
 Who: `"user"` (or `"all"`) is every user, `"admin"` admins and superadmins, `"superadmin"` superadmins, `"nobody"`
 nobody; a list such as `["user"]` is exactly these roles. The built-in rules:
 
 ```toml{}```
 )",
-      history_count_max, history_age_max_s, topic_tables_text(hub::TopicRules::defaults()));
+      history_count_max, history_age_max_s, gateway::large_message_bytes_max,
+      topic_tables_text(hub::TopicRules::defaults()));
 }
 
 }  // namespace corohub::server

@@ -105,9 +105,10 @@ Result<PublishOrder> Publishing::accept(const Author& author, Publication public
   if (in_topic && rule == nullptr) return not_allowed();
   const std::size_t bytes =
       envelope_bytes + publication.type.size() + publication.data.size() + publication.topic.size();
-  if (bytes > text_bytes_max_)
+  const std::size_t bytes_max = rule != nullptr && rule->bytes_max > 0 ? rule->bytes_max : text_bytes_max_;
+  if (bytes > bytes_max)
     return Error(ErrorCode::payload_too_large,
-                 "The message would have more than " + std::to_string(text_bytes_max_) + " bytes.");
+                 "The message would have more than " + std::to_string(bytes_max) + " bytes.");
 
   PublishOrder order{
       .author = author, .rule = rule, .draft = {}, .key = {}, .durable = !in_topic || rule->durable()};

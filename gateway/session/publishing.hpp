@@ -69,8 +69,9 @@ class Publishing {
  public:
   static constexpr std::chrono::minutes idempotency_window{5};
 
-  // `text_bytes_max`: of a whole message as it goes out. `durable_bytes`: what a plain user may add to the
-  // log, which all users share; those who run the place, and services with their keys, are trusted with it.
+  // `text_bytes_max`: of a whole message as it goes out, where the rule of its topic sets no limit.
+  // `durable_bytes`: what a plain user may add to the log, which all users share; administrators, and
+  // services with their keys, are trusted with the log.
   Publishing(hub::Hub& hub, storage::Writer& writer, const hub::TopicRules& rules, const Clock& clock,
              std::size_t text_bytes_max, const auth::Rate& durable_bytes = durable_bytes_per_user)
       : hub_(hub),

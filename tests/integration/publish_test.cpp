@@ -326,7 +326,10 @@ TEST(PublishLimits, T17_a_user_who_may_not_pays_for_himself_and_not_for_his_addr
 
 // A page of history fits into what may wait for its reader.
 TEST(HistoryPages, T60_a_small_outbox_gets_small_pages) {
-  TestServer server([](server::Settings& settings) { settings.gateway.outbox.bytes_max = 66'000; });
+  TestServer server([](server::Settings& settings) {
+    settings.gateway.event_bytes_max = 21'000;
+    settings.gateway.outbox.bytes_max = 86'000;
+  });
   const TestUser ann = server.register_user("ann");
   const std::string large(20'000, 'x');
   for (int i = 0; i < 6; ++i)

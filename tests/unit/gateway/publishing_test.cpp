@@ -55,6 +55,8 @@ class PublishingTest : public testing::Test {
     constexpr std::uint8_t everyone = hub::Audience::everyone_bits;
     rules.push_back({"short/*", everyone, everyone, 3, 60s, hub::PresenceMode::off, false});
     rules.push_back({"live/*", everyone, everyone, 0, {}, hub::PresenceMode::off, false});
+    rules.push_back({"large/*", everyone, everyone, 1, {}, hub::PresenceMode::off, false, 2000});
+    rules.push_back({"small/*", everyone, everyone, 1, {}, hub::PresenceMode::off, false, 500});
     return rules;
   }
 
@@ -111,6 +113,16 @@ TEST_F(PublishingTest, RefusesWhatIsTooBigToGoOut) {
   EXPECT_EQ(code(publish(in("rooms/one", of_size(most + 1)))), "payload_too_large");
   EXPECT_EQ(code(publish(in("rooms/one", of_size(most)))), "");
   EXPECT_LE(history({"rooms/one"}).events.size(), 1000U);
+}
+
+TEST_F(PublishingTest, ARuleAllowsMoreOrLess) {
+  const std::string of_600 = '"' + std::string(600, 'x') + '"';
+  const std::string of_1500 = '"' + std::string(1500, 'x') + '"';
+  EXPECT_EQ(code(publish(in("small/one", of_600))), "payload_too_large");
+  EXPECT_EQ(code(publish(in("rooms/one", of_600))), "");
+  EXPECT_EQ(code(publish(in("rooms/one", of_1500))), "payload_too_large");
+  EXPECT_EQ(code(publish(in("large/one", of_1500))), "");
+  EXPECT_EQ(code(publish(in("large/one", of_1500 + of_1500))), "payload_too_large");
 }
 
 TEST_F(PublishingTest, JudgesTheAuthorAgainOnTheWriter) {

@@ -37,6 +37,9 @@ TEST(Settings, defaults_are_those_of_the_contract) {
   EXPECT_EQ(settings.gateway.outbox.messages_max, 1024U);
   EXPECT_EQ(settings.gateway.outbox.bytes_max, 1'048'576U);
   EXPECT_EQ(settings.gateway.max_message_bytes, 65'536U);
+  EXPECT_EQ(settings.gateway.stomp_message_bytes_max, 65'536U);
+  EXPECT_TRUE(settings.gateway.stomp_fragments);
+  EXPECT_EQ(settings.gateway.event_bytes_max, 65'536U);
   EXPECT_EQ(settings.gateway.message_timeout.count(), 10);
   EXPECT_EQ(settings.gateway.write_timeout.count(), 10);
   EXPECT_EQ(settings.tokens.access_ttl.count(), 900);
@@ -74,7 +77,9 @@ TEST(Settings, the_contract_s_keys_are_in_the_table) {
                           "registration.mode",       "health.disk_free_min_bytes",
                           "diagnostics.echo",        "events.retention_age_s",
                           "events.retention_rows",   "events.retention_bytes",
-                          "audit.retention_age_s",   "limits.topics"})
+                          "audit.retention_age_s",   "limits.topics",
+                          "stomp.max_message_bytes", "stomp.fragments",
+                          "events.max_bytes"})
     EXPECT_TRUE(keys.contains(key)) << key;
 }
 
@@ -147,6 +152,23 @@ TEST(Settings, values_of_the_wrong_kind_or_out_of_range_are_refused_in_one_line)
   }
 }
 
+TEST(Settings, R23_an_outbox_holds_four_of_the_largest_event) {
+  EXPECT_THAT(
+      refusal(file("[events]\nmax_bytes = 1048576\n")),
+      HasSubstr("ws.outbox_max_bytes (1048576) must be at least 4195328: four times the largest event "
+                "(events.max_bytes is 1048576)"));
+  EXPECT_THAT(refusal(file("[ws]\noutbox_max_bytes = 263167\n")), HasSubstr("at least 263168"));
+  EXPECT_EQ(refusal(file("[ws]\noutbox_max_bytes = 263168\n")), "");
+  const std::string rule = "[[topic]]\npattern = \"big/*\"\nmax_bytes = 3407872\n";
+  EXPECT_THAT(refusal(file(rule)), HasSubstr("at least 13632512: four times the largest event (max_bytes of "
+                                             "the [[topic]] big/* is 3407872)"));
+  EXPECT_EQ(refusal(file("[ws]\noutbox_max_bytes = 13632512\n" + rule)), "");
+  EXPECT_THAT(refusal(file("[limits]\ndurable_bytes_per_user_per_hour = 1048576\n"
+                           "[ws]\noutbox_max_bytes = 13632512\n" +
+                           rule)),
+              HasSubstr("limits.durable_bytes_per_user_per_hour (1048576) is less than the largest event"));
+}
+
 TEST(Settings, R23_what_could_never_work_is_refused) {
   EXPECT_THAT(refusal(file("[ws]\nmax_message_bytes = 4194304\noutbox_max_bytes = 16777216\n")),
               HasSubstr("ws.max_message_bytes (4194304) is more than limits.ws_bytes_burst (524288)"));
@@ -156,10 +178,8 @@ TEST(Settings, R23_what_could_never_work_is_refused) {
   EXPECT_EQ(refusal(file("[ws]\nmax_message_bytes = 4194304\noutbox_max_bytes = 16777216\n"
                          "[limits]\nexempt_cidrs = [\"127.0.0.0/8\"]\n")),
             "");
-  EXPECT_THAT(refusal(file("[ws]\nmax_message_bytes = 1048576\n")),
-              HasSubstr("ws.outbox_max_bytes (1048576) must be at least 1048832"));
-  EXPECT_THAT(refusal(file("[ws]\noutbox_max_bytes = 65536\n")), HasSubstr("at least 65792"));
-  EXPECT_EQ(refusal(file("[ws]\noutbox_max_bytes = 65792\n")), "");
+  EXPECT_THAT(refusal(file("[stomp]\nmax_message_bytes = 3407872\n")),
+              HasSubstr("stomp.max_message_bytes (3407872) is more than limits.ws_bytes_burst (524288)"));
   for (const char* twice :
        {"\"127.0.0.1:80\", \"127.0.0.1:80\"", "\"localhost:80\", \"[::1]:80\"",
         "\"0.0.0.0:80\", \"127.0.0.1:80\"", "\"127.0.0.1:8081\"", "\"[::]:80\", \"[::1]:80\""})

@@ -35,6 +35,7 @@ history_count = 50
 history_age_s = 3600
 presence = "count"
 typing = true
+max_bytes = 100000
 [[topic]]
 pattern = "news/**"
 )"))
@@ -47,6 +48,7 @@ pattern = "news/**"
   EXPECT_EQ(rules[0].history_age.count(), 3600);
   EXPECT_EQ(rules[0].presence, PresenceMode::count);
   EXPECT_TRUE(rules[0].typing);
+  EXPECT_EQ(rules[0].bytes_max, 100'000U);
 
   const TopicRule& plain = rules[1];
   EXPECT_EQ(plain.subscribers, hub::Audience::everyone_bits);
@@ -55,6 +57,7 @@ pattern = "news/**"
   EXPECT_EQ(plain.history_age.count(), 0);
   EXPECT_EQ(plain.presence, PresenceMode::off);
   EXPECT_FALSE(plain.typing);
+  EXPECT_EQ(plain.bytes_max, 0U);
 
   EXPECT_EQ(rules[2].pattern, "rooms/*");
   EXPECT_EQ(rules[4].pattern, "admin/**");
@@ -132,6 +135,7 @@ TEST(TopicTables, mistakes_are_refused_in_one_line_that_names_table_and_key) {
       {"[[topic]]\npattern = \"a\"\npresence = \"lists\"\n", "did you mean list?"},
       {"[[topic]]\npattern = \"a\"\npresence = true\n", "presence must be one of off, count, list"},
       {"[[topic]]\npattern = \"a\"\ntyping = \"yes\"\n", "typing must be true or false"},
+      {"[[topic]]\npattern = \"a\"\nmax_bytes = 3407873\n", "max_bytes must be an integer from 0 to 3407872"},
   };
   for (const auto& [text, expected] : cases) {
     const std::string why = refusal(first + text);

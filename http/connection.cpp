@@ -144,7 +144,7 @@ Task<> Connection::run() {
       shard_->metrics.newcomers_waiting.Decrement();
       if (stopped_) co_return;
     }
-    route_ = nullptr;
+    route_ = of_path_ = nullptr;
     user_ = 0;
     admitted_ = false;
     name_request();
@@ -175,7 +175,7 @@ Task<> Connection::run() {
 
 std::size_t Connection::send_answer(Response response) {
   const Request& request = reader_.request();
-  shard_->cors.apply(request, response);
+  add_cors(response);
   Framing framing;
   framing.request_id = request.id;
   framing.date = shard_->date();
@@ -192,7 +192,7 @@ std::size_t Connection::send_answer(Response response) {
 
 std::string Connection::head_of_stream(Response& response) {
   const Request& request = reader_.request();
-  shard_->cors.apply(request, response);
+  add_cors(response);
   Framing framing;
   framing.request_id = request.id;
   framing.date = shard_->date();
@@ -257,37 +257,38 @@ void Connection::name_request() {
 // `context` is there when nothing comes back.
 std::optional<Response> Connection::respond_now(std::optional<Context>& context) {
   const Request& request = reader_.request();
-  if (reader_.state() == RequestReader::State::failed) return problem(reader_.error(), request);
-  if (timed_out_)
-    return problem(Error(ErrorCode::request_timeout, "The request's head took too long."), request);
+  if (reader_.state() == RequestReader::State::failed) return refusal(reader_.error());
+  if (timed_out_) return refusal(Error(ErrorCode::request_timeout, "The request's head took too long."));
   Router::Match match = shard_->server->router().match(request.method, request.raw_path());
   route_ = match.route;
+  of_path_ = match.of_path;
+  reader_.limit_body(options().body_max != 0 ? options().body_max : shard_->limits.max_body_bytes);
+  if (reader_.state() == RequestReader::State::failed) return refusal(reader_.error());
   context.emplace(Context{request, shard_->index, shard_->authenticator, std::nullopt,
                           std::move(match.params), exempt_, &shard_->server->request_rate()});
   const std::optional<Result<>> admitted = admit_now(*context);
   if (!admitted) return std::nullopt;
-  if (!*admitted) return problem(admitted->error(), request);
+  if (!*admitted) return refusal(admitted->error());
   if (route_ == nullptr) return unrouted(match.allow);
   admitted_ = true;
   // A body that came with its head; whoever asks first whether he may send it is told later.
   if (reader_.state() == RequestReader::State::body && !reader_.expects_continue()) feed();
-  if (reader_.state() == RequestReader::State::failed) return problem(reader_.error(), request);
+  if (reader_.state() == RequestReader::State::failed) return refusal(reader_.error());
   if (reader_.state() == RequestReader::State::body) return std::nullopt;
   return handle_now(*context);
 }
 
 // What respond_now() leaves to do; there is a route.
 Task<Response> Connection::respond(Context& context) {
-  const Request& request = reader_.request();
   if (!admitted_) {
     const Result<> admitted = co_await admit(context);
-    if (!admitted) co_return problem(admitted.error(), request);
+    if (!admitted) co_return refusal(admitted.error());
   }
   if (reader_.state() == RequestReader::State::body) {
     const Result<> body = co_await read_body();
-    if (!body) co_return problem(body.error(), request);
+    if (!body) co_return refusal(body.error());
     const Result<> still = co_await admit_again(context);
-    if (!still) co_return problem(still.error(), request);
+    if (!still) co_return refusal(still.error());
   }
   co_return co_await handle(context);
 }
@@ -355,22 +356,52 @@ void Connection::settle_rate(const Context& context, Response& response) {
   if (exempt_ || !admitted_) return;
   RequestRate& rate = shard_->server->request_rate();
   if (route_->access == Access::guest && context.charged) rate.give_back(context.request.peer);
-  if (route_->access != Access::holder || context.charged) return;
-  if (const Result<> paid = rate.take(context.request.peer); !paid)
-    response = problem(paid.error(), context.request);
+  if (route_->access != Access::holder || context.charged || context.spared) return;
+  if (const Result<> paid = rate.take(context.request.peer); !paid) response = refusal(paid.error());
 }
 
 // What no handler takes: 404, 405, and the answer to OPTIONS.
 Response Connection::unrouted(std::string_view allow) const {
   const Request& request = reader_.request();
   const std::string methods(request.target == "*" ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : allow);
-  if (methods.empty()) return problem(Error(ErrorCode::not_found, "There is nothing at this path."), request);
+  if (methods.empty()) return refusal(Error(ErrorCode::not_found, "There is nothing at this path."));
   if (request.method != Method::options)
-    return problem(Error(ErrorCode::method_not_allowed, "This path takes " + methods + "."), request)
+    return refusal(Error(ErrorCode::method_not_allowed, "This path takes " + methods + "."))
         .with("Allow", methods);
   Response response = no_content().with("Allow", methods);
-  shard_->cors.apply_preflight(request, methods, response);
+  if (!options().cors) {
+    shard_->cors.apply_preflight(request, methods, response);
+  } else if (!request.has("origin") || options().cors(request)) {
+    answer_preflight(request, methods, shard_->server->clock().unix_ms(), response);
+  } else {
+    return refusal(Error(ErrorCode::origin_not_allowed, "Pages of this origin may not do this."));
+  }
   return response;
+}
+
+// Of the path that is asked for, in whatever way it is answered.
+const RouteOptions& Connection::options() const noexcept {
+  static const RouteOptions ours;
+  return of_path_ != nullptr ? of_path_->options : ours;
+}
+
+// What is wrong, in the words of the path's protocol.
+Response Connection::refusal(const Error& error) const {
+  const Request& request = reader_.request();
+  if (!options().plain_errors) return problem(error, request);
+  Response response = plain_problem(error, request);
+  if (error.code != ErrorCode::method_not_allowed) return response;
+  response.content_type = {};
+  response.body.clear();
+  return response;
+}
+
+void Connection::add_cors(Response& response) const {
+  const Request& request = reader_.request();
+  if (options().cors)
+    share_with_page(request, options().cors(request), response);
+  else
+    shard_->cors.apply(request, response);
 }
 
 Task<Result<>> Connection::read_body() {
@@ -393,7 +424,7 @@ std::optional<Response> Connection::handle_now(Context& context) {
   try {
     return route_->prompt(context);
   } catch (...) {
-    return problem(describe_exception(), context.request);
+    return refusal(describe_exception());
   }
 }
 
@@ -406,7 +437,7 @@ Task<Response> Connection::handle(Context& context) {
   } catch (...) {
     failure = describe_exception();
   }
-  co_return problem(failure, context.request);
+  co_return refusal(failure);
 }
 
 // Called once per answer. A body nobody wanted is read over when it is here already; otherwise its end is not
@@ -424,7 +455,8 @@ bool Connection::must_close(const Response& response) {
 // Answers when that was.
 SteadyTime Connection::record(const Response& response) {
   const Request& request = reader_.request();
-  const int status = response.takeover && !response.streamed ? 101 : response.status;
+  int status = response.takeover && !response.streamed ? 101 : response.status;
+  if (response.counted_as != 0) status = response.counted_as;
   const SteadyTime answered = now();
   const std::chrono::duration<double> took = answered - request_started_;
   shard_->metrics.count(route_, request.method, status, took);
@@ -433,7 +465,7 @@ SteadyTime Connection::record(const Response& response) {
   if (status >= 400 || took > slow_request) level = log::Level::info;
   if (status >= 500) level = log::Level::error;
   if (!log::enabled(level)) return answered;
-  const std::string target = redacted_target(request.target);
+  const std::string target = options().log_pattern ? of_path_->pattern : redacted_target(request.target);
   const std::string peer = request.peer.to_string();
   log::write(level, "http_request",
              {{"method", name(request.method)},

@@ -57,6 +57,9 @@ class Connection final : public Timed, public ListedConnection {
   void settle_rate(const Context& context, Response& response);
   std::string head_of_stream(Response& response);
   Response unrouted(std::string_view allow) const;
+  Response refusal(const Error& error) const;
+  const RouteOptions& options() const noexcept;
+  void add_cors(Response& response) const;
   bool must_close(const Response& response);
   SteadyTime record(const Response& response);
 
@@ -96,6 +99,7 @@ class Connection final : public Timed, public ListedConnection {
   // Of the request in hand, for metrics and log.
   SteadyTime request_started_;
   const Route* route_ = nullptr;
+  const Route* of_path_ = nullptr;  // see Router::Match
   UserId user_ = 0;
   bool admitted_ = false;
 

@@ -1,5 +1,8 @@
 #include "http/cors.hpp"
 
+#include "http/serialize.hpp"
+#include "http/text.hpp"
+
 #include <algorithm>
 
 namespace corohub::http {
@@ -29,6 +32,44 @@ void Cors::apply_preflight(const Request& request, std::string_view allow, Respo
   response.headers.push_back({"Access-Control-Allow-Headers",
                               "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id"});
   response.headers.push_back({"Access-Control-Max-Age", "600"});
+}
+
+void share_with_page(const Request& request, bool allowed, Response& response) {
+  response.headers.push_back({"Vary", "Origin"});
+  if (!request.has("origin")) {
+    response.headers.push_back({"Access-Control-Allow-Origin", "*"});
+  } else if (allowed && request.count("origin") == 1) {
+    response.headers.push_back({"Access-Control-Allow-Origin", std::string(request.header("origin"))});
+    response.headers.push_back({"Access-Control-Allow-Credentials", "true"});
+  }
+}
+
+namespace {
+
+constexpr std::size_t requested_headers_bytes_max = 1024;
+
+// "OPTIONS, POST": HEAD needs no leave.
+std::string methods_for_pages(std::string_view allow) {
+  std::string methods = "OPTIONS";
+  while (!allow.empty()) {
+    const std::string_view method = trim_blanks(cut(allow, ','));
+    if (method != "OPTIONS" && method != "HEAD") methods.append(", ").append(method);
+  }
+  return methods;
+}
+
+}  // namespace
+
+void answer_preflight(const Request& request, std::string_view allow, UnixMs now, Response& response) {
+  constexpr std::int64_t year_s = 365 * 24 * 60 * 60;
+  const std::string seconds = std::to_string(year_s);
+  response.headers.push_back({"Access-Control-Allow-Methods", methods_for_pages(allow)});
+  const std::string_view wanted = request.header("access-control-request-headers");
+  if (!wanted.empty() && wanted.size() <= requested_headers_bytes_max)
+    response.headers.push_back({"Access-Control-Allow-Headers", std::string(wanted)});
+  response.headers.push_back({"Access-Control-Max-Age", seconds});
+  response.headers.push_back({"Cache-Control", "public, max-age=" + seconds});
+  response.headers.push_back({"Expires", http_date(now + year_s * 1000)});
 }
 
 }  // namespace corohub::http

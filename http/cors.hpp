@@ -28,4 +28,12 @@ class Cors {
   bool any_ = false;
 };
 
+// ---- a route's own rule (RouteOptions::cors) ----
+
+// An allowed page may read the answer, with credentials. Without an Origin there is no page, and everybody
+// may.
+void share_with_page(const Request& request, bool allowed, Response& response);
+// What the pages that may read may also send, remembered for a year; `allow` are the methods of the path.
+void answer_preflight(const Request& request, std::string_view allow, UnixMs now, Response& response);
+
 }  // namespace corohub::http

@@ -147,4 +147,11 @@ Response problem(const Error& error, const Request& request) {
   return response;
 }
 
+Response plain_problem(const Error& error, const Request& request) {
+  Response response = problem(error, request);
+  response.content_type = "text/plain; charset=UTF-8";
+  response.body = error.detail.empty() ? std::string(kind_of(error.code).title) + "." : error.detail;
+  return response;
+}
+
 }  // namespace corohub::http

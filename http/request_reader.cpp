@@ -30,6 +30,21 @@ std::size_t RequestReader::feed(std::string_view bytes) {
   return 0;
 }
 
+void RequestReader::limit_body(std::size_t bytes_max) {
+  body_max_ = bytes_max;
+  if (state_ != State::body) return;
+  const Result<> length = check_length();
+  if (length) return;
+  state_ = State::failed;
+  error_ = length.error();
+}
+
+// Of a body whose length the head says.
+Result<> RequestReader::check_length() const {
+  if (body_left_ + body_bytes_ <= body_max_ || chunked_) return {};
+  return Error(ErrorCode::payload_too_large, "The body is larger than is allowed.");
+}
+
 void RequestReader::next() {
   state_ = State::head;
   request_.clear();
@@ -37,6 +52,7 @@ void RequestReader::next() {
   decoder_ = ChunkedDecoder();
   skipped_empty_line_ = false;
   chunked_ = expects_continue_ = false;
+  body_max_ = limits_.max_body_bytes;
   body_left_ = body_bytes_ = 0;
 }
 
@@ -55,9 +71,12 @@ Result<std::size_t> RequestReader::take_head(std::string_view bytes) {
 }
 
 Result<std::size_t> RequestReader::take_body(std::string_view bytes) {
+  if (const Result<> length = check_length(); !length) return length.error();
   std::size_t used = std::min(body_left_, bytes.size());
   if (chunked_) {
-    Result<std::size_t> decoded = decoder_.feed(bytes, limits_, request_.body);
+    ReadLimits limits = limits_;
+    limits.max_body_bytes = body_max_;
+    Result<std::size_t> decoded = decoder_.feed(bytes, limits, request_.body);
     if (!decoded) return decoded;
     used = *decoded;
   } else {
@@ -89,8 +108,6 @@ Result<> RequestReader::parse(std::string_view head_bytes) {
   }
   if (head.expects_other)
     return Error(ErrorCode::expectation_failed, "The only expectation that can be met is 100-continue.");
-  if (head.content_length.value_or(0) > limits_.max_body_bytes)
-    return Error(ErrorCode::payload_too_large, "The body is larger than is allowed.");
   const bool kept = head.http11 || request_.has_token("connection", "keep-alive");
   request_.keep_alive = kept && !request_.has_token("connection", "close");
   chunked_ = head.chunked;

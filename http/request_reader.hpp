@@ -27,6 +27,10 @@ class RequestReader {
   // rest again, with more behind it. Takes nothing once complete or failed.
   std::size_t feed(std::string_view bytes);
 
+  // How long this request's body may be, in place of ReadLimits::max_body_bytes. Once the head is known, and
+  // before the body: a length that is too long fails at once.
+  void limit_body(std::size_t bytes_max);
+
   State state() const noexcept { return state_; }
   const Error& error() const noexcept { return error_; }  // failed only
   // The client holds the body back until it is told to go on.
@@ -44,6 +48,7 @@ class RequestReader {
   Result<std::size_t> take_head(std::string_view bytes);
   Result<std::size_t> take_body(std::string_view bytes);
   Result<> parse(std::string_view head_bytes);
+  Result<> check_length() const;
 
   const ReadLimits limits_;
   State state_ = State::head;
@@ -54,6 +59,7 @@ class RequestReader {
   bool skipped_empty_line_ = false;
   bool chunked_ = false;
   bool expects_continue_ = false;
+  std::size_t body_max_ = limits_.max_body_bytes;
   std::size_t body_left_ = 0;
   std::size_t body_bytes_ = 0;
 };

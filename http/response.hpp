@@ -36,6 +36,9 @@ struct Response {
   std::string cause;                    // private: what the log says of a failure
   std::unique_ptr<Takeover> takeover;   // instead of an answer
   bool streamed = false;                // its takeover sends this head and the body, as long as it likes
+  // The status that log and metrics know it by, where a protocol says 500 for a fault of the client's; 0: its
+  // own.
+  int counted_as = 0;
 
   Response&& with(std::string_view field, std::string value) && {
     headers.push_back({field, std::move(value)});
@@ -58,6 +61,8 @@ Response no_content();
 // application/problem+json (RFC 9457) with the members of CONTRACT section 1. `instance` is the path without
 // query.
 Response problem(const Error& error, const Request& request);
+// The same as a line of text/plain, for protocols that know no such documents.
+Response plain_problem(const Error& error, const Request& request);
 int status_of(ErrorCode code) noexcept;
 
 }  // namespace corohub::http

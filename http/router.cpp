@@ -45,7 +45,7 @@ struct Router::Node {
   std::unique_ptr<Node> parameter;
   std::unique_ptr<Node> rest;                    // behind as many segments as the rest of a pattern leaves
   std::array<std::size_t, method_count> routes;  // index into routes_
-  bool ends_here = false;                        // has any route
+  std::size_t any_route = no_route;              // one of them; no_route: no path ends here
   std::string allow;                             // its methods
 
   Node() { routes.fill(no_route); }
@@ -81,7 +81,8 @@ struct Router::Node {
 Router::Router() : root_(std::make_unique<Node>()) {}
 Router::~Router() = default;
 
-void Router::add(Method method, std::string pattern, Access access, Handler handler, PromptHandler prompt) {
+void Router::add(Method method, std::string pattern, Access access, Handler handler, PromptHandler prompt,
+                 RouteOptions options) {
   if (method == Method::other || !pattern.starts_with('/'))
     throw std::logic_error("no route can be " + pattern);
   Node* node = root_.get();
@@ -94,18 +95,18 @@ void Router::add(Method method, std::string pattern, Access access, Handler hand
   }
   std::size_t& slot = node->routes[static_cast<std::size_t>(method)];
   if (slot != no_route) throw std::logic_error("two routes for " + std::string(name(method)) + " " + pattern);
-  slot = routes_.size();
-  node->ends_here = true;
+  slot = node->any_route = routes_.size();
   node->allow = node->methods();
   if (pattern.find_first_of("{%") == std::string::npos) literal_[pattern] = node;
-  routes_.push_back({method, std::move(pattern), access, std::move(handler), std::move(prompt)});
+  routes_.push_back(
+      {method, std::move(pattern), access, std::move(handler), std::move(prompt), std::move(options)});
 }
 
 // The node whose path this is; `captured` has the parameters' texts in order. Goes back to the parameter
 // where a literal leads nowhere.
 const Router::Node* Router::find(const Node& node, std::string_view rest,
                                  std::vector<std::string>& captured) const {
-  if (rest.empty()) return node.ends_here ? &node : nullptr;
+  if (rest.empty()) return node.any_route != no_route ? &node : nullptr;
   const std::string_view whole = rest;
   const std::optional<std::string> segment = percent_decode(first_segment(rest));
   if (!segment) return nullptr;
@@ -154,6 +155,7 @@ Router::Match Router::match(Method method, std::string_view path) const {
   const Node* node = literal != literal_.end() ? literal->second : find(*root_, path, captured);
   if (node == nullptr) return match;
   match.allow = node->allow;
+  match.of_path = &routes_[node->any_route];
   std::size_t route = node->route(method);
   if (route == no_route && method == Method::head) route = node->route(Method::get);
   if (route == no_route) return match;

@@ -41,10 +41,14 @@ struct Context {
   RequestRate* rate = nullptr;                                   // null: nothing is counted
   std::optional<UserId> charged{};                               // who pays; nobody yet: the caller's address
   PeerWatch* peer_watch = nullptr;                               // null while nothing waits
+  bool spared = false;                                           // see spare()
 
   // The request is this user's: it counts for him and not for his address, which others share. For holders,
   // and for guests who have proved themselves (a login). rate_limited.
   Result<> charge(UserId user);
+  // For holders: nobody is counted for this request, because what it belongs to (a session) has limits of its
+  // own.
+  void spare() noexcept { spared = true; }
 
   std::string_view param(std::string_view key) const noexcept;
   // A path parameter that must be a positive integer; not_found otherwise.
@@ -60,12 +64,23 @@ using Handler = std::function<Task<Response>(Context&)>;
 // Saves the coroutines of requests that memory can answer.
 using PromptHandler = std::function<std::optional<Response>(Context&)>;
 
+// What foreign protocols over HTTP need otherwise than our own. All routes of one path have the same.
+struct RouteOptions {
+  std::size_t body_max = 0;  // bytes; 0: the server's
+  // May the page of this request's Origin read the answer, with credentials? In place of the server's own
+  // rule; what pages may do is then told to them for a year, and an Origin that may not is 403 to OPTIONS.
+  std::function<bool(const Request&)> cors = {};
+  bool log_pattern = false;   // the log shows the pattern: ids in the path are secrets
+  bool plain_errors = false;  // what goes wrong before the handler is a short text, and 405 has no body
+};
+
 struct Route {
   Method method = Method::get;
   std::string pattern;  // "/api/v1/admin/users/{id}", "/api/v1/topics/{topic...}/events"
   Access access = Access::guest;
   Handler handler;
   PromptHandler prompt = {};  // may be empty
+  RouteOptions options = {};
 };
 
 class Router {
@@ -77,11 +92,13 @@ class Router {
 
   // A pattern is literal segments, {parameters}, and at most one {parameter...} for one segment or more. The
   // same method and pattern twice is a bug (std::logic_error).
-  void add(Method method, std::string pattern, Access access, Handler handler, PromptHandler prompt = {});
+  void add(Method method, std::string pattern, Access access, Handler handler, PromptHandler prompt = {},
+           RouteOptions options = {});
 
   struct Match {
-    const Route* route = nullptr;  // null: none for this method
-    std::string_view allow;        // the methods of this path, for 405 and OPTIONS; empty: no such path
+    const Route* route = nullptr;    // null: none for this method
+    const Route* of_path = nullptr;  // any route of this path, for its options; null: no such path
+    std::string_view allow;          // the methods of this path, for 405 and OPTIONS; empty: no such path
     std::vector<std::pair<std::string_view, std::string>> params;
   };
   // `path` as sent, without the query: each segment is decoded on its own, so that an encoded slash stays

@@ -9,15 +9,19 @@ BatchEffects& batch_of(storage::UnitOfWork& work) { return dynamic_cast<BatchEff
 
 // The running sums are those of its own kind.
 constexpr std::string_view insert_of_account =
-    "INSERT INTO events (type, data, created_at, roles, user_id, topic, bytes_total, rows_total) "
-    "SELECT ?, ?, ?, ?, ?, ?, ? + coalesce(max(bytes_total), 0), 1 + coalesce(max(rows_total), 0) FROM "
+    "INSERT INTO events (type, data, created_at, roles, user_id, topic, attributes, bytes_total, rows_total) "
+    "SELECT ?, ?, ?, ?, ?, ?, ?, ? + coalesce(max(bytes_total), 0), 1 + coalesce(max(rows_total), 0) FROM "
     "(SELECT bytes_total, rows_total FROM events INDEXED BY events_of_accounts WHERE topic IS NULL "
     "ORDER BY seq DESC LIMIT 1)";
 constexpr std::string_view insert_of_topic =
-    "INSERT INTO events (type, data, created_at, roles, user_id, topic, bytes_total, rows_total) "
-    "SELECT ?, ?, ?, ?, ?, ?, ? + coalesce(max(bytes_total), 0), 1 + coalesce(max(rows_total), 0) FROM "
+    "INSERT INTO events (type, data, created_at, roles, user_id, topic, attributes, bytes_total, rows_total) "
+    "SELECT ?, ?, ?, ?, ?, ?, ?, ? + coalesce(max(bytes_total), 0), 1 + coalesce(max(rows_total), 0) FROM "
     "(SELECT bytes_total, rows_total FROM events INDEXED BY events_of_topics WHERE topic IS NOT NULL "
     "ORDER BY seq DESC LIMIT 1)";
+
+std::optional<std::string_view> text_column(const std::string& text) {
+  return text.empty() ? std::nullopt : std::optional<std::string_view>(text);
+}
 
 std::optional<std::int64_t> user_column(const hub::Audience& audience) {
   if (audience.user_id == 0) return std::nullopt;
@@ -30,10 +34,11 @@ Seq append(storage::UnitOfWork& work, hub::EventDraft draft) {
   // Who may read a topic is for its rule to say, whenever it is read.
   const bool of_topic = !draft.topic.empty();
   const hub::Audience audience = of_topic ? hub::Audience() : draft.audience;
-  const auto bytes = static_cast<std::int64_t>(draft.type.size() + draft.topic.size() + draft.data.size());
+  const auto bytes = static_cast<std::int64_t>(draft.type.size() + draft.topic.size() + draft.data.size() +
+                                               draft.attributes.size());
   work.query(of_topic ? insert_of_topic : insert_of_account)
       .bind(draft.type, draft.data, work.now(), static_cast<int>(audience.roles), user_column(audience),
-            of_topic ? std::optional<std::string_view>(draft.topic) : std::nullopt, bytes)
+            text_column(draft.topic), text_column(draft.attributes), bytes)
       .run();
   const Seq seq = work.last_insert_id();
   batch_of(work).add(hub::EventRef(new hub::Event(std::move(draft), seq, work.now())));

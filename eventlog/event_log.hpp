@@ -62,7 +62,7 @@ struct PageRequest {
   std::vector<hub::TopicScope> topics{};  // and what was published in these
   std::size_t limit = 100;                // visible events
   std::vector<std::string> types{};       // patterns "user.*", "system.alert"; empty: all
-  std::size_t bytes = 1 << 20;            // of text; the last event may exceed it
+  std::size_t bytes = 1 << 20;            // of Event::size(); the last event may exceed it
 };
 
 // Looks at a bounded number of rows per call, so a page can be short or empty although more follows.

@@ -12,9 +12,14 @@ namespace {
 
 constexpr Seq rows_per_call = 5'000;  // looked at, visible or not
 
-// Columns: seq, type, data, created_at, roles, user_id, topic. `subscribers`: of the topic's rule.
+// Columns: seq, type, data, created_at, roles, user_id, topic, attributes. `subscribers`: of the topic's
+// rule.
 hub::EventRef event_of(const storage::Query& row, std::uint8_t subscribers) {
-  hub::EventDraft draft{row.text(1), row.text(2), {}, row.text_or_null(6).value_or(std::string())};
+  hub::EventDraft draft{.type = row.text(1),
+                        .data = row.text(2),
+                        .audience = {},
+                        .topic = row.text_or_null(6).value_or(std::string()),
+                        .attributes = row.text_or_null(7).value_or(std::string())};
   if (draft.topic.empty()) {
     draft.audience.roles = static_cast<std::uint8_t>(row.integer(4));
     draft.audience.user_id = row.integer_or_null(5).value_or(0);
@@ -42,20 +47,21 @@ storage::Query candidates(storage::Snapshot& snapshot, const PageRequest& reques
   // Nobody has id 0, a null column equals nothing, and a topic's event has neither roles nor user.
   if (request.own && request.topics.empty()) {
     storage::Query rows = snapshot.query(
-        "SELECT seq, type, data, created_at, roles, user_id, topic FROM events "
+        "SELECT seq, type, data, created_at, roles, user_id, topic, attributes FROM events "
         "WHERE seq > ? AND seq <= ? AND ((roles & ?) != 0 OR user_id = ?) ORDER BY seq");
     rows.bind(start, end, role, user);
     return rows;
   }
   if (!request.own && request.topics.size() == 1) {
     storage::Query rows = snapshot.query(
-        "SELECT seq, type, data, created_at, roles, user_id, topic FROM events INDEXED BY events_by_topic "
+        "SELECT seq, type, data, created_at, roles, user_id, topic, attributes FROM events INDEXED BY "
+        "events_by_topic "
         "WHERE topic = ? AND seq > ? AND seq <= ? ORDER BY seq");
     rows.bind(request.topics.front().topic, start, end);
     return rows;
   }
   storage::Query rows = snapshot.query(
-      "SELECT seq, type, data, created_at, roles, user_id, topic FROM events "
+      "SELECT seq, type, data, created_at, roles, user_id, topic, attributes FROM events "
       "WHERE seq > ? AND seq <= ? AND ((roles & ?) != 0 OR user_id = ? "
       "OR topic IN (SELECT value FROM json_each(?))) ORDER BY seq");
   rows.bind(start, end, role, user, names_of(request.topics));
@@ -123,7 +129,7 @@ Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) 
       subscribers = scope->subscribers;
     }
     page.events.push_back(event_of(rows, subscribers));
-    bytes += page.events.back()->text().size();
+    bytes += page.events.back()->size();
   }
   const bool cut_short = page.events.size() >= limit || bytes >= request.bytes;
   if (cut_short) page.next = page.events.back()->seq();
@@ -161,14 +167,14 @@ hub::LogState read_recent(storage::Snapshot& snapshot, std::string epoch, const 
   log.head = read_head(snapshot);
   log.recent_after = read_floor(snapshot);
   storage::Query rows = snapshot.query(
-      "SELECT seq, type, data, created_at, roles, user_id, topic FROM events WHERE seq > ? "
+      "SELECT seq, type, data, created_at, roles, user_id, topic, attributes FROM events WHERE seq > ? "
       "ORDER BY seq DESC LIMIT ?");
   rows.bind(log.recent_after, static_cast<std::int64_t>(limits.events) + 1);
   std::size_t bytes = 0;
   while (rows.next()) {
     const hub::TopicRule* rule = rows.is_null(6) ? nullptr : rules.find(rows.text(6));
     hub::EventRef event = event_of(rows, rule != nullptr ? rule->subscribers : 0);
-    bytes += event->text().size();
+    bytes += event->size();
     if (log.recent.size() == limits.events || bytes > limits.bytes) {
       log.recent_after = event->seq();
       break;

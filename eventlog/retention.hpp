@@ -16,7 +16,7 @@ struct RetentionSettings {
   // For events of accounts and for events of topics, each by itself. 0: no limit.
   std::chrono::seconds age{7 * 24 * 3600};
   std::int64_t rows = 1'000'000;
-  std::int64_t bytes = std::int64_t{1} << 30;  // of type, topic and data
+  std::int64_t bytes = std::int64_t{1} << 30;  // of type, topic, data and attributes
 
   // What one step deletes at most; but one event, however large, it does.
   std::int64_t step_rows = 500;

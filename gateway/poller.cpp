@@ -1,5 +1,8 @@
 #include "gateway/poller.hpp"
 
+#include "gateway/native/forms.hpp"
+#include "gateway/wire/wraps.hpp"
+
 #include <cstdint>
 #include <limits>
 #include <utility>
@@ -47,6 +50,9 @@ Task<bool> Poller::wait_until(SteadyTime end) {
   woken_ = false;
   co_return true;
 }
+
+// Nobody reads it: it is the one that most others ask for.
+const hub::Form& Poller::form() const noexcept { return native::form_of(websocket_text()); }
 
 // What came is a hint only. A volatile event is none: it is not in the log.
 void Poller::flush() noexcept {

@@ -35,7 +35,7 @@ class Poller final : public hub::Member, private hub::Outlet {
   const std::optional<CloseReason>& ended() const noexcept { return ended_; }
 
   // ---- hub::Member ----
-  hub::WireFormat format() const noexcept override { return hub::WireFormat::websocket_text; }
+  const hub::Form& form() const noexcept override;
   void close(CloseReason reason) noexcept override;
   void role_changed() noexcept override {}
   void subscription_lost(const hub::Subscription&) noexcept override {}

@@ -9,9 +9,9 @@ namespace {
 constexpr std::size_t entry_overhead = 128;
 
 std::size_t size_of(const Entry& entry) noexcept {
-  if (const EventRef* event = std::get_if<EventRef>(&entry)) return entry_overhead + (*event)->text().size();
+  if (const EventRef* event = std::get_if<EventRef>(&entry)) return entry_overhead + (*event)->size();
   if (const Notice* notice = std::get_if<Notice>(&entry))
-    return entry_overhead + notice->event->text().size() +
+    return entry_overhead + notice->event->size() +
            (notice->only.size() + notice->except.size()) * sizeof(UserId);
   return entry_overhead;
 }

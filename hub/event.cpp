@@ -1,11 +1,10 @@
 #include "hub/event.hpp"
 
-#include "core/deflate.hpp"
-#include "core/metrics.hpp"
-
-#include <charconv>
-#include <cstring>
-#include <new>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
 #include <utility>
 
 #include <boost/json/serialize.hpp>
@@ -14,29 +13,14 @@
 namespace corohub::hub {
 namespace {
 
-std::atomic<std::uint64_t> frames_made{0};
-std::atomic<std::size_t> frame_bytes_alive{0};
-
-struct Counters {
-  metrics::Counter& compressed =
-      metrics::counter("corohub_compressed_events_total", "Events compressed, once for all clients.");
-  metrics::Counter& bytes_in =
-      metrics::counter("corohub_compressed_events_in_bytes_total", "Their size before.");
-  metrics::Counter& bytes_out =
-      metrics::counter("corohub_compressed_events_out_bytes_total", "Their size on the wire.");
-};
-
-Counters& counters() {
-  static Counters all;
-  return all;
-}
-
-std::string message_text(const EventDraft& draft, Seq seq, UnixMs time) {
+// `data_at`: where the data begins.
+std::string message_text(const EventDraft& draft, Seq seq, UnixMs time, std::size_t& data_at) {
   std::string text;
   text.reserve(draft.type.size() + draft.data.size() + draft.topic.size() + 112);
   text += R"({"type":)";
   text += boost::json::serialize(boost::json::string_view(draft.type.data(), draft.type.size()));
   text += R"(,"data":)";
+  data_at = text.size();
   text += draft.data;
   text += R"(,"timestamp":")";
   text += rfc3339(time);
@@ -51,131 +35,55 @@ std::string message_text(const EventDraft& draft, Seq seq, UnixMs time) {
   return text;
 }
 
-constexpr char fin_text = static_cast<char>(0x81);
-constexpr char fin_compressed_text = static_cast<char>(0xC1);  // RSV1, RFC 7692 section 6
-
-// A line may end in CR LF, LF or CR: a line break inside the text must not begin a field (T54d).
-std::string server_sent_event(std::string_view text, std::string_view id) {
-  std::string out;
-  out.reserve(text.size() + id.size() + 16);
-  if (!id.empty()) out.append("id: ").append(id).append("\n");
-  for (bool last = false; !last;) {
-    const std::size_t end = text.find_first_of("\r\n");
-    last = end == std::string_view::npos;
-    out.append("data: ").append(text.substr(0, end)).append("\n");
-    if (last) break;
-    const bool pair = text.substr(end).starts_with("\r\n");
-    text.remove_prefix(end + (pair ? 2 : 1));
-  }
-  out += '\n';
-  return out;
-}
-
-// Null: the text is as good as it is.
-FrameRef compressed_frame(std::string_view text, const Audience& audience) {
-  if (text.size() < compressed_text_min) return nullptr;
-  const std::string_view bytes = deflate_message(text);
-  if (bytes.empty()) return nullptr;
-  counters().compressed.Increment();
-  counters().bytes_in.Increment(static_cast<double>(text.size()));
-  counters().bytes_out.Increment(static_cast<double>(bytes.size()));
-  return Frame::make(websocket_head(fin_compressed_text, bytes.size()), bytes, audience);
-}
-
-std::string position_text(std::string_view epoch, Seq seq) {
-  std::string text(epoch);
-  if (!epoch.empty()) text += ':';
-  text += std::to_string(seq);
-  return text;
+// Events share a few mutexes, because an event is encoded once and never again. One event has one of them
+// for all its forms, and it is recursive: a form may ask the event for its frame in another form.
+std::recursive_mutex& mutex_of(const Event* event) noexcept {
+  static std::array<std::recursive_mutex, 64> mutexes;
+  return mutexes[reinterpret_cast<std::uintptr_t>(event) / alignof(std::max_align_t) / 16 % mutexes.size()];
 }
 
 }  // namespace
 
-// The shortest of the three forms of the length.
-std::string websocket_head(char first, std::size_t size) {
-  constexpr char length_in_16_bits = 126;
-  constexpr char length_in_64_bits = 127;
-  std::string head(1, first);
-  const auto append_big_endian = [&](int bytes) {
-    for (int shift = 8 * (bytes - 1); shift >= 0; shift -= 8)
-      head += static_cast<char>((static_cast<std::uint64_t>(size) >> shift) & 0xFF);
-  };
-  if (size < 126) {
-    append_big_endian(1);
-  } else if (size <= 0xFFFF) {
-    head += length_in_16_bits;
-    append_big_endian(2);
-  } else {
-    head += length_in_64_bits;
-    append_big_endian(8);
-  }
-  return head;
+Event::Event(EventDraft draft, Seq seq, UnixMs time)
+    : text_(message_text(draft, seq, time, data_at_)),
+      data_size_(draft.data.size()),
+      type_(std::move(draft.type)),
+      topic_(std::move(draft.topic)),
+      attributes_(std::move(draft.attributes)),
+      audience_(draft.audience),
+      seq_(seq),
+      time_(time) {}
+
+Event::~Event() {
+  for (const Encoded* one = others_.load(std::memory_order_relaxed); one != nullptr;)
+    delete std::exchange(one, one->next);
 }
 
-std::string http_chunk(std::string_view bytes) {
-  std::array<char, 16> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), bytes.size(), 16).ptr;
-  std::string out(digits.data(), end);
-  out.reserve(out.size() + bytes.size() + 4);
-  out.append("\r\n").append(bytes).append("\r\n");
-  return out;
+const FrameRef& Event::frame_beyond_first(const Form& form, std::string_view epoch) const {
+  if (const FrameRef* known = find(form)) return *known;
+  const std::scoped_lock lock(mutex_of(this));
+  if (const FrameRef* known = find(form)) return *known;  // another thread was faster
+  return keep(form, form.encode(*this, epoch));
 }
 
-FrameRef make_frame(WireFormat format, std::string_view text, std::string_view id, const Audience& audience) {
-  switch (format) {
-    case WireFormat::websocket_text:
-    case WireFormat::websocket_deflate:
-      return Frame::make(websocket_head(fin_text, text.size()), text, audience);
-    case WireFormat::event_stream:
-      return Frame::make(http_chunk(server_sent_event(text, id)), {}, audience);
-    case WireFormat::event_stream_bare:
-      return Frame::make(server_sent_event(text, id), {}, audience);
-  }
+const FrameRef* Event::find(const Form& form) const noexcept {
+  if (first_form_.load(std::memory_order_acquire) == &form) return &first_frame_;
+  for (const Encoded* one = others_.load(std::memory_order_acquire); one != nullptr; one = one->next)
+    if (one->form == &form) return &one->frame;
   return nullptr;
 }
 
-FrameRef Frame::make(std::string_view head, std::string_view body, Audience audience) {
-  const std::size_t size = head.size() + body.size();
-  void* memory = ::operator new(sizeof(Frame) + size);
-  Frame* frame = new (memory) Frame(size, audience);
-  char* bytes = reinterpret_cast<char*>(frame + 1);
-  if (!head.empty()) std::memcpy(bytes, head.data(), head.size());
-  if (!body.empty()) std::memcpy(bytes + head.size(), body.data(), body.size());
-  frames_made.fetch_add(1, std::memory_order_relaxed);
-  frame_bytes_alive.fetch_add(sizeof(Frame) + size, std::memory_order_relaxed);
-  return FrameRef(frame);
-}
-
-void Frame::destroy(const Frame* frame) noexcept {
-  frame_bytes_alive.fetch_sub(sizeof(Frame) + frame->size_, std::memory_order_relaxed);
-  frame->~Frame();
-  ::operator delete(const_cast<Frame*>(frame));
-}
-
-Event::Event(EventDraft draft, Seq seq, UnixMs time)
-    : text_(message_text(draft, seq, time)),
-      type_(std::move(draft.type)),
-      topic_(std::move(draft.topic)),
-      audience_(draft.audience),
-      seq_(seq) {}
-
-const FrameRef& Event::frame(WireFormat format, std::string_view epoch) const {
-  const auto i = static_cast<std::size_t>(format);
-  std::call_once(encoded_[i], [&] { frames_[i] = encode(format, epoch); });
-  return frames_[i];
-}
-
-FrameRef Event::encode(WireFormat format, std::string_view epoch) const {
-  if (format == WireFormat::websocket_deflate) {
-    FrameRef compressed = compressed_frame(text_, audience_);
-    return compressed ? compressed : frame(WireFormat::websocket_text);
+// Under the event's mutex.
+const FrameRef& Event::keep(const Form& form, FrameRef frame) const {
+  if (first_form_.load(std::memory_order_relaxed) == nullptr) {
+    first_frame_ = std::move(frame);
+    first_form_.store(&form, std::memory_order_release);
+    return first_frame_;
   }
-  const bool has_id = format == WireFormat::event_stream || format == WireFormat::event_stream_bare;
-  const std::string id = durable() && has_id ? position_text(epoch, seq_) : "";
-  return make_frame(format, text_, id, audience_);
+  auto made = std::make_unique<const Encoded>(
+      Encoded{&form, std::move(frame), others_.load(std::memory_order_relaxed)});
+  others_.store(made.get(), std::memory_order_release);
+  return made.release()->frame;
 }
-
-std::uint64_t frames_built() noexcept { return frames_made.load(std::memory_order_relaxed); }
-std::size_t frame_bytes() noexcept { return frame_bytes_alive.load(std::memory_order_relaxed); }
 
 }  // namespace corohub::hub

@@ -4,6 +4,8 @@
 
 #include "core/close_reason.hpp"
 #include "core/wheel.hpp"
+#include "hub/event.hpp"
+#include "hub/form.hpp"
 #include "hub/outbox.hpp"
 #include "hub/topic.hpp"
 #include "hub/type_filter.hpp"
@@ -49,7 +51,7 @@ class Member {
   Member(const Member&) = delete;
   Member& operator=(const Member&) = delete;
 
-  virtual WireFormat format() const noexcept = 0;  // the same as long as it is attached
+  virtual const Form& form() const noexcept = 0;  // the same as long as it is attached
   // What waits leaves first (for at most a second; not for slow_consumer), then the close frame. The outbox
   // is closed already. The member detaches itself once it has ended, never inside this call.
   virtual void close(CloseReason reason) noexcept = 0;
@@ -121,9 +123,9 @@ class Member {
   Seq skip_ = 0;                                           // durable events up to here are not for it
   std::unique_ptr<const std::vector<std::string>> types_;  // null: all
   std::unique_ptr<Subscriptions> subscriptions_;           // null: none, as with most
+  const Form* form_ = nullptr;                             // form(), asked once
   std::uint32_t slot_ = 0;                                 // place in its role's vector
   std::uint32_t rights_version_ = 0;
-  WireFormat format_{};  // format(), asked once
   bool attached_ = false;
   const bool is_client_;
   bool touched_ = false;                          // has been pushed to in this turn

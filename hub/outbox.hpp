@@ -4,7 +4,7 @@
 // is `full` when there is no memory.
 #pragma once
 
-#include "hub/event.hpp"
+#include "hub/frame.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -76,7 +76,7 @@ void Replay::push_from_tail() {
   for (std::size_t i = tail.after(position_); i < tail.size(); ++i) {
     if (!below_high_water()) return;
     position_ = tail.at(i)->seq();
-    push_if_visible(*tail.at(i), member_.format());
+    push_if_visible(*tail.at(i), member_.form());
   }
   position_ = std::max(position_, shard_.head());
 }
@@ -129,20 +129,19 @@ void Replay::push_from(const LogPage& page) {
   Seq end = std::min(page.scanned_to, shard_.head());
   if (!own_in_page_) end = std::min(end, own_after_);
   // What was read for one member would be compressed for it alone.
-  WireFormat format = member_.format();
-  if (format == WireFormat::websocket_deflate) format = WireFormat::websocket_text;
+  const Form& form = member_.form().unshared();
   for (const EventRef& event : page.events) {
     if (event->seq() > end) break;
     if (!below_high_water()) return;
     if (event->seq() <= position_) continue;
     position_ = event->seq();
-    push_if_visible(*event, format);
+    push_if_visible(*event, form);
   }
   position_ = std::max(position_, end);
 }
 
-void Replay::push_if_visible(const Event& event, WireFormat format) {
-  if (is_wanted(event)) shard_.push(member_, event.frame(format, shard_.epoch()));
+void Replay::push_if_visible(const Event& event, const Form& form) {
+  if (is_wanted(event)) shard_.push(member_, event.frame(form, shard_.epoch()));
 }
 
 bool Replay::is_wanted(const Event& event) const noexcept {

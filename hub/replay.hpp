@@ -92,7 +92,7 @@ class Replay final : public Timed, private ReadPermits::Waiter {
   PageWish wish() const;
   bool below_low_water() const noexcept;
   bool below_high_water() const noexcept;
-  void push_if_visible(const Event& event, WireFormat format);
+  void push_if_visible(const Event& event, const Form& form);
 
   Shard& shard_;
   Member& member_;

@@ -54,10 +54,12 @@ bool is_routed_to(const Member& member, const Event& event) noexcept {
 
 }  // namespace
 
-const FrameRef& Shard::Delivery::frame(WireFormat format) {
-  const FrameRef*& known = frames[static_cast<std::size_t>(format)];
-  if (known == nullptr) known = &event.frame(format, epoch);
-  return *known;
+const FrameRef& Shard::Delivery::frame(const Form& form) {
+  if (&form != last_form) {
+    last_frame = &event.frame(form, epoch);
+    last_form = &form;
+  }
+  return *last_frame;
 }
 
 Shard::Shard(asio::io_context& context, const Clock& clock, ShardLimits limits)
@@ -186,7 +188,7 @@ void Shard::note_sent() noexcept {
 // ---- delivery ----
 
 std::uint32_t Shard::apply(const EventRef& event) noexcept {
-  Delivery delivery{*event, event->seq(), epoch_, {}};
+  Delivery delivery{*event, event->seq(), epoch_};
   const std::uint32_t reached =
       event->topic().empty() ? deliver_by_audience(delivery) : deliver_to_topic(delivery);
   if (event->seq() > head_) {
@@ -229,7 +231,7 @@ std::uint32_t Shard::deliver_to_topic(Delivery& delivery) noexcept {
 
 std::uint32_t Shard::apply(const Notice& notice) noexcept {
   const Event& event = *notice.event;
-  Delivery delivery{event, 0, epoch_, {}};
+  Delivery delivery{event, 0, epoch_};
   std::uint32_t reached = 0;
   const auto notify = [&](Member& member) {
     if (std::ranges::binary_search(notice.except, member.identity_->user_id)) return;
@@ -257,13 +259,13 @@ bool Shard::offer(const Subscription& subscription, Delivery& delivery) noexcept
   if (delivery.seq != 0 && delivery.seq <= subscription.skip) return false;
   Member& member = *subscription.member;
   if (member.outbox_.closed() || !member.wants(delivery.event)) return false;
-  return queue(member, delivery.frame(member.format_)) == Push::queued && member.is_client_;
+  return queue(member, delivery.frame(*member.form_)) == Push::queued && member.is_client_;
 }
 
 bool Shard::offer(Member& member, Delivery& delivery) noexcept {
   if (delivery.seq != 0 && delivery.seq <= member.skip_) return false;
   if (member.outbox_.closed() || !member.wants(delivery.event)) return false;
-  return queue(member, delivery.frame(member.format_)) == Push::queued && member.is_client_;
+  return queue(member, delivery.frame(*member.form_)) == Push::queued && member.is_client_;
 }
 
 Push Shard::queue(Member& member, const FrameRef& frame) noexcept {
@@ -355,7 +357,7 @@ void Shard::attach(Member& member, const Identity& who) {
   member.identity_ = who;
   members_.enter(member);  // may throw, and then it has entered nothing
   by_client_.enter(member);
-  member.format_ = member.format();
+  member.form_ = &member.form();
   member.skip_ = head_;
   member.attached_ = true;
 }

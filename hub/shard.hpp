@@ -143,14 +143,15 @@ class Shard {
   void tick() noexcept;
 
  private:
-  // The frames of one event, asked for at most once per format.
+  // The frames of one event. Neighbours mostly have the same form, which is not looked for again.
   struct Delivery {
-    const FrameRef& frame(WireFormat format);
+    const FrameRef& frame(const Form& form);
 
     const Event& event;
     const Seq seq;
     const std::string_view epoch;
-    std::array<const FrameRef*, wire_format_count> frames;
+    const Form* last_form = nullptr;
+    const FrameRef* last_frame = nullptr;
   };
   // close_all on its way.
   struct Closing final : Timed {

@@ -6,7 +6,7 @@
 namespace corohub::hub {
 
 void Tail::push(const EventRef& event) noexcept {
-  const std::size_t size = event->text().size();
+  const std::size_t size = event->size();
   while (count_ > 0 && (count_ == ring_.size() || bytes_ + size > limits_.bytes)) drop_oldest();
   if (ring_.empty() || size > limits_.bytes) {
     base_ = event->seq();
@@ -19,7 +19,7 @@ void Tail::push(const EventRef& event) noexcept {
 void Tail::drop_oldest() noexcept {
   EventRef& oldest = ring_[first_];
   base_ = oldest->seq();
-  bytes_ -= oldest->text().size();
+  bytes_ -= oldest->size();
   oldest.reset();
   first_ = (first_ + 1) % ring_.size();
   --count_;

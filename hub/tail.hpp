@@ -12,7 +12,7 @@ namespace corohub::hub {
 
 struct TailLimits {
   std::size_t events = 4096;
-  std::size_t bytes = 8 << 20;  // of text; shards share it
+  std::size_t bytes = 8 << 20;  // of Event::size(); shards share it
 };
 
 class Tail {

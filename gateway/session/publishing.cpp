@@ -88,7 +88,7 @@ class PublishUnit {
 };
 
 std::size_t bytes_of(const hub::EventDraft& draft) {
-  return draft.type.size() + draft.data.size() + draft.topic.size();
+  return draft.type.size() + draft.data.size() + draft.topic.size() + draft.attributes.size();
 }
 
 hub::Entry volatile_event(PublishOrder order, UnixMs now) {

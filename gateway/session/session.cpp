@@ -1,6 +1,7 @@
 #include "gateway/session/session.hpp"
 
 #include "core/log.hpp"
+#include "gateway/native/forms.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -46,6 +47,8 @@ Session::Session(const SessionPlace& place, const auth::Principal* principal,
     beginning_->who.emplace(principal->user_id(), principal->role(), principal->session);
   set_types(std::move(beginning_->events.types));
 }
+
+const hub::Form& Session::form() const noexcept { return native::form_of(transport_->wrap()); }
 
 // ---- the beginning and the end ----
 
@@ -219,12 +222,12 @@ void Session::push_event(std::string type, const json::object& data, std::option
   hub::EventDraft draft{std::move(type), json::serialize(data), hub::Audience::one_connection()};
   const hub::Event event(std::move(draft), 0, place_.shard.clock().unix_ms());
   const std::string id = position ? Position{place_.settings.epoch, *position}.text() : std::string();
-  place_.shard.push(*this, hub::make_frame(format(), event.text(), id, event.audience()));
+  place_.shard.push(*this, native::personal_frame(transport_->wrap(), event.text(), id, event.audience()));
 }
 
 void Session::push_text(std::string_view text, const hub::Audience& readers) {
   if (transport_ == nullptr) return;
-  place_.shard.push(*this, hub::make_frame(format(), text, {}, readers));
+  place_.shard.push(*this, native::personal_frame(transport_->wrap(), text, {}, readers));
 }
 
 void Session::on_message(MessageKind, std::string_view payload) {

@@ -90,7 +90,7 @@ class Session final : public hub::Member,
           const boost::asio::ip::address& address, Beginning beginning);
 
   // ---- hub::Member ----
-  hub::WireFormat format() const noexcept override { return transport_->format(); }
+  const hub::Form& form() const noexcept override;
   void close(CloseReason reason) noexcept override;
   void role_changed() noexcept override;
   void subscription_lost(const hub::Subscription& subscription) noexcept override;

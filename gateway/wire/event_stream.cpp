@@ -3,6 +3,10 @@
 #include "core/json.hpp"
 #include "core/log.hpp"
 #include "core/random.hpp"
+#include "gateway/native/forms.hpp"
+#include "gateway/wire/frames.hpp"
+#include "gateway/wire/wraps.hpp"
+#include "hub/event.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -34,9 +38,7 @@ class EventStream final : public SocketTransport {
 
   // ---- Transport ----
   std::string_view name() const noexcept override { return "sse"; }
-  hub::WireFormat format() const noexcept override {
-    return chunked_ ? hub::WireFormat::event_stream : hub::WireFormat::event_stream_bare;
-  }
+  const Wrap& wrap() const noexcept override { return chunked_ ? http_chunk() : bare(); }
   void pause_reading() noexcept override {}  // nothing is read
   void resume_reading() noexcept override {}
 
@@ -50,9 +52,7 @@ class EventStream final : public SocketTransport {
 
   Detached run(std::shared_ptr<SocketTransport> self);
   // As a piece of the body.
-  std::string piece(std::string_view text) const {
-    return chunked_ ? hub::http_chunk(text) : std::string(text);
-  }
+  std::string piece(std::string_view text) const { return chunked_ ? chunk_of(text) : std::string(text); }
 
   const EventStreamSettings& settings_;
   std::size_t received_ = 0;
@@ -103,7 +103,7 @@ std::string EventStream::last_bytes(CloseReason reason) const {
   const json::value data{{"code", close_code(reason)}, {"reason", corohub::name(reason)}};
   hub::EventDraft draft{"connection.closed", json::serialize(data), hub::Audience::one_connection()};
   const hub::Event event(std::move(draft), 0, clock().unix_ms());
-  std::string bytes(event.frame(format())->bytes());
+  std::string bytes(native::personal_frame(wrap(), event.text(), {}, event.audience())->bytes());
   if (chunked_) bytes.append(end_of_body);
   return bytes;
 }

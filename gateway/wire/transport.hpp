@@ -39,8 +39,9 @@ class Transport : public hub::Outlet {
  public:
   virtual ~Transport() = default;
 
-  virtual std::string_view name() const noexcept = 0;   // "websocket"
-  virtual hub::WireFormat format() const noexcept = 0;  // which Frame of an Event to take
+  virtual std::string_view name() const noexcept = 0;  // "websocket"
+  // How a text becomes its bytes; the same as long as it is open.
+  virtual const Wrap& wrap() const noexcept = 0;
   // The end of our own will; the first reason counts. Nothing pushed afterwards is sent.
   virtual void close(CloseReason reason, Drain drain) noexcept = 0;
   // Reset, now.

@@ -4,6 +4,7 @@
 #include "core/metrics.hpp"
 #include "core/random.hpp"
 #include "gateway/wire/frames.hpp"
+#include "gateway/wire/wraps.hpp"
 
 #include <algorithm>
 #include <array>
@@ -47,8 +48,8 @@ class WebSocket final : public SocketTransport {
 
   // ---- Transport ----
   std::string_view name() const noexcept override { return "websocket"; }
-  hub::WireFormat format() const noexcept override {
-    return decoder_.deflate() ? hub::WireFormat::websocket_deflate : hub::WireFormat::websocket_text;
+  const Wrap& wrap() const noexcept override {
+    return decoder_.deflate() ? websocket_deflate() : websocket_text();
   }
   void pause_reading() noexcept override { paused_ = true; }
   void resume_reading() noexcept override;

@@ -72,6 +72,36 @@ TEST_F(EventLogTest, an_event_has_its_seq_and_the_time_of_its_commit_in_every_re
   EXPECT_FALSE(first.more);
 }
 
+TEST_F(EventLogTest, what_a_front_end_knows_of_an_event_is_kept_with_it_and_counts_as_bytes) {
+  const std::string attributes = R"({"content_type":"text/plain"})";
+  const auto unit = [&](UnitOfWork& work) -> Result<Seq> {
+    append(work, EventDraft{"a", "1", Audience::everyone()});
+    append(work, EventDraft{"a", "1", Audience::everyone(), {}, attributes});
+    return append(work, EventDraft{"a", "1", Audience::everyone(), "rooms/a", attributes});
+  };
+  ASSERT_TRUE(db_.commit(unit));
+  const auto attributes_of = [](const std::vector<hub::EventRef>& events) {
+    std::vector<std::string> all;
+    for (const hub::EventRef& event : events) all.emplace_back(event->attributes());
+    return all;
+  };
+  const std::vector<std::string> expected{"", attributes, attributes};
+  EXPECT_EQ(
+      attributes_of(page({.since = 0, .own = identity(9, Role::user), .topics = {{"rooms/a", 1, 0}}}).events),
+      expected);
+  const auto recent = [](Snapshot& snapshot) {
+    return Result<hub::LogState>(read_recent(snapshot, "epoch", {}, hub::TopicRules()));
+  };
+  EXPECT_EQ(attributes_of(db_.read(recent).value().recent), expected);
+  const auto sums = [](Snapshot& snapshot) -> Result<std::string> {
+    storage::Query query = snapshot.query("SELECT bytes_total FROM events ORDER BY seq");
+    std::string all;
+    while (query.next()) all += query.text(0) + " ";
+    return all;
+  };
+  EXPECT_EQ(db_.read(sums).value(), "2 33 38 ");
+}
+
 TEST_F(EventLogTest, a_refused_unit_leaves_no_event_and_gives_its_seq_back) {
   add("a.b", Audience::everyone());
   const auto refused = [](UnitOfWork& work) -> Result<Nothing> {
@@ -236,11 +266,21 @@ TEST(MatchesTypes, exact_by_family_or_all) {
 
 // ---- through the hub ----
 
+class TextForm final : public hub::Form {
+ public:
+  hub::FrameRef encode(const hub::Event& event, std::string_view) const override {
+    return hub::Frame::make("", event.text(), event.audience());
+  }
+};
+
 // A connection that only counts.
 class CountingMember final : public hub::Member {
  public:
   explicit CountingMember(const hub::OutboxLimits& limits) : Member(ClientId::random(), limits) {}
-  hub::WireFormat format() const noexcept override { return hub::WireFormat::websocket_text; }
+  const hub::Form& form() const noexcept override {
+    static const TextForm form;
+    return form;
+  }
   void close(CloseReason why) noexcept override { reason = why; }
   void role_changed() noexcept override {}
   void subscription_lost(const hub::Subscription&) noexcept override {}

@@ -1,6 +1,7 @@
 // One event stream on a clock that stands still.
 #include "gateway/wire/event_stream.hpp"
 
+#include "gateway/native/forms.hpp"
 #include "support/manual_clock.hpp"
 
 #include <array>
@@ -87,7 +88,7 @@ class EventStreamTest : public testing::Test {
   }
   void push(std::string_view text) {
     listener_->outbox.push(
-        hub::make_frame(listener_->transport->format(), text, {}, hub::Audience::one_connection()));
+        native::personal_frame(listener_->transport->wrap(), text, {}, hub::Audience::one_connection()));
     if (listener_->transport != nullptr) listener_->transport->flush();
   }
 

@@ -1,4 +1,5 @@
 #include "core/deflate.hpp"
+#include "gateway/native/forms.hpp"
 #include "session_rig.hpp"
 
 #include <boost/json/serialize.hpp>
@@ -66,7 +67,7 @@ TEST(Session, T57_GetsEventsCompressedAndWhatIsForItAloneAsItIs) {
   client->send(text(R"({"type":")" + std::string(300, 'x') + R"(","id":")" + id + "\"}"));
   ASSERT_TRUE(rig.until([&] { return client->frames.size() == 4; }));
   EXPECT_FALSE(client->frames[0].compressed) << "the welcome";
-  EXPECT_GE(client->frames[0].payload.size(), hub::compressed_text_min);
+  EXPECT_GE(client->frames[0].payload.size(), native::compressed_text_min);
   EXPECT_TRUE(client->frames[1].compressed);
   EXPECT_EQ(inflate_message(client->frames[1].payload, 2000).bytes, large->text());
   EXPECT_FALSE(client->frames[2].compressed) << "too short";

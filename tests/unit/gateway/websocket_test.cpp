@@ -1,4 +1,5 @@
 #include "core/deflate.hpp"
+#include "gateway/wire/wraps.hpp"
 #include "websocket_rig.hpp"
 
 #include <gmock/gmock.h>
@@ -443,7 +444,7 @@ TEST(WebSocket, AMessageMayComeCompressedWhereThatIsAgreed) {
   WebSocketRig rig;
   rig.deflate = true;
   rig.start();
-  EXPECT_EQ(rig.recorder->transport->format(), hub::WireFormat::websocket_deflate);
+  EXPECT_EQ(&rig.recorder->transport->wrap(), &websocket_deflate());
   const std::string message(1000, 'a');
   rig.client.send(encode({.payload = std::string(deflate_message(message)), .reserved_bits = 0x40}));
   ASSERT_TRUE(rig.until([&] { return !rig.recorder->messages.empty(); }));

@@ -14,7 +14,7 @@ namespace {
 class Someone final : public Member {
  public:
   explicit Someone(ClientId client) : Member(client, {}) {}
-  WireFormat format() const noexcept override { return {}; }
+  const Form& form() const noexcept override { return plain_form; }
   void close(CloseReason) noexcept override {}
   void role_changed() noexcept override {}
   void subscription_lost(const Subscription&) noexcept override {}

@@ -218,9 +218,8 @@ TEST(Delivery, the_receipt_counts_each_entry) {
 TEST(Delivery, a_frame_pushed_by_hand_leaves_at_once) {
   OneShard one;
   FakeMember member(one.shard, who(1));
-  EXPECT_EQ(
-      one.shard.push(member, event("welcome", Audience::one_connection())->frame(WireFormat::websocket_text)),
-      Push::queued);
+  EXPECT_EQ(one.shard.push(member, event("welcome", Audience::one_connection())->frame(plain_form)),
+            Push::queued);
   EXPECT_THAT(member.log, ElementsAre("welcome"));
   EXPECT_EQ(member.flushes, 1);
 }
@@ -251,14 +250,13 @@ TEST(Delivery, one_frame_is_built_per_event_for_a_thousand_members) {
 // Takes all and remembers nothing.
 class SilentMember final : public Member, private Outlet {
  public:
-  SilentMember(Shard& shard, Identity identity, const OutboxLimits& limits,
-               WireFormat format = WireFormat::websocket_text)
-      : Member(ClientId{}, limits), shard_(shard), wire_format_(format) {
+  SilentMember(Shard& shard, Identity identity, const OutboxLimits& limits, const Form& form = plain_form)
+      : Member(ClientId{}, limits), shard_(shard), form_(form) {
     set_outlet(this);
     shard_.attach(*this, identity);
   }
   ~SilentMember() override { shard_.detach(*this); }
-  WireFormat format() const noexcept override { return wire_format_; }
+  const Form& form() const noexcept override { return form_; }
   void close(CloseReason) noexcept override {}
   void role_changed() noexcept override {}
   void subscription_lost(const Subscription&) noexcept override {}
@@ -269,26 +267,22 @@ class SilentMember final : public Member, private Outlet {
   bool is_full() const noexcept override { return false; }
 
   Shard& shard_;
-  const WireFormat wire_format_;
+  const Form& form_;
 };
 
-// Compress once: the same guard for those who take events compressed.
-TEST(Delivery, an_event_is_compressed_once_for_a_thousand_members_that_take_it_so) {
+// Encode once: the same guard where forms are mixed.
+TEST(Delivery, an_event_is_encoded_once_per_form_for_a_thousand_members_of_each) {
   OneShard one;
   const OutboxLimits limits;
+  const CountingForm first, second;
   std::vector<std::unique_ptr<SilentMember>> members;
   for (UserId id = 1; id <= 2000; ++id)
-    members.push_back(std::make_unique<SilentMember>(
-        one.shard, who(id), limits,
-        id % 2 == 0 ? WireFormat::websocket_deflate : WireFormat::websocket_text));
-  const metrics::Counter& compressed = metrics::counter("corohub_compressed_events_total", "");
-  const double compressed_before = compressed.Value();
-  const std::uint64_t built_before = frames_built();
-  const EventRef large(new Event({"large", std::string(1000, '1'), Audience::everyone()}, 1, 0));
-  const auto reached = one.publish({large, event("small", Audience::everyone(), 2)});
-  EXPECT_THAT(reached, ElementsAre(2000, 2000));
-  EXPECT_EQ(compressed.Value() - compressed_before, 1);
-  EXPECT_EQ(frames_built() - built_before, 3U);  // of the small one they share the plain frame
+    members.push_back(
+        std::make_unique<SilentMember>(one.shard, who(id), limits, id % 2 == 0 ? first : second));
+  EXPECT_THAT(one.publish({event("a", Audience::everyone(), 1), event("b", Audience::everyone(), 2)}),
+              ElementsAre(2000, 2000));
+  EXPECT_EQ(first.encoded, 2);
+  EXPECT_EQ(second.encoded, 2);
 }
 
 TEST(Delivery, allocates_no_more_for_a_thousand_members_than_for_one) {

@@ -123,7 +123,7 @@ class Model final : public ReplayOwner {
   void tell(const std::string& topic, Seq position, Seq from, bool since) {
     const std::string text = R"({"type":")" + std::string(since ? "since " : "now ") + topic + " " +
                              std::to_string(position) + " " + std::to_string(from) + R"("})";
-    one_.shard.push(*member_, make_frame(WireFormat::websocket_text, text, {}, Audience::one_connection()));
+    one_.shard.push(*member_, personal(text));
   }
 
   void unsubscribe(const std::string& topic) {

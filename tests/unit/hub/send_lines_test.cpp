@@ -1,5 +1,7 @@
 #include "hub/send_lines.hpp"
 
+#include "support.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <memory>
@@ -18,7 +20,7 @@ class Waiting final : public Member, private Outlet {
  public:
   explicit Waiting(const OutboxLimits& limits) : Member(ClientId{}, limits) { set_outlet(this); }
   using Member::set_outlet;
-  WireFormat format() const noexcept override { return WireFormat::websocket_text; }
+  const Form& form() const noexcept override { return test::plain_form; }
   void close(CloseReason) noexcept override {}
   void role_changed() noexcept override {}
   void subscription_lost(const Subscription&) noexcept override {}

@@ -7,6 +7,7 @@
 #include "hub/shard.hpp"
 #include "support/manual_clock.hpp"
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,16 +21,31 @@ namespace corohub::hub::test {
 
 using corohub::test::ManualClock;
 
-// The text behind an unmasked WebSocket head.
-inline std::string_view payload(const Frame& frame) {
-  const std::string_view bytes = frame.bytes();
-  const auto length = static_cast<unsigned char>(bytes[1]);
-  return bytes.substr(length < 126 ? 2 : length == 126 ? 4 : 10);
-}
+// An event as its text and nothing else.
+class PlainForm final : public Form {
+ public:
+  FrameRef encode(const Event& event, std::string_view) const override {
+    return Frame::make("", event.text(), event.audience());
+  }
+};
+inline const PlainForm plain_form;
+
+// The same, and how often it was asked.
+class CountingForm final : public Form {
+ public:
+  FrameRef encode(const Event& event, std::string_view epoch) const override {
+    ++encoded;
+    return plain_form.encode(event, epoch);
+  }
+  mutable std::atomic<int> encoded{0};
+};
+
+// A text for one connection alone.
+inline FrameRef personal(std::string_view text) { return Frame::make("", text, Audience::one_connection()); }
 
 // The type of a message made by Event: {"type":"<it>",...
 inline std::string type_of(const Frame& frame) {
-  const std::string_view text = payload(frame);
+  const std::string_view text = frame.bytes();
   const std::size_t begin = std::string_view(R"({"type":")").size();
   return std::string(text.substr(begin, text.find('"', begin) - begin));
 }
@@ -59,7 +75,7 @@ class FakeMember final : public Member, private Outlet {
   }
   ~FakeMember() override { shard_.detach(*this); }
 
-  WireFormat format() const noexcept override { return WireFormat::websocket_text; }
+  const Form& form() const noexcept override { return plain_form; }
   void close(CloseReason reason) noexcept override {
     if (reason != CloseReason::slow_consumer && !blocked) take_all();
     closed_with.push_back(reason);

@@ -52,7 +52,7 @@ class StoryMember final : public Member, private Outlet {
   }
   ~StoryMember() override { shard_.detach(*this); }
 
-  WireFormat format() const noexcept override { return WireFormat::websocket_text; }
+  const Form& form() const noexcept override { return plain_form; }
   void close(CloseReason) noexcept override {
     flush();
     story.closed = true;
@@ -66,7 +66,7 @@ class StoryMember final : public Member, private Outlet {
  private:
   void flush() noexcept override {
     while (!outbox().empty()) {
-      const std::string_view text = payload(outbox().at(0));
+      const std::string_view text = outbox().at(0).bytes();
       const std::string_view digits = text.substr(text.rfind(':') + 1);
       Seq seq = 0;
       std::from_chars(digits.data(), digits.data() + digits.size() - 1, seq);

@@ -1,4 +1,4 @@
-// Text encodings: base64url (RFC 4648 section 5, no padding), percent-decoding, UTF-8, SHA-256 and
+// Text encodings: base64url (RFC 4648 section 5, no padding), base64, percent-decoding, UTF-8, SHA-256 and
 // HMAC-SHA-256.
 #pragma once
 
@@ -14,6 +14,11 @@ namespace corohub {
 std::string base64url(std::string_view bytes);
 // Nothing for a foreign character, padding, or tail bits that are not zero (one text per value).
 std::optional<std::string> from_base64url(std::string_view text);
+
+// Base64 as most people write it (RFC 4648 section 4, with padding).
+std::string base64(std::string_view bytes);
+// Nothing for a foreign character, missing padding, or tail bits that are not zero.
+std::optional<std::string> from_base64(std::string_view text);
 
 int hex_digit(char c) noexcept;  // -1: none
 

@@ -47,18 +47,6 @@ Result<std::size_t> read_number(const http::Request& request, const std::string&
           "Must be an integer from " + std::to_string(least) + " to " + std::to_string(most) + ".");
 }
 
-Result<std::vector<std::string>> read_types(const http::Request& request) {
-  std::vector<std::string> patterns;
-  std::string_view rest = request.query_value("types").value_or("");
-  while (!rest.empty()) {
-    const std::string_view pattern = http::cut(rest, ',');
-    if (!is_pattern(pattern) || patterns.size() == patterns_max)
-      return Error(ErrorCode::invalid_request, "types must be a list like user.*,system.alert.");
-    patterns.emplace_back(pattern);
-  }
-  return patterns;
-}
-
 Result<std::vector<std::string>> read_topics(const http::Request& request) {
   std::vector<std::string> topics;
   for (const auto& [key, value] : request.query) {
@@ -72,7 +60,7 @@ Result<std::vector<std::string>> read_topics(const http::Request& request) {
 
 Result<EventQuery> read_query(const http::Request& request, Result<std::optional<Position>> since) {
   if (!since) return since.error();
-  Result<std::vector<std::string>> types = read_types(request);
+  Result<std::vector<std::string>> types = read_type_patterns(request.query_value("types").value_or(""));
   if (!types) return types.error();
   Result<std::vector<std::string>> topics = read_topics(request);
   if (!topics) return topics.error();
@@ -80,6 +68,17 @@ Result<EventQuery> read_query(const http::Request& request, Result<std::optional
 }
 
 }  // namespace
+
+Result<std::vector<std::string>> read_type_patterns(std::string_view list) {
+  std::vector<std::string> patterns;
+  while (!list.empty()) {
+    const std::string_view pattern = http::cut(list, ',');
+    if (!is_pattern(pattern) || patterns.size() == patterns_max)
+      return Error(ErrorCode::invalid_request, "types must be a list like user.*,system.alert.");
+    patterns.emplace_back(pattern);
+  }
+  return patterns;
+}
 
 Result<std::optional<Position>> read_since(const http::Request& request) {
   return read_position(request, "since");

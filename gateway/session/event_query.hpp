@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace corohub::gateway {
@@ -25,6 +26,9 @@ struct EventQuery {
   std::vector<std::string> types;   // ?types=user.*,system.alert; empty: all
   std::vector<std::string> topics;  // ?topic=rooms/one, once for each; without doubles
 };
+
+// "user.*,system.alert": patterns of types. invalid_request.
+Result<std::vector<std::string>> read_type_patterns(std::string_view list);
 
 // invalid_since: malformed, or given twice; invalid_request for types and topics.
 Result<EventQuery> read_event_query(const http::Request& request);

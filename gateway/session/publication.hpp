@@ -13,9 +13,10 @@ namespace corohub::gateway {
 struct Publication {
   std::string topic;  // a good name; empty: to `audience`
   std::string type = "message";
-  std::string data;             // JSON text, delivered as it is
-  std::string idempotency_key;  // empty: none
-  hub::Audience audience{};     // of what is published in no topic
+  std::string data{};             // JSON text, delivered as it is
+  std::string idempotency_key{};  // empty: none
+  hub::Audience audience{};       // of what is published in no topic
+  std::string attributes{};       // what its front end keeps beside the data; empty: nothing
 };
 
 // 1 to 128 printable characters of ASCII.

@@ -117,7 +117,8 @@ Result<PublishOrder> Publishing::accept(const Author& author, Publication public
   order.draft = {.type = std::move(publication.type),
                  .data = std::move(publication.data),
                  .audience = in_topic ? hub::Audience{.roles = rule->subscribers} : publication.audience,
-                 .topic = std::move(publication.topic)};
+                 .topic = std::move(publication.topic),
+                 .attributes = std::move(publication.attributes)};
   if (!may(author, rule, order.draft)) return not_allowed();
   if (std::optional<Error> refusal = charge(order)) return *refusal;
   return order;

@@ -32,6 +32,15 @@ TEST(Base64url, T19_takes_one_text_per_value) {
     EXPECT_EQ(from_base64url(text), std::nullopt) << text;
 }
 
+TEST(Encoding, base64_is_padded_and_strict) {
+  EXPECT_EQ(base64(""), "");
+  EXPECT_EQ(base64("f"), "Zg==");
+  EXPECT_EQ(base64("\xfb\xff\xbf"), "+/+/");
+  for (const char* text : {"", "f", "fo", "foo", "foob"}) EXPECT_EQ(from_base64(base64(text)), text);
+  for (const char* text : {"Zg", "Zg=", "Zh==", "Zg==\n", "-_-_", "Zg== ", "===="})
+    EXPECT_EQ(from_base64(text), std::nullopt) << text;
+}
+
 TEST(PercentDecode, decodes_and_refuses) {
   EXPECT_EQ(percent_decode("a%20b%2Fc"), "a b/c");
   EXPECT_EQ(percent_decode("a+b"), "a+b");

@@ -58,7 +58,7 @@ ClientFrame frame_of(Parser& parser, std::string_view bytes) {
   return parser.frame();
 }
 
-TEST(StompFrame, ReadsAFrameWithHeadersAndABody) {
+TEST(StompFrame, reads_a_frame_with_headers_and_a_body) {
   Parser parser(limit);
   const std::string bytes = "SEND\ndestination:/topic/rooms/one\ntype:note\n\nhello\0"s;
   const ClientFrame frame = frame_of(parser, bytes);
@@ -69,7 +69,7 @@ TEST(StompFrame, ReadsAFrameWithHeadersAndABody) {
   EXPECT_EQ(frame.headers.find("receipt"), std::nullopt);
 }
 
-TEST(StompFrame, ReadsTheSameHoweverTheBytesAreCut) {
+TEST(StompFrame, reads_the_same_however_the_bytes_are_cut) {
   const std::string bytes =
       "\n\r\nCONNECT\naccept-version:1.2\n\n\0\n\nSUBSCRIBE\r\nid:1\r\ndestination:/topic/a\r\n\r\n\0"
       "SEND\ndestination:/topic/a\ncontent-length:5\n\na\0b\0c\0SEND\ndestination:x\n\nb\0\nBAD\n"s;
@@ -83,42 +83,42 @@ TEST(StompFrame, ReadsTheSameHoweverTheBytesAreCut) {
   }
 }
 
-TEST(StompFrame, SkipsHeartbeats) {
+TEST(StompFrame, skips_heartbeats) {
   const Read read_all = read("\n\n\r\n");
   EXPECT_TRUE(read_all.frames.empty());
   EXPECT_FALSE(read_all.is_within_frame);
 }
 
-TEST(StompFrame, KnowsThatAFrameHasNotEnded) {
+TEST(StompFrame, knows_that_a_frame_has_not_ended) {
   EXPECT_TRUE(read("SEND\ndestination:x").is_within_frame);
   EXPECT_TRUE(read("SEND\ndestination:x\n\nbody").is_within_frame);
   EXPECT_FALSE(read("SEND\ndestination:x\n\nbody\0"s).is_within_frame);
 }
 
-TEST(StompFrame, ReadsABodyByItsLength) {
+TEST(StompFrame, reads_a_body_by_its_length) {
   Parser parser(limit);
   const std::string bytes = "SEND\ncontent-length:3\n\na\0b\0"s;
   const ClientFrame frame = frame_of(parser, bytes);
   EXPECT_EQ(frame.body, "a\0b"s);
 }
 
-TEST(StompFrame, RefusesABodyThatGoesOnBehindItsLength) {
+TEST(StompFrame, refuses_a_body_that_goes_on_behind_its_length) {
   EXPECT_EQ(fault_of("SEND\ncontent-length:3\n\nabcd\0"s), "invalid_message");
 }
 
-TEST(StompFrame, RefusesALengthThatIsNoNumber) {
+TEST(StompFrame, refuses_a_length_that_is_no_number) {
   for (const std::string length : {"", "x", "-1", "+1", "1.0", "3 ", "99999999999999999999999"})
     EXPECT_EQ(fault_of("SEND\ncontent-length:" + length + "\n\nabc\0"s), "invalid_message") << length;
 }
 
-TEST(StompFrame, RefusesFramesThatAreTooLongAsSoonAsThatIsKnown) {
+TEST(StompFrame, refuses_frames_that_are_too_long_as_soon_as_that_is_known) {
   EXPECT_EQ(fault_of("SEND\ncontent-length:20000\n\n"), "payload_too_large");
   EXPECT_EQ(fault_of("SEND\n\n" + std::string(limit, 'a')), "payload_too_large");
   const std::string fits(limit - std::string_view("SEND\n\n").size(), 'a');
   EXPECT_EQ(read("SEND\n\n" + fits + "\0"s).frames.size(), 1U);
 }
 
-TEST(StompFrame, T7_RefusesTooManyHeadersAndTooLongOnes) {
+TEST(StompFrame, T7_refuses_too_many_headers_and_too_long_ones) {
   std::string head = "SEND\n";
   for (std::size_t i = 0; i < Parser::headers_max; ++i) head += "a:b\n";
   EXPECT_EQ(read(head + "\n\0"s).frames.size(), 1U);
@@ -127,35 +127,35 @@ TEST(StompFrame, T7_RefusesTooManyHeadersAndTooLongOnes) {
   EXPECT_EQ(fault_of(std::string(Parser::head_bytes_max + 1, 'X')), "payload_too_large");
 }
 
-TEST(StompFrame, T54c_TakesTheFirstOfHeadersWithTheSameName) {
+TEST(StompFrame, T54c_takes_the_first_of_headers_with_the_same_name) {
   Parser parser(limit);
   EXPECT_EQ(frame_of(parser, "SEND\nfoo:1\nfoo:2\n\n\0"s).headers.value("foo"), "1");
 }
 
-TEST(StompFrame, RefusesHeadersWithoutColonOrName) {
+TEST(StompFrame, refuses_headers_without_colon_or_name) {
   EXPECT_EQ(fault_of("SEND\ndestination\n\n\0"s), "invalid_message");
   EXPECT_EQ(fault_of("SEND\n:x\n\n\0"s), "invalid_message");
 }
 
-TEST(StompFrame, RefusesHeadersThatAreNotUtf8) {
+TEST(StompFrame, refuses_headers_that_are_not_utf8) {
   EXPECT_EQ(fault_of("SEND\na:\xff\n\n\0"s), "invalid_message");
 }
 
-TEST(StompFrame, RefusesAFrameWhoseHeadersEndWithNul) {
+TEST(StompFrame, refuses_a_frame_whose_headers_end_with_nul) {
   EXPECT_EQ(fault_of("CONNECT\naccept-version:1.2\0"s), "invalid_message");
 }
 
-TEST(StompFrame, RefusesUnknownCommands) {
+TEST(StompFrame, refuses_unknown_commands) {
   for (const std::string command : {"send", "MESSAGE", "CONNECTED", " SEND", "SEND ", "GET / HTTP/1.1"})
     EXPECT_EQ(fault_of(command + "\n\n\0"s), "invalid_message") << command;
 }
 
-TEST(StompFrame, RefusesABodyOfAnythingButASend) {
+TEST(StompFrame, refuses_a_body_of_anything_but_a_send) {
   EXPECT_EQ(fault_of("SUBSCRIBE\nid:1\ndestination:/topic/a\n\nbody\0"s), "invalid_message");
   EXPECT_EQ(fault_of("SUBSCRIBE\nid:1\ncontent-length:0\n\n\0"s), "");
 }
 
-TEST(StompFrame, KeepsTheHeadersOfAFrameThatItRefuses) {
+TEST(StompFrame, keeps_the_headers_of_a_frame_that_it_refuses) {
   Parser parser(limit);
   const std::string bytes = "SUBSCRIBE\nreceipt:7\n\nbody\0"s;
   std::string_view left = bytes;
@@ -163,7 +163,7 @@ TEST(StompFrame, KeepsTheHeadersOfAFrameThatItRefuses) {
   EXPECT_EQ(parser.frame().headers.value("receipt"), "7");
 }
 
-TEST(StompFrame, T54c_TakesBackTheEscapesOfItsVersion) {
+TEST(StompFrame, T54c_takes_back_the_escapes_of_its_version) {
   const std::string bytes = "SEND\na\\cb:\\n\\\\\\c\n\n\0"s;
   EXPECT_THAT(read(bytes, 100, Version::v1_2).frames, ElementsAre("1|a:b=\n\\:|"));
   EXPECT_THAT(read(bytes, 100, Version::v1_1).frames, ElementsAre("1|a:b=\n\\:|"));
@@ -171,25 +171,25 @@ TEST(StompFrame, T54c_TakesBackTheEscapesOfItsVersion) {
   EXPECT_THAT(read("SEND\na:\\r\n\n\0"s).frames, ElementsAre("1|a=\r|"));
 }
 
-TEST(StompFrame, T54c_RefusesEscapesThatTheVersionDoesNotHave) {
+TEST(StompFrame, T54c_refuses_escapes_that_the_version_does_not_have) {
   EXPECT_EQ(fault_of("SEND\na:\\t\n\n\0"s, Version::v1_2), "invalid_message");
   EXPECT_EQ(fault_of("SEND\na:\\\n\n\0"s, Version::v1_2), "invalid_message");
   EXPECT_EQ(fault_of("SEND\na:\\r\n\n\0"s, Version::v1_1), "invalid_message");
   EXPECT_EQ(fault_of("SEND\na:\\t\n\n\0"s, Version::v1_0), "");
 }
 
-TEST(StompFrame, TakesNoEscapesOutOfAConnect) {
+TEST(StompFrame, takes_no_escapes_out_of_a_connect) {
   Parser parser(limit);
   EXPECT_EQ(frame_of(parser, "CONNECT\npasscode:a\\tb\\c\n\n\0"s).headers.value("passcode"), "a\\tb\\c");
   EXPECT_EQ(frame_of(parser, "STOMP\npasscode:a\\tb\n\n\0"s).command, ClientCommand::connect);
 }
 
-TEST(StompFrame, SplitsAHeaderAtItsFirstColon) {
+TEST(StompFrame, splits_a_header_at_its_first_colon) {
   Parser parser(limit);
   EXPECT_EQ(frame_of(parser, "SEND\na:b:c\n\n\0"s).headers.value("a"), "b:c");
 }
 
-TEST(StompFrame, CutsTheBlanksOf1_0) {
+TEST(StompFrame, cuts_the_blanks_of_1_0) {
   Parser parser(limit);
   parser.set_version(Version::v1_0);
   EXPECT_EQ(frame_of(parser, "SEND\ndestination: /topic/a \n\n\0"s).headers.value("destination"), "/topic/a");
@@ -199,7 +199,7 @@ TEST(StompFrame, CutsTheBlanksOf1_0) {
 
 // ---- writing ----
 
-TEST(StompFrame, WritesAFrame) {
+TEST(StompFrame, writes_a_frame) {
   EXPECT_EQ(FrameWriter(Version::v1_2, "RECEIPT").header("receipt-id", "7").frame(),
             "RECEIPT\nreceipt-id:7\n\n\0"s);
   EXPECT_EQ(FrameWriter(Version::v1_2, "MESSAGE").header("subscription", "s").head(),
@@ -208,7 +208,7 @@ TEST(StompFrame, WritesAFrame) {
             "message-id:e-1\n\n{}\0"s);
 }
 
-TEST(StompFrame, T54c_EscapesSoThatNoValueMakesAHeader) {
+TEST(StompFrame, T54c_escapes_so_that_no_value_makes_a_header) {
   const std::string evil = "x\ndestination:/topic/admin\r\\\0"s;
   const auto written = [&](Version version) { return FrameWriter(version, "").header("id", evil).head(); };
   EXPECT_EQ(written(Version::v1_2), "id:x\\ndestination\\c/topic/admin\\r\\\\ \n");

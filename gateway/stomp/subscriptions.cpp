@@ -1,0 +1,86 @@
+#include "gateway/stomp/subscriptions.hpp"
+
+#include "gateway/stomp/body.hpp"
+#include "hub/event.hpp"
+#include "hub/type_filter.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+namespace corohub::gateway::stomp {
+
+// Nothing is sent again, so a subscription's messages need no names of their own to be acknowledged by.
+FrameWriter begin_message(Version version, const Subscription& subscription) {
+  FrameWriter text(version, "MESSAGE");
+  if (!subscription.id.empty()) text.header("subscription", subscription.id);
+  text.header("destination", subscription.destination);
+  if (subscription.acknowledges) text.header("ack", std::to_string(subscription.label));
+  return text;
+}
+
+const Subscription* Subscriptions::add(Subscription subscription) {
+  if (const Subscription* same = find(subscription.id, subscription.destination)) {
+    if (!same->is_revoked) return nullptr;
+    remove(same->label);
+  }
+  if (is_full()) return nullptr;
+  subscription.label = ++last_label_;
+  return &all_.emplace_back(std::move(subscription));
+}
+
+void Subscriptions::remove(std::uint32_t label) noexcept {
+  std::erase_if(all_, [label](const Subscription& one) { return one.label == label; });
+  if (all_.empty()) all_.shrink_to_fit();
+}
+
+Subscription* Subscriptions::find(std::string_view id, std::string_view destination) noexcept {
+  const auto found = std::ranges::find_if(all_, [&](const Subscription& one) {
+    return one.id == id && (!id.empty() || one.destination == destination);
+  });
+  return found == all_.end() ? nullptr : &*found;
+}
+
+Subscription* Subscriptions::find(std::uint32_t label) noexcept {
+  const auto found = std::ranges::find(all_, label, &Subscription::label);
+  return found == all_.end() ? nullptr : &*found;
+}
+
+const Subscription* Subscriptions::answers() const noexcept {
+  const auto found = std::ranges::find_if(
+      all_, [](const Subscription& one) { return one.place().kind == Destination::Kind::answers; });
+  return found == all_.end() ? nullptr : &*found;
+}
+
+namespace {
+
+class Filter final : public hub::EventFilter {
+ public:
+  Filter(Destination::Kind kind, std::vector<std::string> types) : kind_(kind), types_(std::move(types)) {}
+
+  bool wants(const hub::Event& event) const noexcept override {
+    if (kind_ == Destination::Kind::system && !is_for_all(event)) return false;
+    if (kind_ == Destination::Kind::messages && is_for_all(event)) return false;
+    if (!types_.empty()) return hub::matches_types(event.type(), types_);
+    return !event.type().starts_with("presence.") && event.type() != "typing";
+  }
+  std::vector<std::string> types() const override {
+    if (types_.empty() && kind_ == Destination::Kind::system) return {"system.*"};
+    return types_;
+  }
+
+ private:
+  const Destination::Kind kind_;
+  const std::vector<std::string> types_;
+};
+
+}  // namespace
+
+hub::EventFilterRef filter_of(Destination::Kind kind, std::vector<std::string> types) {
+  static const hub::EventFilterRef usual_of_topics =
+      std::make_shared<const Filter>(Destination::Kind::topic, std::vector<std::string>());
+  if (kind == Destination::Kind::topic && types.empty()) return usual_of_topics;
+  return std::make_shared<const Filter>(kind, std::move(types));
+}
+
+}  // namespace corohub::gateway::stomp

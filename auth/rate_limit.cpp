@@ -10,6 +10,7 @@
 #include <optional>
 #include <stdexcept>
 #include <unordered_map>
+#include <utility>
 
 #include <sodium.h>
 
@@ -83,6 +84,11 @@ struct RateLimiter::State {
   std::array<unsigned char, crypto_shorthash_KEYBYTES> hash_key{};
   std::array<Stripe, stripe_count> stripes;
 };
+
+std::optional<Error> RateDecision::refusal(std::string detail) const {
+  if (allowed) return std::nullopt;
+  return Error(ErrorCode::rate_limited, std::move(detail)).retry_in(retry_after).limited_to(limit);
+}
 
 RateLimiter::RateLimiter(Rate rate, const Clock& clock, std::size_t keys_max) {
   if (!(rate.tokens > 0) || rate.per.count() <= 0 || !(rate.burst >= 1))

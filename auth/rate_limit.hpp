@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,9 @@ struct RateDecision {
   std::uint64_t remaining = 0;
   std::chrono::seconds reset{0};        // until the bucket is full
   std::chrono::seconds retry_after{0};  // until what was asked for is there, rounded up
+
+  // rate_limited, with what the headers say; nothing if it is allowed.
+  std::optional<Error> refusal(std::string detail) const;
 };
 
 class RateLimiter {

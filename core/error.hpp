@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -54,6 +55,7 @@ enum class ErrorCode : std::uint8_t {
   draining,
   internal_error,
 };
+inline constexpr std::size_t error_code_count = static_cast<std::size_t>(ErrorCode::internal_error) + 1;
 
 // The word itself: "invalid_json".
 std::string_view name(ErrorCode code) noexcept;

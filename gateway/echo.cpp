@@ -2,8 +2,6 @@
 
 #include "gateway/wire/frames.hpp"
 
-#include <boost/asio/post.hpp>
-
 namespace corohub::gateway {
 namespace {
 
@@ -30,48 +28,20 @@ WebSocketSettings echo_settings() noexcept {
   return settings;
 }
 
-void Mirrors::add(const std::shared_ptr<Echo>& echo) {
-  bool closing = false;
-  {
-    const std::scoped_lock lock(mutex_);
-    open_.emplace(echo.get(), echo);
-    closing = closing_;
-  }
-  if (closing) echo->leave();
-}
-
-void Mirrors::remove(const Echo& echo) noexcept {
-  const std::scoped_lock lock(mutex_);
-  open_.erase(&echo);
-}
-
-void Mirrors::close_all() {
-  const std::scoped_lock lock(mutex_);
-  closing_ = true;
-  for (const auto& [address, known] : open_)
-    if (const std::shared_ptr<Echo> echo = known.lock())
-      asio::post(echo->shard().context(), [echo] { echo->leave(); });
-}
-
-std::size_t Mirrors::size() const {
-  const std::scoped_lock lock(mutex_);
-  return open_.size();
-}
-
-Echo::Echo(hub::Shard& shard, Mirrors& mirrors) noexcept
-    : shard_(shard), mirrors_(mirrors), outbox_(outbox_limits) {}
+Echo::Echo(hub::Shard& shard, Outsiders& outsiders) noexcept
+    : shard_(shard), outsiders_(outsiders), outbox_(outbox_limits) {}
 
 void Echo::on_open(Transport& transport) {
   transport_ = &transport;
-  mirrors_.add(shared_from_this());
+  outsiders_.add(*this, weak_from_this(), shard_.context());
 }
 
 void Echo::on_closed(CloseReason) noexcept {
   transport_ = nullptr;
-  mirrors_.remove(*this);
+  outsiders_.remove(*this);
 }
 
-void Echo::leave() noexcept {
+void Echo::send_away() noexcept {
   if (transport_ != nullptr) transport_->close(CloseReason::draining, Drain::no);
 }
 

@@ -1,8 +1,8 @@
 // GET /ws/echo: the WebSocket code under a mirror, for callers on this machine.
 #include "core/log.hpp"
 #include "gateway/echo.hpp"
-#include "gateway/handshake.hpp"
 #include "gateway/state.hpp"
+#include "gateway/wire/upgrade.hpp"
 #include "http/caller.hpp"
 
 #include <utility>
@@ -15,22 +15,22 @@ using http::Response;
 
 class EchoTakeover final : public http::Takeover {
  public:
-  EchoTakeover(GatewayState& state, const Context& context, Handshake handshake)
+  EchoTakeover(GatewayState& state, const Context& context, Upgrade upgrade)
       : settings_(state.echo_sockets),
         shard_(*state.parts.hub.shards()[context.shard]),
-        mirrors_(state.mirrors),
+        outsiders_(state.reception.outsiders()),
         sockets_(state.sockets_open),
-        handshake_(std::move(handshake)),
+        upgrade_(std::move(upgrade)),
         request_id_(context.request.id) {}
 
   void take(Socket socket, std::string unread) noexcept override {
     try {
-      const auto echo = std::make_shared<Echo>(shard_, mirrors_);
+      const auto echo = std::make_shared<Echo>(shard_, outsiders_);
       WebSocketStart connection{.socket = std::move(socket),
                                 .unread = std::move(unread),
-                                .head = switching_protocols(handshake_, request_id_),
+                                .head = switching_protocols(upgrade_, request_id_),
                                 .limited = false,
-                                .deflate = !handshake_.extensions.empty()};
+                                .deflate = !upgrade_.extensions.empty()};
       const WebSocketPlace place{settings_, shard_.wheel(), shard_.clock(), &sockets_};
       start_websocket(std::move(connection), place, echo->outbox(), echo);
     } catch (const std::exception& failure) {
@@ -41,24 +41,25 @@ class EchoTakeover final : public http::Takeover {
  private:
   const WebSocketSettings& settings_;
   hub::Shard& shard_;
-  Mirrors& mirrors_;
+  Outsiders& outsiders_;
   std::atomic<std::size_t>& sockets_;
-  Handshake handshake_;
+  Upgrade upgrade_;
   std::string request_id_;
 };
 
 Task<Response> open_echo(GatewayState& state, Context& context) {
   if (!http::is_local(context.request))
     co_return http::fail(Error(ErrorCode::not_found, "There is nothing here."), context);
-  Result<Handshake> handshake = read_handshake(context.request, state.settings.compression);
-  if (!handshake) {
-    Response response = http::fail(handshake.error(), context);
-    if (handshake.error().code == ErrorCode::upgrade_required)
+  constexpr std::array<std::string_view, 2> subprotocols{"corohub.v1", ""};
+  Result<Upgrade> upgrade = read_upgrade(context.request, subprotocols, state.settings.compression);
+  if (!upgrade) {
+    Response response = http::fail(upgrade.error(), context);
+    if (upgrade.error().code == ErrorCode::upgrade_required)
       response.headers.push_back({"Upgrade", "websocket"});
     co_return response;
   }
   Response response;
-  response.takeover = std::make_unique<EchoTakeover>(state, context, std::move(*handshake));
+  response.takeover = std::make_unique<EchoTakeover>(state, context, std::move(*upgrade));
   co_return response;
 }
 

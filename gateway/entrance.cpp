@@ -1,5 +1,8 @@
 #include "gateway/entrance.hpp"
 
+#include "gateway/credentials.hpp"
+#include "http/caller.hpp"
+
 #include <utility>
 
 #include <boost/json/parse.hpp>
@@ -18,15 +21,23 @@ std::optional<Error> over_limits(GatewayState& state, const Context& context) {
   return std::nullopt;
 }
 
+bool is_foreign(const GatewayState& state, const http::Request& request) {
+  if (!request.has("Origin")) return false;
+  const std::string_view origin = request.header("Origin");
+  const std::string_view at_proxy = http::forwarded_host(request);
+  const bool local = http::is_local(request);
+  return !origin_allowed(origin, request.header("Host"), state.origins, local) &&
+         (at_proxy.empty() || !origin_allowed(origin, at_proxy, state.origins, local));
+}
+
 namespace {
 
-Task<Result<auth::Principal>> find_principal(GatewayState& state, Context& context, bool query_token) {
-  const Result<Credential> credential = read_credential(context.request, query_token);
-  if (!credential) co_return credential.error();
-  if (credential->kind == Credential::Kind::token)
-    co_return co_await context.authenticator.authenticate(credential->text);
+Task<Result<auth::Principal>> find_principal(GatewayState& state, Context& context,
+                                             const Credential& credential) {
+  if (credential.kind == Credential::Kind::token)
+    co_return co_await context.authenticator.authenticate(credential.text);
   const std::optional<auth::Ticket> ticket =
-      state.parts.tickets.take(credential->text, context.request.header("Origin"));
+      state.parts.tickets.take(credential.text, context.request.header("Origin"));
   if (!ticket) co_return Error(ErrorCode::invalid_token, "The ticket is unknown, used or too old.");
   co_return co_await context.authenticator.resume(ticket->user_id, ticket->session, ticket->token_expires_at,
                                                   ticket->key_id);
@@ -34,11 +45,25 @@ Task<Result<auth::Principal>> find_principal(GatewayState& state, Context& conte
 
 }  // namespace
 
-Task<Result<auth::Principal>> authenticate(GatewayState& state, Context& context, bool query_token) {
-  Result<auth::Principal> principal = co_await find_principal(state, context, query_token);
+namespace {
+
+Task<Result<auth::Principal>> authenticate(GatewayState& state, Context& context,
+                                           const Credential& credential) {
+  Result<auth::Principal> principal = co_await find_principal(state, context, credential);
   if (!principal) co_return principal;
   if (const Result<> rate = context.charge(principal->user_id()); !rate) co_return rate.error();
   co_return principal;
+}
+
+Error no_credential() { return Error(ErrorCode::unauthorized, "This needs an access token or a ticket."); }
+
+}  // namespace
+
+Task<Result<auth::Principal>> authenticate(GatewayState& state, Context& context, bool query_token) {
+  const Result<std::optional<Credential>> credential = credential_of(context.request, query_token);
+  if (!credential) co_return credential.error();
+  if (!*credential) co_return no_credential();
+  co_return co_await authenticate(state, context, **credential);
 }
 
 http::Response gap_response(const Context& context, const Position& head, std::string detail) {
@@ -70,7 +95,6 @@ Floors read_floors(storage::Snapshot& snapshot, const hub::TopicRules& rules,
 Task<Result<Beginning>> look_up(GatewayState& state, const Context& context, EventQuery events) {
   Beginning beginning;
   beginning.committed = state.parts.writer.committed_seq();
-  beginning.exempt = context.exempt;
   const hub::Shard& shard = *state.parts.hub.shards()[context.shard];
   const bool ours = events.since && (events.since->epoch.empty() || events.since->epoch == state.parts.epoch);
   const bool beyond_tail = ours && events.since->seq < shard.tail().base();
@@ -99,50 +123,58 @@ Result<> may_follow(const hub::TopicRules& rules, Role role, const std::vector<s
 
 namespace {
 
-std::optional<Error> over_rate(GatewayState& state, const Context& context, UserId user) {
-  if (std::optional<Error> refusal = take(state.connects, context, "user:" + std::to_string(user)))
-    return refusal;
-  if (!take(state.connects_total, context, "all")) return std::nullopt;
-  return Error(ErrorCode::overloaded, "Too many connections are being opened.");
+// Whoever proves to be nobody counts by its address, and by nothing that others need: so what neighbours fail
+// refuses nobody who does not.
+Error failure_of(GatewayState& state, const Context& context, const Error& error) {
+  if (context.charged) return error;
+  return state.reception.count_failure(context.request.peer, context.exempt).value_or(error);
+}
+
+Result<Arrival> admit_stranger(GatewayState& state, const Context& context) {
+  Result<hub::Roster::Admission> place = state.reception.admit_stranger(context.request.peer, context.exempt);
+  if (!place) return place.error();
+  return Arrival{.admission = std::move(*place),
+                 .address = context.request.peer,
+                 .exempt = context.exempt,
+                 .may_identify = true};
 }
 
 }  // namespace
 
-Task<Result<Admitted>> admit(GatewayState& state, Context& context, bool query_token, EventQuery events) {
-  Result<auth::Principal> principal = co_await authenticate(state, context, query_token);
-  if (!principal) {
-    // Whoever proves to be nobody counts by his address, and by nothing that others need: so what neighbours
-    // fail refuses nobody who does not.
-    if (context.charged) co_return principal.error();
-    const std::optional<Error> refusal = take(state.connects, context, auth::rate_key(context.request.peer));
-    co_return refusal.value_or(principal.error());
-  }
-  const std::optional<Error> refusal = over_rate(state, context, principal->user_id());
-  if (refusal) co_return *refusal;
+Task<Result<Arrival>> admit(GatewayState& state, Context& context, bool query_token, Credentials credentials,
+                            EventQuery events) {
+  const bool optional = credentials == Credentials::optional;
+  const Result<std::optional<Credential>> credential = credential_of(context.request, query_token);
+  // A site's Basic authentication says nothing to a client that names itself later.
+  const bool none = credential ? !*credential : credential.error().code == ErrorCode::invalid_token;
+  if (optional && none) co_return admit_stranger(state, context);
+  if (!credential) co_return failure_of(state, context, credential.error());
+  if (!*credential) co_return failure_of(state, context, no_credential());
+  Result<auth::Principal> principal = co_await authenticate(state, context, **credential);
+  if (!principal) co_return failure_of(state, context, principal.error());
+  Arrival arrival{.admission = {}, .address = context.request.peer, .exempt = context.exempt};
   if (const Result<> may = may_follow(state.parts.topic_rules, principal->role(), events.topics); !may)
     co_return may.error();
-  Result<hub::Roster::Admission> admission =
-      state.parts.hub.roster().admit(principal->user_id(), context.request.peer, context.exempt);
-  if (!admission) co_return admission.error();
+  Result<hub::Roster::Admission> place =
+      state.reception.admit(principal->user_id(), context.request.peer, context.exempt);
+  if (!place) co_return place.error();
+  arrival.admission = std::move(*place);
   Result<Beginning> beginning = co_await look_up(state, context, std::move(events));
   if (!beginning) co_return beginning.error();
-  co_return Admitted{std::move(*principal), std::move(*admission), std::move(*beginning)};
+  arrival.beginning = std::move(*beginning);
+  arrival.principal = std::move(*principal);
+  co_return arrival;
 }
 
-std::shared_ptr<Session> make_session(const SessionPlace& place, Admitted admitted,
-                                      const boost::asio::ip::address& address) {
-  const Result<auth::Principal> live = place.authenticator.check_again(admitted.principal);
-  return std::make_shared<Session>(place, live ? &*live : nullptr, std::move(admitted.admission), address,
-                                   std::move(admitted.beginning));
-}
-
-SessionPlace place_of(GatewayState& state, const Context& context) {
-  return {*state.parts.hub.shards()[context.shard],
-          context.authenticator,
-          state.parts.readers,
-          state.sessions,
-          state.publishing,
-          state.presence};
+std::shared_ptr<Session> make_session(const Desk& desk, Dialect& dialect, Arrival arrival) {
+  if (arrival.principal) {
+    Result<auth::Principal> live = desk.authenticator.check_again(*arrival.principal);
+    if (live)
+      arrival.principal = std::move(*live);
+    else
+      arrival.principal.reset();
+  }
+  return std::make_shared<Session>(desk, dialect, std::move(arrival));
 }
 
 }  // namespace corohub::gateway

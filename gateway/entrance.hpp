@@ -3,7 +3,7 @@
 #pragma once
 
 #include "auth/principal.hpp"
-#include "gateway/handshake.hpp"
+#include "gateway/session/credential.hpp"
 #include "gateway/session/session.hpp"
 #include "gateway/state.hpp"
 
@@ -16,8 +16,11 @@ namespace corohub::gateway {
 // What costs little, before a signature is looked at.
 std::optional<Error> over_limits(GatewayState& state, const http::Context& context);
 
-// By a token or a ticket; `query_token`: ?token= counts, too. From here on the request is charged to this
-// user.
+// The Origin of the request is not one whose pages may connect. A request without Origin is not foreign.
+bool is_foreign(const GatewayState& state, const http::Request& request);
+
+// By a token or a ticket; `query_token`: ?token= counts, too. unauthorized: there is none. From here on the
+// request is charged to this user.
 Task<Result<auth::Principal>> authenticate(GatewayState& state, http::Context& context, bool query_token);
 
 // 410 with the head: where the log begins to make sense again.
@@ -29,20 +32,16 @@ Task<Result<Beginning>> look_up(GatewayState& state, const http::Context& contex
 // forbidden: a topic that this role may not subscribe to.
 Result<> may_follow(const hub::TopicRules& rules, Role role, const std::vector<std::string>& topics);
 
-// What a takeover needs to make a session.
-struct Admitted {
-  auth::Principal principal;
-  hub::Roster::Admission admission;
-  Beginning beginning;
+enum class Credentials : bool {
+  optional,  // the client may say in its own protocol who it is
+  required,
 };
 
 // All of the above but over_limits(), in order, and how often somebody connects.
-Task<Result<Admitted>> admit(GatewayState& state, http::Context& context, bool query_token,
-                             EventQuery events);
+Task<Result<Arrival>> admit(GatewayState& state, http::Context& context, bool query_token,
+                            Credentials credentials, EventQuery events);
 
 // A new session, judged in the turn that registers it, so that no change of rights falls in between.
-std::shared_ptr<Session> make_session(const SessionPlace& place, Admitted admitted,
-                                      const boost::asio::ip::address& address);
-SessionPlace place_of(GatewayState& state, const http::Context& context);
+std::shared_ptr<Session> make_session(const Desk& desk, Dialect& dialect, Arrival arrival);
 
 }  // namespace corohub::gateway

@@ -32,19 +32,28 @@ EventStreamSettings stream_settings(const GatewaySettings& settings) {
 
 }  // namespace
 
+RefusedHandshakes::RefusedHandshakes() {
+  for (std::size_t i = 0; i < by_code_.size(); ++i)
+    by_code_[i] = &metrics::counter("corohub_handshakes_refused_total", "Upgrades refused, by code.",
+                                    {{"code", std::string(name(static_cast<ErrorCode>(i)))}});
+}
+
+void RefusedHandshakes::count(ErrorCode code) const noexcept {
+  by_code_[static_cast<std::size_t>(code)]->Increment();
+}
+
 GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_settings)
     : parts(std::move(gateway_parts)),
       settings(std::move(gateway_settings)),
       origins{settings.allowed_origins, settings.loopback_only},
-      sessions{settings.ping_interval, settings.outbox, parts.epoch, parts.topic_rules, {}},
+      sessions{settings.ping_interval, settings.outbox, parts.epoch, parts.topic_rules, {}, {}},
       sockets(socket_settings(settings)),
       echo_sockets(echo_settings()),
       streams(stream_settings(settings)),
       publishing(parts.hub, parts.writer, parts.topic_rules, parts.clock, settings.event_bytes_max,
                  settings.durable_bytes_per_user),
       presence(parts.hub, parts.topic_rules, parts.clock, settings.presence_per_user),
-      connects(settings.connects_per_address, parts.clock),
-      connects_total(settings.connects_total, parts.clock),
+      reception(parts.hub.roster(), {settings.connects_per_address, settings.connects_total}, parts.clock),
       broadcasts(settings.broadcasts_per_admin, parts.clock),
       stats(settings.stats_per_admin, parts.clock),
       publishes(settings.publishes_per_user, parts.clock),
@@ -58,11 +67,10 @@ Gateway::~Gateway() = default;
 
 void Gateway::add_routes(http::Router& router) {
   Routes routes(router, state_);
-  add_socket_routes(routes);
+  add_front_ends(routes);
   if (state_->settings.echo) add_echo_route(routes);
   add_broadcast_routes(routes);
   add_event_routes(routes);
-  add_stream_route(routes);
   add_connection_routes(routes);
   add_topic_routes(routes);
   add_publish_route(routes);
@@ -70,9 +78,16 @@ void Gateway::add_routes(http::Router& router) {
   add_presence_routes(routes);
 }
 
+void Gateway::add_shard(hub::Shard& shard, auth::Authenticator& authenticator) {
+  GatewayState& state = *state_;
+  state.desks.push_back(std::unique_ptr<const Desk>(new Desk{shard, authenticator, state.parts.readers,
+                                                             state.sessions, state.publishing, state.presence,
+                                                             state.reception, state.parts.passwords}));
+}
+
 void Gateway::begin_drain() {
   state_->draining.store(true, std::memory_order_relaxed);
-  state_->mirrors.close_all();
+  state_->reception.outsiders().send_away_all();
 }
 
 std::size_t Gateway::sockets() const noexcept { return state_->sockets_open.load(std::memory_order_relaxed); }
@@ -93,19 +108,8 @@ void Gateway::publish_health(std::string_view component, std::string_view old_st
 
 // ---- what the routes share ----
 
-namespace {
-
-std::optional<Error> refusal_of(const auth::RateDecision& decision) {
-  if (decision.allowed) return std::nullopt;
-  return Error(ErrorCode::rate_limited, "Too many requests of this kind.")
-      .retry_in(decision.retry_after)
-      .limited_to(decision.limit);
-}
-
-}  // namespace
-
 std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& context, std::string_view key) {
-  return context.exempt ? std::nullopt : refusal_of(limiter.take(key));
+  return context.exempt ? std::nullopt : limiter.take(key).refusal("Too many requests of this kind.");
 }
 
 Result<Role> live_admin(storage::UnitOfWork& work, UserId actor) {

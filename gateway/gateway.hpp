@@ -1,6 +1,8 @@
 // The front door of the hub: upgrades, sessions, and the REST routes about connections and events.
 #pragma once
 
+#include "auth/authenticator.hpp"
+#include "auth/password_login.hpp"
 #include "auth/rate_limit.hpp"
 #include "auth/tickets.hpp"
 #include "eventlog/event_log.hpp"
@@ -59,6 +61,7 @@ struct GatewayParts {
   const hub::TopicRules& topic_rules;
   const Clock& clock;
   std::string epoch;
+  auth::PasswordLogin* passwords = nullptr;  // null: no protocol takes a password
 };
 
 struct GatewayState;
@@ -69,6 +72,9 @@ class Gateway {
   ~Gateway();
   Gateway(const Gateway&) = delete;
   Gateway& operator=(const Gateway&) = delete;
+
+  // One for each shard of the hub, in their order, before anything is served. They outlive what is served.
+  void add_shard(hub::Shard& shard, auth::Authenticator& authenticator);
 
   // GET /ws, GET /ws/stats, POST /ws/broadcast, GET /ws/echo,
   // GET /api/v1/events, GET /api/v1/events/poll, GET /api/v1/events/stream,

@@ -4,24 +4,38 @@
 
 #include "gateway/echo.hpp"
 #include "gateway/gateway.hpp"
+#include "gateway/session/desk.hpp"
 #include "gateway/session/presence_desk.hpp"
 #include "gateway/session/publishing.hpp"
-#include "gateway/session/session.hpp"
+#include "gateway/session/reception.hpp"
 #include "gateway/wire/event_stream.hpp"
 #include "gateway/wire/origin.hpp"
 #include "gateway/wire/websocket.hpp"
 
+#include <array>
 #include <atomic>
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace corohub::gateway {
+
+// References into the registry, looked up once, when the server starts.
+class RefusedHandshakes {
+ public:
+  RefusedHandshakes();
+  void count(ErrorCode code) const noexcept;
+
+ private:
+  std::array<metrics::Counter*, error_code_count> by_code_{};
+};
 
 struct GatewayState {
   GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_settings);
 
   Position head() const { return {parts.epoch, parts.writer.committed_seq()}; }
+  const Desk& desk(std::size_t shard) const { return *desks[shard]; }
 
   const GatewayParts parts;
   const GatewaySettings settings;
@@ -32,14 +46,14 @@ struct GatewayState {
   const EventStreamSettings streams;
   Publishing publishing;
   PresenceDesk presence;
-  auth::RateLimiter connects;  // by user; by address of those who prove to be nobody
-  auth::RateLimiter connects_total;
+  Reception reception;
   auth::RateLimiter broadcasts;
   auth::RateLimiter stats;
   auth::RateLimiter publishes;          // over REST, by user
   auth::RateLimiter service_publishes;  // by key
   auth::RateLimiter publish_failures;   // credentials of services, by address
-  Mirrors mirrors;
+  const RefusedHandshakes handshakes_refused;
+  std::vector<std::unique_ptr<const Desk>> desks;  // by shard; made before anything is served
   std::atomic<std::size_t> sockets_open{0};
   std::atomic<bool> draining{false};
 };
@@ -61,11 +75,10 @@ class Routes {
   std::shared_ptr<GatewayState> state_;
 };
 
-void add_socket_routes(Routes& routes);       // GET /ws
+void add_front_ends(Routes& routes);          // WebSockets and event streams: the table of front ends
 void add_echo_route(Routes& routes);          // GET /ws/echo
 void add_broadcast_routes(Routes& routes);    // /ws/stats, /ws/broadcast
 void add_event_routes(Routes& routes);        // /api/v1/events, /api/v1/events/poll
-void add_stream_route(Routes& routes);        // /api/v1/events/stream
 void add_connection_routes(Routes& routes);   // /api/v1/admin/connections
 void add_presence_routes(Routes& routes);     // /api/v1/presence, /api/v1/topics/…/presence
 void add_topic_routes(Routes& routes);        // /api/v1/topics/…/events, …/history

@@ -9,7 +9,7 @@ const std::vector<std::unique_ptr<Subscription>>& Member::subscriptions() const 
   return subscriptions_ ? *subscriptions_ : none;
 }
 
-Subscription* Member::subscription(std::string_view topic) const noexcept {
+Subscription* Member::subscription(std::string_view topic, std::uint32_t) const noexcept {
   const auto found = std::ranges::find_if(subscriptions(), [topic](const std::unique_ptr<Subscription>& one) {
     return one->topic->name == topic;
   });

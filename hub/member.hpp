@@ -76,6 +76,17 @@ class Member {
     types_ =
         patterns.empty() ? nullptr : std::make_unique<const std::vector<std::string>>(std::move(patterns));
   }
+  void set_filter(EventFilterRef filter) { set_types(filter->types()); }
+  EventFilterRef filter() const { return nullptr; }
+  void listen_only_when_asked() {}
+  std::size_t feed_count() const { return 0; }
+  Interest* feed(std::uint32_t) const { return nullptr; }
+  virtual FrameRef own_frame(const Event&, const Interest&) { return nullptr; }
+  Interest* interest(std::uint32_t number) const {
+    for (const auto& one : subscriptions())
+      if (one->number == number) return one.get();
+    return nullptr;
+  }
   std::vector<std::string> types() const { return types_ ? *types_ : std::vector<std::string>(); }
   bool wants(const Event& event) const noexcept {
     return types_ == nullptr || matches_types(event.type(), *types_);
@@ -86,7 +97,7 @@ class Member {
   }
 
   // Null: it is not subscribed.
-  Subscription* subscription(std::string_view topic) const noexcept;
+  Subscription* subscription(std::string_view topic, std::uint32_t = 0) const noexcept;
   std::size_t subscription_count() const noexcept { return subscriptions_ ? subscriptions_->size() : 0; }
   const std::vector<std::unique_ptr<Subscription>>& subscriptions() const noexcept;
 

@@ -99,6 +99,11 @@ class Shard {
   // is subscribed to already is returned as it is. The caller has asked the rule; a change of role asks it
   // again.
   Subscription* subscribe(Member& member, std::string_view topic, const TopicRule& rule);
+  Subscription* subscribe(Member& member, std::string_view topic, const TopicRule& rule, const Asking&) {
+    return subscribe(member, topic, rule);
+  }
+  Interest& add_feed(Member&, const Asking&) { std::abort(); }
+  void remove(Member&, Interest& interest) { unsubscribe(interest); }
   void unsubscribe(Subscription& subscription) noexcept;
   std::size_t topics() const noexcept { return topics_.size(); }
 

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "core/position.hpp"
+#include "hub/event_filter.hpp"
+#include "hub/frame.hpp"
 #include "hub/presence.hpp"
 #include "hub/topic_rules.hpp"
 
@@ -47,6 +49,13 @@ struct Subscription {
   Seq skip = 0;                // durable events up to here are not for it
   Seq floor = 0;               // events up to here a replay does not bring: he has had them, or they expired
   Presence::Place presence{};  // its user is in the topic
+  std::uint32_t label = 0;
+};
+using Interest = Subscription;
+struct Asking {
+  std::uint32_t label = 0;
+  FrameRef prefix{};
+  EventFilterRef filter{};
 };
 
 // A topic in a question to the log.

@@ -212,6 +212,7 @@ Application::State::State(const Settings& given, const Clock& given_clock)
   for (std::size_t i = 0; i < count; ++i) {
     shards.push_back(std::make_unique<ShardThread>(i, services, settings, limits, clock, server, log));
     hub_shards.push_back(&shards.back()->shard());
+    gateway.add_shard(shards.back()->shard(), shards.back()->authenticator());
   }
   services.hub.set_shards(std::move(hub_shards));
   ShardThread& first = *shards.front();

@@ -215,11 +215,7 @@ Task<Outcome<storage::Nothing>> AccountService::leave(AccountRef account, Sessio
 
 std::optional<Error> AccountService::over_logins(UserId user, const Caller& caller) {
   if (caller.exempt) return std::nullopt;
-  const auth::RateDecision decision = logins_.take(std::to_string(user));
-  if (decision.allowed) return std::nullopt;
-  return Error(ErrorCode::rate_limited, "Too many logins of this account; use the ones it has.")
-      .retry_in(decision.retry_after)
-      .limited_to(decision.limit);
+  return logins_.take(std::to_string(user)).refusal("Too many logins of this account; use the ones it has.");
 }
 
 Task<> AccountService::note_failure(const Error& error, std::string key, Caller caller) {

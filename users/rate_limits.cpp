@@ -20,11 +20,7 @@ constexpr std::int64_t account_change_bytes = 1536;
 std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& context, std::string_view key,
                           std::int64_t tokens = 1) {
   if (context.exempt) return std::nullopt;
-  const auth::RateDecision decision = limiter.take(key, tokens);
-  if (decision.allowed) return std::nullopt;
-  return Error(ErrorCode::rate_limited, "Too many requests of this kind.")
-      .retry_in(decision.retry_after)
-      .limited_to(decision.limit);
+  return limiter.take(key, tokens).refusal("Too many requests of this kind.");
 }
 
 // Both buckets or neither.

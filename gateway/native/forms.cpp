@@ -29,23 +29,6 @@ Counters& counters() {
   return all;
 }
 
-// A line may end in CR LF, LF or CR: a line break inside the text must not begin a field (T54d).
-std::string server_sent_event(std::string_view text, std::string_view id) {
-  std::string out;
-  out.reserve(text.size() + id.size() + 16);
-  if (!id.empty()) out.append("id: ").append(id).append("\n");
-  for (bool last = false; !last;) {
-    const std::size_t end = text.find_first_of("\r\n");
-    last = end == std::string_view::npos;
-    out.append("data: ").append(text.substr(0, end)).append("\n");
-    if (last) break;
-    const bool pair = text.substr(end).starts_with("\r\n");
-    text.remove_prefix(end + (pair ? 2 : 1));
-  }
-  out += '\n';
-  return out;
-}
-
 std::string position_of(const hub::Event& event, std::string_view epoch) {
   return event.durable() ? Position{std::string(epoch), event.seq()}.text() : std::string();
 }
@@ -96,9 +79,26 @@ class EventStreamForm final : public hub::Form {
   const Wrap& wrap_;
 };
 
-bool is_stream(const Wrap& wrap) { return &wrap == &http_chunk() || &wrap == &bare(); }
-
 }  // namespace
+
+bool is_event_stream(const Wrap& wrap) noexcept { return &wrap == &http_chunk() || &wrap == &bare(); }
+
+// A line may end in CR LF, LF or CR: a line break inside the text must not begin a field (T54d).
+std::string server_sent_event(std::string_view text, std::string_view id) {
+  std::string out;
+  out.reserve(text.size() + id.size() + 16);
+  if (!id.empty()) out.append("id: ").append(id).append("\n");
+  for (bool last = false; !last;) {
+    const std::size_t end = text.find_first_of("\r\n");
+    last = end == std::string_view::npos;
+    out.append("data: ").append(text.substr(0, end)).append("\n");
+    if (last) break;
+    const bool pair = text.substr(end).starts_with("\r\n");
+    text.remove_prefix(end + (pair ? 2 : 1));
+  }
+  out += '\n';
+  return out;
+}
 
 const hub::Form& form_of(const Wrap& wrap) {
   static const DeflatedForm deflated;
@@ -113,7 +113,7 @@ const hub::Form& form_of(const Wrap& wrap) {
 
 hub::FrameRef personal_frame(const Wrap& wrap, std::string_view text, std::string_view id,
                              const hub::Audience& readers) {
-  if (!is_stream(wrap)) return wrap.frame(text, Part::whole, readers);
+  if (!is_event_stream(wrap)) return wrap.frame(text, Part::whole, readers);
   return wrap.frame(server_sent_event(text, id), Part::whole, readers);
 }
 

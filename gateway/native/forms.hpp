@@ -6,6 +6,7 @@
 #include "hub/form.hpp"
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace corohub::gateway::native {
@@ -16,6 +17,12 @@ inline constexpr std::size_t compressed_text_min = 256;
 
 // The form of events over a carrier with this wrap, which is one of wire/wraps.hpp.
 const hub::Form& form_of(const Wrap& wrap);
+
+// The carrier is an event stream.
+bool is_event_stream(const Wrap& wrap) noexcept;
+
+// One event of a stream with this text. `id`: its position; empty: it has none.
+std::string server_sent_event(std::string_view text, std::string_view id);
 
 // A text for one connection alone. `id`: what an event stream says of its position; empty: nothing. Other
 // carriers have no place for an id. Such a text is never compressed: it repeats what its client chose beside

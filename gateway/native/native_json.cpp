@@ -13,9 +13,8 @@
 namespace corohub::gateway::native_json {
 namespace {
 
-using What = decltype(Command::what);
-
 constexpr std::size_t id_bytes_max = 64;
+const RequestId no_id = "null";
 
 // `text` is the value's own.
 bool is_good_id(const json::value& id, std::string_view text) noexcept {
@@ -96,9 +95,9 @@ class Members {
     return std::string(value->get_string());
   }
 
-  // What was read, unless something is wrong with it.
+  // Command was read, unless something is wrong with it.
   template <class Asked>
-  What result(Asked&& asked) && {
+  Command result(Asked&& asked) && {
     if (refusal_) return std::move(*refusal_);
     return std::forward<Asked>(asked);
   }
@@ -118,26 +117,26 @@ class Members {
   std::optional<Refusal> refusal_;
 };
 
-// ---- the commands. What is between braces is read from left to right. ----
+// ---- the commands. Command is between braces is read from left to right. ----
 
-What read_ping(Members) { return Ping{}; }
+Command read_ping(Members) { return Ping{}; }
 
-What read_refresh(Members members) {
+Command read_refresh(Members members) {
   AuthRefresh asked{members.token()};
   return std::move(members).result(std::move(asked));
 }
 
-What read_subscribe(Members members) {
-  Subscribe asked{members.topic(), members.since()};
+Command read_subscribe(Members members) {
+  Subscribe asked{.topic = members.topic(), .since = members.since()};
   return std::move(members).result(std::move(asked));
 }
 
-What read_unsubscribe(Members members) {
-  Unsubscribe asked{members.topic()};
+Command read_unsubscribe(Members members) {
+  Unsubscribe asked{.topic = members.topic(), .label = 0};
   return std::move(members).result(std::move(asked));
 }
 
-What read_publish(Members members) {
+Command read_publish(Members members) {
   Publish asked{.topic = members.topic(),
                 .type = members.event_type(),
                 .data = members.raw_data(),
@@ -145,24 +144,24 @@ What read_publish(Members members) {
   return std::move(members).result(std::move(asked));
 }
 
-What read_presence(Members members) {
+Command read_presence(Members members) {
   PresenceQuery asked{members.topic()};
   return std::move(members).result(std::move(asked));
 }
 
-What read_typing(Members members) {
-  Typing asked{members.topic(), members.typing()};
+Command read_typing(Members members) {
+  SetTyping asked{members.topic(), members.typing()};
   return std::move(members).result(std::move(asked));
 }
 
-What read_history(Members members) {
+Command read_history(Members members) {
   HistoryQuery asked{members.topic(), members.since(), members.limit()};
   return std::move(members).result(std::move(asked));
 }
 
 struct Word {
   std::string_view type;
-  What (*read)(Members);
+  Command (*read)(Members);
 };
 constexpr std::array words = {
     Word{"subscribe", read_subscribe}, Word{"unsubscribe", read_unsubscribe}, Word{"publish", read_publish},
@@ -170,7 +169,7 @@ constexpr std::array words = {
     Word{"history", read_history},     Word{"auth.refresh", read_refresh},
 };
 
-What parse_command(const json::object& message, std::string_view text) {
+Command parse_command(const json::object& message, std::string_view text) {
   const json::value* type = message.if_contains("type");
   if (type == nullptr || !type->is_string()) return invalid("A message needs a type.");
   const std::string_view asked = type->get_string();
@@ -182,22 +181,21 @@ What parse_command(const json::object& message, std::string_view text) {
 
 }  // namespace
 
-Command parse(std::string_view text) {
+Message parse(std::string_view text) {
   const Result<json::value> value = parse_json(text);
   const json::object* message = value ? value->if_object() : nullptr;
-  if (message == nullptr) return {nullptr, invalid("A message is a JSON object.")};
+  if (message == nullptr) return {no_id, invalid("A message is a JSON object.")};
   const json::value* id = message->if_contains("id");
-  if (id == nullptr) return {RequestId(), parse_command(*message, text)};
+  if (id == nullptr) return {no_id, parse_command(*message, text)};
   const std::string_view given = member_text(text, "id").value_or("null");
-  if (!is_good_id(*id, given))
-    return {RequestId(), invalid("An id is a string of 1 to 64 bytes or an integer.")};
+  if (!is_good_id(*id, given)) return {no_id, invalid("An id is a string of 1 to 64 bytes or an integer.")};
   return {RequestId(given), parse_command(*message, text)};
 }
 
 std::string error_text(const RequestId& id, const Refusal& refusal) {
   const json::value data{{"code", refusal.code}, {"message", refusal.message}};
   std::string text = R"({"type":"error","id":)";
-  text.append(id.text()).append(R"(,"data":)").append(json::serialize(data)).append("}");
+  text.append(id).append(R"(,"data":)").append(json::serialize(data)).append("}");
   return text;
 }
 
@@ -208,7 +206,7 @@ std::string reply_text(const RequestId& id, const json::value& data) {
 std::string raw_reply_text(const RequestId& id, std::string_view data) {
   std::string text = R"({"type":"reply","id":)";
   text.reserve(data.size() + 64);
-  text.append(id.text()).append(R"(,"ok":true,"data":)").append(data).append("}");
+  text.append(id).append(R"(,"ok":true,"data":)").append(data).append("}");
   return text;
 }
 

@@ -58,7 +58,7 @@ struct PresenceQuery {
   std::string topic;
 };
 
-struct Typing {
+struct SetTyping {
   std::string topic;
   bool typing = false;
 };
@@ -77,7 +77,7 @@ struct Refusal {
 Refusal refusal_of(const Error& error);
 
 using Command = std::variant<Refusal, Ping, AuthRefresh, Subscribe, Unsubscribe, Publish, PublishAll,
-                             PresenceQuery, Typing, HistoryQuery>;
+                             PresenceQuery, SetTyping, HistoryQuery>;
 
 // ---- outcomes: one for each command ----
 

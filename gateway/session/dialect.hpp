@@ -7,6 +7,7 @@
 #include "gateway/session/command.hpp"
 #include "gateway/wire/transport.hpp"
 #include "hub/form.hpp"
+#include "hub/topic.hpp"
 
 #include <string>
 #include <string_view>
@@ -30,7 +31,9 @@ class Dialect {
   virtual std::string farewell(Session& session, CloseReason reason) = 0;
   // The frame of an event whose bytes are not shared (Form::encode answered null). Null: it is not for this
   // client.
-  virtual hub::FrameRef own_frame(Session&, const hub::Event&, std::uint32_t /*label*/) { return nullptr; }
+  virtual hub::FrameRef own_frame(Session&, const hub::Event&, const hub::Interest&) { return nullptr; }
+  // Whether a session gets the events of its own audience without asking for them.
+  virtual bool hears_unasked() const noexcept { return true; }
 
   // The session is gone.
   virtual void release() noexcept {}

@@ -81,11 +81,10 @@ Result<json::array> PresenceDesk::who_is_online(const std::vector<UserId>& users
 
 Result<> PresenceDesk::take(const Onlooker& onlooker) {
   if (onlooker.exempt) return {};
-  const auth::RateDecision decision = questions_.take(std::to_string(onlooker.user_id));
-  if (decision.allowed) return {};
-  return Error(ErrorCode::rate_limited, "You ask for presence more often than you may.")
-      .retry_in(decision.retry_after)
-      .limited_to(decision.limit);
+  if (std::optional<Error> refusal = questions_.take(std::to_string(onlooker.user_id))
+                                         .refusal("You ask for presence more often than you may."))
+    return *refusal;
+  return {};
 }
 
 // ---- events ----

@@ -87,6 +87,27 @@ class PublishUnit {
   PublishOrder order_;
 };
 
+// On the writer's thread: all of them, or the transaction is rolled back.
+class PublishAllUnit {
+ public:
+  explicit PublishAllUnit(std::vector<PublishOrder> orders) {
+    for (PublishOrder& order : orders) units_.emplace_back(std::move(order));
+  }
+
+  Result<std::vector<bool>> operator()(storage::UnitOfWork& work) {
+    std::vector<bool> repeated;
+    for (PublishUnit& unit : units_) {
+      const Result<Published> published = unit(work);
+      if (!published) return published.error();
+      repeated.push_back(published->repeated);
+    }
+    return repeated;
+  }
+
+ private:
+  std::vector<PublishUnit> units_;
+};
+
 std::size_t bytes_of(const hub::EventDraft& draft) {
   return draft.type.size() + draft.data.size() + draft.topic.size() + draft.attributes.size();
 }
@@ -130,13 +151,8 @@ std::optional<Error> Publishing::charge(PublishOrder& order) {
     return std::nullopt;
   const auto bytes = static_cast<std::int64_t>(event_bytes + bytes_of(order.draft));
   const auth::RateDecision decision = durable_bytes_.take(std::to_string(author.user_id), bytes);
-  if (decision.allowed) {
-    order.charged_bytes = bytes;
-    return std::nullopt;
-  }
-  return Error(ErrorCode::rate_limited, "You have added as much to the log as a user may in an hour.")
-      .retry_in(decision.retry_after)
-      .limited_to(decision.limit);
+  if (decision.allowed) order.charged_bytes = bytes;
+  return decision.refusal("You have added as much to the log as a user may in an hour.");
 }
 
 Result<Published> Publishing::publish_now(PublishOrder order) {
@@ -158,16 +174,38 @@ Task<Result<Published>> Publishing::publish(PublishOrder order) {
     co_return published;
   }
   const std::size_t bytes = bytes_of(order.draft);
-  const std::int64_t charged = order.charged_bytes;
-  const UserId user = order.author.user_id;
+  const Charge charge{order.author.user_id, order.charged_bytes};
   PublishUnit unit(std::move(order));
   auto committed = co_await writer_.commit(std::move(unit), bytes);
   const bool added = committed && !committed->value.repeated;
-  if (!added && charged > 0) durable_bytes_.give_back(std::to_string(user), charged);
+  if (!added) give_back(charge);
   if (!committed) co_return committed.error();
   Published published = committed->value;
   published.reached = committed->reached;
   co_return published;
+}
+
+Task<Result<>> Publishing::publish_all(std::vector<PublishOrder> orders) {
+  std::size_t bytes = 0;
+  std::vector<Charge> charges;
+  for (const PublishOrder& order : orders) {
+    bytes += bytes_of(order.draft);
+    charges.push_back({order.author.user_id, order.charged_bytes});
+  }
+  PublishAllUnit unit(std::move(orders));
+  auto committed = co_await writer_.commit(std::move(unit), bytes);
+  for (std::size_t i = 0; i < charges.size(); ++i)
+    if (!committed || committed->value[i]) give_back(charges[i]);
+  if (!committed) co_return committed.error();
+  co_return Result<>();
+}
+
+void Publishing::give_back(const PublishOrder& order) {
+  give_back(Charge{order.author.user_id, order.charged_bytes});
+}
+
+void Publishing::give_back(const Charge& charge) {
+  if (charge.bytes > 0) durable_bytes_.give_back(std::to_string(charge.user), charge.bytes);
 }
 
 std::string answer_text(const Published& published, std::string_view topic) {

@@ -91,13 +91,23 @@ class Publishing {
   // idempotency_mismatch, and what the storage says. One caller's orders are carried out in the order of the
   // calls.
   Task<Result<Published>> publish(PublishOrder order);
+  // All of them or none, in one transaction; what is volatile follows it. Errors as publish().
+  Task<Result<>> publish_all(std::vector<PublishOrder> orders);
+  // The order will not be carried out: its author has what it was charged again.
+  void give_back(const PublishOrder& order);
 
  private:
   hub::Hub& hub_;
   storage::Writer& writer_;
   const hub::TopicRules& rules_;
   const Clock& clock_;
+  // What an author may add to the log was taken from.
+  struct Charge {
+    UserId user;
+    std::int64_t bytes;
+  };
   std::optional<Error> charge(PublishOrder& order);
+  void give_back(const Charge& charge);
 
   const std::size_t text_bytes_max_;
   auth::RateLimiter durable_bytes_;  // by user

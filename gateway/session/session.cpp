@@ -1,9 +1,9 @@
 #include "gateway/session/session.hpp"
 
 #include "core/log.hpp"
-#include "gateway/native/forms.hpp"
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include <boost/asio/co_spawn.hpp>
@@ -12,7 +12,7 @@
 namespace corohub::gateway {
 namespace {
 
-constexpr std::size_t large_reply_bytes = 16 << 10;
+constexpr std::size_t large_answer_bytes = 16 << 10;
 
 }  // namespace
 
@@ -32,57 +32,76 @@ SessionMetrics::SessionMetrics()
   }
 }
 
-Session::Session(const SessionPlace& place, const auth::Principal* principal,
-                 hub::Roster::Admission admission, const boost::asio::ip::address& address,
-                 Beginning beginning)
-    : Member(ClientId::random(), place.settings.outbox),
-      place_(place),
-      admission_(std::move(admission)),
-      address_(address),
-      connected_at_(place.shard.clock().unix_ms()),
-      token_expires_at_(principal == nullptr ? 0 : principal->token_expires_at),
-      beginning_(std::make_unique<Beginning>(std::move(beginning))),
-      exempt_(beginning_->exempt) {
-  if (principal != nullptr)
-    beginning_->who.emplace(principal->user_id(), principal->role(), principal->session);
-  set_types(std::move(beginning_->events.types));
+Refusal refusal_of(const Error& error) { return {name(error.code), error.detail}; }
+
+Session::Session(const Desk& desk, Dialect& dialect, Arrival arrival)
+    : Member(ClientId::random(), desk.settings.outbox),
+      desk_(desk),
+      dialect_(dialect),
+      admission_(std::move(arrival.admission)),
+      address_(arrival.address),
+      connected_at_(desk.shard.clock().unix_ms()),
+      exempt_(arrival.exempt) {
+  stranger_ = std::make_unique<Stranger>(Stranger{.arrival = std::move(arrival)});
 }
 
-const hub::Form& Session::form() const noexcept { return native::form_of(transport_->wrap()); }
+Session::~Session() { dialect_.release(); }
 
-// ---- the beginning and the end ----
+// ---- the beginning ----
 
 void Session::on_open(Transport& transport) {
   transport_ = &transport;
   set_outlet(&transport);
-  const std::unique_ptr<Beginning> beginning = std::move(beginning_);
-  if (!beginning->who) return transport.close(CloseReason::session_revoked, Drain::no);
-  place_.shard.attach(*this, *beginning->who);
+  if (stranger_->arrival.principal) {
+    const std::unique_ptr<const Stranger> known = std::move(stranger_);
+    return enter(*known->arrival.principal, known->arrival.beginning);
+  }
+  if (!stranger_->arrival.may_identify) return transport.close(CloseReason::session_revoked, Drain::no);
+  wait_for_identity();
+}
+
+void Session::wait_for_identity() {
+  stage_ = Stage::unidentified;
+  desk_.reception.outsiders().add(*this, weak_from_this(), desk_.shard.context());
+  due_ = desk_.shard.clock().steady() + identify_time_max;
+  desk_.shard.expiries().arm(*this, due_);
+}
+
+// In the turn in which the principal was judged: no change of rights falls in between.
+void Session::enter(const auth::Principal& principal, const Beginning& beginning) {
+  if (!dialect_.hears_unasked())
+    listen_only_when_asked();
+  else if (!beginning.events.types.empty())
+    set_filter(hub::filter_of_types(beginning.events.types));
+  desk_.shard.attach(*this, {principal.user_id(), principal.role(), principal.session});
+  stage_ = Stage::live;
   enter_counts();
   if (log::enabled(log::Level::debug))
     log::debug(
         "connection.opened",
         {{"client_id", client_id().text()}, {"user_id", identity().user_id}, {"ip", address_.to_string()}});
-  begin(*beginning);
+  token_expires_at_ = principal.token_expires_at;
+  begin(beginning);
   expire_at(token_expires_at_);
 }
 
 void Session::begin(const Beginning& beginning) {
+  const UnixMs expires_at = token_expires_at_ * 1000;
   if (!beginning.events.since) {
-    welcome(place_.shard.head(), false);
+    tell(Welcome{desk_.shard.head(), false, expires_at});
     return follow(beginning);
   }
   const Position& since = *beginning.events.since;
-  place_.settings.metrics.resumed.Increment();
-  std::optional<SessionReplay::Gap> gap = gap_before(since, beginning.committed);
-  if (!gap && since.seq < beginning.floor) gap = {since.seq, beginning.floor, "expired"};
+  desk_.settings.metrics.resumed.Increment();
+  std::optional<Gap> gap = gap_before(since, beginning.committed);
+  if (!gap && since.seq < beginning.floor) gap = Gap{since.seq, beginning.floor, "expired"};
   // What is left of an expired stretch comes all the same.
   const Seq from = gap ? gap->to : since.seq;
   const bool all_there =
       !gap && std::ranges::none_of(beginning.topic_floors, [&](Seq floor) { return since.seq < floor; });
   // Of a topic that has lost something the own events are there all the same.
-  welcome(from, all_there);
-  if (gap) replay().push_gap(*gap);
+  tell(Welcome{from, all_there, expires_at});
+  if (gap) replay().tell_gap(*gap);
   replay().begin(from);
   follow(beginning);
   replay().advance();
@@ -96,34 +115,113 @@ void Session::follow(const Beginning& beginning) {
     const bool of_this_log = i < beginning.topic_floors.size();
     const Seq floor = of_this_log ? beginning.topic_floors[i] : 0;
     replay().bring(*subscription, std::max(from, floor));
-    if (from < floor) replay().push_gap({from, floor, "expired"}, subscription->topic->name);
+    if (from < floor) replay().tell_gap({from, floor, "expired", subscription->topic->name});
   }
 }
 
-std::optional<SessionReplay::Gap> Session::gap_before(const Position& since, Seq committed) const {
-  if (!since.epoch.empty() && since.epoch != place_.settings.epoch)
-    return SessionReplay::Gap{since.seq, position(), "foreign_epoch"};
+std::optional<Gap> Session::gap_before(const Position& since, Seq committed) const {
+  if (!since.epoch.empty() && since.epoch != desk_.settings.epoch)
+    return Gap{since.seq, position(), "foreign_epoch"};
   // Of what is committed, not of what is applied here: another shard may be ahead.
-  if (since.seq > std::max(committed, place_.shard.head()))
-    return SessionReplay::Gap{since.seq, position(), "ahead"};
+  if (since.seq > std::max(committed, desk_.shard.head())) return Gap{since.seq, position(), "ahead"};
   return std::nullopt;
 }
 
-void Session::welcome(Seq position, bool recovered) {
-  json::object data;
-  data["client_id"] = client_id().text();
-  data["user_id"] = identity().user_id;
-  data["role"] = name(identity().role);
-  data["message"] = "Welcome to WebSocket real-time updates";
-  data["epoch"] = place_.settings.epoch;
-  data["seq"] = position;
-  data["recovered"] = recovered;
-  data["ping_interval"] = place_.settings.ping_interval.count();
-  data["token_expires_at"] = rfc3339(token_expires_at_ * 1000);
-  push_event("connection.established", data, position);
+// ---- who it is ----
+
+// T14: whoever has not said who it is may say little.
+bool Session::says_too_much(std::size_t bytes) noexcept {
+  ++stranger_->messages;
+  stranger_->bytes += bytes;
+  return stranger_->messages > unidentified_messages_max || stranger_->bytes > unidentified_bytes_max;
 }
 
+namespace {
+
+// A session is not read from while this lives.
+class ReadingPaused {
+ public:
+  explicit ReadingPaused(std::shared_ptr<Session> session) : session_(std::move(session)) {
+    if (Transport* transport = session_->transport()) transport->pause_reading();
+  }
+  ReadingPaused(ReadingPaused&&) noexcept = default;
+  ReadingPaused& operator=(ReadingPaused&&) = delete;
+  ~ReadingPaused() {
+    if (!session_) return;
+    if (Transport* transport = session_->transport()) transport->resume_reading();
+  }
+
+ private:
+  std::shared_ptr<Session> session_;
+};
+
+}  // namespace
+
+void Session::authenticate(const RequestId& id, Credential credential) {
+  if (is_identified()) return ask(id, AuthRefresh{std::move(credential.text)});
+  if (proofs_ > 0) return answer(id, Refusal{"rate_limited", "A credential is being judged."});
+  answer_later(id, identify(UnderWay(shared_from_this(), proofs_), id, std::move(credential)));
+}
+
+Task<> Session::identify(UnderWay /*keeps this*/, RequestId id, Credential credential) {
+  const ReadingPaused paused(shared_from_this());
+  const bool by_password = credential.kind == Credential::Kind::password;
+  Result<auth::Principal> principal = co_await prove(std::move(credential));
+  if (principal && by_password) password_login_ = std::make_unique<const auth::Principal>(*principal);
+  if (principal) principal = desk_.authenticator.check_again(*principal);  // as it is after the wait
+  if (is_closing() || transport_ == nullptr) co_return;
+  admit(id, principal);
+}
+
+Task<Result<auth::Principal>> Session::prove(Credential credential) {
+  if (credential.kind == Credential::Kind::token)
+    co_return co_await desk_.authenticator.authenticate(credential.text);
+  if (credential.kind == Credential::Kind::ticket || desk_.passwords == nullptr)
+    co_return Error(ErrorCode::invalid_credentials, "This proves nothing here.");
+  auth::PasswordLogin::Caller caller{address_, {}, exempt_};
+  co_return co_await desk_.passwords->log_in(std::move(credential.email), std::move(credential.password),
+                                             std::move(caller));
+}
+
+void Session::admit(const RequestId& id, const Result<auth::Principal>& principal) {
+  if (!principal) {
+    const std::optional<Error> too_often = desk_.reception.count_failure(address_, exempt_);
+    return answer(id, refusal_of(too_often.value_or(principal.error())));
+  }
+  Result<hub::Roster::Admission> place = desk_.reception.admit(principal->user_id(), address_, exempt_);
+  if (!place) return answer(id, refusal_of(place.error()));
+  admission_ = std::move(*place);
+  desk_.reception.outsiders().remove(*this);
+  const std::unique_ptr<const Stranger> stranger = std::move(stranger_);
+  enter(*principal, stranger->arrival.beginning);
+  answer(id, Authenticated{token_expires_at_ * 1000});
+}
+
+void Session::send_away() noexcept {
+  if (stage_ == Stage::unidentified) close(CloseReason::draining);
+}
+
+void Session::carry_out(const RequestId& id, AuthRefresh& asked) {
+  if (proofs_ > 0) return answer(id, Refusal{"rate_limited", "A refresh is under way."});
+  answer_later(id, refresh(UnderWay(shared_from_this(), proofs_), id, std::move(asked.token)));
+}
+
+// T25: the same user and login, or the connection lives to its old end.
+Task<> Session::refresh(UnderWay /*keeps this*/, RequestId id, std::string token) {
+  Result<auth::Principal> fresh = co_await desk_.authenticator.authenticate(token);
+  if (fresh) fresh = desk_.authenticator.check_again(*fresh);  // as it is after the wait
+  if (is_closing()) co_return;
+  if (!fresh) co_return answer(id, refusal_of(fresh.error()));
+  if (fresh->user_id() != identity().user_id || fresh->session != identity().session)
+    co_return answer(id, Refusal{name(ErrorCode::invalid_token), "The token is not of this user and login."});
+  if (fresh->token_expires_at > token_expires_at_) expire_at(fresh->token_expires_at);
+  answer(id, Authenticated{token_expires_at_ * 1000});
+}
+
+// ---- the end ----
+
 void Session::close(CloseReason reason) noexcept {
+  outbox().close();
   leave_counts();  // whoever is told to go is no client any more
   if (transport_ == nullptr) return;
   // T25: what waits when a token ends came too late for it.
@@ -132,15 +230,18 @@ void Session::close(CloseReason reason) noexcept {
 }
 
 void Session::on_closed(CloseReason reason) noexcept {
+  if (stage_ == Stage::unidentified) desk_.reception.outsiders().remove(*this);
+  stage_ = Stage::ended;
   transport_ = nullptr;
   set_outlet(nullptr);
   outbox().close_and_clear();
   if (replay_) replay_->clear();
-  place_.shard.expiries().disarm(*this);
-  place_.shard.detach(*this);
+  desk_.shard.expiries().disarm(*this);
+  desk_.shard.detach(*this);
   leave_counts();
   admission_ = hub::Roster::Admission();
-  place_.settings.metrics.closes[static_cast<std::size_t>(reason)]->Increment();
+  if (password_login_) desk_.passwords->log_out(*password_login_);
+  desk_.settings.metrics.closes[static_cast<std::size_t>(reason)]->Increment();
   const bool usual = reason == CloseReason::normal || reason == CloseReason::peer_gone;
   const log::Level level = usual ? log::Level::debug : log::Level::info;
   if (!log::enabled(level)) return;
@@ -148,12 +249,6 @@ void Session::on_closed(CloseReason reason) noexcept {
              {{"client_id", client_id().text()},
               {"user_id", is_identified() ? identity().user_id : 0},
               {"reason", name(reason)}});
-}
-
-void Session::end(CloseReason reason) noexcept {
-  if (outbox().closed()) return;
-  outbox().close();
-  close(reason);
 }
 
 // ---- its parts ----
@@ -168,30 +263,51 @@ SessionTopics& Session::topics() {
   return *topics_;
 }
 
+SessionTyping& Session::typing() {
+  if (!typing_) typing_ = std::make_unique<SessionTyping>(*this);
+  return *typing_;
+}
+
+SessionPublishing& Session::publishing() {
+  if (!publishing_) publishing_ = std::make_unique<SessionPublishing>(*this);
+  return *publishing_;
+}
+
+void Session::stop_typing(std::string_view topic) noexcept {
+  if (typing_) typing_->end(topic);
+}
+
 void Session::on_low_water() {
   if (replay_) replay_->advance();
 }
 
-std::string Session::position_text() const { return Position{place_.settings.epoch, position()}.text(); }
+std::string Session::position_text() const {
+  if (!is_identified()) return {};
+  return Position{desk_.settings.epoch, position()}.text();
+}
+
+hub::FrameRef Session::own_frame(const hub::Event& event, const hub::Interest& interest) {
+  return dialect_.own_frame(*this, event, interest);
+}
 
 void Session::subscription_lost(const hub::Subscription& subscription) noexcept {
   try {
     topics().lost(subscription);
   } catch (const std::bad_alloc&) {
-    end(CloseReason::overloaded);
+    close(CloseReason::overloaded);
   }
 }
 
-// ---- who it is ----
+// ---- what is counted ----
 
 void Session::enter_counts() {
   counted_ = true;
   counted_role_ = identity().role;
   admission_.enter(counted_role_);
   // Judged in this turn, so the cache has it.
-  if (const AccountRef account = place_.authenticator.accounts().find(identity().user_id))
-    online_ = place_.presence.presence().online(account->id, account->name);
-  place_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Increment();
+  if (const AccountRef account = desk_.authenticator.accounts().find(identity().user_id))
+    online_ = desk_.presence.presence().online(account->id, account->name);
+  desk_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Increment();
 }
 
 void Session::leave_counts() noexcept {
@@ -200,15 +316,15 @@ void Session::leave_counts() noexcept {
   if (typing_) typing_->end();
   for (const std::unique_ptr<hub::Subscription>& subscription : subscriptions()) subscription->presence = {};
   online_ = {};
-  place_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Decrement();
+  desk_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Decrement();
 }
 
 void Session::role_changed() noexcept {
   if (!counted_) return;
-  place_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Decrement();
+  desk_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Decrement();
   counted_role_ = identity().role;
   admission_.change(counted_role_);
-  place_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Increment();
+  desk_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Increment();
 }
 
 hub::MemberInfo Session::info() const {
@@ -216,170 +332,107 @@ hub::MemberInfo Session::info() const {
           transport_->name(), address_.to_string(), connected_at_};
 }
 
-// ---- what it says ----
+// ---- what it hears and says ----
 
-void Session::push_event(std::string type, const json::object& data, std::optional<Seq> position) {
-  hub::EventDraft draft{std::move(type), json::serialize(data), hub::Audience::one_connection()};
-  const hub::Event event(std::move(draft), 0, place_.shard.clock().unix_ms());
-  const std::string id = position ? Position{place_.settings.epoch, *position}.text() : std::string();
-  place_.shard.push(*this, native::personal_frame(transport_->wrap(), event.text(), id, event.audience()));
+void Session::on_message(MessageKind kind, std::string_view payload) {
+  desk_.settings.metrics.messages.Increment();
+  if (stage_ == Stage::unidentified && says_too_much(payload.size())) return close(CloseReason::rate_limited);
+  dialect_.read(*this, kind, payload);
 }
 
-void Session::push_text(std::string_view text, const hub::Audience& readers) {
-  if (transport_ == nullptr) return;
-  place_.shard.push(*this, native::personal_frame(transport_->wrap(), text, {}, readers));
-}
-
-void Session::on_message(MessageKind, std::string_view payload) {
-  place_.settings.metrics.messages.Increment();
-  native_json::Command command = native_json::parse(payload);
+void Session::ask(const RequestId& id, Command command) {
   try {
-    std::visit([&](auto& what) { answer(command.id, what); }, command.what);
+    if (!is_identified() && !std::holds_alternative<Refusal>(command))
+      return answer(id, Refusal{name(ErrorCode::unauthorized), "Say first who you are."});
+    std::visit([&](auto& what) { carry_out(id, what); }, command);
   } catch (...) {
-    fail(command.id, std::current_exception());
+    fail(id, std::current_exception());
   }
 }
 
-void Session::answer_later(const native_json::RequestId& id, Task<> work) {
-  asio::co_spawn(place_.shard.context(), std::move(work),
+void Session::carry_out(const RequestId& id, PresenceQuery& asked) {
+  const Result<json::object> who =
+      desk_.presence.who_is_in(asked.topic, {identity().user_id, identity().role, exempt()});
+  if (!who) return answer(id, refusal_of(who.error()));
+  answer(id, JsonText{json::serialize(*who), {desk_.settings.rules.find(asked.topic)->subscribers, 0}});
+}
+
+void Session::answer_later(const RequestId& id, Task<> work) {
+  asio::co_spawn(desk_.shard.context(), std::move(work),
                  [self = shared_from_this(), id](const std::exception_ptr& failure) {
                    if (failure) self->fail(id, failure);
                  });
 }
 
-void Session::fail(const native_json::RequestId& id, const std::exception_ptr& failure) noexcept {
+void Session::fail(const RequestId& id, const std::exception_ptr& failure) noexcept {
   try {
-    Error answer(ErrorCode::internal_error, "Something went wrong here.");
+    Error error(ErrorCode::internal_error, "Something went wrong here.");
     try {
       std::rethrow_exception(failure);
     } catch (const std::bad_alloc&) {
       log::error("session.out_of_memory");
-      answer = Error(ErrorCode::overloaded, "There is no memory for this now.");
+      error = Error(ErrorCode::overloaded, "There is no memory for this now.");
     } catch (const std::exception& why) {
       log::error("session.request_failed", {{"cause", why.what()}});
     } catch (...) {
       log::error("session.request_failed");
     }
-    if (!ended()) refuse(id, {name(answer.code), answer.detail});
+    if (!is_closing()) answer(id, refusal_of(error));
   } catch (const std::bad_alloc&) {
-    end(CloseReason::overloaded);
+    close(CloseReason::overloaded);
   }
-}
-
-void Session::on_throttled() { refuse(nullptr, {"rate_limited", "You send faster than you may."}); }
-
-void Session::reply(const native_json::RequestId& id, const json::value& data) {
-  push_text(native_json::reply_text(id, data));
 }
 
 // Whoever asks for much and reads little is refused, not closed.
-void Session::reply_raw(const native_json::RequestId& id, std::string_view data,
-                        const hub::Audience& readers) {
-  const std::string text = native_json::raw_reply_text(id, data);
-  place_.shard.send_now(*this);
-  const std::uint64_t room = std::uint64_t{outbox().limits().bytes_max} * 3 / 4;
-  const bool fits = outbox().bytes() + text.size() <= room;
-  if (fits || text.size() <= large_reply_bytes) return push_text(text, readers);
-  refuse(id, {name(ErrorCode::overloaded), "Too much waits for you already: read it, or ask for less."});
+void Session::answer(const RequestId& id, const Outcome& outcome) {
+  if (const auto* json = std::get_if<JsonText>(&outcome)) {
+    desk_.shard.send_now(*this);
+    const std::uint64_t room = std::uint64_t{outbox().limits().bytes_max} * 3 / 4;
+    const bool fits = outbox().bytes() + json->text.size() <= room;
+    if (!fits && json->text.size() > large_answer_bytes)
+      return dialect_.answer(
+          *this, id,
+          Refusal{name(ErrorCode::overloaded), "Too much waits for you already: read it, or ask for less."});
+  }
+  dialect_.answer(*this, id, outcome);
 }
 
-void Session::refuse(const native_json::RequestId& id, const native_json::Refusal& refusal) {
-  push_text(native_json::error_text(id, refusal));
+void Session::push_text(std::string_view text, const hub::Audience& readers, MessageKind kind) {
+  if (transport_ == nullptr) return;
+  push_frame(transport_->wrap().frame(text, Wrap::Part::whole, readers, kind));
 }
 
-void Session::answer(const native_json::RequestId& id, const native_json::Refusal& refusal) {
-  refuse(id, refusal);
+void Session::push_frame(const hub::FrameRef& frame) {
+  if (stage_ == Stage::live) {
+    desk_.shard.push(*this, frame);
+  } else if (transport_ != nullptr) {
+    if (outbox().push(frame) == hub::Push::full) return close(CloseReason::slow_consumer);
+    transport_->flush();
+  }
 }
 
-void Session::answer(const native_json::RequestId& id, const native_json::Subscribe& asked) {
-  topics().subscribe(id, asked.topic, asked.since);
-}
-
-void Session::answer(const native_json::RequestId& id, const native_json::Unsubscribe& asked) {
-  topics().unsubscribe(id, asked.topic);
-}
-
-void Session::answer(const native_json::RequestId& id, native_json::Publish& asked) {
-  publishing().publish(id, std::move(asked));
-}
-
-void Session::answer(const native_json::RequestId& id, native_json::HistoryQuery& asked) {
-  publishing().history(id, std::move(asked));
-}
-
-void Session::answer(const native_json::RequestId& id, const native_json::PresenceQuery& asked) {
-  const Result<json::object> who =
-      place_.presence.who_is_in(asked.topic, {identity().user_id, identity().role, exempt()});
-  if (!who) return refuse(id, {name(who.error().code), who.error().detail});
-  reply_raw(id, json::serialize(*who), {place_.settings.rules.find(asked.topic)->subscribers, 0});
-}
-
-void Session::answer(const native_json::RequestId& id, const native_json::Typing& asked) {
-  typing().ask(id, asked);
-}
-
-SessionTyping& Session::typing() {
-  if (!typing_) typing_ = std::make_unique<SessionTyping>(*this);
-  return *typing_;
-}
-
-void Session::stop_typing(std::string_view topic) noexcept {
-  if (typing_) typing_->end(topic);
-}
-
-SessionPublishing& Session::publishing() {
-  if (!publishing_) publishing_ = std::make_unique<SessionPublishing>(*this);
-  return *publishing_;
-}
-
-void Session::answer(const native_json::RequestId& id, const native_json::Ping&) {
-  const json::value data{{"seq", position()}};
-  push_text(native_json::reply_text(id, data));
-}
-
-void Session::answer(const native_json::RequestId& id, const native_json::AuthRefresh& asked) {
-  if (refreshes_ > 0) return refuse(id, {"rate_limited", "A refresh is under way."});
-  answer_later(id, refresh(UnderWay(shared_from_this(), refreshes_), id, asked.token));
-}
-
-// T25: the same user and login, or the connection lives to its old end.
-Task<> Session::refresh(UnderWay /*keeps this*/, native_json::RequestId id, std::string token) {
-  Result<auth::Principal> fresh = co_await place_.authenticator.authenticate(token);
-  if (fresh) fresh = place_.authenticator.check_again(*fresh);  // as it is after the wait
-  if (outbox().closed()) co_return;
-  if (!fresh) co_return answer(id, {name(fresh.error().code), fresh.error().detail});
-  if (fresh->user_id() != identity().user_id || fresh->session != identity().session)
-    co_return answer(id, {name(ErrorCode::invalid_token), "The token is not of this user and login."});
-  if (fresh->token_expires_at > token_expires_at_) expire_at(fresh->token_expires_at);
-  const json::value data{{"token_expires_at", rfc3339(token_expires_at_ * 1000)}};
-  push_text(native_json::reply_text(id, data));
-}
-
-// ---- the token's end ----
+// ---- time ----
 
 void Session::expire_at(std::int64_t seconds) {
-  const Clock& clock = place_.shard.clock();
+  const Clock& clock = desk_.shard.clock();
   token_expires_at_ = seconds;
-  token_ends_ = clock.steady() + std::chrono::milliseconds(seconds * 1000 - clock.unix_ms());
-  expiry_noticed_ = clock.steady() + expiry_notice >= token_ends_;
-  if (expiry_noticed_) notice_expiry();
-  place_.shard.expiries().arm(*this, expiry_noticed_ ? token_ends_ : token_ends_ - expiry_notice);
-}
-
-void Session::notice_expiry() {
-  push_event("auth.expiring", {{"expires_at", rfc3339(token_expires_at_ * 1000)}});
+  due_ = clock.steady() + std::chrono::milliseconds(seconds * 1000 - clock.unix_ms());
+  expiry_noticed_ = clock.steady() + expiry_notice >= due_;
+  if (expiry_noticed_) tell(Expiring{token_expires_at_ * 1000});
+  desk_.shard.expiries().arm(*this, expiry_noticed_ ? due_ : due_ - expiry_notice);
 }
 
 void Session::on_due(SteadyTime now) noexcept {
-  if (outbox().closed()) return;
-  if (expiry_noticed_ || now >= token_ends_) return end(CloseReason::token_expired);
+  if (is_closing()) return;
+  if (stage_ == Stage::unidentified) return close(CloseReason::auth_timeout);
+  if (expiry_noticed_ || now >= due_) return close(CloseReason::token_expired);
   expiry_noticed_ = true;
   try {
-    notice_expiry();
+    tell(Expiring{token_expires_at_ * 1000});
   } catch (const std::bad_alloc&) {
     log::error("session.out_of_memory");
   }
-  place_.shard.expiries().arm(*this, token_ends_);
+  desk_.shard.expiries().arm(*this, due_);
 }
 
 }  // namespace corohub::gateway

@@ -1,14 +1,17 @@
-// One client's conversation: who he is, what he asks, when his token ends. It joins a transport with the hub.
-// Used on its shard's thread only.
+// One client's conversation, whatever its protocol and its carrier: who the client is, what it asks, what it
+// missed, when its login ends. A session joins a transport, a dialect and the hub. Used on its shard's thread
+// only.
 #pragma once
 
-#include "auth/authenticator.hpp"
+#include "auth/principal.hpp"
 #include "core/close_reason.hpp"
-#include "core/metrics.hpp"
+#include "core/task.hpp"
 #include "core/wheel.hpp"
-#include "gateway/native/native_json.hpp"
+#include "gateway/session/command.hpp"
+#include "gateway/session/credential.hpp"
+#include "gateway/session/desk.hpp"
+#include "gateway/session/dialect.hpp"
 #include "gateway/session/event_query.hpp"
-#include "gateway/session/presence_desk.hpp"
 #include "gateway/session/session_publishing.hpp"
 #include "gateway/session/session_replay.hpp"
 #include "gateway/session/session_topics.hpp"
@@ -17,10 +20,7 @@
 #include "gateway/wire/transport.hpp"
 #include "hub/member.hpp"
 #include "hub/roster.hpp"
-#include "hub/shard.hpp"
-#include "storage/reader_pool.hpp"
 
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <exception>
@@ -28,50 +28,30 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include <boost/asio/ip/address.hpp>
 
 namespace corohub::gateway {
 
-// References into the registry, looked up once.
-struct SessionMetrics {
-  SessionMetrics();
-
-  std::array<metrics::Gauge*, role_count> connections{};
-  std::array<metrics::Counter*, close_reason_count> closes{};
-  metrics::Counter& resumed;
-  metrics::Counter& gaps;
-  metrics::Counter& messages;
-};
-
-// The same for all sessions of a gateway.
-struct SessionSettings {
-  std::chrono::seconds ping_interval{54};
-  hub::OutboxLimits outbox;
-  std::string epoch;
-  const hub::TopicRules& rules;
-  SessionMetrics metrics;
-};
-
-// Where a session lives; all of it outlives it.
-struct SessionPlace {
-  hub::Shard& shard;
-  auth::Authenticator& authenticator;
-  storage::ReaderPool& readers;
-  const SessionSettings& settings;
-  Publishing& publishing;
-  PresenceDesk& presence;
-};
-
 // Which events a client wants to begin with, and what the log was when it asked.
 struct Beginning {
-  EventQuery events;                   // without since: what comes
-  Seq committed = 0;                   // the log's newest
-  Seq floor = 0;                       // events up to here are gone
-  std::vector<Seq> topic_floors;       // the same for each topic, if there is a since
-  bool exempt = false;                 // from the limits of rates
-  std::optional<hub::Identity> who{};  // whose session it is to be; nothing: nobody's, it is refused
+  EventQuery events{};              // without since: what comes
+  Seq committed = 0;                // the log's newest
+  Seq floor = 0;                    // events up to here are gone
+  std::vector<Seq> topic_floors{};  // the same for each topic, if there is a since
+};
+
+// Somebody who opens a connection, as far as it is known by then.
+struct Arrival {
+  hub::Roster::Admission admission;
+  boost::asio::ip::address address;
+  bool exempt = false;  // from the limits of rates
+  // Judged in this same turn; nothing: see `may_identify`.
+  std::optional<auth::Principal> principal{};
+  // Without a principal: the client says who it is in its own protocol. False: its login died during the
+  // upgrade, and the session closes as soon as it opens.
+  bool may_identify = false;
+  Beginning beginning{};
 };
 
 // A code of the client protocol that is no ErrorCode.
@@ -80,18 +60,57 @@ inline constexpr std::string_view not_subscribed = "not_subscribed";
 class Session final : public hub::Member,
                       public TransportListener,
                       public Timed,
+                      private Outsider,
                       public std::enable_shared_from_this<Session> {
  public:
   static constexpr std::chrono::seconds expiry_notice{60};
+  // For a client to say who it is, and how much it may say before (T14).
+  static constexpr std::chrono::seconds identify_time_max{10};
+  static constexpr std::uint32_t unidentified_messages_max = 8;
+  static constexpr std::size_t unidentified_bytes_max = 65'536;
 
-  // `principal` has been judged in this same turn; null: his login died during the upgrade, so the session is
-  // nobody's, is never attached, and closes as soon as it opens.
-  Session(const SessionPlace& place, const auth::Principal* principal, hub::Roster::Admission admission,
-          const boost::asio::ip::address& address, Beginning beginning);
+  // `dialect` is released when the session dies.
+  Session(const Desk& desk, Dialect& dialect, Arrival arrival);
+  ~Session() override;
+
+  // ---- for its dialect ----
+  const Desk& desk() const noexcept { return desk_; }
+  // Answered once by Dialect::answer(), now or later, unless the session ends before.
+  void ask(const RequestId& id, Command command);
+  // Says who the client is; nothing is read from it until that is judged. Answered with Authenticated or a
+  // Refusal. One that is identified already gets a new end of the same login, as by AuthRefresh.
+  void authenticate(const RequestId& id, Credential credential);
+  // A whole message of the protocol. `readers`: who may still have it when it leaves.
+  void push_text(std::string_view text, const hub::Audience& readers = hub::Audience::one_connection(),
+                 MessageKind kind = MessageKind::text);
+  void push_frame(const hub::FrameRef& frame);
+  // Asks for the end: what waits leaves first, unless the reason says that it must not.
+  void close(CloseReason reason) noexcept override;
+  bool is_closing() const noexcept { return outbox().closed(); }
+  // Null before it is open and after its end.
+  Transport* transport() const noexcept { return transport_; }
+  const boost::asio::ip::address& address() const noexcept { return address_; }
+  bool exempt() const noexcept { return exempt_; }
+
+  // ---- for its parts ----
+  void answer(const RequestId& id, const Outcome& outcome);
+  void tell(const Notice& notice) { dialect_.tell(*this, notice); }
+  SessionReplay& replay();
+  SessionTopics& topics();
+  bool catches_up() const noexcept { return replay_ && replay_->is_under_way(); }
+  // What the client is to have up to here has been queued, and nothing durable after it: where it goes on
+  // once it has read all of that.
+  Seq position() const noexcept { return replay_ ? replay_->position() : desk_.shard.had(*this); }
+  // Why the log does not reach to `since`; `committed`: its newest. Nothing if all may be there.
+  std::optional<Gap> gap_before(const Position& since, Seq committed) const;
+  // Starts what answers this request later. If that fails, or has no memory, the client is told all the same.
+  void answer_later(const RequestId& id, Task<> work);
+  // The user has done something else in this topic.
+  void stop_typing(std::string_view topic) noexcept;
 
   // ---- hub::Member ----
-  const hub::Form& form() const noexcept override;
-  void close(CloseReason reason) noexcept override;
+  const hub::Form& form() const noexcept override { return dialect_.form(transport_->wrap()); }
+  hub::FrameRef own_frame(const hub::Event& event, const hub::Interest& interest) override;
   void role_changed() noexcept override;
   void subscription_lost(const hub::Subscription& subscription) noexcept override;
   hub::MemberInfo info() const override;
@@ -99,80 +118,75 @@ class Session final : public hub::Member,
   // ---- TransportListener ----
   void on_open(Transport& transport) override;
   void on_message(MessageKind kind, std::string_view payload) override;
-  void on_throttled() override;
+  void on_throttled() override { tell(Throttled{}); }
   void on_low_water() override;
+  std::string farewell(CloseReason reason) override { return dialect_.farewell(*this, reason); }
   void on_closed(CloseReason reason) noexcept override;
   std::string position_text() const override;
 
-  // ---- for its parts ----
-  const SessionPlace& place() const noexcept { return place_; }
-  bool exempt() const noexcept { return exempt_; }
-  bool ended() noexcept { return outbox().closed(); }
-  SessionReplay& replay();
-  SessionTopics& topics();
-  bool catches_up() const noexcept { return replay_ && replay_->is_under_way(); }
-  // What it is to have up to here has been queued, and nothing durable after it: where a client goes on that
-  // has read all of that.
-  Seq position() const noexcept { return replay_ ? replay_->position() : place_.shard.had(*this); }
-  // Why the log does not reach to `since`; `committed`: its newest. Nothing if all may be there.
-  std::optional<SessionReplay::Gap> gap_before(const Position& since, Seq committed) const;
-  // Starts what answers this request later. If that fails, or has no memory, the client is told all the same.
-  void answer_later(const native_json::RequestId& id, Task<> work);
-  // `position`: what an event stream gives it as its id.
-  void push_event(std::string type, const json::object& data, std::optional<Seq> position = {});
-  void reply(const native_json::RequestId& id, const json::value& data);
-  // JSON text. `readers`: who may still have it when it leaves; an answer may be lost with a right.
-  void reply_raw(const native_json::RequestId& id, std::string_view data,
-                 const hub::Audience& readers = hub::Audience::one_connection());
-  void refuse(const native_json::RequestId& id, const native_json::Refusal& refusal);
-  // He has done something else in this topic.
-  void stop_typing(std::string_view topic) noexcept;
-  void end(CloseReason reason) noexcept;
-
-  // ---- Timed: the end of the token ----
+  // ---- Timed: the end of the token, or of the time to say who it is ----
   void on_due(SteadyTime now) noexcept override;
 
  private:
+  enum class Stage : std::uint8_t { not_open, unidentified, live, ended };
+  // Somebody who has not entered yet: the connection is not open, or the client has not said who it is.
+  struct Stranger {
+    Arrival arrival;
+    std::uint32_t messages = 0;  // said so far
+    std::size_t bytes = 0;
+  };
+
+  // ---- who it is ----
+  void wait_for_identity();
+  void enter(const auth::Principal& principal, const Beginning& beginning);
   void begin(const Beginning& beginning);
   void follow(const Beginning& beginning);
-  void fail(const native_json::RequestId& id, const std::exception_ptr& failure) noexcept;
-  void welcome(Seq position, bool recovered);
-  void push_text(std::string_view text, const hub::Audience& readers = hub::Audience::one_connection());
+  bool says_too_much(std::size_t bytes) noexcept;
+  Task<> identify(UnderWay counted, RequestId id, Credential credential);
+  Task<Result<auth::Principal>> prove(Credential credential);
+  void admit(const RequestId& id, const Result<auth::Principal>& principal);
+  Task<> refresh(UnderWay counted, RequestId id, std::string token);
+  void send_away() noexcept override;
 
-  void answer(const native_json::RequestId& id, const native_json::Refusal& refusal);
-  void answer(const native_json::RequestId& id, const native_json::Ping&);
-  void answer(const native_json::RequestId& id, const native_json::AuthRefresh& refresh);
-  void answer(const native_json::RequestId& id, const native_json::Subscribe& asked);
-  void answer(const native_json::RequestId& id, const native_json::Unsubscribe& asked);
-  void answer(const native_json::RequestId& id, native_json::Publish& asked);
-  void answer(const native_json::RequestId& id, native_json::HistoryQuery& asked);
-  void answer(const native_json::RequestId& id, const native_json::PresenceQuery& asked);
-  void answer(const native_json::RequestId& id, const native_json::Typing& asked);
-  Task<> refresh(UnderWay counted, native_json::RequestId id, std::string token);
+  // ---- what it is asked ----
+  void carry_out(const RequestId& id, Refusal& refusal) { answer(id, refusal); }
+  void carry_out(const RequestId& id, Ping&) { answer(id, Pong{position()}); }
+  void carry_out(const RequestId& id, AuthRefresh& refresh);
+  void carry_out(const RequestId& id, Subscribe& asked) { topics().subscribe(id, std::move(asked)); }
+  void carry_out(const RequestId& id, Unsubscribe& asked) { topics().unsubscribe(id, asked); }
+  void carry_out(const RequestId& id, Publish& asked) { publishing().publish(id, std::move(asked)); }
+  void carry_out(const RequestId& id, PublishAll& asked) { publishing().publish_all(id, std::move(asked)); }
+  void carry_out(const RequestId& id, HistoryQuery& asked) { publishing().history(id, std::move(asked)); }
+  void carry_out(const RequestId& id, PresenceQuery& asked);
+  void carry_out(const RequestId& id, SetTyping& asked) { typing().ask(id, asked); }
+  void fail(const RequestId& id, const std::exception_ptr& failure) noexcept;
 
   SessionPublishing& publishing();
   SessionTyping& typing();
 
+  // ---- its time, and what is counted ----
   void expire_at(std::int64_t seconds);
-  void notice_expiry();
   void enter_counts();
   void leave_counts() noexcept;
 
-  SessionPlace place_;
+  const Desk& desk_;
+  Dialect& dialect_;
   Transport* transport_ = nullptr;
   hub::Roster::Admission admission_;
   boost::asio::ip::address address_;
   UnixMs connected_at_;
-  std::int64_t token_expires_at_;          // seconds since 1970
-  std::unique_ptr<Beginning> beginning_;   // until it is open
+  std::int64_t token_expires_at_ = 0;      // seconds since 1970
+  std::unique_ptr<Stranger> stranger_;     // until it is identified
   std::unique_ptr<SessionReplay> replay_;  // these when they are needed
   std::unique_ptr<SessionTopics> topics_;
   std::unique_ptr<SessionPublishing> publishing_;
   std::unique_ptr<SessionTyping> typing_;
+  std::unique_ptr<const auth::Principal> password_login_;  // made for this connection
   hub::Presence::Place online_;
-  SteadyTime token_ends_{};    // the same moment; the wall clock may be set meanwhile
-  std::size_t refreshes_ = 0;  // under way
-  Role counted_role_{};        // while it is counted
+  SteadyTime due_{};  // the end of the token, whatever is done to the wall clock; of the time to identify
+  std::size_t proofs_ = 0;  // credentials being judged
+  Role counted_role_{};     // while it is counted
+  Stage stage_ = Stage::not_open;
   bool counted_ = false;
   bool expiry_noticed_ = false;
   bool exempt_;

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/task.hpp"
-#include "gateway/native/native_json.hpp"
+#include "gateway/session/command.hpp"
 #include "gateway/session/publishing.hpp"
 #include "gateway/session/topic_history.hpp"
 #include "gateway/session/under_way.hpp"
@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace corohub::gateway {
 
@@ -24,15 +25,17 @@ class SessionPublishing {
 
   explicit SessionPublishing(Session& session) noexcept : session_(session) {}
 
-  void publish(const native_json::RequestId& id, native_json::Publish&& asked);
-  void history(const native_json::RequestId& id, native_json::HistoryQuery&& asked);
+  void publish(const RequestId& id, Publish&& asked);
+  void publish_all(const RequestId& id, PublishAll&& asked);
+  void history(const RequestId& id, HistoryQuery&& asked);
 
  private:
-  Task<> commit(UnderWay counted, native_json::RequestId id, PublishOrder order);
-  Task<> read(UnderWay counted, native_json::RequestId id, HistoryRequest request);
-  void answer(const native_json::RequestId& id, const Result<Published>& published, const std::string& topic);
-  void answer(const native_json::RequestId& id, const Result<HistoryPage>& page,
-              const hub::Audience& readers);
+  Result<PublishOrder> accept(Publication&& publication);
+  Task<> commit(UnderWay counted, RequestId id, PublishOrder order);
+  Task<> commit_all(UnderWay counted, RequestId id, std::vector<PublishOrder> orders);
+  Task<> read(UnderWay counted, RequestId id, HistoryRequest request);
+  void answer(const RequestId& id, const Result<Published>& published, const std::string& topic);
+  void answer(const RequestId& id, const Result<HistoryPage>& page, const hub::Audience& readers);
 
   Session& session_;
   std::size_t publishes_ = 0;

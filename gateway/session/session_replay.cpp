@@ -21,60 +21,58 @@ void tell_topics(SessionReplay& owner, Session& session, const hub::Replay& repl
     if (!held || !subscription->topic->rule->durable() || subscription->floor >= topics_floor) continue;
     const Seq from = std::max(replay.position(), subscription->floor);
     subscription->floor = topics_floor;
-    if (from < topics_floor) owner.push_gap({from, topics_floor, "expired"}, subscription->topic->name);
+    if (from < topics_floor)
+      owner.tell_gap({from, topics_floor, "expired", subscription->topic->name, subscription->number});
   }
 }
 
 }  // namespace
 
 Seq SessionReplay::position() const noexcept {
-  return replay_ ? replay_->position() : session_.place().shard.had(session_);
+  return replay_ ? replay_->position() : session_.desk().shard.had(session_);
 }
 
 void SessionReplay::begin(Seq own_after) {
   hub::ReplayOwner& owner = *this;
-  replay_ = std::make_shared<hub::Replay>(session_.place().shard, session_, owner, own_after);
+  replay_ = std::make_shared<hub::Replay>(session_.desk().shard, session_, owner, own_after);
 }
 
-void SessionReplay::bring(hub::Subscription& subscription, Seq after) {
-  if (!replay_) begin(session_.place().shard.had(session_));
-  replay_->hold(subscription, after);
+void SessionReplay::bring(hub::Interest& interest, Seq after) {
+  if (!replay_) begin(session_.desk().shard.had(session_));
+  replay_->hold(interest, after);
 }
 
 void SessionReplay::advance() {
   if (replay_ && replay_->advance()) replay_.reset();
 }
 
-void SessionReplay::push_gap(const Gap& gap, std::string_view topic) {
-  session_.place().settings.metrics.gaps.Increment();
-  json::object data{{"from", gap.from}, {"to", gap.to}, {"reason", gap.reason}};
-  if (!topic.empty()) data["topic"] = topic;
-  session_.push_event("stream.gap", data);
+void SessionReplay::tell_gap(const Gap& gap) {
+  session_.desk().settings.metrics.gaps.Increment();
+  session_.tell(gap);
 }
 
 // The log lost them while they were being read: whichever of them the replay was for.
 void SessionReplay::replay_gap(const hub::Replay& replay, Seq from, Seq to) {
-  const Gap gap{from, to, "expired"};
-  if (replay.owes_own(to)) return push_gap(gap);
+  if (replay.owes_own(to)) return tell_gap({from, to, "expired"});
   for (const std::unique_ptr<hub::Subscription>& subscription : session_.subscriptions())
     if (subscription->phase == hub::Subscription::Phase::held && subscription->floor < to)
-      push_gap(gap, subscription->topic->name);
+      tell_gap({from, to, "expired", subscription->topic->name, subscription->number});
 }
 
-void SessionReplay::replay_failed() noexcept { session_.end(CloseReason::overloaded); }
+void SessionReplay::replay_failed() noexcept { session_.close(CloseReason::overloaded); }
 
 void SessionReplay::read_page(const hub::Replay& /*there is one*/, hub::ReadPermits::Permit permit,
                               hub::PageWish wish) noexcept {
   try {
-    asio::co_spawn(session_.place().shard.context(),
+    asio::co_spawn(session_.desk().shard.context(),
                    read_page_of(session_.shared_from_this(), replay_, std::move(permit), std::move(wish)),
                    [self = session_.shared_from_this()](const std::exception_ptr& failure) {
                      if (!failure) return;
                      log::error("session.replay_failed");
-                     self->end(CloseReason::internal_error);
+                     self->close(CloseReason::internal_error);
                    });
   } catch (const std::bad_alloc&) {
-    session_.end(CloseReason::overloaded);
+    session_.close(CloseReason::overloaded);
   }
 }
 
@@ -91,14 +89,14 @@ Task<> SessionReplay::read_page_of(std::shared_ptr<Session> self, std::weak_ptr<
     topics_floor = eventlog::read_topics_floor(snapshot);
     return eventlog::read_page(snapshot, request);
   };
-  Result<eventlog::Page> page = co_await self->place().readers.read(std::move(read));
+  Result<eventlog::Page> page = co_await self->desk().readers.read(std::move(read));
   permit.give_back();
   // If it is there, so is this: the session that has them both lives, by `self`.
   const std::shared_ptr<hub::Replay> replay = asking.lock();
   if (!replay) co_return;
   if (!page) {
     log::warn("session.page_not_read", {{"code", name(page.error().code)}});
-    co_return self->end(CloseReason::overloaded);
+    co_return self->close(CloseReason::overloaded);
   }
   tell_topics(*this, session_, *replay, topics_floor);
   const hub::LogPage found{std::move(page->events), page->next, page->floor};

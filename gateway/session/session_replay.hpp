@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/task.hpp"
+#include "gateway/session/command.hpp"
 #include "hub/replay.hpp"
 
 #include <memory>
@@ -14,13 +15,6 @@ class Session;
 
 class SessionReplay final : private hub::ReplayOwner {
  public:
-  // What the log cannot give: the events between two positions.
-  struct Gap {
-    Seq from;
-    Seq to;
-    std::string_view reason;
-  };
-
   explicit SessionReplay(Session& session) noexcept : session_(session) {}
 
   bool is_under_way() const noexcept { return replay_ != nullptr; }
@@ -29,14 +23,13 @@ class SessionReplay final : private hub::ReplayOwner {
 
   // The session's own events after `own_after` are to come; topics that it follows by now wait with them.
   void begin(Seq own_after);
-  // This subscription's events after `after` are to come, beside what comes anyway. Then, as after begin(),
+  // The events of this interest after `after` are to come, beside what comes anyway. Then, as after begin(),
   // advance().
-  void bring(hub::Subscription& subscription, Seq after);
+  void bring(hub::Interest& interest, Seq after);
   // Brings what it can at once, the rest as the client reads.
   void advance();
   void clear() noexcept { replay_.reset(); }
-  // `topic` empty: of all the session missed.
-  void push_gap(const Gap& gap, std::string_view topic = {});
+  void tell_gap(const Gap& gap);
 
  private:
   // ---- hub::ReplayOwner ----

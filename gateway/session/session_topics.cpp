@@ -9,141 +9,173 @@
 
 namespace corohub::gateway {
 
-using native_json::Refusal;
-using native_json::RequestId;
+using Phase = hub::Interest::Phase;
+
+class SessionTopics::Pending {
+ public:
+  Pending(std::shared_ptr<Session> session, std::uint32_t number) noexcept
+      : session_(std::move(session)), number_(number) {}
+  // An interest whose request has failed is none, unless it was there before.
+  ~Pending() {
+    hub::Interest* interest = find();
+    if (interest != nullptr && interest->phase == Phase::pending)
+      session_->desk().shard.remove(*session_, *interest);
+  }
+  Pending(const Pending&) = delete;
+  Pending& operator=(const Pending&) = delete;
+
+  hub::Interest* find() const noexcept {
+    return session_->interest(number_);
+  }  // null: it has ended meanwhile
+
+ private:
+  std::shared_ptr<Session> session_;
+  std::uint32_t number_;
+};
 
 SessionTopics::SessionTopics(Session& session)
-    : session_(session), changes_counted_(session.place().shard.clock().steady()) {}
+    : session_(session), changes_left_(changes, session.desk().shard.clock().steady()) {}
 
 // ---- subscribe ----
 
-void SessionTopics::subscribe(const RequestId& id, const std::string& topic,
-                              const std::optional<Position>& since) {
-  const hub::TopicRule* found = session_.place().settings.rules.readable(topic, session_.identity().role);
-  if (const std::optional<Refusal> refusal = refusal_of(topic, found)) return session_.refuse(id, *refusal);
-  hub::Subscription* subscription = session_.subscription(topic);
-  const bool is_new = subscription == nullptr;
-  if (is_new) subscription = open(topic, *found);
-  if (subscription == nullptr)
-    return session_.refuse(id, {name(ErrorCode::overloaded), "There are too many topics."});
-  using Phase = hub::Subscription::Phase;
-  const bool asks_the_log =
-      since || subscription->phase == Phase::pending || (is_new && session_.catches_up());
-  if (!found->durable() || !asks_the_log) return answer(id, topic, session_.position(), false);
-  // It holds its place from now on; what the topic's history still has is known a moment later. One that is
-  // asked for again lives on until then.
-  Pending pending(session_.shared_from_this(), topic, subscription->number);
-  if (is_new) subscription->hold(Phase::pending);
-  session_.answer_later(id, look_up(std::move(pending), id, since));
+void SessionTopics::subscribe(const RequestId& id, Subscribe&& asked) {
+  if (asked.topic.empty()) return subscribe_to_own(id, std::move(asked));
+  subscribe_to_topic(id, std::move(asked));
 }
 
-hub::Subscription* SessionTopics::open(const std::string& topic, const hub::TopicRule& rule) {
-  const SessionPlace& place = session_.place();
-  hub::Subscription* subscription = place.shard.subscribe(session_, topic, rule);
+void SessionTopics::subscribe_to_topic(const RequestId& id, Subscribe&& asked) {
+  const hub::TopicRule* rule = session_.desk().settings.rules.readable(asked.topic, session_.identity().role);
+  if (std::optional<Refusal> refusal = refusal_of(asked, rule))
+    return session_.answer(id, std::move(*refusal));
+  hub::Subscription* subscription = session_.subscription(asked.topic, asked.label);
+  const bool is_new = subscription == nullptr;
+  if (is_new) subscription = open(asked, *rule);
+  if (subscription == nullptr)
+    return session_.answer(id, Refusal{name(ErrorCode::overloaded), "There are too many topics."});
+  const bool asks_the_log =
+      asked.since || subscription->phase == Phase::pending || (is_new && session_.catches_up());
+  if (!rule->durable() || !asks_the_log) return answer(id, asked, false);
+  // It holds its place from now on; what the topic's history still has is known a moment later. One that is
+  // asked for again lives on until then.
+  auto pending = std::make_shared<Pending>(session_.shared_from_this(), subscription->number);
+  if (is_new) subscription->hold(Phase::pending);
+  session_.answer_later(id, look_up(std::move(pending), id, std::move(asked)));
+}
+
+// What is the session's own, by its audience, for a dialect whose clients ask for it.
+void SessionTopics::subscribe_to_own(const RequestId& id, Subscribe&& asked) {
+  if (too_fast())
+    return session_.answer(id, Refusal{name(ErrorCode::rate_limited), "You subscribe faster than you may."});
+  if (session_.feed_count() >= topics_max)
+    return session_.answer(
+        id, Refusal{name(ErrorCode::rate_limited), "You have as many subscriptions as you may."});
+  hub::Interest& feed = session_.desk().shard.add_feed(session_, {asked.label, asked.prefix, asked.filter});
+  feed.number = ++last_number_;
+  if (!asked.since && !session_.catches_up()) return answer(id, asked, false);
+  auto pending = std::make_shared<Pending>(session_.shared_from_this(), feed.number);
+  feed.hold(Phase::pending);
+  session_.answer_later(id, look_up(std::move(pending), id, std::move(asked)));
+}
+
+hub::Subscription* SessionTopics::open(const Subscribe& asked, const hub::TopicRule& rule) {
+  const Desk& desk = session_.desk();
+  // What the client wants to hear of at all, it said when it connected, or says with each subscription.
+  const hub::EventFilterRef filter = asked.filter ? asked.filter : session_.filter();
+  hub::Subscription* subscription =
+      desk.shard.subscribe(session_, asked.topic, rule, {asked.label, asked.prefix, filter});
   if (subscription == nullptr) return nullptr;
   subscription->number = ++last_number_;
   if (!subscription->presence)
-    subscription->presence = place.presence.presence().join(topic, rule, session_.identity().user_id);
+    subscription->presence = desk.presence.presence().join(asked.topic, rule, session_.identity().user_id);
   return subscription;
 }
 
-std::optional<Refusal> SessionTopics::refusal_of(std::string_view topic, const hub::TopicRule* rule) {
+std::optional<Refusal> SessionTopics::refusal_of(const Subscribe& asked, const hub::TopicRule* rule) {
   if (too_fast()) return Refusal{name(ErrorCode::rate_limited), "You subscribe faster than you may."};
   if (rule == nullptr) return Refusal{name(ErrorCode::forbidden), "You may not subscribe to this topic."};
-  const bool full = session_.subscription_count() >= topics_max && session_.subscription(topic) == nullptr;
+  const bool full = session_.subscription_count() >= topics_max &&
+                    session_.subscription(asked.topic, asked.label) == nullptr;
   if (full) return Refusal{name(ErrorCode::rate_limited), "You have as many subscriptions as you may."};
   return std::nullopt;
 }
 
 bool SessionTopics::too_fast() {
-  if (session_.exempt()) return false;
-  const SteadyTime now = session_.place().shard.clock().steady();
-  const std::chrono::duration<double> passed = now - changes_counted_;
-  changes_counted_ = now;
-  changes_left_ = std::min(changes_burst, changes_left_ + passed.count() * changes_per_second);
-  if (changes_left_ < 1) return true;
-  changes_left_ -= 1;
-  return false;
+  return !session_.exempt() && !changes_left_.take(changes, session_.desk().shard.clock().steady());
 }
 
-void SessionTopics::answer(const RequestId& id, std::string_view topic, Seq seq, bool recovered) {
-  session_.reply(
-      id,
-      {{"topic", topic}, {"epoch", session_.place().settings.epoch}, {"seq", seq}, {"recovered", recovered}});
+void SessionTopics::answer(const RequestId& id, const Subscribe& asked, bool recovered) {
+  session_.answer(id, Subscribed{asked.topic, asked.label, session_.position(), recovered});
 }
 
-Task<> SessionTopics::look_up(Pending pending, RequestId id, std::optional<Position> since) {
-  const SessionPlace& place = session_.place();
-  auto read = [topic = pending.topic(), rule = place.settings.rules.find(pending.topic()),
-               now = place.shard.clock().unix_ms()](storage::Snapshot& snapshot) {
-    const Seq floor = eventlog::read_topic_floor(snapshot, topic, *rule, now);
-    return Result<Reach>(Reach{floor, eventlog::read_head(snapshot)});
-  };
-  const Result<Reach> reach = co_await place.readers.read(std::move(read));
-  if (session_.ended()) co_return;
-  hub::Subscription* subscription = pending.find();
-  if (subscription == nullptr)
-    co_return session_.refuse(id, {not_subscribed, "The subscription has ended meanwhile."});
-  if (!reach) co_return session_.refuse(id, {name(reach.error().code), reach.error().detail});
+Task<> SessionTopics::look_up(std::shared_ptr<Pending> pending, RequestId id, Subscribe asked) {
+  const Result<Reach> reach = co_await read_reach(asked);
+  if (session_.is_closing()) co_return;
+  hub::Interest* interest = pending->find();
+  if (interest == nullptr)
+    co_return session_.answer(id, Refusal{not_subscribed, "The subscription has ended meanwhile."});
+  if (!reach) co_return session_.answer(id, gateway::refusal_of(reach.error()));
   try {
-    begin(id, *subscription, since, *reach);
+    begin(id, *interest, asked, *reach);
   } catch (const std::bad_alloc&) {
-    session_.end(CloseReason::overloaded);  // what it holds by now nobody would bring
+    session_.close(CloseReason::overloaded);  // what it holds by now nobody would bring
   }
 }
 
+Task<Result<SessionTopics::Reach>> SessionTopics::read_reach(const Subscribe& asked) {
+  const Desk& desk = session_.desk();
+  auto read = [topic = asked.topic, rule = desk.settings.rules.find(asked.topic),
+               now = desk.shard.clock().unix_ms()](storage::Snapshot& snapshot) {
+    const Seq floor = topic.empty() ? eventlog::read_floor(snapshot)
+                                    : eventlog::read_topic_floor(snapshot, topic, *rule, now);
+    return Result<Reach>(Reach{floor, eventlog::read_head(snapshot)});
+  };
+  co_return co_await desk.readers.read(std::move(read));
+}
+
 // Without a position it begins where the session is.
-void SessionTopics::begin(const RequestId& id, hub::Subscription& subscription,
-                          const std::optional<Position>& since, const Reach& reach) {
+void SessionTopics::begin(const RequestId& id, hub::Interest& interest, const Subscribe& asked,
+                          const Reach& reach) {
   const Seq here = session_.position();
-  const Seq from = since ? since->seq : here;
-  std::optional<SessionReplay::Gap> gap = since ? session_.gap_before(*since, reach.head) : std::nullopt;
+  const Seq from = asked.since ? asked.since->seq : here;
+  std::optional<Gap> gap = asked.since ? session_.gap_before(*asked.since, reach.head) : std::nullopt;
   const bool begins_here = gap.has_value();
-  if (!gap && from < reach.floor) gap = {from, reach.floor, "expired"};
+  if (!gap && from < reach.floor) gap = Gap{from, reach.floor, "expired"};
   // What is left of an expired stretch comes all the same.
-  session_.replay().bring(subscription, std::max(begins_here ? here : from, reach.floor));
-  const std::string topic = subscription.topic->name;
-  answer(id, topic, session_.position(), since && !gap);
-  if (gap) session_.replay().push_gap(*gap, topic);
+  session_.replay().bring(interest, std::max(begins_here ? here : from, reach.floor));
+  answer(id, asked, asked.since && !gap);
+  if (gap) {
+    gap->topic = asked.topic;
+    gap->label = asked.label;
+    session_.replay().tell_gap(*gap);
+  }
   session_.replay().advance();
-}
-
-hub::Subscription* SessionTopics::Pending::find() const noexcept {
-  hub::Subscription* subscription = session_->subscription(topic_);
-  return subscription != nullptr && subscription->number == number_ ? subscription : nullptr;
-}
-
-// Whose request has failed has no subscription, unless it had one before.
-SessionTopics::Pending::~Pending() {
-  if (!session_) return;
-  hub::Subscription* subscription = find();
-  if (subscription != nullptr && subscription->phase == hub::Subscription::Phase::pending)
-    session_->place().shard.unsubscribe(*subscription);
 }
 
 // ---- the end of a subscription ----
 
-void SessionTopics::unsubscribe(const RequestId& id, std::string_view topic) {
+void SessionTopics::unsubscribe(const RequestId& id, const Unsubscribe& asked) {
   if (too_fast())
-    return session_.refuse(id, {name(ErrorCode::rate_limited), "You unsubscribe faster than you may."});
-  hub::Subscription* subscription = session_.subscription(topic);
-  if (subscription == nullptr)
-    return session_.refuse(id, {not_subscribed, "You are not subscribed to this."});
-  session_.stop_typing(topic);
-  session_.place().shard.unsubscribe(*subscription);
-  session_.reply(id, {{"topic", topic}});
+    return session_.answer(id,
+                           Refusal{name(ErrorCode::rate_limited), "You unsubscribe faster than you may."});
+  hub::Interest* interest =
+      asked.topic.empty() ? session_.feed(asked.label) : session_.subscription(asked.topic, asked.label);
+  if (interest == nullptr)
+    return session_.answer(id, Refusal{not_subscribed, "You are not subscribed to this."});
+  if (!asked.topic.empty()) session_.stop_typing(asked.topic);
+  session_.desk().shard.remove(session_, *interest);
+  session_.answer(id, Unsubscribed{asked.topic, asked.label});
 }
 
 hub::Subscription* SessionTopics::follow(const std::string& topic) {
-  const hub::TopicRule* rule = session_.place().settings.rules.readable(topic, session_.identity().role);
-  hub::Subscription* subscription = rule != nullptr ? open(topic, *rule) : nullptr;
-  if (subscription == nullptr) session_.push_event("subscription.revoked", {{"topic", topic}});
+  const hub::TopicRule* rule = session_.desk().settings.rules.readable(topic, session_.identity().role);
+  hub::Subscription* subscription = rule != nullptr ? open({.topic = topic}, *rule) : nullptr;
+  if (subscription == nullptr) session_.tell(Revoked{topic});
   return subscription;
 }
 
 void SessionTopics::lost(const hub::Subscription& subscription) {
   session_.stop_typing(subscription.topic->name);
-  session_.push_event("subscription.revoked", {{"topic", subscription.topic->name}});
+  session_.tell(Revoked{subscription.topic->name, subscription.label});
 }
 
 }  // namespace corohub::gateway

@@ -8,7 +8,7 @@
 namespace corohub::gateway {
 namespace {
 
-// Whoever can't be told now sees it end by himself.
+// Whoever cannot be told now sees by the time that the typing has ended.
 template <class F>
 void without_failing(F function) noexcept {
   try {
@@ -20,16 +20,17 @@ void without_failing(F function) noexcept {
 
 }  // namespace
 
-void SessionTyping::ask(const native_json::RequestId& id, const native_json::Typing& asked) {
+void SessionTyping::ask(const RequestId& id, const SetTyping& asked) {
   const hub::Subscription* subscription = session_.subscription(asked.topic);
   if (subscription == nullptr)
-    return session_.refuse(id, {not_subscribed, "Who types in a topic is subscribed to it."});
+    return session_.answer(id, Refusal{not_subscribed, "Who types in a topic is subscribed to it."});
   const hub::TopicRule& rule = *subscription->topic->rule;
   if (!rule.typing || !rule.may_publish(session_.identity().role))
-    return session_.refuse(id, {name(ErrorCode::forbidden), "Nobody hears of your typing in this topic."});
-  const SteadyTime now = session_.place().shard.now();
+    return session_.answer(id,
+                           Refusal{name(ErrorCode::forbidden), "Nobody hears of your typing in this topic."});
+  const SteadyTime now = session_.desk().shard.now();
   tell(asked.typing ? typing_.start(asked.topic, now) : typing_.stop(asked.topic));
-  session_.reply(id, {{"topic", asked.topic}, {"typing", asked.typing}});
+  session_.answer(id, TypingNoted{asked.topic, asked.typing});
 }
 
 void SessionTyping::end(std::string_view topic) noexcept {
@@ -45,16 +46,16 @@ void SessionTyping::on_due(SteadyTime now) noexcept {
 }
 
 void SessionTyping::tell(const Typing::Changes& changes) {
-  Wheel& wheel = session_.place().shard.wheel();
+  Wheel& wheel = session_.desk().shard.wheel();
   if (const std::optional<SteadyTime> next = typing_.next())
     wheel.arm(*this, *next);
   else
     wheel.disarm(*this);
   for (const TypingChange& change : changes) {
-    const hub::TopicRule* rule = session_.place().settings.rules.find(change.topic);
+    const hub::TopicRule* rule = session_.desk().settings.rules.find(change.topic);
     if (rule != nullptr)
-      session_.place().presence.publish_typing(change.topic, *rule, session_.identity().user_id,
-                                               change.typing);
+      session_.desk().presence.publish_typing(change.topic, *rule, session_.identity().user_id,
+                                              change.typing);
   }
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "core/wheel.hpp"
-#include "gateway/native/native_json.hpp"
+#include "gateway/session/command.hpp"
 #include "gateway/session/typing.hpp"
 
 #include <string_view>
@@ -15,8 +15,8 @@ class SessionTyping final : private Timed {
  public:
   explicit SessionTyping(Session& session) noexcept : session_(session) {}
 
-  void ask(const native_json::RequestId& id, const native_json::Typing& asked);
-  // He has published in it, or is not in it any more.
+  void ask(const RequestId& id, const SetTyping& asked);
+  // The user has published in it, or is not in the topic any more.
   void end(std::string_view topic) noexcept;
   // He is gone.
   void end() noexcept;

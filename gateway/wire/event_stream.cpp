@@ -1,19 +1,14 @@
 #include "gateway/wire/event_stream.hpp"
 
-#include "core/json.hpp"
 #include "core/log.hpp"
 #include "core/random.hpp"
-#include "gateway/native/forms.hpp"
 #include "gateway/wire/frames.hpp"
 #include "gateway/wire/wraps.hpp"
-#include "hub/event.hpp"
 
 #include <algorithm>
 #include <exception>
 #include <optional>
 #include <utility>
-
-#include <boost/json/serialize.hpp>
 
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -99,13 +94,8 @@ Detached EventStream::run(std::shared_ptr<SocketTransport> /*keeps this*/) {
   finish();
 }
 
-std::string EventStream::last_bytes(CloseReason reason) const {
-  const json::value data{{"code", close_code(reason)}, {"reason", corohub::name(reason)}};
-  hub::EventDraft draft{"connection.closed", json::serialize(data), hub::Audience::one_connection()};
-  const hub::Event event(std::move(draft), 0, clock().unix_ms());
-  std::string bytes(native::personal_frame(wrap(), event.text(), {}, event.audience())->bytes());
-  if (chunked_) bytes.append(end_of_body);
-  return bytes;
+std::string EventStream::last_bytes(CloseReason) const {
+  return chunked_ ? std::string(end_of_body) : std::string();
 }
 
 // Once all is out our half is closed, and the client's end is waited for: a socket closed with unread bytes

@@ -151,6 +151,12 @@ void Sender::end(std::string last_bytes, Drain drain) {
   if (drain == Drain::no || outbox_.empty()) begin_end();
 }
 
+void Sender::end_now() {
+  if (ended_) return;
+  outbox_.close_and_clear();
+  begin_end();
+}
+
 void Sender::begin_end() {
   ended_ = true;
   has_last_bytes_ = false;

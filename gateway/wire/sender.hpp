@@ -37,9 +37,10 @@ class Sender {
   // has begun.
   bool add_control(std::string_view bytes);
 
-  // The last bytes of the connection; nothing is sent after them. Drain::yes: behind what waits. A second
-  // call with Drain::no ends the waiting.
+  // The last bytes of the connection; nothing is sent after them. Drain::yes: behind what waits.
   void end(std::string last_bytes, Drain drain);
+  // The last bytes do not wait any longer.
+  void end_now();
 
   // Nothing waits: all that was queued has been handed to the kernel.
   bool is_idle() const noexcept { return control_.empty() && outbox_.empty(); }

@@ -89,10 +89,17 @@ void SocketTransport::close(CloseReason reason, Drain drain) noexcept {
   if (closing_) return;
   begin_closing(reason);
   try {
-    end_sending(last_bytes(reason), drain);
+    end_sending(farewell(reason) + last_bytes(reason), drain);
   } catch (const std::bad_alloc&) {
     abort();
   }
+}
+
+// The protocol's last message, as this carrier's bytes.
+std::string SocketTransport::farewell(CloseReason reason) {
+  const std::string text = listener_->farewell(reason);
+  if (text.empty()) return {};
+  return std::string(wrap().frame(text, Wrap::Part::whole, hub::Audience::one_connection())->bytes());
 }
 
 void SocketTransport::begin_closing(CloseReason reason) noexcept {
@@ -184,10 +191,12 @@ void SocketTransport::closing_due(SteadyTime now) noexcept {
   if (now < close_due_) return;
   if (last_out_) return abort();
   try {
-    end_sending(last_bytes(reason_), Drain::no);
+    sender_.end_now();
   } catch (const std::bad_alloc&) {
-    abort();
+    return abort();
   }
+  note_progress_of_end();
+  flush();
 }
 
 }  // namespace corohub::gateway

@@ -76,6 +76,7 @@ class SocketTransport : public Transport, public Timed, public std::enable_share
   void tell_closed() noexcept;
 
  private:
+  std::string farewell(CloseReason reason);
   Detached write_loop(std::shared_ptr<SocketTransport> self);
   void start_write_loop() noexcept;
   void note_progress_of_end() noexcept;

@@ -29,9 +29,9 @@ class EchoTest : public testing::Test {
   asio::io_context context{1};
   corohub::test::ManualClock clock;
   hub::Shard shard{context, clock};
-  Mirrors mirrors;
+  Outsiders outsiders;
   WebSocketSettings settings = echo_settings();
-  std::shared_ptr<Echo> echo = std::make_shared<Echo>(shard, mirrors);
+  std::shared_ptr<Echo> echo = std::make_shared<Echo>(shard, outsiders);
   RawClient client;
 };
 
@@ -99,7 +99,7 @@ TEST_F(EchoTest, R17_ManyMessagesBeforeACloseComeBackFirst) {
 }
 
 TEST_F(EchoTest, R2_ADrainSendsItAway) {
-  mirrors.close_all();
+  outsiders.send_away_all();
   ASSERT_TRUE(until_frames(1));
   EXPECT_EQ(client.frames[0].close_code(), 1001);
   client.shut_down_sending();

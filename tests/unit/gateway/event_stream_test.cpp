@@ -32,6 +32,7 @@ class Listener final : public TransportListener {
   }
 
   std::string position_text() const override { return position; }
+  std::string farewell(CloseReason reason) override { return "data: " + std::string(name(reason)) + "\n\n"; }
 
   std::string position;
   hub::OutboxLimits limits;
@@ -146,7 +147,7 @@ TEST_F(EventStreamTest, why_it_ends_is_its_last_event_behind_what_waited) {
   listener_->transport->close(CloseReason::kicked, Drain::yes);
   turn();
   EXPECT_THAT(received_, HasSubstr("data: 1\n\n"));
-  EXPECT_THAT(received_, HasSubstr(R"("type":"connection.closed","data":{"code":1008,"reason":"kicked"})"));
+  EXPECT_THAT(received_, HasSubstr("data: kicked\n\n"));
   EXPECT_THAT(received_, EndsWith("0\r\n\r\n"));
   EXPECT_TRUE(end_of_file_);
   EXPECT_FALSE(listener_->closed);  // the client has a second to end, too
@@ -212,8 +213,7 @@ TEST_F(BareEventStreamTest, is_the_same_without_chunks) {
   listener_->transport->close(CloseReason::kicked, Drain::yes);
   turn();
   EXPECT_THAT(received_, StartsWith("HEAD\r\n\r\nretry: "));
-  EXPECT_THAT(received_, HasSubstr("\ndata: 1\n\n:\n\ndata: "));
-  EXPECT_THAT(received_, EndsWith("}\n\n"));
+  EXPECT_THAT(received_, EndsWith("\ndata: 1\n\n:\n\ndata: kicked\n\n"));
   EXPECT_TRUE(end_of_file_);
 }
 

@@ -9,17 +9,17 @@
 namespace corohub::gateway::native_json {
 namespace {
 
-std::string_view refusal_of(const Command& command) {
-  const auto* refusal = std::get_if<Refusal>(&command.what);
+std::string_view refusal_of(const Message& message) {
+  const auto* refusal = std::get_if<Refusal>(&message.command);
   return refusal == nullptr ? std::string_view() : refusal->code;
 }
 
 TEST(NativeJson, WhatIsNoJsonObjectIsInvalidAndHasNoId) {
   for (const char* text : {"", " ", "hello", "[]", "1", "null", "\"ping\"", "{", R"({"type":"ping"}x)",
                            R"({"id":"1","id":"2","type":"ping"})", "{\"type\":\"ping\xff\"}"}) {
-    const Command command = parse(text);
-    EXPECT_EQ(refusal_of(command), "invalid_message") << text;
-    EXPECT_EQ(command.id.text(), "null") << text;
+    const Message message = parse(text);
+    EXPECT_EQ(refusal_of(message), "invalid_message") << text;
+    EXPECT_EQ(message.id, "null") << text;
   }
 }
 
@@ -28,31 +28,31 @@ TEST(NativeJson, T54b_DeepNestingIsRefused) {
 }
 
 TEST(NativeJson, AnIdIsAStringOfUpTo64BytesOrAnInteger) {
-  EXPECT_EQ(parse(R"({"type":"ping"})").id.text(), "null");
+  EXPECT_EQ(parse(R"({"type":"ping"})").id, "null");
   const std::string longest(64, 'x');
   const std::vector<std::string> good{R"("7")", "-7",  "18446744073709551615", "25.0",
                                       "2.5e1",  "1E2", R"("\u0061\n")",        '"' + longest + '"'};
-  for (const std::string& id : good) EXPECT_EQ(parse(R"({"type":"ping","id": )" + id + " }").id.text(), id);
+  for (const std::string& id : good) EXPECT_EQ(parse(R"({"type":"ping","id": )" + id + " }").id, id);
   for (const std::string& id : {std::string("null"), std::string("\"\""), "\"" + longest + "x\"",
                                 std::string("1.5"), "25." + std::string(64, '0'), std::string("1e400"),
                                 std::string("true"), std::string("[]"), std::string("{}")}) {
-    const Command command = parse(R"({"type":"ping","id":)" + id + "}");
-    EXPECT_EQ(refusal_of(command), "invalid_message") << id;
-    EXPECT_EQ(command.id.text(), "null") << id;
+    const Message message = parse(R"({"type":"ping","id":)" + id + "}");
+    EXPECT_EQ(refusal_of(message), "invalid_message") << id;
+    EXPECT_EQ(message.id, "null") << id;
   }
 }
 
 TEST(NativeJson, KnowsItsCommands) {
-  EXPECT_TRUE(std::holds_alternative<Ping>(parse(R"({"type":"ping"})").what));
-  const Command refresh = parse(R"({"type":"auth.refresh","id":1,"data":{"token":"abc"}})");
-  ASSERT_TRUE(std::holds_alternative<AuthRefresh>(refresh.what));
-  EXPECT_EQ(std::get<AuthRefresh>(refresh.what).token, "abc");
+  EXPECT_TRUE(std::holds_alternative<Ping>(parse(R"({"type":"ping"})").command));
+  const Message refresh = parse(R"({"type":"auth.refresh","id":1,"data":{"token":"abc"}})");
+  ASSERT_TRUE(std::holds_alternative<AuthRefresh>(refresh.command));
+  EXPECT_EQ(std::get<AuthRefresh>(refresh.command).token, "abc");
 }
 
 TEST(NativeJson, RefusesWhatItDoesNotKnow) {
-  const Command unknown = parse(R"({"type":"dance","id":"a"})");
+  const Message unknown = parse(R"({"type":"dance","id":"a"})");
   EXPECT_EQ(refusal_of(unknown), "unknown_type");
-  EXPECT_EQ(unknown.id.text(), R"("a")");
+  EXPECT_EQ(unknown.id, R"("a")");
   EXPECT_EQ(refusal_of(parse(R"({"type":"PING"})")), "unknown_type");
   EXPECT_EQ(refusal_of(parse(R"({"id":1})")), "invalid_message");
   EXPECT_EQ(refusal_of(parse(R"({"type":7})")), "invalid_message");
@@ -68,10 +68,10 @@ std::string_view refusal_of(const std::string& type, const std::string& data) {
 
 template <class What>
 What read(const std::string& type, const std::string& data) {
-  Command command = parse(R"({"type":")" + type + R"(","data":)" + data + "}");
-  EXPECT_TRUE(std::holds_alternative<What>(command.what))
-      << type << " " << data << " " << refusal_of(command);
-  return std::holds_alternative<What>(command.what) ? std::get<What>(std::move(command.what)) : What();
+  Message message = parse(R"({"type":")" + type + R"(","data":)" + data + "}");
+  EXPECT_TRUE(std::holds_alternative<What>(message.command))
+      << type << " " << data << " " << refusal_of(message);
+  return std::holds_alternative<What>(message.command) ? std::get<What>(std::move(message.command)) : What();
 }
 
 TEST(NativeJson, ReadsAPublish) {
@@ -89,11 +89,12 @@ TEST(NativeJson, ReadsAPublish) {
 
 TEST(NativeJson, DeliversDataAsItWasGiven) {
   // The message's own data holds the event's data, and each may be anywhere and have any blanks around it.
-  Command command = parse(
+  Message message = parse(
       "{ \"data\" : { \"data\" : { \"data\" : 12345678901234567890123 , \"x\" : [ 1.10, -0.0, 1e2 ] } ,"
       " \"topic\" : \"t\" } , \"type\" : \"publish\" }");
-  ASSERT_TRUE(std::holds_alternative<Publish>(command.what)) << refusal_of(command);
-  EXPECT_EQ(std::get<Publish>(command.what).data, R"({"data":12345678901234567890123,"x":[1.10,-0.0,1e2]})");
+  ASSERT_TRUE(std::holds_alternative<Publish>(message.command)) << refusal_of(message);
+  EXPECT_EQ(std::get<Publish>(message.command).data,
+            R"({"data":12345678901234567890123,"x":[1.10,-0.0,1e2]})");
   EXPECT_EQ(read<Publish>("publish", R"({"d\u0061ta":"\u00e9\/","topic":"t"})").data, R"("\u00e9\/")");
 }
 
@@ -147,7 +148,7 @@ TEST(NativeJson, AnswersHaveTheServersShape) {
             R"({"type":"reply","id":"a\"b","ok":true,"data":{"n":1.10}})");
   EXPECT_EQ(json::parse(error_text(RequestId(R"("7")"), {"unknown_type", "No."})),
             json::parse(R"({"type":"error","id":"7","data":{"code":"unknown_type","message":"No."}})"));
-  EXPECT_EQ(json::parse(error_text(nullptr, {"invalid_message", "No."})),
+  EXPECT_EQ(json::parse(error_text("null", {"invalid_message", "No."})),
             json::parse(R"({"type":"error","id":null,"data":{"code":"invalid_message","message":"No."}})"));
   EXPECT_EQ(json::parse(reply_text(RequestId("7"), json::value{{"seq", 3}})),
             json::parse(R"({"type":"reply","id":7,"ok":true,"data":{"seq":3}})"));

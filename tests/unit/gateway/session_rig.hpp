@@ -2,6 +2,7 @@
 #pragma once
 
 #include "auth/authenticator.hpp"
+#include "gateway/native/dialect.hpp"
 #include "gateway/session/session.hpp"
 #include "gateway/wire/websocket.hpp"
 #include "hub/hub.hpp"
@@ -65,12 +66,14 @@ class SessionRig {
     start(*client, principal(token(account)));
     return client;
   }
-  SessionPlace place() { return {shard, authenticator, database.readers, settings, publishing, presence}; }
   std::shared_ptr<Session> start(RawClient& client, const auth::Principal& principal,
                                  Beginning beginning = {}) {
     auto admission = hub.roster().admit(principal.user_id(), asio::ip::address_v4::loopback(), false);
-    const auto session = std::make_shared<Session>(place(), &principal, std::move(admission.value()),
-                                                   asio::ip::address_v4::loopback(), std::move(beginning));
+    const auto session = std::make_shared<Session>(desk, native::dialect(),
+                                                   Arrival{.admission = std::move(admission.value()),
+                                                           .address = asio::ip::address_v4::loopback(),
+                                                           .principal = principal,
+                                                           .beginning = std::move(beginning)});
     start_websocket({.socket = client.take_server_socket(),
                      .unread = {},
                      .head = "HTTP/1.1 101 Switching Protocols\r\n\r\n",
@@ -109,9 +112,11 @@ class SessionRig {
   hub::Shard shard{context, clock};
   hub::Hub hub{{}, clock};
   const hub::TopicRules topic_rules;
-  SessionSettings settings{std::chrono::seconds(54), {}, "epoch-1", topic_rules, {}};
+  SessionSettings settings{std::chrono::seconds(54), {}, "epoch-1", topic_rules, {}, {}};
   Publishing publishing{hub, database.writer, topic_rules, clock, 65'536};
   PresenceDesk presence{hub, topic_rules, clock, {5, std::chrono::seconds(1), 5}};
+  Reception reception{hub.roster(), {}, clock};
+  const Desk desk{shard, authenticator, database.readers, settings, publishing, presence, reception, nullptr};
   WebSocketSettings sockets;
   bool deflate = false;     // agreed on by those who connect
   bool loads_fail = false;  // with an exception

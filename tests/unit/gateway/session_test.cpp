@@ -138,8 +138,8 @@ TEST(Session, T30_GetsItsOwnLastEventAndThenTheClose) {
 TEST(Session, ALoginThatDiedDuringTheUpgradeIsNeverRegistered) {
   SessionRig rig;
   RawClient client(rig.context);
-  const auto session = std::make_shared<Session>(rig.place(), nullptr, hub::Roster::Admission(),
-                                                 asio::ip::address_v4::loopback(), Beginning());
+  const auto session = std::make_shared<Session>(
+      rig.desk, native::dialect(), Arrival{.admission = {}, .address = asio::ip::address_v4::loopback()});
   start_websocket({.socket = client.take_server_socket(),
                    .unread = {},
                    .head = "HTTP/1.1 101 Switching Protocols\r\n\r\n"},

@@ -1,0 +1,196 @@
+// The table of front ends: which protocol is spoken at which address, over which carrier. One more protocol
+// is one more row.
+#include "core/log.hpp"
+#include "core/metrics.hpp"
+#include "gateway/entrance.hpp"
+#include "gateway/native/dialect.hpp"
+#include "gateway/wire/upgrade.hpp"
+
+#include <algorithm>
+#include <array>
+#include <span>
+#include <utility>
+
+namespace corohub::gateway {
+namespace {
+
+using http::Context;
+using http::Response;
+
+struct FrontEnd {
+  std::string_view path;
+  std::span<const std::string_view> subprotocols;  // of a WebSocket; an empty name: none was offered
+  enum class Carrier : std::uint8_t { websocket, event_stream } carrier;
+  Credentials credentials;
+  bool query_token;  // ?token= counts
+  Dialect& (*dialect)(GatewayState&);
+  const WebSocketSettings GatewayState::* socket_settings;  // of a WebSocket
+};
+
+constexpr std::array<std::string_view, 2> native_names{"corohub.v1", ""};
+
+Dialect& native_dialect(GatewayState&) { return native::dialect(); }
+
+constexpr std::array front_ends{
+    FrontEnd{"/ws", native_names, FrontEnd::Carrier::websocket, Credentials::required, true, native_dialect,
+             &GatewayState::sockets},
+    FrontEnd{"/api/v1/events/stream",
+             {},
+             FrontEnd::Carrier::event_stream,
+             Credentials::required,
+             false,
+             native_dialect,
+             nullptr},
+};
+
+// ---- the one takeover: everything is checked; what is left happens when the socket comes ----
+
+class SessionTakeover final : public http::Takeover {
+ public:
+  SessionTakeover(GatewayState& state, const Context& context, const FrontEnd& row, Arrival arrival)
+      : state_(state),
+        desk_(state.desk(context.shard)),
+        row_(row),
+        arrival_(std::move(arrival)),
+        http11_(context.request.http11) {}
+
+  // The answer's head, to be sent first.
+  void begin_with(std::string head) override { head_ = std::move(head); }
+  void upgrade_with(std::string head, bool deflate) {
+    head_ = std::move(head);
+    deflate_ = deflate;
+  }
+
+  void take(Socket socket, std::string unread) noexcept override {
+    try {
+      start(std::move(socket), std::move(unread));
+    } catch (const std::exception& failure) {
+      log::error("session.not_started", {{"path", row_.path}, {"cause", failure.what()}});
+    }
+  }
+
+ private:
+  void start(Socket socket, std::string unread) {
+    const bool limited = !arrival_.exempt;
+    const std::shared_ptr<Session> session = make_session(desk_, row_.dialect(state_), std::move(arrival_));
+    if (row_.carrier == FrontEnd::Carrier::event_stream) {
+      EventStreamStart stream{.socket = std::move(socket), .head = std::move(head_), .chunked = http11_};
+      return start_event_stream(std::move(stream), {state_.streams, desk_.shard.wheel(), desk_.shard.clock()},
+                                session->outbox(), session);
+    }
+    WebSocketStart connection{.socket = std::move(socket),
+                              .unread = std::move(unread),
+                              .head = std::move(head_),
+                              .limited = limited,
+                              .deflate = deflate_};
+    start_websocket(
+        std::move(connection),
+        {state_.*row_.socket_settings, desk_.shard.wheel(), desk_.shard.clock(), &state_.sockets_open},
+        session->outbox(), session);
+  }
+
+  GatewayState& state_;
+  const Desk& desk_;
+  const FrontEnd& row_;
+  Arrival arrival_;
+  std::string head_;
+  bool http11_;
+  bool deflate_ = false;
+};
+
+// ---- WebSockets ----
+
+Response refuse(const GatewayState& state, const Error& error, const Context& context) {
+  state.handshakes_refused.count(error.code);
+  log::info("handshake.refused", {{"code", name(error.code)}, {"ip", context.request.peer.to_string()}});
+  Response response = http::fail(error, context);
+  if (error.code == ErrorCode::upgrade_required) {
+    response.headers.push_back({"Upgrade", "websocket"});
+    response.headers.push_back({"Sec-WebSocket-Version", "13"});
+  }
+  response.close = true;
+  return response;
+}
+
+bool serves(const FrontEnd& row, std::string_view path) noexcept {
+  return row.carrier == FrontEnd::Carrier::websocket && row.path == path;
+}
+
+// Of all rows of an address, in their order.
+std::vector<std::string_view> subprotocols_at(std::string_view path) {
+  std::vector<std::string_view> names;
+  for (const FrontEnd& row : front_ends)
+    if (serves(row, path)) names.insert(names.end(), row.subprotocols.begin(), row.subprotocols.end());
+  return names;
+}
+
+const FrontEnd& row_of(std::string_view path, std::string_view subprotocol) {
+  return *std::ranges::find_if(front_ends, [&](const FrontEnd& row) {
+    return serves(row, path) && std::ranges::find(row.subprotocols, subprotocol) != row.subprotocols.end();
+  });
+}
+
+Task<Response> open_socket(GatewayState& state, Context& context) {
+  const http::Request& request = context.request;
+  const std::vector<std::string_view> known = subprotocols_at(request.path);
+  const Result<Upgrade> upgrade = read_upgrade(request, known, state.settings.compression);
+  if (!upgrade) co_return refuse(state, upgrade.error(), context);
+  const FrontEnd& row = row_of(request.path, upgrade->subprotocol);
+  Result<EventQuery> events = read_event_query(request);
+  if (!events) co_return refuse(state, events.error(), context);
+  if (is_foreign(state, request))
+    co_return refuse(state, Error(ErrorCode::origin_not_allowed, "Pages of this origin may not connect."),
+                     context);
+  if (const std::optional<Error> error = over_limits(state, context))
+    co_return refuse(state, *error, context);
+  Result<Arrival> arrival = co_await admit(state, context, row.query_token && state.settings.query_token,
+                                           row.credentials, std::move(*events));
+  if (!arrival) co_return refuse(state, arrival.error(), context);
+
+  auto takeover = std::make_unique<SessionTakeover>(state, context, row, std::move(*arrival));
+  takeover->upgrade_with(switching_protocols(*upgrade, request.id), !upgrade->extensions.empty());
+  Response response;
+  response.takeover = std::move(takeover);
+  co_return response;
+}
+
+// ---- event streams ----
+
+const FrontEnd& event_stream_row() {
+  return *std::ranges::find(front_ends, FrontEnd::Carrier::event_stream, &FrontEnd::carrier);
+}
+
+Task<Response> open_stream(GatewayState& state, Context& context) {
+  const http::Request& request = context.request;
+  const FrontEnd& row = event_stream_row();
+  Result<EventQuery> events = read_stream_query(request);
+  if (!events) co_return http::fail(events.error(), context);
+  if (const std::optional<Error> error = over_limits(state, context)) co_return http::fail(*error, context);
+  Result<Arrival> arrival =
+      co_await admit(state, context, row.query_token, row.credentials, std::move(*events));
+  if (!arrival) co_return http::fail(arrival.error(), context);
+
+  Response response;
+  response.content_type = "text/event-stream";
+  // Nothing in between must wait for more: neither to pass it on, nor to compress it.
+  response.headers.push_back({"X-Accel-Buffering", "no"});
+  response.headers.push_back({"Cache-Control", "no-store, no-transform"});
+  response.streamed = true;
+  if (request.method == http::Method::head) co_return response;  // all is judged, and nothing begins
+  response.takeover = std::make_unique<SessionTakeover>(state, context, row, std::move(*arrival));
+  co_return response;
+}
+
+}  // namespace
+
+void add_front_ends(Routes& routes) {
+  std::vector<std::string_view> added;
+  for (const FrontEnd& row : front_ends) {
+    if (std::ranges::find(added, row.path) != added.end()) continue;
+    added.push_back(row.path);
+    const bool websocket = row.carrier == FrontEnd::Carrier::websocket;
+    routes.add(http::Method::get, row.path, http::Access::holder, websocket ? open_socket : open_stream);
+  }
+}
+
+}  // namespace corohub::gateway

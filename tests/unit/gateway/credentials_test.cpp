@@ -1,0 +1,95 @@
+#include "gateway/credentials.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+namespace corohub::gateway {
+namespace {
+
+http::Request good_request() {
+  http::Request request;
+  request.path = "/ws";
+  request.headers = {{"Host", "localhost:8080"},
+                     {"Connection", "keep-alive, Upgrade"},
+                     {"Upgrade", "WebSocket"},
+                     {"Sec-WebSocket-Version", "13"},
+                     {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}};
+  return request;
+}
+
+http::Request with(http::Request request, std::string_view name, std::string_view value) {
+  request.headers.push_back({name, value});
+  return request;
+}
+
+std::optional<ErrorCode> refused_credential(const http::Request& request, bool query_token = true) {
+  const Result<std::optional<Credential>> credential = credential_of(request, query_token);
+  if (credential && !*credential) return ErrorCode::unauthorized;
+  if (credential) return std::nullopt;
+  return credential.error().code;
+}
+
+http::Request with_query(http::Request request, std::string key, std::string value) {
+  request.query.emplace_back(std::move(key), std::move(value));
+  return request;
+}
+
+TEST(Credentials, FindsTheCredentialInEachOfItsPlaces) {
+  EXPECT_EQ((*credential_of(with_query(good_request(), "token", "abc"), true))->text, "abc");
+  EXPECT_EQ((*credential_of(with(good_request(), "Authorization", "Bearer abc"), true))->text, "abc");
+  EXPECT_EQ(
+      (*credential_of(with(good_request(), "Sec-WebSocket-Protocol", "corohub.v1, bearer.abc"), true))->text,
+      "abc");
+  const Result<std::optional<Credential>> ticket =
+      credential_of(with_query(good_request(), "ticket", "abc"), true);
+  EXPECT_EQ((*ticket)->kind, Credential::Kind::ticket);
+}
+
+TEST(Credentials, T3_ACookieIsNone) {
+  EXPECT_EQ(refused_credential(good_request()), ErrorCode::unauthorized);
+  EXPECT_EQ(refused_credential(with(good_request(), "Cookie", "token=abc")), ErrorCode::unauthorized);
+  EXPECT_EQ(refused_credential(with_query(good_request(), "token", "abc"), false), ErrorCode::unauthorized);
+}
+
+TEST(Credentials, T4_TwoCredentialsAreTooMany) {
+  const http::Request token = with_query(good_request(), "token", "abc");
+  EXPECT_EQ(refused_credential(with_query(token, "token", "abc")), ErrorCode::invalid_request);
+  EXPECT_EQ(refused_credential(with_query(token, "ticket", "abc")), ErrorCode::invalid_request);
+  EXPECT_EQ(refused_credential(with(token, "Authorization", "Bearer abc")), ErrorCode::invalid_request);
+  EXPECT_EQ(refused_credential(with(token, "Sec-WebSocket-Protocol", "corohub.v1, bearer.abc")),
+            ErrorCode::invalid_request);
+  EXPECT_EQ(refused_credential(
+                with(good_request(), "Sec-WebSocket-Protocol", "corohub.v1, bearer.abc, bearer.def")),
+            ErrorCode::invalid_request);
+}
+
+TEST(Credentials, T1_AForeignSchemeIsABadCredential) {
+  EXPECT_EQ(refused_credential(with(good_request(), "Authorization", "Basic abc")), ErrorCode::invalid_token);
+  EXPECT_EQ(refused_credential(with(good_request(), "Authorization", "Bearer")), std::nullopt)
+      << "judged later";
+}
+
+TEST(Credentials, T4_AForeignSchemeBesideACredentialOfOursCountsAsNone) {
+  const http::Request basic = with(good_request(), "Authorization", "Basic abc");
+  EXPECT_EQ((*credential_of(with_query(basic, "token", "abc"), true))->text, "abc");
+  EXPECT_EQ((*credential_of(with_query(basic, "ticket", "abc"), false))->text, "abc");
+  EXPECT_EQ((*credential_of(with(basic, "Sec-WebSocket-Protocol", "corohub.v1, bearer.abc"), true))->text,
+            "abc");
+  EXPECT_EQ(refused_credential(with_query(basic, "token", "abc"), false), ErrorCode::invalid_token);
+  EXPECT_EQ(refused_credential(with_query(with_query(basic, "token", "abc"), "ticket", "abc")),
+            ErrorCode::invalid_request);
+  for (const char* second : {"Basic abc", "Bearer abc"}) {
+    http::Request twice = with_query(basic, "token", "abc");
+    twice.headers.push_back({"authorization", second});
+    EXPECT_EQ(refused_credential(twice), ErrorCode::invalid_request) << second;
+  }
+  const http::Request empty = with(good_request(), "Authorization", "Bearer");
+  EXPECT_EQ(refused_credential(with_query(empty, "token", "abc")), ErrorCode::invalid_request);
+}
+
+}  // namespace
+}  // namespace corohub::gateway

@@ -95,11 +95,14 @@ void SocketTransport::close(CloseReason reason, Drain drain) noexcept {
   }
 }
 
-// The protocol's last message, as this carrier's bytes.
+// The last messages of the protocol, as this carrier's bytes.
 std::string SocketTransport::farewell(CloseReason reason) {
-  const std::string text = listener_->farewell(reason);
-  if (text.empty()) return {};
-  return std::string(wrap().frame(text, Wrap::Part::whole, hub::Audience::one_connection())->bytes());
+  std::string bytes;
+  for (const std::string& text : {listener_->farewell(reason), listener_->carrier_farewell(reason)}) {
+    if (!text.empty())
+      bytes += wrap().frame(text, Wrap::Part::whole, hub::Audience::one_connection())->bytes();
+  }
+  return bytes;
 }
 
 void SocketTransport::begin_closing(CloseReason reason) noexcept {

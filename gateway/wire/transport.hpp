@@ -69,6 +69,8 @@ class TransportListener {
   // The protocol's last message, as text, before the carrier's own last bytes; empty: none. Asked once, when
   // an end begins, whoever begins it.
   virtual std::string farewell(CloseReason) { return {}; }
+  // Of a listener that is itself a carrier for another: what it says behind that, as text.
+  virtual std::string carrier_farewell(CloseReason) { return {}; }
   // Exactly once, last call: the transport is not to be touched any more.
   virtual void on_closed(CloseReason reason) noexcept = 0;
 };

@@ -14,6 +14,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -170,6 +171,31 @@ class Client {
     const bool whole = rig_.until([&] { return take(answer, head_only) || at_end_; });
     if (!whole) throw std::runtime_error("no answer");
     return answer;
+  }
+  // A body's next chunk; empty: its last.
+  std::string read_chunk() {
+    std::size_t end = std::string::npos;
+    std::size_t size = 0;
+    const bool whole = rig_.until([&] {
+      receive();
+      end = inbound_.find("\r\n");
+      if (end == std::string::npos) return at_end_;
+      size = std::stoul(inbound_, nullptr, 16);
+      return inbound_.size() >= end + 2 + size + 2 || at_end_;
+    });
+    if (!whole || end == std::string::npos) throw std::runtime_error("no chunk");
+    const std::string chunk = inbound_.substr(end + 2, size);
+    inbound_.erase(0, end + 2 + size + 2);
+    return chunk;
+  }
+  // All that comes until the server ends the connection.
+  std::string read_to_end() {
+    const bool ended = rig_.until([&] {
+      receive();
+      return at_end_;
+    });
+    if (!ended) throw std::runtime_error("no end");
+    return std::exchange(inbound_, {});
   }
   Answer ask(std::string_view bytes, bool head_only = false) {
     send(bytes);

@@ -27,7 +27,7 @@ Poller::Poller(hub::Shard& shard, const auth::Principal& principal, const boost:
       began_(shard.clock().unix_ms()),
       timer_(shard.context().get_executor()),
       heard_(shard.head()) {
-  set_types(std::move(types));
+  set_filter(hub::filter_of_types(std::move(types)));
   set_outlet(this);
   shard_.attach(*this, {principal.user_id(), principal.role(), principal.session});
 }
@@ -37,7 +37,7 @@ Poller::~Poller() { shard_.detach(*this); }
 void Poller::follow(const hub::TopicRules& rules, const std::vector<std::string>& topics) {
   for (const std::string& topic : topics) {
     const hub::TopicRule* rule = rules.readable(topic, identity().role);
-    if (rule != nullptr) shard_.subscribe(*this, topic, *rule);
+    if (rule != nullptr) shard_.subscribe(*this, topic, *rule, {.filter = filter()});
   }
 }
 

@@ -1,5 +1,5 @@
 // One connection as its shard sees it: who it is, what waits for it, and how to make it leave. The hub knows
-// members, never sockets or formats. Used on the shard's thread only.
+// members, never sockets or protocols. Used on the shard's thread only.
 #pragma once
 
 #include "core/close_reason.hpp"
@@ -8,12 +8,13 @@
 #include "hub/form.hpp"
 #include "hub/outbox.hpp"
 #include "hub/topic.hpp"
-#include "hub/type_filter.hpp"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <boost/intrusive/list_hook.hpp>
@@ -57,6 +58,10 @@ class Member {
   virtual void close(CloseReason reason) noexcept = 0;
   // The user's role is another one from here on (counts, and later subscriptions); identity() has it already.
   virtual void role_changed() noexcept = 0;
+  // The whole message of an event whose bytes are not shared (Form::encode answered null), for this interest.
+  // Null: the event is not for this client. Changes no interest. Throws for memory, and then the member is
+  // closed.
+  virtual FrameRef own_frame(const Event&, const Interest&) { return nullptr; }
   // Its role may not subscribe to this any more; the subscription ends with this call.
   virtual void subscription_lost(const Subscription& subscription) noexcept = 0;
   virtual MemberInfo info() const = 0;
@@ -70,36 +75,40 @@ class Member {
   // Rises with every change of what it may see.
   std::uint32_t rights_version() const noexcept { return rights_version_; }
 
-  // Only events of these types, whatever its rights; an empty list: all. Before it is attached. What is
-  // queued by hand is not asked.
-  void set_types(std::vector<std::string> patterns) {
-    types_ =
-        patterns.empty() ? nullptr : std::make_unique<const std::vector<std::string>>(std::move(patterns));
-  }
-  void set_filter(EventFilterRef filter) { set_types(filter->types()); }
-  EventFilterRef filter() const { return nullptr; }
-  void listen_only_when_asked() {}
-  std::size_t feed_count() const { return 0; }
-  Interest* feed(std::uint32_t) const { return nullptr; }
-  virtual FrameRef own_frame(const Event&, const Interest&) { return nullptr; }
-  Interest* interest(std::uint32_t number) const {
-    for (const auto& one : subscriptions())
-      if (one->number == number) return one.get();
-    return nullptr;
-  }
-  std::vector<std::string> types() const { return types_ ? *types_ : std::vector<std::string>(); }
-  bool wants(const Event& event) const noexcept {
-    return types_ == nullptr || matches_types(event.type(), *types_);
-  }
-  // By its rights of now, and wanted. Events of topics are for subscriptions to judge.
-  bool may_see(const Event& event) const noexcept {
-    return event.topic().empty() && event.audience().includes(*identity_) && wants(event);
-  }
+  // ---- its own audience ----
+  // By default a member hears all that its audience hears. One of these two changes that, before the member
+  // is attached.
+  void set_filter(EventFilterRef filter);  // only what this wants; null: all
+  void listen_only_when_asked();           // nothing, until Shard::add_feed()
+  bool hears_by_feeds() const noexcept { return feeds_ != nullptr; }
+  // What set_filter() was given; null without.
+  EventFilterRef filter() const noexcept;
+  // The feeds it has instead of all; their addresses hold until the next one is added or removed.
+  std::span<const Feed> feeds() const noexcept;
+  std::size_t feed_count() const noexcept { return feeds().size(); }
+  Feed* feed(std::uint32_t label) const noexcept;  // null: none
 
+  // ---- topics ----
   // Null: it is not subscribed.
-  Subscription* subscription(std::string_view topic, std::uint32_t = 0) const noexcept;
+  Subscription* subscription(std::string_view topic, std::uint32_t label = 0) const noexcept;
   std::size_t subscription_count() const noexcept { return subscriptions_ ? subscriptions_->size() : 0; }
   const std::vector<std::unique_ptr<Subscription>>& subscriptions() const noexcept;
+
+  // The subscription or feed of this number; null: it has ended.
+  Interest* interest(std::uint32_t number) const noexcept;
+
+  // `visit` takes a Feed&.
+  template <class F>
+  void for_each_feed(F visit) const {
+    if (feeds_)
+      for (Feed& feed : *feeds_) visit(feed);
+  }
+  // `visit` takes an Interest&: each subscription, then each feed.
+  template <class F>
+  void for_each_interest(F visit) const {
+    for (const std::unique_ptr<Subscription>& subscription : subscriptions()) visit(*subscription);
+    for_each_feed(visit);
+  }
 
  protected:
   // Null, as at the beginning: what is pushed waits. It outlives its being set here.
@@ -131,11 +140,11 @@ class Member {
 
   // What every delivery touches stands together.
   Outbox outbox_;
-  Seq skip_ = 0;                                           // durable events up to here are not for it
-  std::unique_ptr<const std::vector<std::string>> types_;  // null: all
-  std::unique_ptr<Subscriptions> subscriptions_;           // null: none, as with most
-  const Form* form_ = nullptr;                             // form(), asked once
-  std::uint32_t slot_ = 0;                                 // place in its role's vector
+  Seq skip_ = 0;                              // without feeds: own durable events up to here are not for it
+  std::unique_ptr<std::vector<Feed>> feeds_;  // null: it hears all that its audience hears, as with most
+  std::unique_ptr<Subscriptions> subscriptions_;  // null: none, as with most
+  const Form* form_ = nullptr;                    // form(), asked once
+  std::uint32_t slot_ = 0;                        // place in its role's vector
   std::uint32_t rights_version_ = 0;
   bool attached_ = false;
   const bool is_client_;

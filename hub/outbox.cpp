@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <memory>
 #include <new>
 #include <utility>
@@ -19,14 +20,32 @@ std::atomic<std::size_t> ring_bytes{0};
 
 Outbox::~Outbox() { release_ring(); }
 
+bool Outbox::has_room_for(std::size_t bytes) const noexcept {
+  return messages_ < limits_->messages_max &&
+         bytes <= limits_->bytes_max - std::min(bytes_, limits_->bytes_max);
+}
+
 Push Outbox::push(FrameRef frame) noexcept {
   if (closed_) return Push::closed;
   const std::size_t size = frame->size();
-  if (count_ >= limits_->messages_max || size > limits_->bytes_max - std::min(bytes_, limits_->bytes_max))
-    return Push::full;
-  if (count_ == capacity_ && !grow()) return Push::full;
-  ring_[(head_ + count_) & mask()] = std::move(frame);
+  if (!has_room_for(size)) return Push::full;
+  if (count_ == capacity() && !grow()) return Push::full;
+  slot(count_) = std::move(frame);
   ++count_;
+  ++messages_;
+  bytes_ += static_cast<std::uint32_t>(size);
+  return Push::queued;
+}
+
+Push Outbox::push(FrameRef first, FrameRef rest) noexcept {
+  if (closed_) return Push::closed;
+  const std::size_t size = first->size() + rest->size();
+  if (!has_room_for(size)) return Push::full;
+  if (count_ + 2 > capacity() && !grow()) return Push::full;
+  slot(count_) = std::move(first);
+  slot(count_ + 1) = std::move(rest);
+  count_ += 2;
+  ++messages_;
   bytes_ += static_cast<std::uint32_t>(size);
   return Push::queued;
 }
@@ -34,9 +53,12 @@ Push Outbox::push(FrameRef frame) noexcept {
 void Outbox::consume(std::size_t bytes) noexcept {
   std::size_t handed_over = sent_ + bytes;
   while (count_ > 0 && handed_over >= at(0).size()) {
-    handed_over -= at(0).size();
-    bytes_ -= static_cast<std::uint32_t>(at(0).size());
-    ring_[head_].reset();
+    FrameRef& oldest = slot(0);
+    handed_over -= oldest->size();
+    bytes_ -= static_cast<std::uint32_t>(oldest->size());
+    rest_is_due_ = oldest->is_joined_to_next();
+    if (!rest_is_due_) --messages_;
+    oldest.reset();
     head_ = (head_ + 1) & mask();
     --count_;
   }
@@ -46,16 +68,20 @@ void Outbox::consume(std::size_t bytes) noexcept {
 
 template <class Keep>
 void Outbox::keep_only(Keep keep) noexcept {
-  std::uint32_t kept = 0;
-  for (std::uint32_t i = 0; i < count_; ++i) {
-    FrameRef& frame = ring_[(head_ + i) & mask()];
-    const bool started = i == 0 && sent_ > 0;
-    if (!started && !keep(*frame)) {
-      bytes_ -= static_cast<std::uint32_t>(frame->size());
-      frame.reset();
-    } else {
-      FrameRef& place = ring_[(head_ + kept++) & mask()];
-      if (&place != &frame) place = std::move(frame);
+  std::uint32_t kept = begun();
+  for (std::uint32_t i = kept; i < count_;) {
+    const std::uint32_t end = i + (at(i).is_joined_to_next() ? 2 : 1);
+    const bool stays = keep(at(end - 1));
+    if (!stays) --messages_;
+    for (; i < end; ++i) {
+      FrameRef& frame = slot(i);
+      if (stays) {
+        FrameRef& place = slot(kept++);
+        if (&place != &frame) place = std::move(frame);
+      } else {
+        bytes_ -= static_cast<std::uint32_t>(frame->size());
+        frame.reset();
+      }
     }
   }
   count_ = kept;
@@ -79,30 +105,31 @@ void Outbox::close_and_clear() noexcept {
   keep_only([](const Frame&) { return false; });
 }
 
+// To room for a pair at least.
 bool Outbox::grow() noexcept {
-  const std::uint32_t capacity = std::max(first_array, capacity_ * 2);
-  std::unique_ptr<FrameRef[]> ring(new (std::nothrow) FrameRef[capacity]);
+  const std::uint32_t wanted = std::max(first_array, capacity() * 2);
+  std::unique_ptr<FrameRef[]> ring(new (std::nothrow) FrameRef[wanted]);
   if (!ring) return false;
-  for (std::uint32_t i = 0; i < count_; ++i) ring[i] = std::move(ring_[(head_ + i) & mask()]);
+  for (std::uint32_t i = 0; i < count_; ++i) ring[i] = std::move(slot(i));
   release_ring();
-  ring_bytes.fetch_add(capacity * sizeof(FrameRef), std::memory_order_relaxed);
+  ring_bytes.fetch_add(wanted * sizeof(FrameRef), std::memory_order_relaxed);
   ring_ = ring.release();
-  capacity_ = capacity;
+  capacity_bits_ = static_cast<std::uint8_t>(std::countr_zero(wanted));
   return true;
 }
 
 void Outbox::release_if_empty() noexcept {
-  if (count_ == 0 && capacity_ > kept_array) release_ring();
+  if (count_ == 0 && capacity() > kept_array) release_ring();
 }
 
 void Outbox::release_ring() noexcept {
   if (ring_ != &first_) {
-    ring_bytes.fetch_sub(capacity_ * sizeof(FrameRef), std::memory_order_relaxed);
+    ring_bytes.fetch_sub(capacity() * sizeof(FrameRef), std::memory_order_relaxed);
     delete[] ring_;
   }
   ring_ = &first_;
   head_ = 0;
-  capacity_ = 1;
+  capacity_bits_ = 0;
 }
 
 std::size_t outbox_memory() noexcept { return frame_bytes() + ring_bytes.load(std::memory_order_relaxed); }

@@ -1,7 +1,8 @@
-// One connection's bounded queue of frames, in messages and bytes. A ring: one slot of its own, which is all
-// that a client needs that gets its events one by one, then memory that grows from 4 slots and is given back
-// when it is empty (up to 8 slots stay). Used on the shard's thread only; allocates only while it grows, and
-// is `full` when there is no memory.
+// One connection's bounded queue of frames, in messages and bytes. A message is one frame, or two that are
+// joined: a beginning of its own and a rest that others share. A ring: one slot of its own, which is all that
+// a client needs that gets its events one by one, then memory that grows from 4 slots and is given back when
+// it is empty (up to 8 slots stay). Used on the shard's thread only; allocates only while it grows, and is
+// `full` when there is no memory.
 #pragma once
 
 #include "hub/frame.hpp"
@@ -26,25 +27,36 @@ class Outbox {
   Outbox(const Outbox&) = delete;
   Outbox& operator=(const Outbox&) = delete;
 
-  // `full` when it would exceed a limit, also for a single frame that is larger than all bytes allowed.
+  // `full` when it would exceed a limit, also for a message that is larger than all bytes allowed. The frame
+  // is not joined to another one.
   Push push(FrameRef frame) noexcept;
+  // One message of two frames, both or none of them. `first` is joined to its next, `rest` is not.
+  Push push(FrameRef first, FrameRef rest) noexcept;
 
   bool empty() const noexcept { return count_ == 0; }
-  std::uint32_t messages() const noexcept { return count_; }
-  // Of whole frames: a started one counts until its last byte is handed over.
+  // A message that was begun counts until its last byte is handed over.
+  std::uint32_t messages() const noexcept { return messages_; }
+  // Of whole frames: a frame that was begun counts until its last byte is handed over.
   std::uint32_t bytes() const noexcept { return bytes_; }
 
-  // What waits, oldest first; `i` < messages(). Bytes of the oldest already handed to the kernel: sent().
+  // What waits, oldest first; `i` < frames(). Bytes of the oldest already handed to the kernel: sent().
+  std::uint32_t frames() const noexcept { return count_; }
   const Frame& at(std::uint32_t i) const noexcept { return *ring_[(head_ + i) & mask()]; }
   std::uint32_t sent() const noexcept { return sent_; }
+  // So many frames at the head are what is left of a message that was begun: nothing may come before them.
+  std::uint32_t begun() const noexcept {
+    if (sent_ > 0) return at(0).is_joined_to_next() ? 2 : 1;
+    return rest_is_due_ ? 1 : 0;
+  }
   // The kernel took `bytes` more, across as many frames as that covers.
   void consume(std::size_t bytes) noexcept;
 
-  // Takes back what has not been started and is not for `who` any more.
+  // Takes back what was not begun and is not for `who` any more. A message is judged by its last frame, which
+  // is what others may share.
   void discard_lost(const Identity& who) noexcept;
-  // Takes back what has not been started and is not for this user by name: the last words to one who leaves.
+  // Takes back what was not begun and is not for this user by name: the last words to one who leaves.
   void discard_all_but_personal(UserId user) noexcept;
-  // Forgets all but a frame that was started; later pushes answer `closed`.
+  // Forgets all but a message that was begun; later pushes answer `closed`.
   void close_and_clear() noexcept;
   // Keeps what waits; later pushes answer `closed`.
   void close() noexcept { closed_ = true; }
@@ -52,7 +64,10 @@ class Outbox {
   const OutboxLimits& limits() const noexcept { return *limits_; }
 
  private:
-  std::uint32_t mask() const noexcept { return capacity_ - 1; }
+  std::uint32_t capacity() const noexcept { return 1U << capacity_bits_; }
+  std::uint32_t mask() const noexcept { return capacity() - 1; }
+  FrameRef& slot(std::uint32_t i) noexcept { return ring_[(head_ + i) & mask()]; }
+  bool has_room_for(std::size_t bytes) const noexcept;
   template <class Keep>
   void keep_only(Keep keep) noexcept;
   bool grow() noexcept;
@@ -63,10 +78,12 @@ class Outbox {
   FrameRef first_;
   FrameRef* ring_ = &first_;  // or an array, which it owns
   std::uint32_t head_ = 0;
-  std::uint32_t count_ = 0;
-  std::uint32_t capacity_ = 1;  // a power of two
+  std::uint32_t count_ = 0;  // frames
+  std::uint32_t messages_ = 0;
   std::uint32_t bytes_ = 0;
   std::uint32_t sent_ = 0;
+  std::uint8_t capacity_bits_ = 0;
+  bool rest_is_due_ = false;  // the oldest frame's beginning has been handed over
   bool closed_ = false;
 };
 

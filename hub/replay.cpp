@@ -1,6 +1,7 @@
 #include "hub/replay.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <new>
 #include <utility>
 
@@ -12,6 +13,9 @@ namespace {
 constexpr std::uint32_t low_water = 1;
 constexpr std::uint32_t high_water = 3;
 
+// A position that is never reached.
+constexpr Seq never = std::numeric_limits<Seq>::max();
+
 bool is_below(const Outbox& outbox, std::uint32_t quarters) noexcept {
   const OutboxLimits& limits = outbox.limits();
   return outbox.messages() <= std::uint64_t{limits.messages_max} * quarters / 4 &&
@@ -21,35 +25,46 @@ bool is_below(const Outbox& outbox, std::uint32_t quarters) noexcept {
 }  // namespace
 
 Replay::Replay(Shard& shard, Member& member, ReplayOwner& owner, Seq own_after) noexcept
-    : shard_(shard), member_(member), owner_(owner), own_after_(own_after), position_(own_after) {
+    : shard_(shard),
+      member_(member),
+      owner_(owner),
+      own_after_(member.hears_by_feeds() ? never : own_after),
+      position_(own_after) {
   shard_.hold_durable(member_);
+  const Seq head = shard_.head();
   for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions())
-    if (subscription->phase == Subscription::Phase::live)
-      hold(*subscription, std::max(subscription->skip, shard_.head()));
+    if (subscription->is_live()) hold(*subscription, std::max(subscription->skip, head));
+  // A feed that is ahead of this shard stays there.
+  member_.for_each_feed([&](Feed& feed) {
+    if (feed.is_live()) hold(feed, feed.skip > head ? std::max(feed.skip, own_after) : own_after);
+  });
 }
 
-void Replay::hold(Subscription& subscription, Seq after) noexcept {
-  own_after_ = std::max(own_after_, position_);
-  for (const std::unique_ptr<Subscription>& other : member_.subscriptions())
-    if (other->phase == Subscription::Phase::held) other->floor = std::max(other->floor, position_);
-  subscription.hold(Subscription::Phase::held);
-  subscription.floor = after;
+void Replay::hold(Interest& interest, Seq after) noexcept {
+  if (own_after_ != never) own_after_ = std::max(own_after_, position_);
+  member_.for_each_interest([this](Interest& other) {
+    if (other.is_held()) other.floor = std::max(other.floor, position_);
+  });
+  interest.hold(Interest::Phase::held);
+  interest.floor = after;
   position_ = std::min(position_, after);
   page_outdated_ = true;
 }
 
 void Replay::go_live() noexcept {
   shard_.go_live(member_, std::max(position_, own_after_));
-  for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions())
-    if (subscription->phase == Subscription::Phase::held)
-      subscription->go_live(std::max(position_, subscription->floor));
+  member_.for_each_interest([this](Interest& interest) {
+    if (interest.is_held()) interest.go_live(std::max(position_, interest.floor));
+  });
 }
 
-// A subscription may have ended for which it had gone back.
+// An interest may have ended for which the replay had gone back.
 void Replay::skip_what_nobody_wants() noexcept {
   Seq first = own_after_;
-  for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions())
-    if (subscription->phase == Subscription::Phase::held) first = std::min(first, subscription->floor);
+  member_.for_each_interest([&first](const Interest& interest) {
+    if (interest.is_held()) first = std::min(first, interest.floor);
+  });
+  if (first == never) first = shard_.head();
   position_ = std::max(position_, first);
 }
 
@@ -74,9 +89,8 @@ void Replay::push_from_tail() {
   const Shard::Burst burst(shard_);
   const Tail& tail = shard_.tail();
   for (std::size_t i = tail.after(position_); i < tail.size(); ++i) {
-    if (!below_high_water()) return;
+    if (!push(*tail.at(i), member_.form())) return;
     position_ = tail.at(i)->seq();
-    push_if_visible(*tail.at(i), member_.form());
   }
   position_ = std::max(position_, shard_.head());
 }
@@ -102,12 +116,44 @@ PageWish Replay::wish() const {
                 .topics = {},
                 .events_max = std::min<std::size_t>(page_events_max, limits.messages_max / 2),
                 .bytes_max = std::min<std::size_t>(page_bytes_max, limits.bytes_max / 2)};
-  if (position_ >= own_after_) wish.own = member_.identity();
-  for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions())
-    if (subscription->phase == Subscription::Phase::held)
+  if (position_ >= own_floor()) wish.own = member_.identity();
+  for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions()) {
+    if (!subscription->is_held()) continue;
+    const auto known = std::ranges::find(wish.topics, subscription->topic->name, &TopicScope::topic);
+    if (known != wish.topics.end())
+      known->floor = std::min(known->floor, subscription->floor);
+    else
       wish.topics.push_back(
           {subscription->topic->name, subscription->topic->rule->subscribers, subscription->floor});
+  }
+  wish.types = wanted_types(wish.own.has_value());
   return wish;
+}
+
+// Of all interests that the page is for.
+std::vector<std::string> Replay::wanted_types(bool own) const {
+  std::vector<std::string> all;
+  bool any = own && !member_.hears_by_feeds();
+  const auto add = [&](const Interest& interest) {
+    if (any || !interest.is_held()) return;
+    const std::vector<std::string> types =
+        interest.filter ? interest.filter->types() : std::vector<std::string>();
+    any = types.empty();
+    for (const std::string& type : types)
+      if (std::ranges::find(all, type) == all.end()) all.push_back(type);
+  };
+  for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions()) add(*subscription);
+  if (own)
+    for (const Feed& feed : member_.feeds()) add(feed);
+  if (any) all.clear();
+  return all;
+}
+
+Seq Replay::own_floor() const noexcept {
+  Seq floor = own_after_;
+  for (const Feed& feed : member_.feeds())
+    if (feed.is_held()) floor = std::min(floor, feed.floor);
+  return floor;
 }
 
 void Replay::page_read(const LogPage& page) {
@@ -127,28 +173,42 @@ void Replay::page_read(const LogPage& page) {
 void Replay::push_from(const LogPage& page) {
   const Shard::Burst burst(shard_);
   Seq end = std::min(page.scanned_to, shard_.head());
-  if (!own_in_page_) end = std::min(end, own_after_);
-  // What was read for one member would be compressed for it alone.
+  if (!own_in_page_) end = std::min(end, own_floor());
+  // What was read for one member is encoded for it alone, so nothing is compressed.
   const Form& form = member_.form().unshared();
   for (const EventRef& event : page.events) {
     if (event->seq() > end) break;
-    if (!below_high_water()) return;
     if (event->seq() <= position_) continue;
+    if (!push(*event, form)) return;
     position_ = event->seq();
-    push_if_visible(*event, form);
   }
   position_ = std::max(position_, end);
 }
 
-void Replay::push_if_visible(const Event& event, const Form& form) {
-  if (is_wanted(event)) shard_.push(member_, event.frame(form, shard_.epoch()));
+// False: the outbox is filled as far as it may be, maybe between two copies for two interests. Each interest
+// remembers in its floor what it has had.
+bool Replay::push(const Event& event, const Form& form) {
+  if (!below_high_water()) return false;
+  bool all_pushed = true;
+  const auto push_to = [&](Interest& interest) {
+    if (all_pushed) all_pushed = push_for(interest, event, form);
+  };
+  if (!event.topic().empty()) {
+    for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions())
+      if (subscription->topic->name == event.topic()) push_to(*subscription);
+  } else if (event.audience().includes(member_.identity())) {
+    if (event.seq() > own_after_) shard_.push_event(member_, Interest{}, event, form);
+    member_.for_each_feed(push_to);
+  }
+  return all_pushed;
 }
 
-bool Replay::is_wanted(const Event& event) const noexcept {
-  if (event.topic().empty()) return event.seq() > own_after_ && member_.may_see(event);
-  const Subscription* subscription = member_.subscription(event.topic());
-  return subscription != nullptr && subscription->phase == Subscription::Phase::held &&
-         event.seq() > subscription->floor && member_.wants(event);
+bool Replay::push_for(Interest& interest, const Event& event, const Form& form) {
+  if (!interest.is_held() || event.seq() <= interest.floor || !interest.wants(event)) return true;
+  if (!below_high_water()) return false;
+  shard_.push_event(member_, interest, event, form);
+  interest.floor = event.seq();
+  return true;
 }
 
 bool Replay::below_low_water() const noexcept { return is_below(member_.outbox(), low_water); }

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace corohub::hub {
@@ -25,6 +26,7 @@ struct PageWish {
   Seq after = 0;                // exclusive
   std::optional<Identity> own;  // what he is in the audience of; nothing: only topics
   std::vector<TopicScope> topics;
+  std::vector<std::string> types{};  // patterns; empty: events of any type
   std::size_t events_max = 0;
   std::size_t bytes_max = 0;
 };
@@ -65,9 +67,9 @@ class Replay final : public Timed, private ReadPermits::Waiter {
   Replay(Shard& shard, Member& member, ReplayOwner& owner, Seq own_after) noexcept;
   ~Replay() override = default;
 
-  // Brings this subscription's events after `after`, too, and goes back as far as that needs. What the others
-  // have had by now does not come again.
-  void hold(Subscription& subscription, Seq after) noexcept;
+  // Brings the events of this interest, a subscription or a feed of the member, after `after`, too, and goes
+  // back as far as that needs. What the other interests have had by now does not come again.
+  void hold(Interest& interest, Seq after) noexcept;
 
   // As far as the member's outbox allows. True: the present is reached, the member is live, and there is
   // nothing left to do. Call it at the beginning, after page_read() and hold(), and whenever the outbox has
@@ -78,7 +80,7 @@ class Replay final : public Timed, private ReadPermits::Waiter {
   // What the member is to have up to here has been pushed, and nothing after it since the last hold().
   Seq position() const noexcept { return position_; }
   // It has yet to bring own events from up to `to`.
-  bool owes_own(Seq to) const noexcept { return own_after_ < to; }
+  bool owes_own(Seq to) const noexcept { return own_floor() < to; }
 
   void on_due(SteadyTime now) noexcept override;
 
@@ -88,16 +90,19 @@ class Replay final : public Timed, private ReadPermits::Waiter {
   void push_from(const LogPage& page);
   void skip_what_nobody_wants() noexcept;
   void go_live() noexcept;
-  bool is_wanted(const Event& event) const noexcept;
+  bool push(const Event& event, const Form& form);
+  bool push_for(Interest& interest, const Event& event, const Form& form);
+  Seq own_floor() const noexcept;
   PageWish wish() const;
+  std::vector<std::string> wanted_types(bool own) const;
   bool below_low_water() const noexcept;
   bool below_high_water() const noexcept;
-  void push_if_visible(const Event& event, const Form& form);
 
   Shard& shard_;
   Member& member_;
   ReplayOwner& owner_;
-  Seq own_after_;                     // own events up to here are not to be brought
+  // Without feeds: own events up to here are not to be brought. With feeds, which say so themselves: none.
+  Seq own_after_;
   Seq position_;                      // last looked at
   std::uint32_t rights_of_page_ = 0;  // the member's, when the page was asked for
   bool reading_ = false;              // a page is under way, or a permit for it

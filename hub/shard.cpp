@@ -7,6 +7,7 @@
 #include <array>
 #include <functional>
 #include <limits>
+#include <new>
 #include <utility>
 
 #include <boost/asio/as_tuple.hpp>
@@ -47,10 +48,8 @@ const Account* usable(const AccountRef& account) noexcept {
   return account && account->status == UserStatus::active ? account.get() : nullptr;
 }
 
-bool is_routed_to(const Member& member, const Event& event) noexcept {
-  if (event.topic().empty()) return event.audience().includes(member.identity());
-  return member.subscription(event.topic()) != nullptr;
-}
+// Of a member that hears all its audience hears.
+const Interest all_of_its_own;
 
 }  // namespace
 
@@ -230,50 +229,96 @@ std::uint32_t Shard::deliver_to_topic(Delivery& delivery) noexcept {
 }
 
 std::uint32_t Shard::apply(const Notice& notice) noexcept {
-  const Event& event = *notice.event;
-  Delivery delivery{event, 0, epoch_};
-  std::uint32_t reached = 0;
-  const auto notify = [&](Member& member) {
-    if (std::ranges::binary_search(notice.except, member.identity_->user_id)) return;
-    if (notice.if_idle && !member.is_idle()) return;
-    reached += offer(member, delivery);
-  };
-  if (!notice.only.empty()) {
-    for (const UserId user : notice.only)
-      for_each_of(user, [&](Member& member) {
-        if (is_routed_to(member, event)) notify(member);
-      });
-  } else if (!event.topic().empty()) {
-    if (const Topic* topic = topics_.find(event.topic()))
-      for (const Subscription* subscription : topic->subscriptions) notify(*subscription->member);
-  } else {
-    for (std::size_t role = 0; role < role_count; ++role)
-      if ((event.audience().roles & role_bit(static_cast<Role>(role))) != 0)
-        for (Member* member : members_.of(static_cast<Role>(role))) notify(*member);
-  }
+  Delivery delivery{*notice.event, 0, epoch_};
+  const std::uint32_t reached =
+      notice.event->topic().empty() ? notify_by_audience(notice, delivery) : notify_topic(notice, delivery);
   counters().deliveries.Increment(reached);
   return reached;
 }
 
+bool Shard::is_for(const Notice& notice, const Member& member) noexcept {
+  if (std::ranges::binary_search(notice.except, member.identity_->user_id)) return false;
+  return !notice.if_idle || member.is_idle();
+}
+
+std::uint32_t Shard::notify_by_audience(const Notice& notice, Delivery& delivery) noexcept {
+  const Audience& audience = notice.event->audience();
+  std::uint32_t reached = 0;
+  const auto notify = [&](Member& member) {
+    if (is_for(notice, member)) reached += offer(member, delivery);
+  };
+  for (const UserId user : notice.only)
+    for_each_of(user, [&](Member& member) {
+      if (audience.includes(member.identity())) notify(member);
+    });
+  if (!notice.only.empty()) return reached;
+  for (std::size_t role = 0; role < role_count; ++role)
+    if ((audience.roles & role_bit(static_cast<Role>(role))) != 0)
+      for (Member* member : members_.of(static_cast<Role>(role))) notify(*member);
+  return reached;
+}
+
+// Each subscription of a member has its copy.
+std::uint32_t Shard::notify_topic(const Notice& notice, Delivery& delivery) noexcept {
+  const Topic* const topic = topics_.find(notice.event->topic());
+  if (topic == nullptr) return 0;
+  std::uint32_t reached = 0;
+  const auto notify = [&](const Subscription& subscription) {
+    if (is_for(notice, *subscription.member)) reached += offer(subscription, delivery);
+  };
+  for (const UserId user : notice.only)
+    for_each_of(user, [&](const Member& member) {
+      for (const std::unique_ptr<Subscription>& subscription : member.subscriptions())
+        if (subscription->topic == topic) notify(*subscription);
+    });
+  if (!notice.only.empty()) return reached;
+  for (const Subscription* subscription : topic->subscriptions) notify(*subscription);
+  return reached;
+}
+
 bool Shard::offer(const Subscription& subscription, Delivery& delivery) noexcept {
-  if (delivery.seq != 0 && delivery.seq <= subscription.skip) return false;
-  Member& member = *subscription.member;
-  if (member.outbox_.closed() || !member.wants(delivery.event)) return false;
-  return queue(member, delivery.frame(*member.form_)) == Push::queued && member.is_client_;
+  return offer(*subscription.member, subscription, delivery);
+}
+
+bool Shard::offer(Member& member, const Interest& interest, Delivery& delivery) noexcept {
+  if (delivery.seq != 0 && delivery.seq <= interest.skip) return false;
+  if (member.outbox_.closed() || !interest.wants(delivery.event)) return false;
+  return queue_event(member, interest, delivery);
 }
 
 bool Shard::offer(Member& member, Delivery& delivery) noexcept {
-  if (delivery.seq != 0 && delivery.seq <= member.skip_) return false;
-  if (member.outbox_.closed() || !member.wants(delivery.event)) return false;
-  return queue(member, delivery.frame(*member.form_)) == Push::queued && member.is_client_;
+  if (member.feeds_ == nullptr) {
+    if (delivery.seq != 0 && delivery.seq <= member.skip_) return false;
+    return !member.outbox_.closed() && queue_event(member, all_of_its_own, delivery);
+  }
+  bool reached = false;
+  for (const Feed& feed : *member.feeds_)
+    if (offer(member, feed, delivery)) reached = true;
+  return reached;
 }
 
-Push Shard::queue(Member& member, const FrameRef& frame) noexcept {
-  Push pushed = member.outbox_.push(frame);
+// Whoever there is no memory for cannot be told what it misses, so it is closed, and comes back for that.
+bool Shard::queue_event(Member& member, const Interest& interest, Delivery& delivery) noexcept {
+  try {
+    const FrameRef& shared = delivery.frame(*member.form_);
+    if (shared) return queue(member, interest.prefix.get(), shared) == Push::queued && member.is_client_;
+    const FrameRef own = member.own_frame(delivery.event, interest);
+    return own && queue(member, nullptr, own) == Push::queued && member.is_client_;
+  } catch (const std::bad_alloc&) {
+    end(member, CloseReason::overloaded);
+    return false;
+  }
+}
+
+Push Shard::queue(Member& member, const Frame* first, const FrameRef& frame) noexcept {
+  const auto push_into_outbox = [&] {
+    return first == nullptr ? member.outbox_.push(frame) : member.outbox_.push(FrameRef(first), frame);
+  };
+  Push pushed = push_into_outbox();
   if (pushed == Push::full) {
     // A long turn fills the outbox of a client that would have read it all: slow is whose socket is full too.
     member.flush();
-    pushed = member.outbox_.push(frame);
+    pushed = push_into_outbox();
   }
   if (pushed == Push::queued && !std::exchange(member.touched_, true)) touched_.push_back(&member);
   if (pushed == Push::full) drop_slow(member);
@@ -286,10 +331,19 @@ void Shard::drop_slow(Member& member) noexcept {
   counters().slow_consumers.Increment();
 }
 
-Push Shard::push(Member& member, const FrameRef& frame) noexcept {
-  const Push pushed = member.outbox_.closed() ? Push::closed : queue(member, frame);
+Push Shard::push(Member& member, const FrameRef& frame) noexcept { return push(member, nullptr, frame); }
+
+Push Shard::push(Member& member, const Frame* first, const FrameRef& frame) noexcept {
+  const Push pushed = member.outbox_.closed() ? Push::closed : queue(member, first, frame);
   if (!in_turn_) end_turn();
   return pushed;
+}
+
+void Shard::push_event(Member& member, const Interest& interest, const Event& event, const Form& form) {
+  if (const FrameRef& shared = event.frame(form, epoch_))
+    push(member, interest.prefix.get(), shared);
+  else if (const FrameRef own = member.own_frame(event, interest))
+    push(member, own);
 }
 
 // ---- control entries ----
@@ -359,6 +413,8 @@ void Shard::attach(Member& member, const Identity& who) {
   by_client_.enter(member);
   member.form_ = &member.form();
   member.skip_ = head_;
+  if (member.feeds_)
+    for (Feed& feed : *member.feeds_) feed.skip = head_;
   member.attached_ = true;
 }
 
@@ -381,15 +437,41 @@ void Shard::begin_after(const LogState& log) {
   for (const EventRef& event : log.recent) tail_.push(event);
 }
 
-Subscription* Shard::subscribe(Member& member, std::string_view topic, const TopicRule& rule) {
-  if (Subscription* known = member.subscription(topic)) return known;
-  return topics_.add(member, topic, rule, head_);
+Subscription* Shard::subscribe(Member& member, std::string_view topic, const TopicRule& rule,
+                               InterestTerms terms) {
+  if (Subscription* known = member.subscription(topic, terms.label)) return known;
+  return topics_.add(member, topic, rule, std::move(terms), head_);
 }
 
 void Shard::unsubscribe(Subscription& subscription) noexcept {
   topics_.remove(subscription);
   std::erase_if(*subscription.member->subscriptions_,
                 [&](const std::unique_ptr<Subscription>& one) { return one.get() == &subscription; });
+}
+
+Feed& Shard::add_feed(Member& member, InterestTerms terms) {
+  if (Feed* known = member.feed(terms.label)) return *known;
+  Feed& feed = member.feeds_->emplace_back();
+  static_cast<InterestTerms&>(feed) = std::move(terms);
+  feed.skip = head_;
+  return feed;
+}
+
+void Shard::remove(Member& member, Interest& interest) noexcept {
+  if (Feed* const feed = member.feed(interest.label); feed == &interest)
+    member.feeds_->erase(member.feeds_->begin() + (feed - member.feeds_->data()));
+  else
+    unsubscribe(static_cast<Subscription&>(interest));
+}
+
+// Of several feeds the one that has had least counts: a client that comes back with this position misses
+// nothing.
+Seq Shard::had(const Member& member) const noexcept {
+  if (!member.feeds_) return std::max(head_, member.skip_);
+  Seq least = std::numeric_limits<Seq>::max();
+  for (const Feed& feed : *member.feeds_)
+    if (feed.is_live()) least = std::min(least, feed.skip);
+  return least == std::numeric_limits<Seq>::max() ? head_ : std::max(head_, least);
 }
 
 std::vector<MemberInfo> Shard::list(std::size_t most, const ClientId& after) const {

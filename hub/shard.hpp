@@ -89,6 +89,9 @@ class Shard {
   // Queues a frame for one member, which leaves at the end of the turn, at once outside of one. Full: the
   // member is closed (slow_consumer).
   Push push(Member& member, const FrameRef& frame) noexcept;
+  // The same with an event, as one of the member's interests asked for it, in this form. Nothing happens if
+  // the event has no bytes for this member. Throws for memory.
+  void push_event(Member& member, const Interest& interest, const Event& event, const Form& form);
   // What waits for the member's turn in a line leaves now. Whoever asks how much waits asks this first: only
   // what is left then waits for the client.
   void send_now(Member& member) noexcept;
@@ -96,15 +99,16 @@ class Shard {
   class Burst;
 
   // The member gets the topic's events after what is applied here. Null: there are too many topics. What it
-  // is subscribed to already is returned as it is. The caller has asked the rule; a change of role asks it
-  // again.
-  Subscription* subscribe(Member& member, std::string_view topic, const TopicRule& rule);
-  Subscription* subscribe(Member& member, std::string_view topic, const TopicRule& rule, const Asking&) {
-    return subscribe(member, topic, rule);
-  }
-  Interest& add_feed(Member&, const Asking&) { std::abort(); }
-  void remove(Member&, Interest& interest) { unsubscribe(interest); }
+  // is subscribed to already, under this label, is returned as it is. The caller has asked the rule; a change
+  // of role asks it again.
+  Subscription* subscribe(Member& member, std::string_view topic, const TopicRule& rule,
+                          InterestTerms terms = {});
   void unsubscribe(Subscription& subscription) noexcept;
+  // The same for its own audience, of a member that hears by feeds. How many there may be is for the caller
+  // to bound.
+  Feed& add_feed(Member& member, InterestTerms terms);
+  // Ends a subscription or a feed.
+  void remove(Member& member, Interest& interest) noexcept;
   std::size_t topics() const noexcept { return topics_.size(); }
 
   // Closes every member with `reason`, in equal steps over `spread` (at once when it is zero), also those who
@@ -126,7 +130,7 @@ class Shard {
 
   // Own events up to here are not for this member: they came before it, or it has had them. Only of one that
   // is live.
-  Seq had(const Member& member) const noexcept { return std::max(head_, member.skip_); }
+  Seq had(const Member& member) const noexcept;
   // For a replay (hub/replay.hpp). No durable event is queued for the member by its audience until it is let
   // go, and then those after `position`.
   void hold_durable(Member& member) noexcept { member.skip_ = std::numeric_limits<Seq>::max(); }
@@ -186,9 +190,15 @@ class Shard {
   std::uint32_t apply(const Notice& notice) noexcept;
   std::uint32_t deliver_by_audience(Delivery& delivery) noexcept;
   std::uint32_t deliver_to_topic(Delivery& delivery) noexcept;
+  std::uint32_t notify_by_audience(const Notice& notice, Delivery& delivery) noexcept;
+  std::uint32_t notify_topic(const Notice& notice, Delivery& delivery) noexcept;
+  static bool is_for(const Notice& notice, const Member& member) noexcept;
   bool offer(Member& member, Delivery& delivery) noexcept;
   bool offer(const Subscription& subscription, Delivery& delivery) noexcept;
-  Push queue(Member& member, const FrameRef& frame) noexcept;
+  bool offer(Member& member, const Interest& interest, Delivery& delivery) noexcept;
+  bool queue_event(Member& member, const Interest& interest, Delivery& delivery) noexcept;
+  Push queue(Member& member, const Frame* first, const FrameRef& frame) noexcept;
+  Push push(Member& member, const Frame* first, const FrameRef& frame) noexcept;
   void drop_slow(Member& member) noexcept;
   void drop_worst() noexcept;
   bool end(Member& member, CloseReason reason) noexcept;

@@ -10,11 +10,15 @@ Topic* TopicIndex::find(std::string_view name) const noexcept {
   return found == topics_.end() ? nullptr : found->second.get();
 }
 
-Subscription* TopicIndex::add(Member& member, std::string_view topic, const TopicRule& rule, Seq skip) {
+Subscription* TopicIndex::add(Member& member, std::string_view topic, const TopicRule& rule,
+                              InterestTerms terms, Seq skip) {
   if (!member.subscriptions_) member.subscriptions_ = std::make_unique<Member::Subscriptions>();
   Member::Subscriptions& all = *member.subscriptions_;
   all.reserve(all.size() + 1);
-  auto subscription = std::make_unique<Subscription>(Subscription{.member = &member, .skip = skip});
+  auto subscription = std::make_unique<Subscription>();
+  static_cast<InterestTerms&>(*subscription) = std::move(terms);
+  subscription->skip = skip;
+  subscription->member = &member;
   Topic* place = find(topic);
   if (place == nullptr) {
     if (topics_.size() >= topics_max_) return nullptr;

@@ -20,7 +20,8 @@ class TopicIndex {
   Topic* find(std::string_view name) const noexcept;
   // A subscription that gets durable events after `skip`; the member owns it. Null: there are too many
   // topics.
-  Subscription* add(Member& member, std::string_view topic, const TopicRule& rule, Seq skip);
+  Subscription* add(Member& member, std::string_view topic, const TopicRule& rule, InterestTerms terms,
+                    Seq skip);
   // It ends for the topic; to take it from its member is the caller's. The last one takes the topic along.
   void remove(Subscription& subscription) noexcept;
 

@@ -95,6 +95,7 @@ class Session final : public hub::Member,
   // ---- for its parts ----
   void answer(const RequestId& id, const Outcome& outcome);
   void tell(const Notice& notice) { dialect_.tell(*this, notice); }
+  bool hears_unasked() const noexcept { return dialect_.hears_unasked(); }
   SessionReplay& replay();
   SessionTopics& topics();
   bool catches_up() const noexcept { return replay_ && replay_->is_under_way(); }

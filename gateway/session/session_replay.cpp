@@ -22,7 +22,7 @@ void tell_topics(SessionReplay& owner, Session& session, const hub::Replay& repl
     const Seq from = std::max(replay.position(), subscription->floor);
     subscription->floor = topics_floor;
     if (from < topics_floor)
-      owner.tell_gap({from, topics_floor, "expired", subscription->topic->name, subscription->number});
+      owner.tell_gap({from, topics_floor, "expired", subscription->topic->name, subscription->label});
   }
 }
 
@@ -51,12 +51,15 @@ void SessionReplay::tell_gap(const Gap& gap) {
   session_.tell(gap);
 }
 
-// The log lost them while they were being read: whichever of them the replay was for.
+// The log lost events while they were being read. A client with one position for everything is told once, if
+// its own events are among them; otherwise each interest that the replay was for is told.
 void SessionReplay::replay_gap(const hub::Replay& replay, Seq from, Seq to) {
-  if (replay.owes_own(to)) return tell_gap({from, to, "expired"});
+  if (session_.hears_unasked() && replay.owes_own(to)) return tell_gap({from, to, "expired"});
+  for (const hub::Feed& feed : session_.feeds())
+    if (feed.is_held() && feed.floor < to) tell_gap({from, to, "expired", {}, feed.label});
   for (const std::unique_ptr<hub::Subscription>& subscription : session_.subscriptions())
-    if (subscription->phase == hub::Subscription::Phase::held && subscription->floor < to)
-      tell_gap({from, to, "expired", subscription->topic->name, subscription->number});
+    if (subscription->is_held() && subscription->floor < to)
+      tell_gap({from, to, "expired", subscription->topic->name, subscription->label});
 }
 
 void SessionReplay::replay_failed() noexcept { session_.close(CloseReason::overloaded); }
@@ -82,7 +85,7 @@ Task<> SessionReplay::read_page_of(std::shared_ptr<Session> self, std::weak_ptr<
                                 .own = wish.own,
                                 .topics = std::move(wish.topics),
                                 .limit = wish.events_max,
-                                .types = self->types(),
+                                .types = std::move(wish.types),
                                 .bytes = wish.bytes_max};
   Seq topics_floor = 0;  // written by the reader before this goes on
   auto read = [request = std::move(request), &topics_floor](storage::Snapshot& snapshot) {

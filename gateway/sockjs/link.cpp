@@ -140,10 +140,10 @@ std::string Link::take_frame(std::size_t bytes_max) {
   std::size_t bytes = 0;
   std::uint32_t frames = 0;
   std::string text = "a[";
-  while (frames < outbox_->messages() && (bytes == 0 || bytes < bytes_max)) {
+  while (frames < outbox_->frames() && (bytes == 0 || bytes < bytes_max)) {
     if (bytes > 0) text += ',';
     bool joined = true;
-    for (; joined && frames < outbox_->messages(); ++frames) {
+    for (; joined && frames < outbox_->frames(); ++frames) {
       const hub::Frame& part = outbox_->at(frames);
       text += part.bytes();
       bytes += part.size();

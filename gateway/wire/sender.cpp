@@ -79,12 +79,21 @@ class Gather {
 
 thread_local std::array<char, 65'536> Gather::buffer;
 
-// A data frame that was started, then control, then data: frames are never torn apart.
+// What is left of a message that was begun, then control, then messages: none is ever torn apart.
 void gather(Gather& out, const hub::Outbox& outbox, std::string_view control) noexcept {
-  std::uint32_t next = 0;
-  if (outbox.sent() > 0 && !out.add(outbox.at(next++).bytes().substr(outbox.sent()))) return;
+  const std::uint32_t begun = outbox.begun();
+  for (std::uint32_t i = 0; i < begun; ++i)
+    if (!out.add(outbox.at(i).bytes().substr(i == 0 ? outbox.sent() : 0))) return;
   if (!out.add(control)) return;
-  while (next < outbox.messages() && out.add(outbox.at(next).bytes())) ++next;
+  for (std::uint32_t i = begun; i < outbox.frames() && out.add(outbox.at(i).bytes());) ++i;
+}
+
+// Bytes of a message that was begun and is to leave before control.
+std::size_t left_of_begun(const hub::Outbox& outbox) noexcept {
+  const std::uint32_t begun = outbox.begun();
+  std::size_t bytes = 0;
+  for (std::uint32_t i = 0; i < begun; ++i) bytes += outbox.at(i).size();
+  return bytes - outbox.sent();
 }
 
 }  // namespace
@@ -107,7 +116,7 @@ Sender::Flushed Sender::flush() noexcept {
 }
 
 ssize_t Sender::send_some(std::size_t& total) noexcept {
-  if (control_.empty() && outbox_.messages() == 1) {  // as with most: from where it stands
+  if (control_.empty() && outbox_.frames() == 1) {  // as with most: from where it stands
     const std::string_view bytes = outbox_.at(0).bytes().substr(outbox_.sent());
     total = bytes.size();
     return send_bytes(socket_.native_handle(), bytes.data(), bytes.size());
@@ -120,13 +129,13 @@ ssize_t Sender::send_some(std::size_t& total) noexcept {
 
 void Sender::account(std::size_t sent) noexcept {
   handed_over_ += sent;
-  if (outbox_.sent() > 0) {
-    const std::size_t tail = std::min(sent, outbox_.at(0).size() - outbox_.sent());
-    outbox_.consume(tail);
-    sent -= tail;
+  if (control_.empty()) return outbox_.consume(sent);
+  if (const std::size_t of_begun = std::min(sent, left_of_begun(outbox_)); of_begun > 0) {
+    outbox_.consume(of_begun);
+    sent -= of_begun;
   }
   const std::size_t of_control = std::min(sent, control_.size());
-  if (of_control > 0 && of_control == control_.size())
+  if (of_control == control_.size())
     std::string().swap(control_);  // an idle connection keeps no buffer
   else
     control_.erase(0, of_control);

@@ -33,7 +33,7 @@ class Sender {
   Flushed flush() noexcept;
 
   // One or more whole control frames, or what the protocol says before the first frame. They go out before
-  // data, at a frame boundary. False: more waits than a client that reads would leave. Ignored once the end
+  // data, between two messages. False: more waits than a client that reads would leave. Ignored once the end
   // has begun.
   bool add_control(std::string_view bytes);
 
@@ -68,7 +68,7 @@ class Sender {
   std::uint64_t handed_over_ = 0;
   bool ended_ = false;
   bool has_last_bytes_ = false;
-  std::string control_;  // behind a data frame that was started, before all others
+  std::string control_;  // behind a message that was begun, before all others
   Socket socket_;
   std::string last_bytes_;  // wait for the outbox to be empty
 };

@@ -94,6 +94,14 @@ TEST_F(SockjsLink, one_array_of_messages_is_answered_in_one_frame) {
   EXPECT_EQ(waits.read().body, "a[\"x\",\"y\",\"z\"]\n");
 }
 
+TEST_F(SockjsLink, a_message_of_two_frames_is_one_item) {
+  poll();
+  send("[\"a|b\",\"c\",\"d|e\"]");
+  EXPECT_EQ(poll().body, "a[\"a|b\",\"c\",\"d|e\"]\n");
+  send("[\"a|b\"]");
+  EXPECT_EQ(poll().body, "a[\"a|b\"]\n");
+}
+
 TEST_F(SockjsLink, one_receives_at_a_time_and_the_first_goes_on) {
   poll();
   Client first(rig.http);

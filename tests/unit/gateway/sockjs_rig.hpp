@@ -54,7 +54,14 @@ class Echo final : public TransportListener {
   }
 
   void say(std::string_view text) {
-    outbox.push(life_->transport->wrap().frame(text, Wrap::Part::whole, hub::Audience::one_connection()));
+    const Wrap& wrap = life_->transport->wrap();
+    const hub::Audience readers = hub::Audience::one_connection();
+    const std::size_t bar = text.find('|');  // one message of two frames
+    if (bar == std::string_view::npos)
+      outbox.push(wrap.frame(text, Wrap::Part::whole, readers));
+    else
+      outbox.push(wrap.frame(text.substr(0, bar), Wrap::Part::first, readers),
+                  wrap.frame(text.substr(bar), Wrap::Part::last, readers));
     life_->transport->flush();
   }
 

@@ -49,6 +49,17 @@ TEST_F(NoticeTest, of_a_topic_goes_to_its_subscribers_but_some) {
   EXPECT_THAT(ann_again_.log, IsEmpty());
 }
 
+TEST_F(NoticeTest, of_a_topic_has_a_copy_for_each_subscription_that_wants_it) {
+  one_.shard.subscribe(bob_, "rooms/one", rule, {.label = 1, .prefix = test::prefix("1:")});
+  one_.shard.subscribe(bob_, "rooms/one", rule,
+                       {.label = 2, .prefix = test::prefix("2:"), .filter = filter_of_types({"b"})});
+  publish(of_topic("a"));
+  Notice notice = of_topic("b");
+  notice.only = {2};
+  publish(notice);
+  EXPECT_THAT(bob_.log, ElementsAre("1:a", "1:b", "2:b"));
+}
+
 TEST_F(NoticeTest, without_a_topic_goes_to_its_audience_but_some) {
   FakeMember root(one_.shard, {3, Role::superadmin, {}});
   publish({test::event("a", Audience::admins())});

@@ -82,7 +82,9 @@ class Model final : public ReplayOwner {
 
   void connect() {
     if (member_) return;
-    member_ = std::make_unique<FakeMember>(one_.shard, Identity{1, Role::user}, limits_);
+    member_ = std::make_unique<FakeMember>(one_.shard, Identity{1, Role::user}, limits_,
+                                           below(2) == 0 ? Own::all : Own::by_feeds);
+    if (member_->hears_by_feeds()) one_.shard.add_feed(*member_, {});  // of all: no difference
     read_ = 0;
     own_.clear();
     replay_ = std::make_unique<Replay>(one_.shard, *member_, *this, position_);

@@ -2,6 +2,7 @@
 
 #include "support/allocations.hpp"
 
+#include <algorithm>
 #include <deque>
 #include <random>
 #include <string>
@@ -15,9 +16,13 @@ FrameRef frame(std::string_view text, Audience audience = Audience::everyone()) 
   return Frame::make("", text, audience);
 }
 
+FrameRef beginning(std::string_view text) {
+  return Frame::make("", text, Audience::one_connection(), Frame::Next::is_joined);
+}
+
 std::string all(const Outbox& outbox) {
   std::string text;
-  for (std::uint32_t i = 0; i < outbox.messages(); ++i) {
+  for (std::uint32_t i = 0; i < outbox.frames(); ++i) {
     if (i > 0) text += ' ';
     text += outbox.at(i).bytes();
   }
@@ -171,40 +176,135 @@ TEST(Outbox, one_at_a_time_never_allocates) {
   EXPECT_EQ(outbox_memory(), before);
 }
 
-// The ring against the obvious queue, through everything that can happen to it.
-TEST(Outbox, behaves_like_a_queue) {
+// ---- joined frames ----
+
+TEST(Outbox, a_pair_is_one_message_until_its_last_byte_has_left) {
+  Outbox outbox(plenty);
+  ASSERT_EQ(outbox.push(beginning("ab"), frame("cd")), Push::queued);
+  EXPECT_EQ(outbox.messages(), 1U);
+  EXPECT_EQ(outbox.frames(), 2U);
+  EXPECT_EQ(outbox.bytes(), 4U);
+  EXPECT_EQ(outbox.begun(), 0U);
+  outbox.consume(1);
+  EXPECT_EQ(outbox.begun(), 2U);
+  outbox.consume(1);
+  EXPECT_EQ(outbox.begun(), 1U) << "the rest is due";
+  EXPECT_EQ(outbox.messages(), 1U);
+  outbox.consume(1);
+  EXPECT_EQ(outbox.begun(), 1U);
+  outbox.consume(1);
+  EXPECT_TRUE(outbox.empty());
+  EXPECT_EQ(outbox.messages(), 0U);
+  EXPECT_EQ(outbox.begun(), 0U);
+}
+
+TEST(Outbox, T60_a_pair_fits_whole_or_not_at_all) {
+  const OutboxLimits limits{2, 10};
+  Outbox outbox(limits);
+  EXPECT_EQ(outbox.push(beginning("12345"), frame("123456")), Push::full);
+  EXPECT_TRUE(outbox.empty());
+  EXPECT_EQ(outbox.push(beginning("12"), frame("34")), Push::queued);
+  EXPECT_EQ(outbox.push(beginning("12"), frame("34")), Push::queued);
+  EXPECT_EQ(outbox.push(frame("1")), Push::full) << "two messages, though four frames";
+  outbox.close();
+  EXPECT_EQ(outbox.push(beginning("1"), frame("2")), Push::closed);
+}
+
+TEST(Outbox, a_pair_is_judged_by_its_last_frame_and_goes_whole) {
+  Outbox outbox(plenty);
+  outbox.push(beginning("1"), frame("admins", Audience::admins()));
+  outbox.push(beginning("2"), frame("all"));
+  outbox.push(beginning("3"), frame("own", Audience::user(7)));
+  outbox.discard_lost(user_seven);
+  EXPECT_EQ(all(outbox), "2 all 3 own");
+  EXPECT_EQ(outbox.messages(), 2U);
+  EXPECT_EQ(outbox.bytes(), 8U);
+  outbox.discard_all_but_personal(7);
+  EXPECT_EQ(all(outbox), "3 own");
+}
+
+TEST(Outbox, the_rest_of_a_begun_pair_stays_whatever_it_is) {
+  for (const std::size_t handed_over : {1U, 2U, 3U}) {
+    Outbox outbox(plenty);
+    outbox.push(beginning("ab"), frame("cd", Audience::admins()));
+    outbox.push(beginning("ef"), frame("gh", Audience::admins()));
+    outbox.consume(handed_over);
+    outbox.discard_lost(user_seven);
+    outbox.close_and_clear();
+    EXPECT_EQ(outbox.messages(), 1U);
+    EXPECT_EQ(all(outbox), handed_over < 2 ? "ab cd" : "cd");
+  }
+}
+
+// The ring against the obvious queue, through everything that can happen to it: nothing is ever torn.
+TEST(Outbox, behaves_like_a_queue_of_messages) {
+  struct Message {
+    std::string bytes;
+    Audience audience;
+    std::size_t sent = 0;
+  };
   std::mt19937 random(1);
   const OutboxLimits limits{64, 300};
-  Outbox outbox(limits);
-  std::deque<FrameRef> model;
-  std::size_t sent = 0;
-  for (int step = 0; step < 20'000; ++step) {
-    if (random() % 3 != 0) {
-      const Audience audience = random() % 2 == 0 ? Audience::admins() : Audience::user(7);
-      const FrameRef next = frame(std::string(1 + random() % 20, 'a'), audience);
-      std::size_t bytes = 0;
-      for (const FrameRef& waiting : model) bytes += waiting->size();
-      const bool fits = model.size() < limits.messages_max && bytes + next->size() <= limits.bytes_max;
-      ASSERT_EQ(outbox.push(next), fits ? Push::queued : Push::full);
-      if (fits) model.push_back(next);
-    } else if (random() % 20 == 0) {
-      outbox.discard_lost(user_seven);
-      for (std::size_t i = sent > 0 ? 1 : 0; i < model.size();)
-        if (model[i]->audience().includes(user_seven))
-          ++i;
-        else
-          model.erase(model.begin() + static_cast<std::ptrdiff_t>(i));
-    } else {
+  for (int life = 0; life < 300; ++life) {
+    Outbox outbox(limits);
+    std::deque<Message> model;
+    bool closed = false;
+    const auto keep_only = [&](auto keep) {
+      std::erase_if(model, [&](const Message& message) { return message.sent == 0 && !keep(message); });
+    };
+    for (int step = 0; step < 200; ++step) {
+      const auto dice = random() % 100;
       std::size_t left = 0;
-      for (const FrameRef& waiting : model) left += waiting->size();
-      const std::size_t bytes = left == sent ? 0 : random() % (left - sent + 1);
-      outbox.consume(bytes);
-      for (sent += bytes; !model.empty() && sent >= model.front()->size(); model.pop_front())
-        sent -= model.front()->size();
+      for (const Message& message : model) left += message.bytes.size() - message.sent;
+      if (dice < 60) {
+        const Audience audience = random() % 2 == 0 ? Audience::admins() : Audience::user(7);
+        const std::string first(random() % 2 == 0 ? 0 : 1 + random() % 9, 'a');
+        const std::string rest(1 + random() % 20, 'b');
+        const std::size_t counted = outbox.bytes() + first.size() + rest.size();
+        const bool fits = model.size() < limits.messages_max && counted <= limits.bytes_max;
+        const Push pushed = first.empty() ? outbox.push(frame(rest, audience))
+                                          : outbox.push(beginning(first), frame(rest, audience));
+        ASSERT_EQ(pushed, closed ? Push::closed : fits ? Push::queued : Push::full);
+        if (pushed == Push::queued) model.push_back({first + rest, audience});
+      } else if (dice < 64) {
+        outbox.discard_lost(user_seven);
+        keep_only([](const Message& message) { return message.audience.includes(user_seven); });
+      } else if (dice < 66) {
+        outbox.discard_all_but_personal(7);
+        keep_only([](const Message& message) { return message.audience.user_id == 7; });
+      } else if (dice < 67) {
+        closed = true;
+        if (random() % 2 == 0) {
+          outbox.close();
+        } else {
+          outbox.close_and_clear();
+          keep_only([](const Message&) { return false; });
+        }
+      } else {
+        std::size_t bytes = left == 0 ? 0 : random() % (left + 1);
+        outbox.consume(bytes);
+        while (bytes > 0) {
+          Message& oldest = model.front();
+          const std::size_t taken = std::min(bytes, oldest.bytes.size() - oldest.sent);
+          oldest.sent += taken;
+          bytes -= taken;
+          if (oldest.sent == oldest.bytes.size()) model.pop_front();
+        }
+      }
+      std::string expected;
+      for (const Message& message : model) expected += message.bytes.substr(message.sent);
+      std::string waiting;
+      std::size_t whole = 0;
+      for (std::uint32_t i = 0; i < outbox.frames(); ++i) {
+        waiting += outbox.at(i).bytes().substr(i == 0 ? outbox.sent() : 0);
+        whole += outbox.at(i).size();
+      }
+      ASSERT_EQ(waiting, expected);
+      ASSERT_EQ(outbox.bytes(), whole);
+      ASSERT_EQ(outbox.messages(), model.size());
+      ASSERT_EQ(outbox.empty(), model.empty());
+      ASSERT_EQ(outbox.begun() > 0, !model.empty() && model.front().sent > 0);
     }
-    ASSERT_EQ(outbox.messages(), model.size());
-    ASSERT_EQ(outbox.sent(), sent);
-    for (std::uint32_t i = 0; i < outbox.messages(); ++i) ASSERT_EQ(&outbox.at(i), model[i].get());
   }
 }
 

@@ -106,7 +106,9 @@ class Model final : public ReplayOwner {
   void connect() {
     since_ = below(static_cast<std::uint32_t>(newest()) + 1);
     passed_ = since_;
-    member_ = std::make_unique<FakeMember>(one_.shard, Identity{1, role_, login_}, limits_);
+    member_ = std::make_unique<FakeMember>(one_.shard, Identity{1, role_, login_}, limits_,
+                                           below(2) == 0 ? Own::all : Own::by_feeds);
+    if (member_->hears_by_feeds()) one_.shard.add_feed(*member_, {});  // of all: no difference
     replay_ = std::make_unique<Replay>(one_.shard, *member_, *this, since_);
     advance();
   }

@@ -153,7 +153,7 @@ TEST(Replay, sees_only_what_its_rights_and_types_allow) {
   EXPECT_THAT(reader.member.log, ElementsAre("e1", "e3"));
 
   FakeMember picky(one.shard, ann);
-  picky.set_types({"e3", "e4"});
+  picky.set_filter(filter_of_types({"e3", "e4"}));
   Replay again(one.shard, picky, reader, 0);
   EXPECT_TRUE(again.advance());
   publish(one, 4, 5);

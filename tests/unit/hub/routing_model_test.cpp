@@ -21,8 +21,23 @@ struct Waiting {
   Audience audience;
 };
 
+// Events whose number is even.
+class EvenOnly final : public EventFilter {
+ public:
+  static bool wants(std::string_view type) noexcept { return (type.back() - '0') % 2 == 0; }
+  bool wants(const Event& event) const noexcept override { return wants(event.type()); }
+};
+
+// A subscription or a feed.
+struct ModelInterest {
+  std::string topic;  // empty: its own audience
+  std::string prefix;
+  bool even_only = false;
+};
+
 struct ModelMember {
   std::unique_ptr<FakeMember> real;
+  std::vector<ModelInterest> interests;
   UserId user = 0;
   SessionId session{};
   bool closed = false;
@@ -60,7 +75,7 @@ class RoutingModel {
     one_.run();
     for (ModelMember& member : members_) {
       if (!member.real->blocked) drain(member);
-      ASSERT_EQ(member.real->log, member.log);
+      ASSERT_EQ(in_order(member.real->log), in_order(member.log));
       ASSERT_EQ(member.real->outbox().messages(), member.waiting.size());
       ASSERT_EQ(member.closed, !member.real->closed_with.empty());
     }
@@ -69,6 +84,20 @@ class RoutingModel {
 
  private:
   static constexpr UserId user_count = 6;
+  static constexpr std::array topics{"rooms/x", "admin/x"};
+
+  // The copies of one event may come in any order.
+  static std::vector<std::string> in_order(std::vector<std::string> log) {
+    const auto event_of = [](const std::string& said) { return said.substr(said.find(':') + 1); };
+    for (auto begin = log.begin(); begin != log.end();) {
+      const auto end = std::find_if(begin, log.end(), [&, event = event_of(*begin)](const std::string& said) {
+        return event_of(said) != event;
+      });
+      std::sort(begin, end);
+      begin = end;
+    }
+    return log;
+  }
 
   static void drain(ModelMember& member) {
     // The real one writes "close" when it is told; what waited was written before.
@@ -91,9 +120,32 @@ class RoutingModel {
     ModelMember member;
     member.user = id;
     member.session = user.sessions[random_() % user.sessions.size()];
-    member.real = std::make_unique<FakeMember>(one_.shard, Identity{id, user.role, member.session});
+    const Own own = random_() % 3 == 0 ? Own::by_feeds : Own::all;
+    member.real = std::make_unique<FakeMember>(one_.shard, Identity{id, user.role, member.session},
+                                               FakeMember::default_limits(), own);
     member.real->blocked = random_() % 3 == 0;
+    if (own == Own::all) member.interests.push_back({});
+    follow(member, user.role);
     members_.push_back(std::move(member));
+  }
+
+  void follow(ModelMember& member, Role role) {
+    for (std::uint32_t label = 1; label <= 2; ++label) {
+      const bool even_only = random_() % 2 == 0;
+      const std::string name = std::to_string(label) + ":";
+      const auto terms = [&] {
+        return InterestTerms{label, prefix(name), even_only ? std::make_shared<EvenOnly>() : nullptr};
+      };
+      for (const char* topic : topics) {
+        const TopicRule* rule = rules_.readable(topic, role);
+        if (rule == nullptr || random_() % 2 == 0) continue;
+        one_.shard.subscribe(*member.real, topic, *rule, terms());
+        member.interests.push_back({topic, name, even_only});
+      }
+      if (!member.real->hears_by_feeds() || random_() % 2 == 0) continue;
+      one_.shard.add_feed(*member.real, terms());
+      member.interests.push_back({"", name, even_only});
+    }
   }
 
   void disconnect() {
@@ -144,6 +196,9 @@ class RoutingModel {
       if (member.user != id) continue;
       std::erase_if(member.waiting,
                     [&](const Waiting& waiting) { return !waiting.audience.includes({id, role, {}}); });
+      std::erase_if(member.interests, [&](const ModelInterest& interest) {
+        return !interest.topic.empty() && rules_.readable(interest.topic, role) == nullptr;
+      });
       const bool stays = !user.gone && std::ranges::count(user.sessions, member.session) == 1;
       if (member.closed || stays) continue;
       member.closed = true;
@@ -154,17 +209,23 @@ class RoutingModel {
   }
 
   void publish() {
-    const Audience audience{static_cast<std::uint8_t>(random_() % 8),
-                            random_() % 2 == 0 ? 0 : 1 + static_cast<UserId>(random_() % (user_count + 1))};
+    Audience audience{static_cast<std::uint8_t>(random_() % 8),
+                      random_() % 2 == 0 ? 0 : 1 + static_cast<UserId>(random_() % (user_count + 1))};
+    const std::string topic = random_() % 2 == 0 ? "" : topics[random_() % topics.size()];
+    if (!topic.empty()) audience = {rules_.find(topic)->subscribers, 0};
     const std::string type = "e" + std::to_string(++published_);
-    entries_.emplace_back(event(type, audience, published_));
+    entries_.emplace_back(EventRef(new Event({type, "{}", audience, topic}, published_, 0)));
     for (ModelMember& member : members_) {
       const bool by_role = (audience.roles >> static_cast<unsigned>(model(member.user).role)) % 2 == 1;
-      if (!member.closed && (by_role || audience.user_id == member.user))
-        member.waiting.push_back({type, audience});
+      const bool may_see = !topic.empty() || by_role || audience.user_id == member.user;
+      if (member.closed || !may_see) continue;
+      for (const ModelInterest& interest : member.interests)
+        if (interest.topic == topic && (!interest.even_only || EvenOnly::wants(type)))
+          member.waiting.push_back({interest.prefix + type, audience});
     }
   }
 
+  const TopicRules rules_;
   std::mt19937 random_{48};
   OneShard one_;
   std::array<ModelUser, user_count + 1> users_;

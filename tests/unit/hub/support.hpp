@@ -30,6 +30,11 @@ class PlainForm final : public Form {
 };
 inline const PlainForm plain_form;
 
+// What leads the events of one interest.
+inline FrameRef prefix(std::string_view text) {
+  return Frame::make("", text, Audience::one_connection(), Frame::Next::is_joined);
+}
+
 // The same, and how often it was asked.
 class CountingForm final : public Form {
  public:
@@ -64,12 +69,15 @@ inline AccountRef account(UserId id, Role role, std::vector<SessionId> sessions,
   return std::make_shared<const Account>(std::move(made));
 }
 
-// A connection whose socket takes everything, or nothing while `blocked`. Its log holds the types it was sent
-// and, last, why it was closed.
+enum class Own : bool { all, by_feeds };
+
+// A connection whose socket takes everything, or nothing while `blocked`. Its log holds the types it was
+// sent, each behind its prefix, and, last, why it was closed.
 class FakeMember final : public Member, private Outlet {
  public:
-  FakeMember(Shard& shard, Identity who, const OutboxLimits& limits = default_limits())
+  FakeMember(Shard& shard, Identity who, const OutboxLimits& limits = default_limits(), Own own = Own::all)
       : Member(ClientId::random(), limits), shard_(shard) {
+    if (own == Own::by_feeds) listen_only_when_asked();
     set_outlet(this);
     shard_.attach(*this, who);
   }
@@ -92,8 +100,10 @@ class FakeMember final : public Member, private Outlet {
 
   void take_all() {
     while (!outbox().empty()) {
-      log.push_back(type_of(outbox().at(0)));
-      outbox().consume(outbox().at(0).size() - outbox().sent());
+      std::string said;
+      if (outbox().at(0).is_joined_to_next()) said = take();
+      log.push_back(said + type_of(outbox().at(0)));
+      take();
     }
   }
 
@@ -110,6 +120,11 @@ class FakeMember final : public Member, private Outlet {
   bool blocked = false;
 
  private:
+  std::string take() {
+    std::string bytes(outbox().at(0).bytes());
+    outbox().consume(bytes.size() - outbox().sent());
+    return bytes;
+  }
   void flush() noexcept override {
     ++flushes;
     if (!blocked) take_all();

@@ -1,6 +1,10 @@
 #include "hub/replay.hpp"
 #include "support.hpp"
 
+#include <new>
+#include <optional>
+#include <string>
+
 #include <gmock/gmock.h>
 
 namespace corohub::hub::test {
@@ -85,14 +89,109 @@ TEST(Topics, whoever_loses_some_of_many_keeps_the_others) {
   EXPECT_THAT(member.log, ElementsAre("x", "y"));
 }
 
-TEST(Topics, types_filter_them_too) {
+TEST(Topics, a_subscription_has_a_filter_of_its_own) {
   OneShard one;
   const TopicRules rules;
   FakeMember picky(one.shard, ann);
-  picky.set_types({"chat.*"});
-  one.shard.subscribe(picky, "rooms/one", *rules.find("rooms/one"));
+  picky.set_filter(filter_of_types({"nothing"}));  // of its own audience
+  one.shard.subscribe(picky, "rooms/one", *rules.find("rooms/one"), {.filter = filter_of_types({"chat.*"})});
   one.publish({said("chat.line", "rooms/one", 1), said("other", "rooms/one", 2)});
   EXPECT_THAT(picky.log, ElementsAre("chat.line"));
+}
+
+// ---- several subscriptions to one topic ----
+
+TEST(Topics, each_subscription_has_its_copy_behind_its_own_prefix) {
+  OneShard one;
+  const TopicRules rules;
+  const TopicRule& rule = *rules.find("rooms/one");
+  FakeMember member(one.shard, ann);
+  Subscription* first = one.shard.subscribe(member, "rooms/one", rule, {.label = 1, .prefix = prefix("1:")});
+  one.shard.subscribe(member, "rooms/one", rule,
+                      {.label = 2, .prefix = prefix("2:"), .filter = filter_of_types({"b"})});
+  EXPECT_EQ(one.shard.subscribe(member, "rooms/one", rule, {.label = 1}), first);
+  EXPECT_EQ(member.subscription("rooms/one"), nullptr) << "none without a label";
+  const std::uint64_t before = frames_built();
+  EXPECT_THAT(one.publish({said("a", "rooms/one", 1), said("b", "rooms/one", 2)}), ElementsAre(1, 2));
+  EXPECT_EQ(frames_built() - before, 2U) << "the rest is shared";
+  EXPECT_THAT(member.log, ElementsAre("1:a", "1:b", "2:b"));
+  one.shard.unsubscribe(*first);
+  one.publish({said("b", "rooms/one", 3)});
+  EXPECT_EQ(member.log.back(), "2:b");
+  EXPECT_EQ(member.subscription_count(), 1U);
+}
+
+TEST(Topics, a_lost_role_loses_each_of_them_and_both_frames_of_what_waits) {
+  OneShard one;
+  const TopicRules rules;
+  const SessionId login{};
+  FakeMember member(one.shard, {1, Role::admin, login});
+  for (const std::uint32_t label : {1U, 2U})
+    one.shard.subscribe(member, "admin/logs", *rules.find("admin/logs"),
+                        {.label = label, .prefix = prefix("p:")});
+  member.blocked = true;
+  one.publish({said("secret", "admin/logs", 1, Audience::admin_bits)});
+  EXPECT_EQ(member.outbox().messages(), 2U);
+  one.publish({AccountChanged{1, account(1, Role::user, {login}), CloseReason::session_revoked}});
+  EXPECT_THAT(member.topics_lost, ElementsAre("admin/logs", "admin/logs"));
+  EXPECT_TRUE(member.outbox().empty());
+}
+
+// ---- bytes that are not shared ----
+
+class UnsharedForm final : public Form {
+ public:
+  FrameRef encode(const Event&, std::string_view) const override { return nullptr; }
+};
+
+class OwnFrames final : public Member {
+ public:
+  OwnFrames(Shard& shard, const OutboxLimits& limits) : Member(ClientId::random(), limits), shard_(shard) {
+    shard_.attach(*this, ann);
+  }
+  ~OwnFrames() override { shard_.detach(*this); }
+  const Form& form() const noexcept override {
+    static const UnsharedForm form;
+    return form;
+  }
+  FrameRef own_frame(const Event& event, const Interest& interest) override {
+    if (event.type() == "no memory") throw std::bad_alloc();
+    if (event.type() == "nothing") return nullptr;
+    return personal(std::to_string(interest.label) + std::string(event.type()));
+  }
+  void close(CloseReason reason) noexcept override { closed_with = reason; }
+  void role_changed() noexcept override {}
+  void subscription_lost(const Subscription&) noexcept override {}
+  MemberInfo info() const override { return {}; }
+
+  std::string waiting() const {
+    std::string all;
+    for (std::uint32_t i = 0; i < outbox().frames(); ++i) all.append(outbox().at(i).bytes()).append(" ");
+    return all;
+  }
+
+  std::optional<CloseReason> closed_with;
+
+ private:
+  Shard& shard_;
+};
+
+TEST(Topics, where_bytes_are_not_shared_the_member_makes_a_frame_for_each_interest) {
+  OneShard one;
+  const TopicRules rules;
+  const OutboxLimits limits;
+  OwnFrames member(one.shard, limits);
+  for (const std::uint32_t label : {3U, 4U})
+    one.shard.subscribe(member, "rooms/one", *rules.find("rooms/one"),
+                        {.label = label, .prefix = prefix("unused")});
+  EXPECT_THAT(one.publish({said("a", "rooms/one", 1), said("nothing", "rooms/one", 2),
+                           event("own", Audience::everyone(), 3)}),
+              ElementsAre(2, 0, 1));
+  one.publish({Notice{said("notice", "rooms/one")}});
+  EXPECT_EQ(member.waiting(), "3a 4a 0own 3notice 4notice ");
+  one.publish({said("no memory", "rooms/one", 4), said("later", "rooms/one", 5)});
+  EXPECT_EQ(member.closed_with, CloseReason::overloaded);
+  EXPECT_EQ(member.waiting(), "3a 4a 0own 3notice 4notice ");
 }
 
 // ---- replays with subscriptions ----

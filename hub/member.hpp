@@ -52,7 +52,8 @@ class Member {
   Member(const Member&) = delete;
   Member& operator=(const Member&) = delete;
 
-  virtual const Form& form() const noexcept = 0;  // the same as long as it is attached
+  // The same as long as it is attached, but for Shard::form_changed().
+  virtual const Form& form() const noexcept = 0;
   // What waits leaves first (for at most a second; not for slow_consumer), then the close frame. The outbox
   // is closed already. The member detaches itself once it has ended, never inside this call.
   virtual void close(CloseReason reason) noexcept = 0;

@@ -86,6 +86,8 @@ class Shard {
   // gets what is applied after this moment.
   void attach(Member& member, const Identity& who);
   void detach(Member& member) noexcept;
+  // The member's form() is another one from here on. For a member for which no event is queued.
+  void form_changed(Member& member) noexcept { member.form_ = &member.form(); }
   // Queues a frame for one member, which leaves at the end of the turn, at once outside of one. Full: the
   // member is closed (slow_consumer).
   Push push(Member& member, const FrameRef& frame) noexcept;

@@ -1,5 +1,7 @@
 #include "gateway/stomp/subscriptions.hpp"
 
+#include "core/position.hpp"
+#include "gateway/session/event_query.hpp"
 #include "gateway/stomp/body.hpp"
 #include "hub/event.hpp"
 #include "hub/type_filter.hpp"
@@ -81,6 +83,35 @@ hub::EventFilterRef filter_of(Destination::Kind kind, std::vector<std::string> t
       std::make_shared<const Filter>(Destination::Kind::topic, std::vector<std::string>());
   if (kind == Destination::Kind::topic && types.empty()) return usual_of_topics;
   return std::make_shared<const Filter>(kind, std::move(types));
+}
+
+Understood<SubscribeFrame> read_subscribe(const ClientFrame& frame, Version version) {
+  const auto invalid = [](const char* why) { return Refusal{"invalid_message", why}; };
+  const Headers& headers = frame.headers;
+  if (headers.find("selector")) return invalid("There are no selectors here.");
+  Subscription asked{std::string(headers.value("id")), std::string(headers.value("destination"))};
+  if (asked.destination.empty()) return invalid("SUBSCRIBE needs a destination.");
+  if (asked.id.empty() && version != Version::v1_0) return invalid("SUBSCRIBE needs an id.");
+  if (asked.id.size() > Subscriptions::id_bytes_max) return invalid("The id is too long.");
+  const std::string_view ack = headers.find("ack").value_or("auto");
+  if (ack != "auto" && ack != "client" && ack != "client-individual")
+    return invalid("ack is auto, client or client-individual.");
+  asked.acknowledges = ack != "auto";
+
+  const Destination place = asked.place();
+  if (place.kind == Destination::Kind::unknown || place.kind == Destination::Kind::app)
+    return Refusal{"invalid_topic", "There is no such destination to subscribe to."};
+  Subscribe command{.topic = std::string(place.name)};
+  if (const auto since = headers.find("since")) {
+    Result<Position> position = parse_position(*since);
+    if (!position) return refusal_of(position.error());
+    command.since = std::move(*position);
+    asked.resumes = true;
+  }
+  Result<std::vector<std::string>> types = read_type_patterns(headers.value("types"));
+  if (!types) return refusal_of(types.error());
+  command.filter = filter_of(place.kind, std::move(*types));
+  return SubscribeFrame{std::move(asked), std::move(command)};
 }
 
 }  // namespace corohub::gateway::stomp

@@ -2,6 +2,8 @@
 // them is for. Pure; used on one thread.
 #pragma once
 
+#include "gateway/session/command.hpp"
+#include "gateway/stomp/body.hpp"
 #include "gateway/stomp/destinations.hpp"
 #include "gateway/stomp/frame.hpp"
 #include "hub/event_filter.hpp"
@@ -52,5 +54,13 @@ class Subscriptions {
 // Which of its events a destination brings. `types`: patterns the client gave; empty: all but presence and
 // typing, which few clients expect among their messages.
 hub::EventFilterRef filter_of(Destination::Kind kind, std::vector<std::string> types);
+
+// What a SUBSCRIBE asks: the subscription, and the command that makes it, yet without label and beginning.
+struct SubscribeFrame {
+  Subscription subscription;
+  Subscribe command;
+};
+// invalid_message, invalid_topic, invalid_since, or invalid_request for its types.
+Understood<SubscribeFrame> read_subscribe(const ClientFrame& frame, Version version);
 
 }  // namespace corohub::gateway::stomp

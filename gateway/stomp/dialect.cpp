@@ -1,0 +1,314 @@
+// The frames of a client: what each of them asks. What is answered stands in dialect_answers.cpp.
+#include "gateway/stomp/dialect.hpp"
+
+#include "gateway/session/session.hpp"
+#include "gateway/stomp/credentials.hpp"
+#include "gateway/stomp/forms.hpp"
+#include "gateway/stomp/tasks.hpp"
+
+#include <functional>
+#include <optional>
+#include <utility>
+
+namespace corohub::gateway::stomp {
+namespace {
+
+constexpr std::string_view invalid = "invalid_message";
+
+std::string_view receipt_of(const ClientFrame& frame) noexcept { return frame.headers.value("receipt"); }
+
+// The best of the versions that a client offers: without an offer it is a client of 1.0. Nothing: none is
+// known.
+std::optional<Version> choose_version(const Headers& headers) noexcept {
+  std::optional<std::string_view> offer = headers.find("accept-version");
+  if (!offer) return Version::v1_0;
+  std::optional<Version> best;
+  while (!offer->empty()) {
+    const std::size_t comma = offer->find(',');
+    const std::string_view offered = offer->substr(0, comma);
+    for (const Version version : {Version::v1_0, Version::v1_1, Version::v1_2})
+      if (offered.find(name(version)) != std::string_view::npos && (!best || version > *best)) best = version;
+    offer->remove_prefix(comma == std::string_view::npos ? offer->size() : comma + 1);
+  }
+  return best;
+}
+
+}  // namespace
+
+const hub::Form& StompDialect::form(const Wrap& wrap) const {
+  return form_of(version_, wrap, !settings_.fragments);
+}
+
+SteadyTime StompDialect::now() const noexcept { return session_->desk().shard.now(); }
+
+// ---- reading ----
+
+void StompDialect::read(Session& session, MessageKind, std::string_view payload) {
+  session_ = &session;
+  heartbeat_.note_heard(now());
+  if (waiting_)
+    waiting_->rest.append(payload);  // as much as a client may say before it is known
+  else
+    read_frames(payload);
+}
+
+void StompDialect::read_frames(std::string_view bytes) {
+  while (stage_ < Stage::leaving) {
+    const Parser::Got got = parser_.next(bytes);
+    if (got == Parser::Got::fault)
+      return fail({parser_.fault().code, parser_.fault().message}, receipt_of(parser_.frame()));
+    if (got == Parser::Got::nothing) break;
+    frame_due_ = SteadyTime::max();
+    act_on(parser_.frame());
+    if (!waiting_) continue;
+    waiting_->rest = bytes;
+    return;
+  }
+  if (!parser_.is_within_frame()) {
+    frame_due_ = SteadyTime::max();
+  } else if (frame_due_ == SteadyTime::max()) {
+    frame_due_ = now() + frame_time_max;
+    arm();
+  }
+}
+
+void StompDialect::act_on(const ClientFrame& frame) {
+  const bool is_connect = frame.command == ClientCommand::connect;
+  if (is_connect && stage_ != Stage::expects_connect)
+    return fail(frame, invalid, "This connection has had its CONNECT.");
+  if (!is_connect && stage_ == Stage::expects_connect) return fail(frame, invalid, "CONNECT comes first.");
+  switch (frame.command) {
+    case ClientCommand::connect:
+      return connect(frame);
+    case ClientCommand::send:
+      return send(frame);
+    case ClientCommand::subscribe:
+      return subscribe(frame);
+    case ClientCommand::unsubscribe:
+      return unsubscribe(frame);
+    case ClientCommand::ack:
+    case ClientCommand::nack:
+      return acknowledge(frame);
+    case ClientCommand::begin:
+      return begin(frame);
+    case ClientCommand::commit:
+      return commit(frame);
+    case ClientCommand::abort:
+      return abort(frame);
+    case ClientCommand::disconnect:
+      return disconnect(frame);
+  }
+}
+
+void StompDialect::ask(const Request& request, Command command) {
+  ++under_way_;
+  session_->ask(request.text(), std::move(command));
+}
+
+// ---- CONNECT, and who the client is ----
+
+void StompDialect::connect(const ClientFrame& frame) {
+  const std::optional<Version> version = choose_version(frame.headers);
+  if (!version) return fail({"invalid_request", "Versions 1.0, 1.1 and 1.2 are spoken here."});
+  version_ = *version;
+  parser_.set_version(version_);
+  if (const auto offer = frame.headers.find("heart-beat"); offer && version_ != Version::v1_0) {
+    const std::optional<Heartbeat> agreed = Heartbeat::agree(*offer, now());
+    if (!agreed) return fail({invalid, "heart-beat is two numbers of milliseconds."});
+    heartbeat_ = *agreed;
+  }
+  std::optional<Understood<Credential>> credential = read_credential(frame);
+  if (!credential) return welcome();
+  if (!*credential) return refused({Request::Kind::connect}, credential->error());
+  if (session_->is_identified())
+    return refused({Request::Kind::connect}, {"invalid_request", "The address has a credential already."});
+  last_token_ = std::hash<std::string>()((*credential)->text);
+  stage_ = Stage::judging;
+  keep_waiting(frame);
+  ++under_way_;
+  session_->authenticate(Request{Request::Kind::connect}.text(), std::move(**credential));
+}
+
+// A client that is known already renews its login so, or repeats what it said before.
+bool StompDialect::waits_for_credential(const ClientFrame& frame) {
+  std::optional<Understood<Credential>> credential = read_credential(frame);
+  if (!credential) return false;
+  const auto kind = session_->is_identified() ? Request::Kind::refresh : Request::Kind::credential;
+  const Request request{kind, 0, std::string(receipt_of(frame))};
+  if (!*credential) {
+    refused(request, credential->error());
+    return true;
+  }
+  const std::size_t token = std::hash<std::string>()((*credential)->text);
+  if (session_->is_identified() && token == last_token_) return false;
+  last_token_ = token;
+  ++under_way_;
+  if (request.kind == Request::Kind::credential) {
+    stage_ = Stage::judging;
+    keep_waiting(frame);
+  }
+  session_->authenticate(request.text(), std::move(**credential));
+  return request.kind == Request::Kind::credential || stage_ == Stage::ended;
+}
+
+void StompDialect::keep_waiting(const ClientFrame& frame) {
+  waiting_ = std::make_unique<Waiting>(Waiting{frame, std::string(frame.body), {}});
+}
+
+void StompDialect::go_on() {
+  const std::unique_ptr<Waiting> waiting = std::move(waiting_);
+  heartbeat_.note_heard(now());  // it was not listened to meanwhile
+  stage_ = Stage::connected;
+  waiting->frame.body = waiting->body;
+  if (waiting->frame.command == ClientCommand::connect)
+    welcome();
+  else
+    act_on(waiting->frame);
+  if (waiting_)
+    waiting_->rest = std::move(waiting->rest);
+  else
+    read_frames(waiting->rest);
+}
+
+bool StompDialect::is_held_back(const ClientFrame& frame) {
+  if (session_->exempt()) return false;
+  const SteadyTime time = session_->desk().shard.clock().steady();
+  if (!changes_left_) changes_left_ = std::make_unique<TokenBucket>(SessionTopics::changes, time);
+  if (changes_left_->take(SessionTopics::changes, time)) return false;
+  keep_waiting(frame);
+  session_->transport()->pause_reading();
+  pause_ends_ = now() + pause;
+  arm();
+  return true;
+}
+
+// ---- subscriptions ----
+
+void StompDialect::subscribe(const ClientFrame& frame) {
+  Understood<SubscribeFrame> asked = read_subscribe(frame, version_);
+  if (!asked) return fail(asked.error(), receipt_of(frame));
+  if (waits_for_credential(frame)) return;
+  if (!session_->is_identified()) return fail(frame, "unauthorized", "Say first who you are.");
+  if (subscriptions_.is_full())
+    return fail(frame, "rate_limited", "You have as many subscriptions as you may.");
+  const bool is_of_hub = asked->subscription.place().kind != Destination::Kind::answers;
+  if (is_of_hub && is_held_back(frame)) return;
+  const Subscription* added = subscriptions_.add(std::move(asked->subscription));
+  if (added == nullptr) return fail(frame, invalid, "A subscription has this id already.");
+  const Request request{Request::Kind::subscribe, added->label, std::string(receipt_of(frame))};
+  if (!is_of_hub) return say_receipt(request.receipt);
+  asked->command.label = added->label;
+  if (settings_.fragments)
+    asked->command.prefix = session_->transport()->wrap().frame(
+        begin_message(version_, *added).head(), Wrap::Part::first, hub::Audience::one_connection());
+  ask(request, std::move(asked->command));
+}
+
+void StompDialect::unsubscribe(const ClientFrame& frame) {
+  const std::string_view id = frame.headers.value("id");
+  const std::string_view destination = frame.headers.value("destination");
+  if (id.empty() && version_ != Version::v1_0) return fail(frame, invalid, "UNSUBSCRIBE needs an id.");
+  const Subscription* found = subscriptions_.find(id, destination);
+  if (found == nullptr) return fail(frame, not_subscribed, "You have no subscription of this name.");
+  const Subscription ended = *found;
+  const Destination place = ended.place();
+  const bool is_of_hub = !ended.is_revoked && place.kind != Destination::Kind::answers;
+  if (is_of_hub && is_held_back(frame)) return;
+  subscriptions_.remove(ended.label);
+  if (!is_of_hub) return say_receipt(receipt_of(frame));
+  ask({Request::Kind::plain, 0, std::string(receipt_of(frame))},
+      Unsubscribe{std::string(place.name), ended.label});
+}
+
+// Nothing is sent again, so there is nothing to do.
+void StompDialect::acknowledge(const ClientFrame& frame) {
+  if (version_ == Version::v1_0 && frame.command == ClientCommand::nack)
+    return fail(frame, invalid, "1.0 has no NACK.");
+  const std::string_view header = version_ == Version::v1_2 ? "id" : "message-id";
+  if (!frame.headers.find(header))
+    return fail(frame, invalid, "ACK and NACK need the header " + std::string(header) + ".");
+  say_receipt(receipt_of(frame));
+}
+
+// ---- SEND ----
+
+void StompDialect::send(const ClientFrame& frame) {
+  const std::optional<std::string_view> destination = frame.headers.find("destination");
+  if (!destination) return fail(frame, invalid, "SEND needs a destination.");
+  if (waits_for_credential(frame)) return;
+  if (!session_->is_identified()) return fail(frame, "unauthorized", "Say first who you are.");
+  const Destination place = parse_destination(*destination);
+  if (place.kind == Destination::Kind::topic) return publish(frame, place.name);
+  if (place.kind == Destination::Kind::app) return do_task(frame, place.name);
+  if (place.kind == Destination::Kind::unknown)
+    return fail(frame, "invalid_topic", "There is no such destination to send to.");
+  fail(frame, "forbidden", "Only the server sends there.");
+}
+
+void StompDialect::publish(const ClientFrame& frame, std::string_view topic) {
+  Understood<Publication> publication = read_publication(frame, topic);
+  if (!publication) return fail(publication.error(), receipt_of(frame));
+  const std::optional<std::string_view> transaction = frame.headers.find("transaction");
+  if (!transaction)
+    return ask({Request::Kind::plain, 0, std::string(receipt_of(frame))}, std::move(*publication));
+  using Done = Transactions::Done;
+  const Done done = transactions_ ? transactions_->add(*transaction, std::move(*publication)) : Done::unknown;
+  if (done == Done::done) return say_receipt(receipt_of(frame));
+  if (done == Done::unknown) return fail(frame, invalid, "There is no such transaction.");
+  fail(frame, "payload_too_large", "A transaction has at most 64 frames and 256 KiB.");
+}
+
+void StompDialect::do_task(const ClientFrame& frame, std::string_view name) {
+  if (frame.headers.find("transaction")) return fail(frame, invalid, "This is no part of a transaction.");
+  ask({Request::Kind::task, 0, std::string(receipt_of(frame)),
+       std::string(frame.headers.value("correlation-id"))},
+      read_task(name, frame.body));
+}
+
+// ---- transactions ----
+
+void StompDialect::begin(const ClientFrame& frame) {
+  const std::string_view transaction = frame.headers.value("transaction");
+  if (transaction.empty()) return fail(frame, invalid, "BEGIN needs a transaction.");
+  if (!transactions_) transactions_ = std::make_unique<Transactions>();
+  using Done = Transactions::Done;
+  switch (transactions_->begin(transaction)) {
+    case Done::done:
+      return say_receipt(receipt_of(frame));
+    case Done::already_open:
+      return fail(frame, invalid, "This transaction has begun already.");
+    case Done::too_many:
+      return fail(frame, "rate_limited", "You have as many transactions as you may.");
+    case Done::unknown:
+    case Done::too_large:
+      return fail(frame, invalid, "The name of the transaction is too long.");
+  }
+}
+
+void StompDialect::commit(const ClientFrame& frame) {
+  std::optional<std::vector<Publication>> publications;
+  if (transactions_) publications = transactions_->end(frame.headers.value("transaction"));
+  if (!publications) return fail(frame, invalid, "There is no such transaction.");
+  if (publications->empty()) return say_receipt(receipt_of(frame));
+  ask({Request::Kind::plain, 0, std::string(receipt_of(frame))}, PublishAll{std::move(*publications)});
+}
+
+void StompDialect::abort(const ClientFrame& frame) {
+  if (!transactions_ || !transactions_->end(frame.headers.value("transaction")))
+    return fail(frame, invalid, "There is no such transaction.");
+  say_receipt(receipt_of(frame));
+}
+
+// ---- the end ----
+
+void StompDialect::disconnect(const ClientFrame& frame) {
+  receipt_of_disconnect_ = receipt_of(frame);
+  stage_ = Stage::leaving;
+  if (under_way_ == 0) leave();
+}
+
+void StompDialect::fail(const ClientFrame& frame, std::string_view code, std::string message) {
+  fail({code, std::move(message)}, receipt_of(frame));
+}
+
+}  // namespace corohub::gateway::stomp

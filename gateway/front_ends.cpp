@@ -1,9 +1,12 @@
 // The table of front ends: which protocol is spoken at which address, over which carrier. One more protocol
-// is one more row.
+// is one more row. `?token=` counts at each of these addresses but that of the event stream, whose clients
+// can send headers or take a ticket.
 #include "core/log.hpp"
 #include "core/metrics.hpp"
 #include "gateway/entrance.hpp"
 #include "gateway/native/dialect.hpp"
+#include "gateway/sockjs_sessions.hpp"
+#include "gateway/stomp/dialect.hpp"
 #include "gateway/wire/upgrade.hpp"
 
 #include <algorithm>
@@ -20,27 +23,37 @@ using http::Response;
 struct FrontEnd {
   std::string_view path;
   std::span<const std::string_view> subprotocols;  // of a WebSocket; an empty name: none was offered
-  enum class Carrier : std::uint8_t { websocket, event_stream } carrier;
+  enum class Carrier : std::uint8_t { websocket, event_stream, sockjs } carrier;
   Credentials credentials;
-  bool query_token;  // ?token= counts
   Dialect& (*dialect)(GatewayState&);
   const WebSocketSettings GatewayState::* socket_settings;  // of a WebSocket
 };
+using Carrier = FrontEnd::Carrier;
+using enum Credentials;
 
 constexpr std::array<std::string_view, 2> native_names{"corohub.v1", ""};
+constexpr std::array<std::string_view, 3> stomp_names{"v12.stomp", "v11.stomp", "v10.stomp"};
+constexpr std::array<std::string_view, 4> stomp_or_none{"v12.stomp", "v11.stomp", "v10.stomp", ""};
+constexpr std::span<const std::string_view> no_names{};
 
 Dialect& native_dialect(GatewayState&) { return native::dialect(); }
+Dialect& stomp_dialect(GatewayState& state) { return stomp::StompDialect::make(state.stomp); }
 
+constexpr auto native_sockets = &GatewayState::sockets;
+constexpr auto stomp_sockets = &GatewayState::stomp_sockets;
+
+// SockJS under an address has its raw WebSocket at /websocket.
 constexpr std::array front_ends{
-    FrontEnd{"/ws", native_names, FrontEnd::Carrier::websocket, Credentials::required, true, native_dialect,
-             &GatewayState::sockets},
-    FrontEnd{"/api/v1/events/stream",
-             {},
-             FrontEnd::Carrier::event_stream,
-             Credentials::required,
-             false,
-             native_dialect,
-             nullptr},
+    FrontEnd{"/ws", native_names, Carrier::websocket, required, native_dialect, native_sockets},
+    FrontEnd{"/ws", stomp_names, Carrier::websocket, optional, stomp_dialect, stomp_sockets},
+    FrontEnd{"/ws", no_names, Carrier::sockjs, optional, stomp_dialect, stomp_sockets},
+    FrontEnd{"/ws/websocket", stomp_or_none, Carrier::websocket, optional, stomp_dialect, stomp_sockets},
+    FrontEnd{"/messenger/websocket", stomp_or_none, Carrier::websocket, optional, stomp_dialect,
+             stomp_sockets},
+    FrontEnd{"/messenger/websocket", no_names, Carrier::sockjs, optional, stomp_dialect, stomp_sockets},
+    FrontEnd{"/messenger/websocket/websocket", stomp_or_none, Carrier::websocket, optional, stomp_dialect,
+             stomp_sockets},
+    FrontEnd{"/api/v1/events/stream", no_names, Carrier::event_stream, required, native_dialect, nullptr},
 };
 
 // ---- the one takeover: everything is checked; what is left happens when the socket comes ----
@@ -73,7 +86,7 @@ class SessionTakeover final : public http::Takeover {
   void start(Socket socket, std::string unread) {
     const bool limited = !arrival_.exempt;
     const std::shared_ptr<Session> session = make_session(desk_, row_.dialect(state_), std::move(arrival_));
-    if (row_.carrier == FrontEnd::Carrier::event_stream) {
+    if (row_.carrier == Carrier::event_stream) {
       EventStreamStart stream{.socket = std::move(socket), .head = std::move(head_), .chunked = http11_};
       return start_event_stream(std::move(stream), {state_.streams, desk_.shard.wheel(), desk_.shard.clock()},
                                 session->outbox(), session);
@@ -113,7 +126,7 @@ Response refuse(const GatewayState& state, const Error& error, const Context& co
 }
 
 bool serves(const FrontEnd& row, std::string_view path) noexcept {
-  return row.carrier == FrontEnd::Carrier::websocket && row.path == path;
+  return row.carrier == Carrier::websocket && row.path == path;
 }
 
 // Of all rows of an address, in their order.
@@ -136,15 +149,17 @@ Task<Response> open_socket(GatewayState& state, Context& context) {
   const Result<Upgrade> upgrade = read_upgrade(request, known, state.settings.compression);
   if (!upgrade) co_return refuse(state, upgrade.error(), context);
   const FrontEnd& row = row_of(request.path, upgrade->subprotocol);
-  Result<EventQuery> events = read_event_query(request);
+  // Where a client asks in its own protocol for what it wants, the address does not.
+  Result<EventQuery> events =
+      row.credentials == required ? read_event_query(request) : Result<EventQuery>(EventQuery());
   if (!events) co_return refuse(state, events.error(), context);
   if (is_foreign(state, request))
     co_return refuse(state, Error(ErrorCode::origin_not_allowed, "Pages of this origin may not connect."),
                      context);
   if (const std::optional<Error> error = over_limits(state, context))
     co_return refuse(state, *error, context);
-  Result<Arrival> arrival = co_await admit(state, context, row.query_token && state.settings.query_token,
-                                           row.credentials, std::move(*events));
+  Result<Arrival> arrival =
+      co_await admit(state, context, state.settings.query_token, row.credentials, std::move(*events));
   if (!arrival) co_return refuse(state, arrival.error(), context);
 
   auto takeover = std::make_unique<SessionTakeover>(state, context, row, std::move(*arrival));
@@ -157,7 +172,7 @@ Task<Response> open_socket(GatewayState& state, Context& context) {
 // ---- event streams ----
 
 const FrontEnd& event_stream_row() {
-  return *std::ranges::find(front_ends, FrontEnd::Carrier::event_stream, &FrontEnd::carrier);
+  return *std::ranges::find(front_ends, Carrier::event_stream, &FrontEnd::carrier);
 }
 
 Task<Response> open_stream(GatewayState& state, Context& context) {
@@ -167,7 +182,7 @@ Task<Response> open_stream(GatewayState& state, Context& context) {
   if (!events) co_return http::fail(events.error(), context);
   if (const std::optional<Error> error = over_limits(state, context)) co_return http::fail(*error, context);
   Result<Arrival> arrival =
-      co_await admit(state, context, row.query_token, row.credentials, std::move(*events));
+      co_await admit(state, context, /*query_token=*/false, row.credentials, std::move(*events));
   if (!arrival) co_return http::fail(arrival.error(), context);
 
   Response response;
@@ -181,14 +196,33 @@ Task<Response> open_stream(GatewayState& state, Context& context) {
   co_return response;
 }
 
+// ---- SockJS ----
+
+void add_sockjs(Routes& routes, const FrontEnd& row) {
+  const std::shared_ptr<GatewayState>& state = routes.state();
+  sockjs::FrontEnd front_end;
+  front_end.prefix = row.path;
+  front_end.send_bytes_max = std::max<std::size_t>(65'536, 2 * state->stomp.message_bytes_max);
+  front_end.sockets = &((*state).*row.socket_settings);
+  front_end.open_count = &state->sockets_open;
+  front_end.links.rates = front_end.sockets->rates;
+  front_end.streams.timeouts = state->streams.timeouts;
+  front_end.streams.dead_peer_timeout = state->streams.dead_peer_timeout;
+  sockjs::add_routes(routes.router(), std::move(front_end), sockjs_sessions(state, row.dialect));
+}
+
 }  // namespace
 
 void add_front_ends(Routes& routes) {
   std::vector<std::string_view> added;
   for (const FrontEnd& row : front_ends) {
+    if (row.carrier == Carrier::sockjs) {
+      add_sockjs(routes, row);
+      continue;
+    }
     if (std::ranges::find(added, row.path) != added.end()) continue;
     added.push_back(row.path);
-    const bool websocket = row.carrier == FrontEnd::Carrier::websocket;
+    const bool websocket = row.carrier == Carrier::websocket;
     routes.add(http::Method::get, row.path, http::Access::holder, websocket ? open_socket : open_stream);
   }
 }

@@ -5,6 +5,7 @@
 #include "gateway/echo.hpp"
 #include "gateway/state.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/json/serialize.hpp>
@@ -20,6 +21,18 @@ WebSocketSettings socket_settings(const GatewaySettings& settings) {
   result.timeouts.write = settings.write_timeout;
   result.messages.bytes = settings.max_message_bytes;
   result.rates = {settings.inbound_messages, settings.inbound_bytes, settings.inbound_control};
+  return result;
+}
+
+// A client may send a frame of the largest size at once, and another one soon.
+WebSocketSettings stomp_socket_settings(const GatewaySettings& settings) {
+  WebSocketSettings result = socket_settings(settings);
+  result.messages.bytes = settings.stomp_message_bytes_max;
+  result.messages.text_only = false;
+  const auto largest = static_cast<double>(settings.stomp_message_bytes_max);
+  auth::Rate& bytes = result.rates.bytes;
+  bytes.burst = std::max(bytes.burst, 2 * largest);
+  bytes.tokens = std::max(bytes.tokens, largest);
   return result;
 }
 
@@ -48,8 +61,10 @@ GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_s
       origins{settings.allowed_origins, settings.loopback_only},
       sessions{settings.ping_interval, settings.outbox, parts.epoch, parts.topic_rules, {}, {}},
       sockets(socket_settings(settings)),
+      stomp_sockets(stomp_socket_settings(settings)),
       echo_sockets(echo_settings()),
       streams(stream_settings(settings)),
+      stomp{settings.stomp_message_bytes_max, settings.stomp_fragments},
       publishing(parts.hub, parts.writer, parts.topic_rules, parts.clock, settings.event_bytes_max,
                  settings.durable_bytes_per_user),
       presence(parts.hub, parts.topic_rules, parts.clock, settings.presence_per_user),

@@ -8,6 +8,7 @@
 #include "gateway/session/presence_desk.hpp"
 #include "gateway/session/publishing.hpp"
 #include "gateway/session/reception.hpp"
+#include "gateway/stomp/settings.hpp"
 #include "gateway/wire/event_stream.hpp"
 #include "gateway/wire/origin.hpp"
 #include "gateway/wire/websocket.hpp"
@@ -42,8 +43,10 @@ struct GatewayState {
   const OriginRules origins;
   const SessionSettings sessions;
   const WebSocketSettings sockets;
+  const WebSocketSettings stomp_sockets;
   const WebSocketSettings echo_sockets;
   const EventStreamSettings streams;
+  const stomp::Settings stomp;
   Publishing publishing;
   PresenceDesk presence;
   Reception reception;
@@ -64,6 +67,9 @@ class Routes {
  public:
   Routes(http::Router& router, std::shared_ptr<GatewayState> state)
       : router_(router), state_(std::move(state)) {}
+
+  http::Router& router() noexcept { return router_; }
+  const std::shared_ptr<GatewayState>& state() const noexcept { return state_; }
 
   void add(http::Method method, std::string_view pattern, http::Access access, RouteFunction function) {
     router_.add(method, std::string(pattern), access,

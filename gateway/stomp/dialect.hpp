@@ -10,6 +10,7 @@
 #include "gateway/stomp/frame.hpp"
 #include "gateway/stomp/heartbeat.hpp"
 #include "gateway/stomp/request.hpp"
+#include "gateway/stomp/settings.hpp"
 #include "gateway/stomp/subscriptions.hpp"
 #include "gateway/stomp/transactions.hpp"
 
@@ -20,13 +21,6 @@
 #include <string_view>
 
 namespace corohub::gateway::stomp {
-
-struct Settings {
-  std::size_t message_bytes_max = 65'536;  // of a client's frame, head and body
-  // An event is two fragments of one WebSocket message, of which all share the second. False: one whole
-  // message for each client, for clients that cannot read fragments.
-  bool fragments = true;
-};
 
 class StompDialect final : public Dialect, private Timed {
  public:

@@ -1,4 +1,5 @@
 // GET /ws/stats and POST /ws/broadcast.
+#include "gateway/audit.hpp"
 #include "gateway/session/raw_json.hpp"
 #include "gateway/state.hpp"
 #include "http/fields.hpp"

@@ -1,6 +1,8 @@
 // GET and DELETE /api/v1/admin/connections: who is connected, and the end of one connection.
 #include "auth/policy.hpp"
 #include "core/integer.hpp"
+#include "gateway/audit.hpp"
+#include "gateway/session/live_account.hpp"
 #include "gateway/session/publish_and_wait.hpp"
 #include "gateway/state.hpp"
 
@@ -130,9 +132,8 @@ class KickUnit {
   Result<storage::Nothing> operator()(storage::UnitOfWork& work) {
     const Result<Role> actor = live_admin(work, audit_.actor);
     if (!actor) return actor.error();
-    storage::Query owner = work.query("SELECT role FROM users WHERE id = ?");
-    owner.bind(target_.user_id);
-    if (owner.next()) target_.role = parse_role(owner.text(0)).value_or(target_.role);
+    if (const std::optional<LiveAccount> owner = find_live_account(work, target_.user_id))
+      target_.role = owner->role;
     if (!may_kick(audit_.actor, *actor, target_))
       return Error(ErrorCode::forbidden, "The connection belongs to someone of your rank or above.");
     record(work, audit_);

@@ -3,6 +3,7 @@
 #include "auth/policy.hpp"
 #include "core/log.hpp"
 #include "gateway/echo.hpp"
+#include "gateway/session/live_account.hpp"
 #include "gateway/state.hpp"
 
 #include <algorithm>
@@ -128,34 +129,11 @@ std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& conte
 }
 
 Result<Role> live_admin(storage::UnitOfWork& work, UserId actor) {
-  storage::Query query = work.query("SELECT role, status FROM users WHERE id = ?");
-  query.bind(actor);
-  if (!query.next() || parse_status(query.text(1)) != UserStatus::active)
+  const std::optional<LiveAccount> account = find_live_account(work, actor);
+  if (!account || account->status != UserStatus::active)
     return Error(ErrorCode::invalid_token, "The account is gone or disabled.");
-  const Role role = parse_role(query.text(0)).value_or(Role::user);
-  if (!auth::is_admin(role)) return Error(ErrorCode::forbidden, "Only for administrators.");
-  return role;
-}
-
-AuditRow audit_row(const http::Context& context, std::string_view action, std::optional<UserId> target,
-                   json::object detail) {
-  return {context.principal->user_id(), action, target, std::move(detail), context.request.peer.to_string(),
-          context.request.id,           {}};
-}
-
-void record(storage::UnitOfWork& work, const AuditRow& row) {
-  std::optional<std::string> entity;
-  if (!row.entity.empty())
-    entity = row.entity;
-  else if (row.target)
-    entity = "users/" + std::to_string(*row.target);
-  work.query(
-          "INSERT INTO audit (created_at, actor_id, action, target_id, outcome, detail, ip, request_id, "
-          "entity) "
-          "VALUES (?, ?, ?, ?, 'ok', ?, ?, ?, ?)")
-      .bind(work.now(), row.actor, row.action, row.target, json::serialize(row.detail), row.ip,
-            row.request_id, entity)
-      .run();
+  if (!auth::is_admin(account->role)) return Error(ErrorCode::forbidden, "Only for administrators.");
+  return account->role;
 }
 
 }  // namespace corohub::gateway

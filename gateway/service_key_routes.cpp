@@ -1,4 +1,5 @@
 // /api/v1/admin/api-keys: the keys of other services, made, listed and revoked by admins.
+#include "gateway/audit.hpp"
 #include "gateway/session/service_keys.hpp"
 #include "gateway/state.hpp"
 #include "http/fields.hpp"

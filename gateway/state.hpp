@@ -97,18 +97,4 @@ std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& conte
 // The actor's role is read again inside the unit, because it may have changed since the request was let in.
 Result<Role> live_admin(storage::UnitOfWork& work, UserId actor);
 
-// One row of the audit trail. `detail` is a JSON object.
-struct AuditRow {
-  UserId actor = 0;
-  std::string_view action;  // a literal
-  std::optional<UserId> target;
-  json::object detail;
-  std::string ip;
-  std::string request_id;
-  std::string entity;  // what it was done to, as "connections/<id>"; empty: the target, if there is one
-};
-AuditRow audit_row(const http::Context& context, std::string_view action, std::optional<UserId> target,
-                   json::object detail);
-void record(storage::UnitOfWork& work, const AuditRow& row);
-
 }  // namespace corohub::gateway

@@ -3,6 +3,7 @@
 #include "auth/policy.hpp"
 #include "eventlog/event_log.hpp"
 #include "gateway/session/idempotency.hpp"
+#include "gateway/session/live_account.hpp"
 #include "gateway/session/publish_and_wait.hpp"
 
 #include <optional>
@@ -38,11 +39,10 @@ Result<> look_up(storage::UnitOfWork& work, Author& author) {
     note_use(work, author.service_key);
     return {};
   }
-  storage::Query query = work.query("SELECT role, status FROM users WHERE id = ?");
-  query.bind(author.user_id);
-  if (!query.next() || parse_status(query.text(1)) != UserStatus::active)
+  const std::optional<LiveAccount> account = find_live_account(work, author.user_id);
+  if (!account || account->status != UserStatus::active)
     return Error(ErrorCode::invalid_token, "The account is gone or disabled.");
-  author.role = parse_role(query.text(0)).value_or(Role::user);
+  author.role = account->role;
   return {};
 }
 

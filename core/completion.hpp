@@ -1,31 +1,38 @@
-// Work that another thread finishes for a coroutine of a shard: how the answer finds its way home.
+// Work that another thread finishes: how the answer finds its way home, if anybody waits for it there.
 #pragma once
 
 #include "core/task.hpp"
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include <boost/asio/executor_work_guard.hpp>
 
 namespace corohub {
 
-// One suspended operation. Created on its origin's thread, worked on by another one, finished at home. It
-// keeps the origin's io_context running until then, so `finish` always runs.
+// One operation. With an origin it is created on that executor's thread, worked on by another one, and
+// finished at home; it keeps the origin's io_context running until then, so `finish` always runs. Without one
+// nobody waits for it: it finishes on the thread that has done the work.
 class Completion {
  public:
-  explicit Completion(const Executor& origin) : origin_(origin) {}
+  Completion() = default;
+  explicit Completion(const Executor& origin) : origin_(std::in_place, origin) {}
   virtual ~Completion() = default;
   Completion(const Completion&) = delete;
   Completion& operator=(const Completion&) = delete;
 
-  // On the origin's thread, exactly once: resumes the coroutine.
+  // On the origin's thread, exactly once: resumes whoever waits.
   virtual void finish() noexcept = 0;
 
-  Executor origin() const noexcept { return origin_.get_executor(); }
+  // Nothing: there is none.
+  std::optional<Executor> origin() const noexcept {
+    if (!origin_) return std::nullopt;
+    return origin_->get_executor();
+  }
 
  private:
-  asio::executor_work_guard<Executor> origin_;
+  std::optional<asio::executor_work_guard<Executor>> origin_;
 };
 
 // Sends each of them home; one post per origin. Any thread.

@@ -174,7 +174,7 @@ Application::State::State(const Settings& given, const Clock& given_clock)
       clock(given_clock),
       services(settings, clock),
       gateway({services.hub, services.writer, services.readers, services.tickets, services.topic_rules, clock,
-               services.head.epoch},
+               services.head.epoch, &services.users.password_login()},
               gateway_settings(settings)),
       server(router, settings.http, auth::CidrList::parse(settings.exempt_cidrs).value(), clock),
       admin_server(admin_router, admin_settings(settings), {}, clock),

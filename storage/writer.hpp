@@ -43,6 +43,7 @@ class Unit : public Completion {
   // `bytes`: what it holds and will write, beside what every unit does.
   explicit Unit(const Executor& origin, std::size_t bytes = 0)
       : Completion(origin), bytes_(own_bytes + bytes) {}
+  Unit() : bytes_(own_bytes) {}  // nobody waits for it
   virtual bool run(
       UnitOfWork& work) = 0;  // writer's thread; false: refused with an error of its own; may throw
   virtual void fail(Error error) noexcept = 0;  // replaces whatever run() said
@@ -108,6 +109,11 @@ class Writer {
   auto commit(F unit, std::size_t bytes = 0)
       -> Task<Result<Committed<typename std::invoke_result_t<F&, UnitOfWork&>::value_type>>>;
 
+  // Runs `unit`, a Result<Nothing>(UnitOfWork&) that owns its input, for nobody who waits: what becomes of it
+  // is not told. False: the queue is full or closed, and it will not run. May throw for memory.
+  template <class F>
+  bool commit_later(F unit);
+
   // Finishes everything that was accepted, then ends the thread. Later commits answer draining. Idempotent.
   void stop();
 
@@ -127,6 +133,22 @@ class Writer {
 };
 
 struct Nothing {};
+
+template <class F>
+bool Writer::commit_later(F unit) {
+  class Operation final : public Unit {
+   public:
+    explicit Operation(F function) : function_(std::move(function)) {}
+    bool run(UnitOfWork& work) override { return function_(work).has_value(); }
+    void fail(Error /*nobody waits*/) noexcept override {}
+    void finish() noexcept override {}
+
+   private:
+    F function_;
+  };
+  std::unique_ptr<Unit> operation = std::make_unique<Operation>(std::move(unit));
+  return !try_enqueue(operation);
+}
 
 template <class F>
 auto Writer::commit(F unit, std::size_t bytes)

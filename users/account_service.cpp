@@ -126,7 +126,8 @@ Task<Outcome<Login>> AccountService::register_user(NewUser user, Caller caller) 
   co_return co_await parts_.writer.commit(std::move(unit));
 }
 
-Task<Outcome<Login>> AccountService::login(Credentials credentials, Caller caller) {
+Task<Outcome<Login>> AccountService::login(Credentials credentials, Caller caller,
+                                           std::optional<std::chrono::milliseconds> life) {
   Secret again = credentials.password;
   const std::string key = email_key(credentials.email);
   Result<Proof> proof = co_await check_.by_email(key, std::move(credentials.password), caller);
@@ -141,10 +142,10 @@ Task<Outcome<Login>> AccountService::login(Credentials credentials, Caller calle
     Result<std::string> hash = co_await parts_.hasher.hash(std::move(again), caller.network);
     if (hash) stronger = std::move(*hash);  // else the next login does it
   }
+  SessionRules rules = rules_;
+  if (life) rules.absolute = std::min<std::int64_t>(rules.absolute, life->count());
   auto unit = [proof = std::move(*proof), stronger = std::move(stronger), caller = std::move(caller),
-               rules = rules_](storage::UnitOfWork& work) {
-    return log_in(work, proof, stronger, caller, rules);
-  };
+               rules](storage::UnitOfWork& work) { return log_in(work, proof, stronger, caller, rules); };
   co_return co_await parts_.writer.commit(std::move(unit));
 }
 

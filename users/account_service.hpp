@@ -8,6 +8,7 @@
 #include "users/session_service.hpp"
 #include "users/validation.hpp"
 
+#include <chrono>
 #include <optional>
 #include <string>
 
@@ -25,8 +26,10 @@ class AccountService {
   Task<Outcome<Login>> register_user(NewUser user, Caller caller);
 
   // invalid_credentials, rate_limited. Each is a row that the audit trail keeps, so an account has only so
-  // many; nobody uses them up who does not know its password.
-  Task<Outcome<Login>> login(Credentials credentials, Caller caller);
+  // many; nobody uses them up who does not know its password. `life`: after which the login ends whatever
+  // happens, if that is sooner than it would.
+  Task<Outcome<Login>> login(Credentials credentials, Caller caller,
+                             std::optional<std::chrono::milliseconds> life = {});
 
   // Nothing happens if nothing changes. Another e-mail address needs the current password:
   // validation_failed without it, current_password_wrong with a wrong one.

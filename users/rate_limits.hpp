@@ -10,6 +10,8 @@
 #include <optional>
 #include <string>
 
+#include <boost/asio/ip/address.hpp>
+
 namespace corohub::users {
 
 class RateLimits {
@@ -21,6 +23,9 @@ class RateLimits {
   // back when it did not fail.
   std::optional<Error> password_attempt(const http::Context& context);
   void give_back_password_attempt(const http::Context& context);
+  // The same for an attempt that is no request.
+  std::optional<Error> password_attempt(const boost::asio::ip::address& address, bool exempt);
+  void give_back_password_attempt(const boost::asio::ip::address& address, bool exempt);
 
   std::optional<Error> registration(const http::Context& context);
   std::optional<Error> refresh(const http::Context& context, const SessionId& session);
@@ -31,6 +36,8 @@ class RateLimits {
   std::optional<Error> admin_write(const http::Context& context);
 
  private:
+  void give_back_attempt(const std::string& key, bool exempt);
+
   auth::RateLimiter failures_minute_;
   auth::RateLimiter failures_hour_;
   auth::RateLimiter registrations_burst_;

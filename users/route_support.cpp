@@ -35,6 +35,15 @@ Caller caller_of(const Context& context) {
   return caller;
 }
 
+Caller caller_of(const auth::PasswordLogin::Caller& asking) {
+  Caller caller;
+  caller.ip = address_text(asking.address);
+  caller.network = auth::network_key(asking.address);
+  caller.user_agent = printable(asking.user_agent);
+  caller.exempt = asking.exempt;
+  return caller;
+}
+
 Response at_position(const Services& services, Response response, Seq seq) {
   return std::move(response).at(Position{services.parts.epoch, seq});
 }

@@ -1,6 +1,7 @@
 // What the routes of this room have in common: who calls, how a login is answered, where a reader may go on.
 #pragma once
 
+#include "auth/password_login.hpp"
 #include "http/router.hpp"
 #include "users/services.hpp"
 
@@ -46,8 +47,9 @@ void add_auth_routes(Routes& routes);     // /api/v1/auth/…, /api/v1/setup
 void add_profile_routes(Routes& routes);  // /api/v1/users/me…
 void add_admin_routes(Routes& routes);    // /api/v1/admin/users…, /api/v1/admin/audit
 
-// The caller as audit rows and the list of logins name him.
+// The caller as audit rows and the list of logins name them.
 Caller caller_of(const Context& context);
+Caller caller_of(const auth::PasswordLogin::Caller& caller);
 
 // The answer with its position: that of the event it caused, else where the state it shows was known to be.
 Response at_position(const Services& services, Response response, Seq seq);

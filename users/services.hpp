@@ -3,6 +3,7 @@
 
 #include "users/account_service.hpp"
 #include "users/admin_service.hpp"
+#include "users/connection_logins.hpp"
 #include "users/rate_limits.hpp"
 #include "users/session_service.hpp"
 #include "users/setup_service.hpp"
@@ -21,6 +22,7 @@ struct Services {
   SessionService sessions;
   AdminService admin;
   SetupService setup;
+  ConnectionLogins connection_logins;
 };
 
 }  // namespace corohub::users

@@ -178,6 +178,17 @@ Task<Outcome<storage::Nothing>> SessionService::end_by_token(std::string refresh
   co_return co_await parts_.writer.commit(std::move(unit));
 }
 
+bool SessionService::end_later(SessionId session, UserId user, Caller caller) {
+  caller.user_id = user;
+  auto unit = [session, user, caller = std::move(caller),
+               rules = rules_](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+    if (is_login_of(work, session, caller))
+      end_sessions(work, user, {session}, CloseReason::logged_out, caller, rules);
+    return storage::Nothing{};
+  };
+  return parts_.writer.commit_later(std::move(unit));
+}
+
 Task<Result<std::vector<SessionRow>>> SessionService::list(UserId user) {
   const UnixMs now = parts_.clock.unix_ms();
   auto look = [user, now, rules = rules_](storage::Snapshot& snapshot) -> Result<std::vector<SessionRow>> {

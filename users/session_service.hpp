@@ -52,6 +52,10 @@ class SessionService {
   // Ends the login a refresh token belongs to; an unknown token has nothing left to end.
   Task<Outcome<storage::Nothing>> end_by_token(std::string refresh_token, Caller caller);
 
+  // Ends a login of this user, as by logging out, without an answer: false if there is no room for the
+  // change.
+  bool end_later(SessionId session, UserId user, Caller caller);
+
   Task<Result<std::vector<SessionRow>>> list(UserId user);
 
  private:

@@ -31,7 +31,8 @@ Services::Services(UsersParts its_parts, UsersSettings its_settings)
       accounts(parts, rules, settings.logins),
       sessions(parts, rules),
       admin(parts, rules, settings.reset_ttl),
-      setup(parts, rules, settings.setup_ttl) {}
+      setup(parts, rules, settings.setup_ttl),
+      connection_logins(*this) {}
 
 Users::Users(UsersParts parts, UsersSettings settings)
     : services_(std::make_shared<Services>(std::move(parts), std::move(settings))) {}
@@ -54,6 +55,8 @@ auth::AccountLoader Users::loader() const {
     return services->parts.readers.read(std::move(look));
   };
 }
+
+auth::PasswordLogin& Users::password_login() noexcept { return services_->connection_logins; }
 
 Task<Result<Account>> Users::create_user(NewUser user) {
   Result<NewUser> good = checked(user);

@@ -3,6 +3,7 @@
 
 #include "auth/account_cache.hpp"
 #include "auth/password.hpp"
+#include "auth/password_login.hpp"
 #include "auth/rate_limit.hpp"
 #include "auth/tickets.hpp"
 #include "auth/token.hpp"
@@ -88,8 +89,10 @@ class Users {
   // Every /api/v1/auth, /api/v1/users and /api/v1/admin/{users,audit} route, and POST /api/v1/setup.
   void add_routes(http::Router& router);
 
-  // How the account caches read an account with its live sessions.
+  // How the account caches read an account with its live logins.
   auth::AccountLoader loader() const;
+  // For protocols in which a connection brings an e-mail address and a password.
+  auth::PasswordLogin& password_login() noexcept;
 
   // ---- the command line and the control socket ----
   Task<Result<Account>> create_user(NewUser user);

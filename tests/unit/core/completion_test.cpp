@@ -53,6 +53,30 @@ TEST(FinishAtHome, finishes_each_on_its_origin_in_order_and_keeps_the_origin_run
   EXPECT_EQ(second_thread, second_id);
 }
 
+class Deed final : public Completion {
+ public:
+  explicit Deed(std::thread::id& thread) : thread_(thread) {}
+  void finish() noexcept override { thread_ = std::this_thread::get_id(); }
+
+ private:
+  std::thread::id& thread_;
+};
+
+TEST(FinishAtHome, finishes_where_it_is_what_nobody_waits_for) {
+  asio::io_context home(1);
+  std::vector<int> at_home;
+  std::thread::id home_thread;
+  std::thread::id thread;
+  std::vector<std::unique_ptr<Completion>> all;
+  all.push_back(std::make_unique<Deed>(thread));
+  all.push_back(std::make_unique<Note>(home.get_executor(), 1, at_home, home_thread));
+  finish_at_home(std::move(all));
+  EXPECT_EQ(thread, std::this_thread::get_id());
+  EXPECT_EQ(at_home, std::vector<int>());
+  home.run();
+  EXPECT_EQ(at_home, std::vector<int>{1});
+}
+
 TEST(FinishAtHome, of_nothing_does_nothing) { finish_at_home({}); }
 
 }  // namespace

@@ -400,7 +400,7 @@ struct HttpCrowd : HttpLifetime {
   std::size_t most_in_turn = 0;
 };
 
-TEST_F(HttpCrowd, T13_first_requests_are_answered_a_few_in_a_turn) {
+TEST_F(HttpCrowd, T13_R7_first_requests_are_answered_a_few_in_a_turn) {
   ASSERT_TRUE(rig.until([&] { return served == size; }));
   mark_turn();
   for (const auto& client : crowd) EXPECT_EQ(client->read().status, 200);

@@ -82,7 +82,7 @@ TEST_F(SendLinesTest, a_step_sends_to_some_in_their_order) {
   EXPECT_TRUE(lines.empty());
 }
 
-TEST_F(SendLinesTest, few_do_not_wait_behind_many_who_have_a_small_share_meanwhile) {
+TEST_F(SendLinesTest, R7_few_do_not_wait_behind_many_who_have_a_small_share_meanwhile) {
   Group crowd(many);
   Group few(2 * step);
   lines.join(crowd.members);

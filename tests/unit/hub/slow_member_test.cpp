@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 Identity who(UserId id) { return {id, Role::user, {}}; }
 
-TEST(SlowMember, T60_a_full_outbox_closes_that_member_alone) {
+TEST(SlowMember, T60_R6_a_full_outbox_closes_that_member_alone) {
   OneShard one;
   const OutboxLimits limits{3, 1 << 20};
   FakeMember slow(one.shard, who(1), limits), healthy(one.shard, who(2), limits);

@@ -183,6 +183,29 @@ TEST_F(WriterTest, a_full_queue_answers_overloaded_at_once) {
   EXPECT_EQ(rows(), "0 1 2");
 }
 
+TEST_F(WriterTest, what_nobody_waits_for_is_done_in_its_turn_or_not_taken) {
+  WriterLimits limits;
+  limits.queue_units = 1;
+  open(limits);
+  Barrier running;
+  Barrier barrier;
+  submit([&](UnitOfWork& work) { return running.lift(), barrier.pass(), add(work, "a"); }, 0);
+  running.pass();
+  const auto later = [](const char* text) {
+    return [text](UnitOfWork& work) -> Result<Nothing> {
+      (void)add(work, text);
+      return Nothing{};
+    };
+  };
+  EXPECT_TRUE(writer_->commit_later(later("b")));
+  EXPECT_FALSE(writer_->commit_later(later("c"))) << "the queue is full";
+  barrier.lift();
+  finish();
+  writer_->stop();
+  EXPECT_EQ(rows(), "a b");
+  EXPECT_FALSE(writer_->commit_later(later("d")));
+}
+
 TEST_F(WriterTest, stop_finishes_what_was_accepted_and_refuses_the_rest) {
   open();
   Barrier barrier;

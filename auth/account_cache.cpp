@@ -11,7 +11,7 @@ constexpr int reads_max = 16;
 
 }  // namespace
 
-// Says that storage is being read for a user, for as long as it is.
+// Marks that storage is being read for a user, for as long as it is.
 class AccountCache::Filling {
  public:
   Filling(AccountCache& cache, UserId id) : cache_(cache), id_(id) { ++cache_.fills_[id_].readers; }
@@ -22,7 +22,7 @@ class AccountCache::Filling {
   Filling(const Filling&) = delete;
   Filling& operator=(const Filling&) = delete;
 
-  // Looked up each time: others come and go while this one is suspended.
+  // Looked up each time: other marks come and go while this coroutine is suspended.
   std::uint64_t changes() const noexcept { return cache_.fills_.find(id_)->second.changes; }
 
  private:
@@ -64,10 +64,11 @@ void AccountCache::apply(UserId id, AccountRef account) noexcept {
     entries_.erase(id);
     return;
   }
-  if (fill == fills_.end() && !entries_.contains(id)) return;  // nobody here asked for him
+  if (fill == fills_.end() && !entries_.contains(id))
+    return;  // no request on this shard has asked for this account
   try {
     keep(id, std::move(account));
-  } catch (...) {  // without memory: he is read again when he is asked for
+  } catch (...) {  // without memory: the account is read again when it is asked for
     entries_.erase(id);
   }
 }
@@ -90,7 +91,7 @@ void AccountCache::keep(UserId id, AccountRef account) {
 }
 
 // A place on the clock whose user is gone, or has not been asked for since the hand last passed. Two rounds
-// find one: the first takes every mark away.
+// find one, because the first takes every mark away.
 std::size_t AccountCache::free_place() noexcept {
   for (;;) {
     const std::size_t place = hand_;

@@ -1,5 +1,5 @@
-// One shard's accounts, so that authentication needs no hop: filled on a miss, replaced by control entries,
-// bounded. Used on the shard's thread only. It must outlive every get() under way.
+// The accounts of one shard, so that authentication needs no other thread: filled on a miss, replaced by
+// control entries, bounded. Used on the shard's thread only. The cache must outlive every get() under way.
 #pragma once
 
 #include "core/account.hpp"
@@ -15,7 +15,7 @@
 
 namespace corohub::auth {
 
-// Reads an account with its live sessions from storage; a null pointer: no such user.
+// Reads an account with its live logins from storage; a null pointer: no such user.
 using AccountLoader = std::function<Task<Result<AccountRef>>(UserId)>;
 
 class AccountCache {
@@ -24,11 +24,11 @@ class AccountCache {
 
   // What is cached now; null: not cached (which says nothing about the user).
   AccountRef find(UserId id) noexcept;
-  // From the cache or from storage; null: no such user. A change that arrives while storage is being read
-  // makes it read again, so a state that was already replaced is never returned or kept.
+  // The account from the cache or from storage; null: no such user. A change that arrives while storage is
+  // being read makes get() read again, so a state that was already replaced is never returned or kept.
   Task<Result<AccountRef>> get(UserId id);
-  // A control entry: replaces what is cached, forgets a user who is gone (null), marks a fill under way as
-  // outdated.
+  // Applies a control entry: replaces what is cached, forgets a user who is gone (null), and marks a read
+  // under way as outdated.
   void apply(UserId id, AccountRef account) noexcept;
 
   std::size_t size() const noexcept { return entries_.size(); }

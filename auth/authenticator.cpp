@@ -9,7 +9,7 @@ Error refuse(const char* cause) {
   return Error(ErrorCode::invalid_token, "The access token is not valid or has expired.").because(cause);
 }
 
-// What is wrong with this login of this account; nothing: it lives.
+// What is wrong with this login of this account; nothing: the login lives.
 std::optional<Error> judge(const AccountRef& account, const SessionId& session) {
   if (!account) return refuse("no such user");
   if (account->status != UserStatus::active) return refuse("account is not active");

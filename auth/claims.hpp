@@ -1,4 +1,4 @@
-// What an access token says (RFC 7519, RFC 9068). Nothing of it is believed before its signature.
+// What an access token says (RFC 7519, RFC 9068). No claim is believed before the signature is checked.
 #pragma once
 
 #include "core/account.hpp"
@@ -17,7 +17,7 @@ struct Claims {
   std::int64_t not_before = 0;     // nbf
   std::int64_t expires_at = 0;     // exp
   std::string id;                  // jti
-  std::string key_id;              // kid, of the header: by which key it was found good
+  std::string key_id;              // kid of the header: the key that verified the token
 };
 
 }  // namespace corohub::auth

@@ -1,7 +1,6 @@
 // Work that waits, fair between its owners: they are served in turn, one piece each, and when there is no
-// room left it is the longest line that gives way. So whoever asks for little has his turn soon, whatever
-// others ask for, and a single owner may still use the whole room while nobody else wants it. Not safe
-// between threads.
+// room left, the longest line gives way. So an owner of little work is served soon, whatever others ask for,
+// and a single owner may still use the whole room while nobody else wants it. Not safe between threads.
 #pragma once
 
 #include <algorithm>
@@ -21,8 +20,8 @@ class FairQueue {
   bool empty() const noexcept { return size_ == 0; }
   std::size_t size() const noexcept { return size_; }
 
-  // `room`: how many may wait. What is returned has no place: the newest piece of the owner with the longest
-  // line, or `item` itself if that would be its own.
+  // `room`: how many pieces may wait. Returns the piece that has no place: the newest piece of the owner with
+  // the longest line, or `item` itself if that line would be its own.
   std::optional<T> push(std::string_view owner, T item, std::size_t room) {
     Line* line = find(owner);
     std::optional<T> displaced;
@@ -42,7 +41,7 @@ class FairQueue {
     return displaced;
   }
 
-  // The next one whose turn it is; there must be one.
+  // The next piece, of the owner whose turn it is; there must be one.
   T pop() {
     Line& line = lines_.front();
     T item = std::move(line.items.front());
@@ -67,7 +66,7 @@ class FairQueue {
     return found == lines_.end() ? nullptr : &*found;
   }
 
-  std::list<Line> lines_;  // in the order of their turns; no more than pieces, which are few
+  std::list<Line> lines_;  // in the order of their turns; not more lines than pieces, which are few
   std::size_t size_ = 0;
 };
 

@@ -91,7 +91,7 @@ std::string_view text_member(const json::object& object, std::string_view member
   return value != nullptr && value->is_string() ? std::string_view(value->get_string()) : std::string_view();
 }
 
-// A member nobody knows may be a misspelt not_after, and a key that should have ended would live on.
+// An unknown member may be a misspelt not_after, and then a key that should have ended would live on.
 bool has_unknown_member(const json::object& object) {
   static constexpr std::array<std::string_view, 5> known{"kid", "alg", "key", "state", "not_after"};
   return std::ranges::any_of(object, [](const auto& member) {
@@ -177,8 +177,8 @@ std::optional<int> write_new_file(const std::filesystem::path& file, std::string
   return std::nullopt;
 }
 
-// From here on the new file is what readers see, so a failure here is no failure of the write; a power cut
-// may bring the old file back.
+// Readers see the new file already, so a failure here is no failure of the write; a power cut may bring the
+// old file back.
 void sync_directory(const std::filesystem::path& directory) {
   const Descriptor fd(
       ::open(directory.empty() ? "." : directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -187,7 +187,7 @@ void sync_directory(const std::filesystem::path& directory) {
 
 int put_in_place(const std::filesystem::path& from, const std::filesystem::path& to, Write how) {
   if (how == Write::create) {
-    // A link never replaces, so of two first starts one wins. Not every file system has links.
+    // A link never replaces a file, so one of two first starts wins. Not every file system has links.
     if (::link(from.c_str(), to.c_str()) == 0 || errno == EEXIST) {
       ::unlink(from.c_str());
       return 0;
@@ -199,7 +199,7 @@ int put_in_place(const std::filesystem::path& from, const std::filesystem::path&
 }  // namespace
 
 std::optional<std::string> weakness(Algorithm algorithm, std::string_view material) {
-  // In lower case. The last two are the keys printed in RFC 7515 A.1 and RFC 8037 A.1.
+  // Keys that are printed somewhere, in lower case. The last two are those of RFC 7515 A.1 and RFC 8037 A.1.
   static const std::array<std::string, 13> well_known{
       "secret",
       "changeme",
@@ -256,7 +256,7 @@ Result<> write_keys(const std::filesystem::path& file, const std::vector<Key>& k
   const Secret text = format(keys);
   std::filesystem::path fresh = file;
   fresh += ".new";
-  ::unlink(fresh.c_str());  // what a crash left behind
+  ::unlink(fresh.c_str());  // a file that a crash has left behind
   if (const auto error = write_new_file(fresh, text.reveal())) {
     ::unlink(fresh.c_str());
     return disk_error(file, "writing", *error);

@@ -15,7 +15,7 @@ namespace corohub::auth {
 
 inline constexpr std::size_t keys_max = 32;  // in one file
 
-// Refuses a file that is no file of ours, that anybody else may touch, or whose keys are not fit to sign.
+// Refuses a file that is no key file, that anybody else may touch, or whose keys are not fit to sign.
 Result<std::vector<Key>> read_keys(const std::filesystem::path& file);
 
 enum class Write : std::uint8_t {
@@ -24,10 +24,10 @@ enum class Write : std::uint8_t {
 };
 Result<> write_keys(const std::filesystem::path& file, const std::vector<Key>& keys, Write how);
 
-// Random material under a random name.
+// A key of random material with a random name.
 Key make_key(Algorithm algorithm);
 
-// Why this material must not sign; nothing: it may.
+// Why this material must not sign; nothing: it is fit.
 std::optional<std::string> weakness(Algorithm algorithm, std::string_view material);
 
 }  // namespace corohub::auth

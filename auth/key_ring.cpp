@@ -68,7 +68,8 @@ Result<> KeyStore::reload() {
 
 Result<std::string> KeyStore::rotate(std::chrono::seconds retire_after) {
   const std::lock_guard one_at_a_time(file_mutex_);
-  // From the file, not from memory: what an operator put there and has not yet had reloaded must not be lost.
+  // Reads the file instead of using the ring: a key that an operator put there and has not reloaded yet must
+  // not be lost.
   Result<std::vector<Key>> read = read_keys(file_);
   if (!read) return read.error();
   std::vector<Key> keys = std::move(*read);
@@ -94,7 +95,7 @@ Result<std::string> KeyStore::rotate(std::chrono::seconds retire_after) {
 void KeyStore::swap(std::shared_ptr<const KeyRing> ring) {
   const std::lock_guard lock(mutex_);
   generation_.store(ring->generation(), std::memory_order_release);
-  ring_.swap(ring);  // the old one goes after the lock, with the parameter
+  ring_.swap(ring);  // the old ring is destroyed after the lock, with the parameter
 }
 
 }  // namespace corohub::auth

@@ -27,7 +27,7 @@ struct Key {
   UnixMs not_after = 0;  // a retired key verifies until then; 0: no end
 };
 
-// The `alg` of its tokens: "HS256", "EdDSA".
+// The `alg` of tokens that the algorithm signs: "HS256", "EdDSA".
 std::string_view name(Algorithm algorithm) noexcept;
 
 // Immutable. Exactly one key is active, else the constructor throws std::invalid_argument.
@@ -35,11 +35,11 @@ class KeyRing {
  public:
   explicit KeyRing(std::vector<Key> keys);
   const Key* find(std::string_view kid, UnixMs now) const noexcept;  // usable to verify
-  // From when on find() will not answer this key any more, as long as this ring is the one in use; 0: never.
+  // From when on find() will not return this key any more, as long as this ring is the one in use; 0: never.
   static UnixMs end_of_use(const Key& key) noexcept { return key.active ? 0 : key.not_after; }
   const Key& active() const noexcept { return keys_[active_]; }
   const std::vector<Key>& keys() const noexcept { return keys_; }
-  // Different for every ring of the process: what threads derive from a key is kept under it.
+  // Different for every ring of the process: a thread keeps what it derives from a key under this number.
   std::uint64_t generation() const noexcept { return generation_; }
 
  private:
@@ -48,8 +48,8 @@ class KeyRing {
   std::uint64_t generation_;
 };
 
-// Owns the file. Safe from any thread; ring() is a pointer copy under a short lock. The other calls wait for
-// the disk: not for a shard's thread.
+// Owns the key file. Safe from any thread; ring() is a pointer copy under a short lock. The other calls wait
+// for the disk, so they are not for a shard's thread.
 class KeyStore {
  public:
   // Reads `file`, or makes it with one random HS256 key. Throws std::runtime_error with one plain line for a
@@ -58,13 +58,13 @@ class KeyStore {
   KeyStore(std::filesystem::path file, const Clock& clock);
 
   std::shared_ptr<const KeyRing> ring() const;
-  // That of ring(), without a lock.
+  // The generation of ring(), without a lock.
   std::uint64_t generation() const noexcept { return generation_.load(std::memory_order_acquire); }
 
   // SIGHUP: reads the file again; on failure the old ring stays.
   Result<> reload();
-  // A new key signs from now on; the old one verifies for `retire_after` more. The file is replaced
-  // atomically.
+  // Makes a new key, which signs from now on; the old key verifies for `retire_after` more. The file is
+  // replaced atomically.
   Result<std::string> rotate(std::chrono::seconds retire_after);
 
  private:

@@ -29,7 +29,7 @@
 namespace corohub::auth {
 namespace {
 
-using Steady = std::chrono::steady_clock;  // real time: this is about real processors
+using Steady = std::chrono::steady_clock;  // real time, because the queue is about real processors
 
 constexpr int nice_level = 10;
 
@@ -39,7 +39,7 @@ Error refuse(const char* cause) {
       .retry_in(std::chrono::seconds(1 + random_below(3)));
 }
 
-// The cost as libsodium wants it.
+// The cost in libsodium's units.
 struct Cost {
   unsigned long long passes;
   std::size_t memory_bytes;
@@ -70,8 +70,9 @@ bool decode(std::string_view text, std::array<unsigned char, size>& bytes) noexc
          decoded == size;
 }
 
-// Nothing: there was no memory to find out. libsodium's own verify calls that a wrong password, so what it
-// makes, "$argon2id$v=19$m=...,t=...,p=1$SALT$DIGEST", is computed and compared here.
+// Whether the hash is that of the password; nothing: there was no memory to find out. libsodium's own verify
+// calls missing memory a wrong password, so the digest of "$argon2id$v=19$m=...,t=...,p=1$SALT$DIGEST" is
+// computed and compared here.
 std::optional<bool> is_password_of(const std::string& hash, std::string_view password) {
   std::array<unsigned char, crypto_pwhash_SALTBYTES> salt{};
   std::array<unsigned char, 32> digest{};
@@ -88,7 +89,8 @@ std::optional<bool> is_password_of(const std::string& hash, std::string_view pas
   errno = 0;
   if (crypto_pwhash(computed.data(), computed.size(), password.data(), password.size(), salt.data(),
                     cost_of(hash, ",t="), cost_of(hash, "$m=") * 1024, crypto_pwhash_ALG_ARGON2ID13) != 0) {
-    if (errno == EINVAL || errno == EFBIG) return false;  // no password or cost that it ever was made with
+    if (errno == EINVAL || errno == EFBIG)
+      return false;  // a password or a cost that no hash was ever made with
     return std::nullopt;
   }
   return sodium_memcmp(computed.data(), digest.data(), digest.size()) == 0;
@@ -126,7 +128,7 @@ class VerifyWork {
     const std::string& hash = hash_.empty() ? dummy_hash : hash_;
     const Secret normal(nfc(typed_.reveal()));
     std::optional<bool> same = is_password_of(hash, normal.reveal());
-    // Hashes of earlier versions are of what was typed.
+    // Earlier versions hashed the password as it was typed, not its normal form.
     if (same == false && normal.reveal() != typed_.reveal()) same = is_password_of(hash, typed_.reveal());
     if (!same) return refuse("no memory for Argon2");
     return *same && !hash_.empty();
@@ -192,20 +194,20 @@ PasswordHasher::State::State(PasswordSettings values)
                                        : std::max(1U, std::thread::hardware_concurrency() / 2)),
       cost{values.passes, values.memory_kib * 1024} {
   if (sodium_init() < 0) throw std::runtime_error("libsodium cannot start");
-  // For logins of nobody: it costs what a real one costs.
+  // A login of an unknown address is compared with this hash, so that it costs as much as a real one.
   std::optional<std::string> dummy = make_hash(random_token(), cost);
   if (!dummy) throw std::invalid_argument("Argon2 refuses these parameters");
   dummy_hash = std::move(*dummy);
 
   try {
     for (std::size_t i = 0; i < thread_count; ++i) threads.emplace_back([this] { work_until_stopped(); });
-  } catch (...) {  // no destructor runs for what was never made
+  } catch (...) {  // the object is not made yet, so no destructor will run
     stop();
     throw;
   }
 }
 
-// Coroutine: `work` and `network` live in its frame until the pool takes them.
+// A coroutine: `work` and `network` live in its frame until the pool takes them.
 template <class Work>
 Task<typename Work::Outcome> PasswordHasher::State::submit(Work work, std::string network) {
   using Outcome = typename Work::Outcome;
@@ -219,7 +221,7 @@ Task<typename Work::Outcome> PasswordHasher::State::submit(Work work, std::strin
                                                                                                 use_task);
 }
 
-// Somebody may have to go for it, this one or another.
+// If there is no room, a waiting job gives way: this one or another.
 void PasswordHasher::State::enqueue(std::unique_ptr<Job> job, std::string_view network) {
   job->enqueued_at = Steady::now();
   std::optional<std::unique_ptr<Job>> displaced;
@@ -227,7 +229,7 @@ void PasswordHasher::State::enqueue(std::unique_ptr<Job> job, std::string_view n
   {
     const std::lock_guard lock(mutex);
     going_down = stopping;
-    // What a free thread is about to take is not waiting.
+    // A job that a free thread is about to take is not waiting.
     const std::size_t room = settings.queue + thread_count - running;
     if (going_down)
       displaced.emplace(std::move(job));
@@ -247,7 +249,8 @@ void PasswordHasher::State::enqueue(std::unique_ptr<Job> job, std::string_view n
 
 void PasswordHasher::State::work_until_stopped() {
   ::pthread_setname_np(::pthread_self(), "password");
-  // Of this thread alone, on Linux. Without the right to do so it works on at the usual priority.
+  // On Linux this sets the priority of this thread alone. Without the right to do so the thread works on at
+  // the usual priority.
   ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), nice_level);
 
   std::unique_lock lock(mutex);
@@ -261,7 +264,7 @@ void PasswordHasher::State::work_until_stopped() {
     lock.unlock();
     run(job);
     lock.lock();
-    --running;  // first: whoever is answered may come again at once
+    --running;  // first: the caller that is answered may come again at once
     lock.unlock();
     finish_at_home(std::move(done));
     lock.lock();
@@ -307,7 +310,7 @@ Task<Result<bool>> PasswordHasher::verify(Secret password, std::string hash, std
 bool PasswordHasher::needs_rehash(const std::string& hash) const noexcept {
   const Cost& ours = impl_->cost;
   if (crypto_pwhash_str_needs_rehash(hash.c_str(), ours.passes, ours.memory_bytes) == 0) return false;
-  // Different, then; stronger ones stay when the settings were lowered.
+  // Only weaker hashes are made anew: stronger ones stay when the settings were lowered.
   return !hash.starts_with(crypto_pwhash_argon2id_STRPREFIX) ||
          cost_of(hash, "$m=") < ours.memory_bytes / 1024 || cost_of(hash, ",t=") < ours.passes;
 }

@@ -1,7 +1,7 @@
-// Argon2id on its own bounded pool of low-priority threads, so that a login flood never touches the hub; fair
-// between the networks it is asked from, so that one's flood does not touch another's logins either. Of a
-// password counts its normal form (NFC), not how a keyboard has put it together. Methods may be called from
-// any shard's thread and never block.
+// Argon2id on a bounded pool of low-priority threads of its own, so that a flood of logins never touches the
+// hub. The pool is fair between the networks it is asked from, so that the flood of one does not touch the
+// logins of another either. Of a password its normal form (NFC) counts, not how a keyboard has composed it.
+// Methods may be called from any shard's thread and never block.
 #pragma once
 
 #include "core/error.hpp"
@@ -30,11 +30,11 @@ class PasswordHasher {
   PasswordHasher(const PasswordHasher&) = delete;
   PasswordHasher& operator=(const PasswordHasher&) = delete;
 
-  // `network`: who pays (auth::network_key); empty: this machine's own command line.
-  // A PHC string ("$argon2id$v=19$…"). overloaded when the queue is full or the wait was too long.
+  // Hashes a password into a PHC string ("$argon2id$v=19$…"). `network`: who pays (auth::network_key); empty:
+  // this machine's own command line. overloaded when the queue is full or the wait was too long.
   Task<Result<std::string>> hash(Secret password, std::string network = {});
-  // True: the password belongs to the hash. An empty hash costs the same and is never right (no enumeration
-  // by time).
+  // True: the password belongs to the hash. An empty hash costs the same and is never right, so that time
+  // does not tell whether an account exists.
   Task<Result<bool>> verify(Secret password, std::string hash, std::string network = {});
   // True when the hash was made with weaker parameters than ours.
   bool needs_rehash(const std::string& hash) const noexcept;

@@ -23,13 +23,14 @@ using Nanoseconds = std::chrono::nanoseconds;
 
 std::chrono::seconds round_up(Nanoseconds time) { return std::chrono::ceil<std::chrono::seconds>(time); }
 
-// A bucket is one moment (GCRA): when it will be full again. Whole nanoseconds, so nothing drifts.
+// A bucket is one moment (GCRA): when it will be full again. The moment is kept in whole nanoseconds, so
+// nothing drifts.
 struct Bucket {
   std::uint64_t key;
   SteadyTime full_at;
 };
 
-// A share of the keys. The buckets stand in order of use, the latest first.
+// A share of the keys. The buckets stand in the order of their last use, the latest first.
 struct Stripe {
   std::mutex mutex;
   std::list<Bucket> buckets;
@@ -42,7 +43,7 @@ struct Stripe {
     return &buckets.front();
   }
 
-  // A full bucket for a new key, in place of the one that was used least lately when there are enough.
+  // A full bucket for a new key. When there are enough buckets, the least recently used one gives way.
   Bucket& add(std::uint64_t key, std::size_t buckets_max, SteadyTime now) {
     if (buckets.size() >= buckets_max) {
       index.erase(buckets.back().key);
@@ -66,7 +67,7 @@ struct RateLimiter::State {
     random_bytes(hash_key.data(), hash_key.size());
   }
 
-  // Keys are kept as keyed hashes: 8 bytes whatever a stranger sends, and he cannot make them collide.
+  // Keys are kept as keyed hashes: 8 bytes whatever a stranger sends, and strangers cannot make them collide.
   std::uint64_t shorten(std::string_view key) const noexcept {
     std::array<unsigned char, crypto_shorthash_BYTES> out{};
     crypto_shorthash(out.data(), reinterpret_cast<const unsigned char*>(key.data()), key.size(),
@@ -102,7 +103,7 @@ RateDecision RateLimiter::take(std::string_view key, std::int64_t tokens) {
   const SteadyTime now = impl_->clock.steady();
   const std::uint64_t hash = impl_->shorten(key);
   Stripe& stripe = impl_->stripe(hash);
-  Nanoseconds missing{};  // from the bucket, as time to refill
+  Nanoseconds missing{};  // in the bucket, as the time to refill it
   RateDecision decision;
   {
     const std::lock_guard lock(stripe.mutex);
@@ -150,7 +151,7 @@ void clear_after(std::array<unsigned char, 16>& bytes, unsigned bits) {
   }
 }
 
-// By so many bits, if it is IPv4 and if it is not.
+// The address cut after so many bits, by its version.
 std::string network_of(const address_v6& wide, unsigned bits_v4, unsigned bits_v6) {
   const bool is_v4 = wide.is_v4_mapped();
   std::array<unsigned char, 16> bytes = wide.to_bytes();
@@ -203,7 +204,7 @@ Result<CidrList> CidrList::parse(const std::vector<std::string>& texts) {
 
 bool CidrList::contains(const address& any) const noexcept {
   const address_v6 wide = as_v6(any);
-  // "::/0" means all of IPv6, and nothing of IPv4.
+  // "::/0" means all of IPv6, but no IPv4.
   const unsigned bits_min = wide.is_v4_mapped() ? mapped_bits : 0;
   return std::ranges::any_of(networks_, [&](const Network& network) {
     std::array<unsigned char, 16> bytes = wide.to_bytes();

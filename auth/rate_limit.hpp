@@ -44,9 +44,9 @@ class RateLimiter {
   RateLimiter(const RateLimiter&) = delete;
   RateLimiter& operator=(const RateLimiter&) = delete;
 
-  // All of `tokens` or none of them.
+  // Takes all of `tokens` or none of them.
   RateDecision take(std::string_view key, std::int64_t tokens = 1);
-  // What should not count after all.
+  // Gives back tokens of a request that should not count after all.
   void give_back(std::string_view key, std::int64_t tokens = 1);
 
  private:
@@ -57,10 +57,10 @@ class RateLimiter {
 // The key of an address: IPv4 as it is (also when mapped into IPv6), IPv6 by its /64.
 std::string rate_key(const boost::asio::ip::address& address);
 
-// The network an address belongs to, for what neighbours may share: IPv4 by its /24, IPv6 by its /64.
+// The network an address belongs to, which neighbours may share: IPv4 by its /24, IPv6 by its /64.
 std::string network_key(const boost::asio::ip::address& address);
 
-// What one customer of a provider may have to himself at most: IPv4 by its /16, IPv6 by its /48.
+// The network that one customer of a provider may have alone, at most: IPv4 by its /16, IPv6 by its /48.
 std::string region_key(const boost::asio::ip::address& address);
 
 // Addresses and networks by CIDR ("127.0.0.0/8", "::1").

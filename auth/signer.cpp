@@ -34,7 +34,8 @@ const unsigned char* bytes(std::string_view text) noexcept {
   throw std::runtime_error(std::string("OpenSSL failed: ") + what);
 }
 
-// HMAC with SHA-256 (RFC 7518 section 3.2). The context keeps the key; beginning again costs no set-up.
+// HMAC with SHA-256 (RFC 7518 section 3.2). The context keeps the key; beginning a new message costs no
+// set-up.
 class HmacSigner final : public Signer {
  public:
   static constexpr std::size_t tag_bytes = 32;
@@ -126,7 +127,7 @@ std::unique_ptr<Signer> make_signer(const Key& key) {
 }
 
 struct ThreadSigners {
-  std::uint64_t generation = 0;  // of the ring; none has 0
+  std::uint64_t generation = 0;  // the ring's; no ring has 0
   std::vector<std::unique_ptr<Signer>> by_index;
 };
 

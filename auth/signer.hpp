@@ -15,12 +15,13 @@ class Signer {
   virtual ~Signer() = default;
   // Throws std::runtime_error when OpenSSL fails.
   virtual std::string sign(std::string_view text) = 0;
-  // In constant time for a MAC; false as well when OpenSSL fails.
+  // Compares a MAC in constant time; false as well when OpenSSL fails.
   virtual bool verify(std::string_view text, std::string_view signature) noexcept = 0;
 };
 
-// `key` is one of the ring's. Setting a key up costs four times what verifying with it does, so a thread
-// keeps the signers of the ring it used last; the reference is good until its next call.
+// The signer for `key`, which is one of the ring's. Setting a key up costs four times as much as verifying
+// with it, so a thread keeps the signers of the ring it used last. The reference is good until the thread's
+// next call.
 Signer& signer_for(const KeyRing& ring, const Key& key);
 
 }  // namespace corohub::auth

@@ -35,8 +35,8 @@ std::optional<Ticket> TicketStore::take(std::string_view text, std::string_view 
   if (node.empty()) return std::nullopt;
   Entry& entry = node.mapped();
   if (now >= entry.expires) return std::nullopt;
-  // Whoever showed it from a foreign page has used it up: it has leaked. A page's request to its own origin
-  // (an EventSource) may name none.
+  // A ticket that was shown from a foreign page is used up: it has leaked. A page's request to its own origin
+  // (an EventSource) may name no origin.
   const std::string& asked_from = entry.ticket.origin;
   if (!asked_from.empty() && !origin.empty() && asked_from != origin) return std::nullopt;
   return std::move(entry.ticket);

@@ -20,7 +20,7 @@ namespace corohub::auth {
 struct Ticket {
   UserId user_id = 0;
   SessionId session{};
-  std::int64_t token_expires_at = 0;  // the connection lives as long as the token it was asked with
+  std::int64_t token_expires_at = 0;  // the connection lives as long as the token the ticket was asked with
   std::string origin;                 // of the asking page; empty: any
   std::string key_id;                 // of that token
 };
@@ -33,8 +33,8 @@ class TicketStore {
       : clock_(clock), tickets_max_(tickets_max) {}
 
   std::string issue(Ticket ticket);
-  // Takes it: the second caller gets nothing. Nothing as well for an unknown or late ticket, and for another
-  // origin than the asking page's; an empty one is the request's that has none, and passes.
+  // Takes the ticket, so the second caller gets nothing. Nothing as well for an unknown or late ticket, or
+  // one that another page has asked for. An empty origin is a request's that names none, and passes.
   std::optional<Ticket> take(std::string_view text, std::string_view origin);
 
   std::size_t size() const;  // tickets that nobody has taken; late ones leave as others are issued

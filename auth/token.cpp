@@ -54,7 +54,8 @@ std::optional<json::object> decode_object(std::string_view part) {
   return std::move(value->get_object());
 }
 
-// Empty for a member that is missing or no string; no claim or header member of ours may be empty.
+// The text of a member; empty for a member that is missing or no string: no claim or header member of ours
+// may be empty.
 std::string_view text_of(const json::object& object, std::string_view member) noexcept {
   const json::value* value = object.if_contains(member);
   return value != nullptr && value->is_string() ? std::string_view(value->get_string()) : std::string_view();
@@ -99,7 +100,7 @@ std::optional<UserId> parse_subject(std::string_view text) noexcept {
   return id;
 }
 
-// Who it is about.
+// Reads whom the token is about. A complaint, or null.
 const char* read_identity(const json::object& payload, Claims& out) {
   const std::optional<UserId> subject = parse_subject(text_of(payload, "sub"));
   if (!subject) return "sub";
@@ -117,8 +118,8 @@ const char* read_identity(const json::object& payload, Claims& out) {
   return nullptr;
 }
 
-// Whether it holds now. No sum can overflow: every term is a count of seconds from 0 on, or checked before it
-// is added.
+// Whether the token holds now: a complaint, or null. No sum can overflow: every term is a count of seconds
+// from 0 on, or checked before it is added.
 const char* judge_times(const Claims& claims, std::int64_t now, std::int64_t leeway) noexcept {
   if (now >= claims.expires_at) return "expired";
   if (claims.not_before > now + leeway) return "not valid yet";
@@ -170,7 +171,7 @@ Result<Verified> check(std::string_view token, const KeyRing& ring, const TokenS
   return verified;
 }
 
-// Takes as long wherever the difference is: behind a proxy the known token may be another client's.
+// Takes as long wherever the texts differ: behind a proxy the known token may be another client's.
 bool same_secret(std::string_view left, std::string_view right) noexcept {
   return left.size() == right.size() && CRYPTO_memcmp(left.data(), right.data(), left.size()) == 0;
 }

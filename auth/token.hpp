@@ -18,11 +18,11 @@ struct TokenSettings {
   std::string issuer = "corohub";
   std::string audience = "corohub";
   std::chrono::seconds access_ttl{900};
-  std::chrono::seconds leeway{30};  // for iat and nbf; exp is strict
+  std::chrono::seconds leeway{30};  // for iat and nbf; exp is exact
 };
 
-// The last token that was found good, so that the same text need not be decoded and its signature need not be
-// checked again. It belongs to one connection; one thread's.
+// The last token that was found good, so that the same text need not be decoded again nor its signature
+// checked again. A KnownToken belongs to one connection and so to one thread.
 class KnownToken {
  public:
   // How often a signature was checked for it.

@@ -1,4 +1,4 @@
-// A user as every room may see him: the public row, what tokens are judged by, and his live logins.
+// A user as every room may see them: the public row, what tokens are judged by, and the live logins.
 #pragma once
 
 #include "core/clock.hpp"
@@ -46,7 +46,7 @@ struct Account {
 
 using AccountRef = std::shared_ptr<const Account>;
 
-// The user object of CONTRACT section 2.
+// The user object of the API, as GET /api/v1/users/me answers it.
 boost::json::object to_json(const Account& account);
 // The same object, as text.
 void append_json(std::string& out, const Account& account);

@@ -22,8 +22,8 @@ void finish_at_home(std::vector<std::unique_ptr<Completion>> completions) {
       finish();
       continue;
     }
-    // Once they have finished there, run() may return and the loop be destroyed while post() still wakes it
-    // up.
+    // Once the completions have finished at their origin, its run() may return and the loop be destroyed
+    // while post() still wakes it up.
     const auto until_posted = asio::make_work_guard(*origin);
     asio::post(*origin, std::move(finish));
   }

@@ -9,12 +9,12 @@
 namespace corohub {
 namespace {
 
-// What a sync flush ends with, and the receiver puts back.
+// A sync flush ends with these bytes. The sender cuts them off and the receiver puts them back (RFC 7692).
 constexpr std::string_view flush_tail{"\x00\x00\xff\xff", 4};
 // Measured on JSON of 300 bytes to 64 KB: a higher one is slower for small messages and no smaller.
 constexpr int memory_level = 5;
 constexpr int any_window_bits = 15;
-// A thread keeps no more than a usual message needs.
+// A thread keeps a buffer of at most this size between messages: a usual message needs no more.
 constexpr std::size_t kept_bytes_max = 128 << 10;
 
 Bytef* bytes_of(std::string_view text) noexcept {
@@ -28,7 +28,7 @@ void drop_if_large(std::string& buffer) noexcept {
 class Deflater {
  public:
   Deflater() noexcept {
-    // Negative: raw deflate, without the header and the sum of zlib's own format.
+    // A negative number of bits asks for raw deflate, without the header and the sum of zlib's own format.
     ready_ = deflateInit2(&stream_, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -deflate_window_bits, memory_level,
                           Z_DEFAULT_STRATEGY) == Z_OK;
   }
@@ -41,14 +41,14 @@ class Deflater {
   std::string_view run(std::string_view text) {
     if (!ready_ || text.empty() || deflateReset(&stream_) != Z_OK) return {};
     drop_if_large(out_);
-    // With its tail it must fit where the text would: else it has not shrunk.
+    // The compressed message and its tail must fit into as many bytes as the text has, or nothing was gained.
     const std::size_t room = text.size() + flush_tail.size();
     if (out_.size() < room) out_.resize(room);
     stream_.next_in = bytes_of(text);
     stream_.avail_in = static_cast<uInt>(text.size());
     stream_.next_out = bytes_of(out_);
     stream_.avail_out = static_cast<uInt>(room);
-    // A full buffer: zlib may have more to say.
+    // When the buffer is full, zlib may have more to write.
     if (deflate(&stream_, Z_SYNC_FLUSH) != Z_OK || stream_.avail_in > 0 || stream_.avail_out == 0) return {};
     const std::string_view all = std::string_view(out_).substr(0, room - stream_.avail_out);
     if (!all.ends_with(flush_tail)) return {};
@@ -80,7 +80,7 @@ class Inflater {
     const std::size_t size = done_;
     outcome = feed(flush_tail, bytes_max);
     if (outcome == Inflated::no_memory) return {outcome, {}};
-    // Behind a message that was cut off, the tail is no empty block.
+    // If the message was cut off, the tail behind it is not read as an empty block.
     if (outcome != Inflated::whole || done_ != size || !between_blocks()) return {Inflated::malformed, {}};
     return {Inflated::whole, std::string_view(out_).substr(0, size)};
   }
@@ -109,7 +109,8 @@ class Inflater {
     }
   }
 
-  // RFC 7692 section 7.2.3.4: a block may call itself the last one, and others follow that look back into it.
+  // RFC 7692 section 7.2.3.4: a block may be marked as the last one although others follow that look back
+  // into it.
   bool begin_behind_last_block() noexcept {
     const std::size_t known = std::min(done_, std::size_t{1} << any_window_bits);
     return inflateReset(&stream_) == Z_OK &&
@@ -120,7 +121,8 @@ class Inflater {
   bool between_blocks() const noexcept { return (stream_.data_type & 128) != 0; }
 
   static constexpr std::size_t first_bytes = 4096;
-  // Each costs a copy of the window: two bytes on the wire must not be able to ask for that again and again.
+  // Each such block costs a copy of the window, which two bytes on the wire must not be able to ask for again
+  // and again.
   static constexpr int last_blocks_max = 64;
 
   z_stream stream_{};

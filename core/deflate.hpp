@@ -9,10 +9,11 @@
 
 namespace corohub {
 
-// The window that is compressed with: whoever inflates needs 2^11 bytes.
+// The compressor's window: whoever inflates needs 2^11 bytes.
 inline constexpr int deflate_window_bits = 11;
 
-// Empty: it would not be smaller, or there is no memory. The view holds until the thread's next call.
+// Empty if the message would not become smaller, or there is no memory. The view holds until the thread's
+// next call.
 std::string_view deflate_message(std::string_view text) noexcept;
 
 enum class Inflated : unsigned char {
@@ -27,11 +28,11 @@ struct InflatedMessage {
   std::string_view bytes;  // holds until the thread's next call
 };
 
-// Whatever window the sender had. An empty text counts as an empty message.
+// Inflates a message, whatever window its sender had. An empty text is an empty message.
 InflatedMessage inflate_message(std::string_view compressed, std::size_t bytes_max) noexcept;
 
-// The longest that a message of so many bytes can become: what does not shrink grows a little, for a poor
-// compressor by up to a sixth.
+// The longest that a message of so many bytes can become: data that does not shrink grows a little, with a
+// poor compressor by up to a sixth.
 constexpr std::size_t deflated_bytes_max(std::size_t bytes) noexcept { return bytes + bytes / 6 + 16; }
 
 }  // namespace corohub

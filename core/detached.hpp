@@ -1,5 +1,6 @@
-// A coroutine that nobody waits for and that waits for a socket only: the life of a connection. It begins
-// inside the call and holds exactly its own frame; Task needs three times as much for what it can do more.
+// A coroutine that nobody waits for and that waits for a socket only: the life of a connection. The coroutine
+// begins inside the call and holds exactly its own frame; a Task, which can do more, needs three times as
+// much.
 #pragma once
 
 #include "core/task.hpp"
@@ -13,7 +14,8 @@
 
 namespace corohub {
 
-// Its body must catch what it throws. The frame goes when the body ends, or with the io_context.
+// The coroutine's body must catch what it throws. The frame is destroyed when the body ends, or with the
+// io_context.
 struct Detached {
   struct promise_type {
     Detached get_return_object() noexcept { return {}; }
@@ -24,8 +26,8 @@ struct Detached {
   };
 };
 
-// Exactly what is asked for. Asio gives std::allocator a block that something else left behind, however much
-// larger; what waits here waits for as long as its connection lives.
+// Allocates exactly what is asked for. Asio would give std::allocator a recycled block, however much larger,
+// and an operation that waits holds its block for as long as its connection lives.
 template <class T>
 struct ExactAllocator {
   using value_type = T;

@@ -12,7 +12,7 @@
 namespace corohub {
 
 std::string base64url(std::string_view bytes);
-// Nothing for a foreign character, padding, or tail bits that are not zero (one text per value).
+// Nothing for a foreign character, padding, or tail bits that are not zero: each value has one text.
 std::optional<std::string> from_base64url(std::string_view text);
 
 // Base64 as most people write it (RFC 4648 section 4, with padding).

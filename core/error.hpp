@@ -1,4 +1,5 @@
-// Errors a caller can answer, as values. What cannot be answered (bugs, start-up, memory) is an exception.
+// Errors that a caller can answer, as values. What no caller can answer (bugs, start-up, memory) is an
+// exception.
 #pragma once
 
 #include <chrono>
@@ -13,7 +14,7 @@
 
 namespace corohub {
 
-// The stable words of CONTRACT section 1. Each way out (problem+json, close code) maps them in one total
+// The stable words of the API (docs/API.md). Each way out (problem+json, close code) maps them in one total
 // switch.
 enum class ErrorCode : std::uint8_t {
   invalid_json,
@@ -80,7 +81,7 @@ struct Error {
     retry_after = seconds;
     return std::move(*this);
   }
-  // What RateLimit-Limit says of a rate_limited.
+  // Sets what RateLimit-Limit says of a rate_limited.
   Error&& limited_to(std::uint64_t attempts) && {
     limit = attempts;
     return std::move(*this);
@@ -98,7 +99,7 @@ struct Error {
   std::optional<std::uint64_t> limit;               // 429: requests per window, when one is known
 };
 
-// Found by boost::system::result when value() is asked of an error: a bug, so an exception.
+// Called by boost::system::result when value() is asked of an error, which is a bug: throws.
 [[noreturn]] void throw_exception_from_error(const Error& error, const boost::source_location& where);
 
 template <class T = void>

@@ -1,5 +1,5 @@
-// Posts one handler at a time to an io_context, in memory of its own: it cannot fail. For a wake-up that is
-// promised by a flag, which a failed allocation would break for good.
+// Posts one handler at a time to an io_context, in memory of its own, so that posting cannot fail. It is for
+// a wake-up that a flag promises once: after a failed allocation nobody would ever be woken again.
 #pragma once
 
 #include "core/task.hpp"
@@ -21,8 +21,8 @@ class FixedPost {
   FixedPost(const FixedPost&) = delete;
   FixedPost& operator=(const FixedPost&) = delete;
 
-  // From any thread; not again before `handler`, a small noexcept function, has begun. What is posted may be
-  // left with the io_context when this goes.
+  // Any thread, but not again before `handler`, a small noexcept function, has begun. A handler that is still
+  // posted when this object is destroyed stays with the io_context.
   template <class F>
   void post(asio::io_context& context, F handler) noexcept {
     asio::post(context, asio::bind_allocator(Memory<void>(block_), std::move(handler)));
@@ -47,7 +47,7 @@ class FixedPost {
 
     T* allocate(std::size_t count) noexcept {
       static_assert(sizeof(T) <= bytes_max && alignof(T) <= alignof(std::max_align_t));
-      if (count != 1 || std::exchange(block_->taken, true)) std::terminate();  // a defect of the caller's
+      if (count != 1 || std::exchange(block_->taken, true)) std::terminate();  // the caller's bug
       return reinterpret_cast<T*>(block_->bytes.data());
     }
     void deallocate(T*, std::size_t) noexcept { block_->taken = false; }

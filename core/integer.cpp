@@ -46,7 +46,7 @@ std::optional<Decimal> parse_decimal(std::string_view text) noexcept {
   if (!small) take(text, "+");
   const std::string_view digits = take_digits(text);
   if (digits.empty() || !text.empty()) return std::nullopt;
-  constexpr int enough = 1 << 24;  // more than any text here is long
+  constexpr int enough = 1 << 24;  // longer than any text here
   if (std::from_chars(digits.data(), digits.data() + digits.size(), decimal.exponent).ec != std::errc())
     decimal.exponent = enough;
   decimal.exponent = std::min(decimal.exponent, enough) * (small ? -1 : 1);
@@ -55,7 +55,7 @@ std::optional<Decimal> parse_decimal(std::string_view text) noexcept {
 
 }  // namespace
 
-// On the digits themselves: a double would have been rounded before it could be asked.
+// Works on the digits: a double would have been rounded before it could be asked.
 std::optional<std::int64_t> parse_integer(std::string_view text) noexcept {
   const std::optional<Decimal> decimal = parse_decimal(text);
   if (!decimal) return std::nullopt;

@@ -8,7 +8,7 @@
 
 namespace corohub {
 
-// Up to here, either sign, each integer is a double, too, and every reader of JSON means the same number.
+// Up to here, with either sign, each integer is a double, too, so every reader of JSON reads the same number.
 inline constexpr std::int64_t exact_integer_max = std::int64_t{1} << 53;
 
 constexpr bool is_exact(std::int64_t number) noexcept {

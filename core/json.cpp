@@ -11,7 +11,7 @@
 namespace corohub {
 namespace {
 
-// Builds the value in the one pass in which the text is checked, and counts the members that it says there
+// Builds the value in the same pass that checks the text, and counts the members that the text says there
 // are.
 class Builder {
  public:
@@ -154,7 +154,7 @@ Result<json::value> parse_json(std::string_view text, JsonLimits limits) {
   }
 
   json::value value = parser.handler().release();
-  // An object keeps one of two equal keys, so the value then holds less than the text said.
+  // Of two equal keys an object keeps one, so the value then holds fewer members than the text said.
   if (count_members(value) != parser.handler().members()) return invalid("an object has the same key twice");
   return value;
 }

@@ -13,13 +13,14 @@
 namespace corohub {
 namespace {
 
-// What cannot be written is given up: there is nobody to tell.
+// Text that cannot be written is given up: there is nobody to tell.
 void write_all(int descriptor, std::string_view text) noexcept {
   while (!text.empty()) {
     const ssize_t written = ::write(descriptor, text.data(), text.size());
     if (written > 0) {
       text.remove_prefix(static_cast<std::size_t>(written));
-    } else if (written < 0 && errno == EAGAIN) {  // somebody who shares it has made it non-blocking
+    } else if (written < 0 &&
+               errno == EAGAIN) {  // another process that shares the descriptor has made it non-blocking
       pollfd room{descriptor, POLLOUT, 0};
       ::poll(&room, 1, -1);
     } else if (written == 0 || errno != EINTR) {
@@ -85,7 +86,7 @@ bool LineWriter::stop(std::chrono::milliseconds time) {
   queue_->stopping = true;
   queue_->changed.notify_all();
   const bool done = queue_->changed.wait_for(lock, time, [this] { return queue_->done; });
-  queue_->lines.clear();  // so that a writer that goes on after all ends with the line it has begun
+  queue_->lines.clear();  // a writer that goes on after all ends with the line it has begun
   lock.unlock();
   if (done)
     thread_.join();

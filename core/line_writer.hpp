@@ -14,17 +14,17 @@ namespace corohub {
 
 class LineWriter {
  public:
-  // The descriptor is not closed; it may block.
+  // The descriptor stays the caller's, who closes it; writing to it may block.
   LineWriter(int descriptor, std::size_t lines_max);
-  // Without stop(), what is queued is lost.
+  // Lines that are still queued are lost unless stop() was called before.
   ~LineWriter();
   LineWriter(const LineWriter&) = delete;
   LineWriter& operator=(const LineWriter&) = delete;
 
-  // Adds the line's end. After stop() nothing happens.
+  // Adds the line's end. Does nothing after stop().
   void write(std::string line);
 
-  // Waits until all lines are written, but not beyond `time`: false if something is lost. Once.
+  // Waits until all lines are written, for at most `time`. False: some were lost. Call once.
   bool stop(std::chrono::milliseconds time);
 
   // Lines lost because the queue was full.
@@ -33,7 +33,8 @@ class LineWriter {
  private:
   struct Queue;
 
-  std::shared_ptr<Queue> queue_;  // the thread's, too: it may outlive this, in a write that does not return
+  std::shared_ptr<Queue>
+      queue_;  // the thread's, too, which may outlive this object in a write that does not return
   std::thread thread_;
 };
 

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::size_t field_bytes_max = 1024;
 constexpr std::size_t queue_lines = 8192;
-constexpr std::chrono::milliseconds last_lines_max{2000};  // for a reader that is slow, or is none
+constexpr std::chrono::milliseconds last_lines_max{2000};  // for a reader that is slow or gone
 
 struct State {
   std::unique_ptr<LineWriter> lines;
@@ -26,7 +26,7 @@ struct State {
   bool as_json = false;
 };
 
-// Never destroyed: a thread that did not end in time may write its line at any moment.
+// Never destroyed: a thread that has not ended may write its line at any moment.
 State& state() {
   static State& instance = *new State;
   return instance;
@@ -48,7 +48,7 @@ std::string_view name(Level level) noexcept {
   return "error";
 }
 
-// In both formats: a line is a line whatever a field holds.
+// In both formats a line stays one line, whatever a field holds.
 void append_escaped(std::string& out, std::string_view text) {
   append_printable_quoted(out, text.substr(0, field_bytes_max));
   if (text.size() > field_bytes_max) out += "...";
@@ -139,7 +139,7 @@ void last_words(std::string_view event, Fields fields) noexcept {
         format_line(format, system_clock().unix_ms(), Level::error, event, fields) + "\n";
     pollfd out{STDERR_FILENO, POLLOUT, 0};
     if (::poll(&out, 1, 0) == 1 && ::write(STDERR_FILENO, line.data(), line.size()) < 0) return;
-  } catch (...) {  // the end comes all the same
+  } catch (...) {  // the process ends all the same
   }
 }
 

@@ -44,7 +44,7 @@ void start(const Options& options);
 // Writes what is queued. Call last.
 void stop() noexcept;
 
-// Another least level from here on. Any thread.
+// Changes the least important level that is logged. Any thread.
 void set_level(Level level) noexcept;
 bool enabled(Level level) noexcept;
 void write(Level level, std::string_view event, Fields fields = {}) noexcept;
@@ -54,8 +54,8 @@ inline void info(std::string_view event, Fields fields = {}) noexcept { write(Le
 inline void warn(std::string_view event, Fields fields = {}) noexcept { write(Level::warn, event, fields); }
 inline void error(std::string_view event, Fields fields = {}) noexcept { write(Level::error, event, fields); }
 
-// For a process that ends without stop(): the line goes straight to standard error, past the queue, unless
-// nobody takes it there. Any thread.
+// For a process that ends without stop(): writes the line straight to standard error, past the queue, unless
+// nobody reads there. Any thread.
 void last_words(std::string_view event, Fields fields) noexcept;
 
 // The line that write() prints, without its end. Whatever the fields hold, it is one line of UTF-8 without

@@ -12,7 +12,7 @@ namespace {
 
 constexpr char32_t replacement = 0xfffd;
 
-// Bytes of the character that starts with `lead`, as that promises.
+// How many bytes the character has that begins with `lead`, as that byte promises.
 std::size_t character_length(unsigned char lead) noexcept {
   if (lead < 0x80) return 1;
   return lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
@@ -32,7 +32,7 @@ bool is_control(char32_t code) noexcept {
          code == 0x061c || code == 0x200e || code == 0x200f || (code >= 0x2066 && code <= 0x2069);
 }
 
-// Every character of `text`: those to be escaped go as \uXXXX, the others through `plain`.
+// Walks along the characters of `text`: those to be escaped are written as \uXXXX, the others by `plain`.
 template <class Plain>
 void escape(std::string& out, std::string_view text, Plain plain) {
   while (!text.empty()) {
@@ -57,8 +57,7 @@ std::string printable(std::string_view text) {
   return out;
 }
 
-// Inside of its strings JSON has no raw control character below 0x20, so one that is there stands between
-// tokens.
+// Inside its strings JSON has no raw control character below 0x20, so such a character stands between tokens.
 std::string printable_json(std::string_view text) {
   std::string spaced(text);
   for (char& c : spaced)

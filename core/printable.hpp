@@ -1,5 +1,5 @@
-// Text of strangers for a terminal or a line of a log: what would move the cursor, end the line or turn its
-// direction is written as JSON would, \u001b. Pure.
+// Text of strangers, made fit for a terminal or a line of a log: characters that would move the cursor, end
+// the line or turn its direction are written as JSON writes them, \u001b. Pure.
 #pragma once
 
 #include <string>
@@ -11,7 +11,7 @@ namespace corohub {
 // What is not UTF-8 becomes \ufffd.
 std::string printable(std::string_view text);
 
-// The same for JSON text: the value stays what it is. Line ends between its tokens become blanks.
+// The same for JSON text, whose value stays what it is. Line ends between tokens become blanks.
 std::string printable_json(std::string_view text);
 
 // The same for the inside of a string in quotes: quotes and backslashes are escaped, too.

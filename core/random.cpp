@@ -8,7 +8,7 @@ namespace corohub {
 
 namespace {
 
-// Opens the system's source once; what libsodium does by itself on first use is not safe from several
+// Opens the system's source once. libsodium would do that on first use, which is not safe from several
 // threads.
 void prepare() noexcept { [[maybe_unused]] static const int ready = sodium_init(); }
 

@@ -1,6 +1,7 @@
-// Whether a peer takes what it is sent: the deadline of one who does not read. It asks for progress, not for
-// the end: whoever reads on, however slowly within reason, gets all. Pure: it is told the time and what the
-// peer has acknowledged. What the kernel has swallowed says nothing, it takes megabytes at once.
+// Whether a peer takes what it is sent: the deadline for a client that does not read. The deadline asks for
+// progress, not for the end: a client that reads on, however slowly within reason, gets all. Pure: the caller
+// says what time it is and what the peer has acknowledged. What the kernel has swallowed says nothing,
+// because it takes megabytes at once.
 #pragma once
 
 #include "core/clock.hpp"
@@ -13,16 +14,17 @@ namespace corohub {
 
 class SendProgress {
  public:
-  // On the average of `time`: less than that is a drip (T9 in the other direction).
+  // On the average of `time`; fewer bytes are a drip (T9 in the other direction).
   static constexpr std::int64_t bytes_per_s_min = 1024;
 
-  // `acknowledged` is a count from anywhere; only its growth matters. Without enough of that for `time` it is
-  // over.
+  // `acknowledged` may count from anywhere; only its growth matters. The peer has failed when the count has
+  // not grown enough for `time`.
   SendProgress(std::chrono::milliseconds time, std::uint64_t acknowledged, SteadyTime now) noexcept
       : time_(time), mark_(acknowledged), ends_(now + time), next_look_(now + look_interval()) {}
 
-  // False: it is over. The peer's kernel takes something, too, before the peer has read anything: so it is
-  // looked at more often than once in `time`, and what was taken in the beginning does not count for later.
+  // False: the peer has failed. The peer's kernel acknowledges something before the peer has read anything,
+  // so progress is judged more often than once in `time`, and what was acknowledged in the beginning does not
+  // count for later.
   bool look(std::uint64_t acknowledged, SteadyTime now) noexcept;
   SteadyTime next_look() const noexcept { return next_look_; }
 
@@ -36,7 +38,7 @@ class SendProgress {
   SteadyTime next_look_;
 };
 
-// What this TCP socket was given and its peer has not acknowledged yet.
+// How many bytes this TCP socket was given that its peer has not acknowledged yet.
 std::size_t unacknowledged_bytes(int socket) noexcept;
 
 }  // namespace corohub

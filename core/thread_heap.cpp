@@ -7,7 +7,7 @@
 namespace corohub {
 namespace {
 
-// Below what malloc maps on its own.
+// Smaller than what malloc maps on its own.
 constexpr std::size_t block_bytes = 64 << 10;
 
 }  // namespace
@@ -21,9 +21,9 @@ void prepare_thread_heap(std::size_t bytes) noexcept {
       if (block == nullptr) break;
       blocks.push_back(block);
     }
-    // In the order of their addresses, so that they meet the end of the heap as one.
+    // Freed in the order of their addresses, so that the blocks join the end of the heap as one piece.
     for (void* const block : blocks) std::free(block);
-  } catch (const std::bad_alloc&) {  // then it grows as it needs
+  } catch (const std::bad_alloc&) {  // the heap then grows as it needs
   }
 }
 

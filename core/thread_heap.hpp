@@ -5,9 +5,9 @@
 
 namespace corohub {
 
-// Has glibc prepare `bytes` of the calling thread's heap, all of which it gives back: only the addresses
-// stay. Without it each further page of a growing heap costs a system call that waits for the memory map of
-// the whole process, and a password hash holds that for milliseconds. Other allocators lose nothing by it.
+// Has glibc prepare `bytes` of the calling thread's heap and gives all of them back: only the addresses stay.
+// Without that, each further page of a growing heap costs a system call that waits for the memory map of the
+// whole process, which a password hash holds for milliseconds. With other allocators nothing is lost.
 void prepare_thread_heap(std::size_t bytes) noexcept;
 
 }  // namespace corohub

@@ -56,8 +56,7 @@ bool is_white_space(std::int32_t c) noexcept {
 
 bool is_joiner(std::int32_t c) noexcept { return c == 0x200c || c == 0x200d; }
 
-// Arabic and what comes after it: scripts, and pictures, whose characters are joined or kept apart by
-// joiners.
+// Arabic and what comes after it: scripts, and pictures, whose characters joiners join or keep apart.
 bool may_be_joined(std::int32_t c) noexcept {
   return c >= 0x600 && !is_white_space(c) && !(c >= 0x2000 && c <= 0x206f);
 }

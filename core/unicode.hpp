@@ -1,5 +1,5 @@
-// What Unicode says of texts that people type: their one spelling, and what in them cannot be seen. Pure.
-// Texts are UTF-8; what is not well-formed is left as it is.
+// What Unicode says of texts that people type: the one spelling of a text, and what in it cannot be seen.
+// Pure. Texts are UTF-8; malformed bytes stay as they are.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace corohub {
 
-// Normalisation form C: the same text however a keyboard has put it together.
+// Normalisation form C: the same bytes for the same text, however a keyboard has put it together.
 std::string nfc(std::string_view text);
 
 // NFC without regard to case, for comparisons.
@@ -16,9 +16,9 @@ std::string fold_case(std::string_view text);
 // White space at both ends cut: every character that Unicode calls so, not only ASCII's.
 std::string_view trim_white_space(std::string_view text) noexcept;
 
-// Has characters that show nothing, or that turn the direction of what stands beside them: by them two texts
-// look the same, or one looks like what it is not. Joiners may stand between letters of scripts that need
-// them.
+// Whether the text has characters that show nothing, or that turn the direction of what stands beside them:
+// with these, two texts look the same, or one looks like another. Joiners may stand between letters of
+// scripts that need them.
 bool has_invisible(std::string_view text) noexcept;
 
 }  // namespace corohub

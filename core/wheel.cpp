@@ -11,8 +11,8 @@ Wheel::List& Wheel::list_of(std::int64_t tick_number) noexcept {
 void Wheel::arm(Timed& item, SteadyTime due) noexcept {
   if (item.is_linked()) item.unlink();
   item.due_ = due;
-  // The first tick at or after the deadline: when the hand comes there, it is due. Not where the hand stands
-  // already.
+  // An item is due at the first tick at or after its deadline, when the hand comes there; not at the tick
+  // where the hand stands already.
   const std::int64_t at = std::max(std::chrono::ceil<Ticks>(due.time_since_epoch()).count(), hand_ + 1);
   list_of(at).push_back(item);
 }
@@ -33,7 +33,7 @@ void Wheel::advance(SteadyTime steady) noexcept {
   // After more than a round every slot is looked at, once.
   const std::int64_t from = std::max(hand_ + 1, until - static_cast<std::int64_t>(slots) + 1);
   if (from > until) return;
-  // Before the first call out: whatever is armed from now on belongs behind the new place of the hand.
+  // Set before the first on_due(): what is armed from now on belongs behind the new place of the hand.
   hand_ = until;
   List due;
   for (std::int64_t i = from; i <= until; ++i) collect_due(list_of(i), now, due);
@@ -47,7 +47,7 @@ void Wheel::advance(SteadyTime steady) noexcept {
 void Wheel::collect_due(List& list, SteadyTime now, List& due) noexcept {
   for (auto item = list.begin(); item != list.end();) {
     Timed& candidate = *item++;
-    if (candidate.due_ > now) continue;  // it goes round again
+    if (candidate.due_ > now) continue;  // due in a later round
     candidate.unlink();
     due.push_back(candidate);
   }

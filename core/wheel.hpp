@@ -1,8 +1,8 @@
 // A hashed timing wheel: one timer for all deadlines of a shard. O(1) to arm, move and drop; no allocation.
-// Pure: it is told the time. Used on the shard's thread only.
+// Pure: the caller says what time it is. Used on the shard's thread only.
 //
-// Its deadlines are in a time of its own, in which pauses are left out: while the process was stopped nobody
-// could be heard, and nobody must be judged for that time.
+// Deadlines are in a time of the wheel's own, which leaves pauses out: while the process was stopped nobody
+// could be heard, so nobody is judged for that time.
 #pragma once
 
 #include "core/clock.hpp"
@@ -22,8 +22,8 @@ class Timed
     : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
   virtual ~Timed() = default;
-  // Its moment has come (up to one tick late); `now` is the wheel's time. It may arm itself again; it must
-  // not destroy other Timed objects.
+  // The item's moment has come (up to one tick late); `now` is the wheel's time. The item may arm itself
+  // again; it must not destroy other Timed objects.
   virtual void on_due(SteadyTime now) noexcept = 0;
 
  private:
@@ -35,7 +35,7 @@ class Wheel {
  public:
   static constexpr std::chrono::milliseconds tick{100};
   // More than this between two turns is a pause: the process or its machine was stopped, or the thread was
-  // kept from its work. What is beyond it is left out.
+  // kept from its work. The time beyond it is left out.
   static constexpr std::chrono::milliseconds turn_max{500};
 
   enum class Pauses : bool {
@@ -58,8 +58,8 @@ class Wheel {
 
   // Replaces what was armed before.
   void arm(Timed& item, SteadyTime due) noexcept;
-  // Replaces only a later moment: for an item that asks itself in on_due() whether its time has come, and so
-  // need not be moved each time its deadline is.
+  // Replaces only a later moment: for an item that asks in on_due() whether its deadline has come, and so
+  // need not be moved each time the deadline moves.
   void arm_by(Timed& item, SteadyTime due) noexcept;
   void disarm(Timed& item) noexcept;
   // Runs everything due when the clock says `steady`, each item once.

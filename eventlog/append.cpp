@@ -7,7 +7,7 @@ namespace {
 // The batch was made by Publisher::begin_batch(); with another sink this is a bug, and bad_cast says so.
 BatchEffects& batch_of(storage::UnitOfWork& work) { return dynamic_cast<BatchEffects&>(work.effects()); }
 
-// The running sums are those of its own kind.
+// Each kind of events, of accounts and of topics, has running sums of its own.
 constexpr std::string_view insert_of_account =
     "INSERT INTO events (type, data, created_at, roles, user_id, topic, attributes, bytes_total, rows_total) "
     "SELECT ?, ?, ?, ?, ?, ?, ?, ? + coalesce(max(bytes_total), 0), 1 + coalesce(max(rows_total), 0) FROM "
@@ -31,7 +31,7 @@ std::optional<std::int64_t> user_column(const hub::Audience& audience) {
 }  // namespace
 
 Seq append(storage::UnitOfWork& work, hub::EventDraft draft) {
-  // Who may read a topic is for its rule to say, whenever it is read.
+  // Who may read an event of a topic is what the topic's rule says whenever the event is read.
   const bool of_topic = !draft.topic.empty();
   const hub::Audience audience = of_topic ? hub::Audience() : draft.audience;
   const auto bytes = static_cast<std::int64_t>(draft.type.size() + draft.topic.size() + draft.data.size() +

@@ -21,20 +21,21 @@
 
 namespace corohub::eventlog {
 
-// Inserts the event into the log, in the unit's transaction, and lets the hub deliver it once that is
-// committed. Its timestamp is the unit's time; its seq is returned and becomes the position of the unit's
-// answer.
+// Inserts the event into the log, in the unit's transaction, and lets the hub deliver the event once that is
+// committed. The event's timestamp is the unit's time; its seq is returned and becomes the position of the
+// unit's answer.
 Seq append(storage::UnitOfWork& work, hub::EventDraft draft);
 
-// Lets the hub deliver an event that is not logged, once the unit is committed. Its timestamp is the unit's
-// time.
+// Lets the hub deliver an event that is not logged, once the unit is committed. The event's timestamp is the
+// unit's time.
 void deliver(storage::UnitOfWork& work, hub::EventDraft draft);
 
-// A change of rights at its place between the events: after its own last event, before what comes later.
+// Adds a change of rights at its place between the events: after the last event of the account itself, before
+// everything later.
 void change_account(storage::UnitOfWork& work, hub::AccountChanged change);
 
-// What the writer calls: makes hub batches of what was committed and finishes the units when all shards have
-// it.
+// What the writer calls: makes hub batches of what was committed, and finishes the units when all shards have
+// applied their batch.
 class Publisher final : public storage::CommitSink {
  public:
   explicit Publisher(hub::Hub& hub, const Clock& clock = system_clock()) : hub_(hub), clock_(clock) {}
@@ -58,8 +59,8 @@ struct Page {
 
 struct PageRequest {
   Seq since = 0;                          // exclusive
-  std::optional<hub::Identity> own{};     // what he is in the audience of; nothing: only topics
-  std::vector<hub::TopicScope> topics{};  // and what was published in these
+  std::optional<hub::Identity> own{};     // whose audience to look at; nothing: topics only
+  std::vector<hub::TopicScope> topics{};  // and the topics to look at
   std::size_t limit = 100;                // visible events
   std::vector<std::string> types{};       // patterns "user.*", "system.alert"; empty: all
   std::size_t bytes = 1 << 20;            // of Event::size(); the last event may exceed it
@@ -70,18 +71,18 @@ Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request);
 
 using hub::matches_types;
 
-// What the rule of a topic keeps readable: its events up to here are history no more, or gone.
+// What the rule of a topic keeps readable: events of the topic up to here are no longer history, or gone.
 Seq read_topic_floor(storage::Snapshot& snapshot, std::string_view topic, const hub::TopicRule& rule,
                      UnixMs now);
 
-// What a shard begins with: the newest events, as far as they fit, and where they begin.
+// What a shard begins with: the newest events, as many as fit, and the position after which they begin.
 hub::LogState read_recent(storage::Snapshot& snapshot, std::string epoch, const hub::TailLimits& limits,
                           const hub::TopicRules& rules);
 
-// Events up to here are gone.
+// Events up to this seq are gone.
 template <class Source>
 Seq read_floor(Source& source);  // a storage::Snapshot or a storage::UnitOfWork
-// The newest there ever was.
+// The newest seq there ever was.
 Seq read_head(storage::Snapshot& snapshot);
 
 }  // namespace corohub::eventlog

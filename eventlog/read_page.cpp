@@ -12,8 +12,8 @@ namespace {
 
 constexpr Seq rows_per_call = 5'000;  // looked at, visible or not
 
-// Columns: seq, type, data, created_at, roles, user_id, topic, attributes. `subscribers`: of the topic's
-// rule.
+// Columns: seq, type, data, created_at, roles, user_id, topic, attributes. `subscribers`: the roles that the
+// topic's rule lets read.
 hub::EventRef event_of(const storage::Query& row, std::uint8_t subscribers) {
   hub::EventDraft draft{.type = row.text(1),
                         .data = row.text(2),
@@ -44,7 +44,7 @@ std::string names_of(const std::vector<hub::TopicScope>& topics) {
 storage::Query candidates(storage::Snapshot& snapshot, const PageRequest& request, Seq start, Seq end) {
   const int role = request.own ? static_cast<int>(hub::role_bit(request.own->role)) : 0;
   const UserId user = request.own ? request.own->user_id : 0;
-  // Nobody has id 0, a null column equals nothing, and a topic's event has neither roles nor user.
+  // No user has id 0, a null column equals nothing, and an event of a topic has neither roles nor user.
   if (request.own && request.topics.empty()) {
     storage::Query rows = snapshot.query(
         "SELECT seq, type, data, created_at, roles, user_id, topic, attributes FROM events "
@@ -110,7 +110,7 @@ Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) 
   page.floor = read_floor(snapshot);
   page.head = read_head(snapshot);
   Seq start = std::max({request.since, page.floor, Seq{0}});
-  // A single topic has an index of its own: what is looked at is what is found.
+  // A single topic has an index of its own, so every row that is looked at is an event of it.
   const bool scans = request.own || request.topics.size() != 1;
   if (!scans) start = std::max(start, request.topics.front().floor);
   const bool long_way = scans && page.head - start > rows_per_call;
@@ -139,7 +139,7 @@ Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) 
 
 Seq read_topic_floor(storage::Snapshot& snapshot, std::string_view topic, const hub::TopicRule& rule,
                      UnixMs now) {
-  // A topic without history had nothing that could have expired by the budget of topics.
+  // A topic without history never had an event that the budget of topics could have removed.
   Seq floor = rule.durable() ? read_topics_floor(snapshot) : read_floor(snapshot);
   storage::Query too_many = snapshot.query(
       "SELECT seq FROM events INDEXED BY events_by_topic WHERE topic = ? ORDER BY seq DESC LIMIT 1 OFFSET ?");
@@ -151,7 +151,7 @@ Seq read_topic_floor(storage::Snapshot& snapshot, std::string_view topic, const 
       "SELECT created_at FROM events INDEXED BY events_by_topic WHERE topic = ? AND seq > ? ORDER BY seq "
       "LIMIT 1");
   oldest.bind(topic, floor);
-  // Mostly nothing is too old, and this one row tells.
+  // Mostly no event is too old, and this one row tells.
   if (!oldest.next() || oldest.integer(0) >= oldest_kept) return floor;
   storage::Query too_old = snapshot.query(
       "SELECT seq FROM events INDEXED BY events_by_topic WHERE topic = ? AND seq > ? AND created_at < ? "

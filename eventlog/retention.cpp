@@ -33,8 +33,8 @@ constexpr Kind of_topics{
 // What has to go, seen from the newest event of the kind.
 struct Limits {
   UnixMs created_before = 0;
-  std::int64_t rows_up_to = 0;   // of the running count
-  std::int64_t total_above = 0;  // of the running sum before an event: below, too much follows it
+  std::int64_t rows_up_to = 0;   // by the running count
+  std::int64_t total_above = 0;  // an event with a running sum below this has too much behind it
   bool bytes = false;
 };
 
@@ -63,10 +63,10 @@ Limits limits_of(storage::UnitOfWork& work, const RetentionSettings& settings, c
 struct Choice {
   Seq seq = 0;
   std::int64_t rows = 0;
-  bool more = false;  // it ended at the size of a step, not at an event that stays
+  bool more = false;  // the step has ended at its size, not at an event that stays
 };
 
-// `at_least`: events up to here go in any case.
+// `at_least`: events up to this seq go in any case.
 Choice choose(storage::UnitOfWork& work, const RetentionSettings& settings, const Kind& kind,
               Seq at_least = 0) {
   Choice choice;
@@ -103,7 +103,7 @@ RetentionStep delete_old_events(storage::UnitOfWork& work, const RetentionSettin
   RetentionStep step;
   step.floor = read_floor(work);
   const Choice accounts = choose(work, settings, of_accounts);
-  // Those of topics first: below the floor that the others move there is nothing.
+  // Events of topics go first: below the floor that deleting the others moves there are none left.
   const Choice topics = choose(work, settings, of_topics, accounts.seq);
   const Choice& chosen = topics.rows > 0 ? topics : accounts;
   if (chosen.rows == 0) return step;

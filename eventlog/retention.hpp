@@ -1,6 +1,6 @@
-// What leaves the log: the oldest events once they are too old, too many or too large together. In small
-// steps, each a unit on the writer, so that no other change waits for long; whoever is behind what is left is
-// told by stream.gap or 410.
+// What leaves the log: the oldest events, once they are too old, too many or too large together. They leave
+// in small steps, each a unit on the writer, so that no other change waits for long. A client whose position
+// is behind the rest of the log is told so by stream.gap or 410.
 #pragma once
 
 #include "core/position.hpp"
@@ -13,12 +13,12 @@
 namespace corohub::eventlog {
 
 struct RetentionSettings {
-  // For events of accounts and for events of topics, each by itself. 0: no limit.
+  // These hold for events of accounts and for events of topics, each by itself. 0: no limit.
   std::chrono::seconds age{7 * 24 * 3600};
   std::int64_t rows = 1'000'000;
   std::int64_t bytes = std::int64_t{1} << 30;  // of type, topic, data and attributes
 
-  // What one step deletes at most; but one event, however large, it does.
+  // The most that one step deletes; a single event goes, however large it is.
   std::int64_t step_rows = 500;
   std::int64_t step_bytes = 1 << 20;
 };
@@ -29,8 +29,8 @@ struct RetentionStep {
   bool more = false;  // there may be more to delete at once
 };
 
-// Deletes a few of the oldest and moves the floor, in the unit's transaction. The newest seq is remembered
-// even when nothing is left.
+// Deletes some of the oldest events and moves the floor, in the unit's transaction. The newest seq is
+// remembered even when no event is left.
 RetentionStep delete_old_events(storage::UnitOfWork& work, const RetentionSettings& settings);
 
 }  // namespace corohub::eventlog

@@ -19,7 +19,7 @@ constexpr int io_failed = 74;
 constexpr int busy = 75;
 constexpr int pages_per_step = 1024;  // 4 MiB
 
-// The copy under a name of its own until it is whole; nothing is left behind when it never is.
+// The copy under a name of its own until it is whole. Nothing is left behind of one that never becomes whole.
 class UnfinishedCopy {
  public:
   explicit UnfinishedCopy(const fs::path& target) {
@@ -51,7 +51,7 @@ void stop_if_asked(const std::atomic<bool>* stop) {
   if (stop != nullptr && stop->load()) throw StartError(busy, "the backup was broken off; there is no copy");
 }
 
-// One read transaction in the source, which lasts from step to step: what is committed meanwhile is not in
+// One read transaction in the source, which lasts from step to step: what others commit meanwhile is not in
 // the copy.
 void copy_pages(Connection& from, Connection& to, const std::atomic<bool>* stop) {
   from.run("BEGIN");
@@ -93,7 +93,8 @@ void backup_database(const fs::path& database, const fs::path& file, const std::
       Connection from(database, Access::read);
       Connection to(copy.path(), Access::copy);
       copy_pages(from, to, stop);
-      // Whoever opens the copy goes another way from here: positions of the original mean nothing to it.
+      // Whoever opens the copy goes on differently from the original: positions of the original mean nothing
+      // there.
       to.run("DELETE FROM meta WHERE key = 'epoch'");
       to.run_script("PRAGMA journal_mode=DELETE");  // one file, without a log beside it
       check(to, stop);

@@ -9,7 +9,7 @@ namespace corohub::storage {
 namespace {
 
 constexpr int busy_timeout_ms = 1000;
-constexpr std::size_t statements_max = 512;  // texts; the program has a fixed number of them
+constexpr std::size_t statements_max = 512;  // a statement per text, of which the program has a fixed number
 
 int open_flags(Access access) {
   const int common = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -41,7 +41,7 @@ std::string open_name(const std::filesystem::path& database, Access access) {
   return uri + "?immutable=1";
 }
 
-// SQL comes from our own sources alone; this holds even if it once did not (T52).
+// SQL comes from our own sources alone; this guard holds even if that should once not be so (T52).
 int authorize(void*, int action, const char*, const char* function, const char*, const char*) {
   if (action == SQLITE_ATTACH || action == SQLITE_DETACH) return SQLITE_DENY;
   if (action == SQLITE_FUNCTION && function != nullptr && std::string_view(function) == "load_extension")
@@ -59,7 +59,7 @@ void configure_flag(sqlite3* handle, int option, int value) {
 DatabaseError database_error(sqlite3* handle, int code) {
   const int extended = handle == nullptr ? code : sqlite3_extended_errcode(handle);
   const std::string text = handle == nullptr ? sqlite3_errstr(code) : sqlite3_errmsg(handle);
-  // The handle may have moved on since (a reset): then the code that was returned is what we know.
+  // The handle may have moved on since (a reset): then only the code that was returned is known.
   const bool same = (extended & 0xff) == (code & 0xff);
   return {same ? extended : code, handle == nullptr ? 0 : sqlite3_system_errno(handle), text};
 }
@@ -75,7 +75,8 @@ void rethrow_as_database_error() {
 
 Connection::Connection(const std::filesystem::path& database, Access access) {
   try {
-    // A copy that cannot be synced is no copy; a database that cannot is the end.
+    // A copy that cannot be synced is no copy and reports an error; a database that cannot be synced ends the
+    // process.
     const bool writes = access == Access::write || access == Access::migrate;
     database_ = std::make_unique<SQLite::Database>(open_name(database, access), open_flags(access),
                                                    busy_timeout_ms, writes ? durable_vfs() : "");
@@ -90,7 +91,7 @@ Connection::~Connection() = default;
 void Connection::configure(Access access) {
   const bool writes = access == Access::write || access == Access::migrate;
   configure_flag(handle(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0);
-  // Whoever closes last would checkpoint: only checkpoint() does.
+  // The last connection to close would checkpoint by itself: only checkpoint() may.
   configure_flag(handle(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1);
   if (writes) {
     // A disk that was remounted read-only gives a connection that opens and cannot write.

@@ -25,7 +25,7 @@ namespace corohub::storage {
 enum class Access : std::uint8_t {
   write,        // WAL, synchronous=FULL; the one that checkpoints, when checkpoint() is called
   migrate,      // as write, with foreign keys unchecked until the end (a migration may rebuild tables)
-  read,         // beside the writer; never writes, never checkpoints
+  read,         // beside the writer; neither writes nor checkpoints
   copy,         // a backup that nobody else knows yet: plain journal
   read_frozen,  // a file nobody writes to and no log belongs to: leaves no trace, not even a lock
 };
@@ -42,7 +42,7 @@ class Connection {
   // Several statements, none of them kept.
   void run_script(std::string_view sql);
 
-  // False after BEGIN as well, once SQLite has rolled everything back by itself (a full disk does that).
+  // Also false after BEGIN, once SQLite has rolled everything back by itself (a full disk makes it do so).
   bool in_transaction() const noexcept;
   std::int64_t changes() const noexcept;
   std::int64_t last_insert_id() const noexcept;
@@ -50,7 +50,7 @@ class Connection {
   // Commits that wrote something, and pages waiting in the write-ahead log after the last of them.
   std::uint64_t commits() const noexcept { return log_.commits; }
   int log_pages() const noexcept { return log_.pages; }
-  // Moves the log into the database without waiting for readers, or waits for them (at most the busy
+  // Moves the log into the database without waiting for readers, or waits for the readers (at most the busy
   // timeout) so that the log can start anew.
   void checkpoint(bool wait_for_readers);
 
@@ -71,7 +71,8 @@ class Connection {
 
   std::unique_ptr<SQLite::Database> database_;
   Log log_;
-  // By text. More than one per text while a query runs inside a loop over the same query.
+  // The key is the text. There is more than one statement per text while a query runs inside a loop over the
+  // same query.
   std::unordered_map<std::string, Statements, TextHash, std::equal_to<>> statements_;
 };
 

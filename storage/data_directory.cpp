@@ -32,7 +32,7 @@ fs::path make_directory(const fs::path& path) {
   return real;
 }
 
-// Takes the directory for ourselves, unless it holds things of others (somebody named /tmp).
+// Takes the directory for this server, unless it holds things of others (somebody may have named /tmp).
 void close_to_others(const fs::path& path) {
   struct stat info{};
   if (::stat(path.c_str(), &info) != 0) fail_on_file("cannot look at", path);
@@ -43,7 +43,8 @@ void close_to_others(const fs::path& path) {
   log::warn("data_directory_open_to_others", {{"path", path.string()}});
 }
 
-// Whoever began here goes on here. Before that, a directory made for a service is that service's.
+// The user who began a data directory goes on with it. Before that, a directory made for a service is the
+// service's.
 void check_owner(const fs::path& directory, const fs::path& lock, Caller caller) {
   struct stat info{};
   const bool begun = ::lstat(lock.c_str(), &info) == 0;
@@ -59,7 +60,7 @@ void check_owner(const fs::path& directory, const fs::path& lock, Caller caller)
 }  // namespace
 
 DataDirectory::DataDirectory(const fs::path& path, Caller caller) {
-  ::umask(077);  // whatever else the process creates: keys, sockets, logs of SQLite
+  ::umask(077);  // for whatever else the process creates: keys, sockets, logs of SQLite
   path_ = make_directory(path);
   const fs::path lock = path_ / "lock";
   check_owner(path_, lock, caller);
@@ -75,7 +76,7 @@ DataDirectory::DataDirectory(const fs::path& path, Caller caller) {
 }
 
 DataDirectory::~DataDirectory() {
-  ::fdatasync(lock_fd_);  // what it remembers; the next start does without
+  ::fdatasync(lock_fd_);  // the position in the lock file; the next start does without it
   ::close(lock_fd_);
 }
 
@@ -84,7 +85,7 @@ bool DataDirectory::had_database() const noexcept {
   return ::fstat(lock_fd_, &info) == 0 && info.st_size > 0;
 }
 
-// The mark alone, as older versions wrote it, remembers nothing.
+// A lock file without a position, as older versions wrote it, remembers nothing.
 std::optional<LogHead> DataDirectory::remembered() const {
   std::array<char, 256> bytes{};
   const ssize_t size = ::pread(lock_fd_, bytes.data(), bytes.size(), 0);
@@ -107,7 +108,7 @@ void DataDirectory::remember(std::string_view epoch, Seq seq) const noexcept {
                                  static_cast<int>(epoch.size()), epoch.data(), static_cast<long long>(seq));
   if (::pwrite(lock_fd_, text.data(), static_cast<std::size_t>(size), 0) == size) return;
   log::warn("data_directory_not_marked",
-            {{"cause", std::strerror(errno)}});  // a full disk is no reason to stop
+            {{"cause", std::strerror(errno)}});  // the server goes on: a full disk is no reason to stop
 }
 
 }  // namespace corohub::storage

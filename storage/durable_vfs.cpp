@@ -18,8 +18,8 @@ namespace {
 constexpr const char* vfs_name = "corohub-durable";
 constexpr int io_failed = 74;
 
-// What a file can do, with a sync of ours. The first member, so that a file's pMethods leads back to all of
-// it.
+// What a file can do, with our own sync. The table is the first member, so that a file's pMethods leads back
+// to the whole object.
 struct Methods {
   sqlite3_io_methods ours{};
   const sqlite3_io_methods* theirs = nullptr;
@@ -58,7 +58,7 @@ int open(sqlite3_vfs*, const char* name, sqlite3_file* file, int flags, int* out
   const int code = below->xOpen(below, name, file, flags, out_flags);
   if (code != SQLITE_OK || file->pMethods == nullptr) return code;
   const Methods* methods = methods_over(file->pMethods);
-  if (methods == nullptr) {  // a file whose syncs nobody watches is none
+  if (methods == nullptr) {  // a file whose syncs nobody watches is refused
     file->pMethods->xClose(file);
     file->pMethods = nullptr;
     return SQLITE_CANTOPEN;

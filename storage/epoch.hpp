@@ -1,4 +1,4 @@
-// Which life of the log a position belongs to. A number is given once in an epoch.
+// The epoch says which life of the log a position belongs to. Within an epoch a number is given once.
 #pragma once
 
 #include "storage/connection.hpp"
@@ -9,14 +9,15 @@
 
 namespace corohub::storage {
 
-// The newest there ever was, even when retention has emptied the table.
+// The newest seq there ever was, even when retention has emptied the table.
 Seq read_last_seq(Connection& connection);
 
 // Writes a new epoch into the database and answers it.
 std::string new_epoch(Connection& connection);
 
-// The epoch stays only where the log goes on from where it was. A database that is behind what was given out
-// here, or another one than was served here, is an older copy: its next numbers were somebody else's already.
+// The epoch stays only where the log goes on from where it was. A database that is behind the numbers given
+// out here, or that was not the one served here, is an older copy: its next numbers were given to other
+// events already.
 LogHead settle_epoch(Connection& connection, const std::optional<LogHead>& remembered);
 
 }  // namespace corohub::storage

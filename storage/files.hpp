@@ -1,5 +1,5 @@
-// What SQLite leaves to its caller: directories that must be on the disk, and files written outside of it.
-// Failures are StartError 74.
+// What SQLite leaves to its caller: directories that must be on the disk, and files written outside of
+// SQLite. Failures are StartError 74.
 #pragma once
 
 #include <filesystem>
@@ -28,13 +28,13 @@ std::filesystem::path directory_of(const std::filesystem::path& file);
 // `database` with "-wal", "-shm" or "-journal" behind it.
 std::filesystem::path beside(const std::filesystem::path& database, const char* suffix);
 
-// What was made, renamed or removed in the directory is on the disk.
+// After this, what was made, renamed or removed in the directory is on the disk.
 void sync_directory(const std::filesystem::path& directory);
 
-// Writes the bytes of a file once more and syncs them; a missing file is none of its business. After a sync
-// that failed in an earlier process the kernel may hold pages as clean that never reached the disk, and later
-// syncs would succeed over that hole. False: a full disk has no room for it (where each write takes new
-// blocks).
+// Writes the bytes of a file once more and syncs them; does nothing for a missing file. After a sync that
+// failed in an earlier process the kernel may hold pages as clean that never reached the disk, and later
+// syncs would succeed over that hole. False: a full disk has no room for it (on file systems where each write
+// takes new blocks).
 bool write_again(const std::filesystem::path& file);
 
 }  // namespace corohub::storage

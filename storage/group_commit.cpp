@@ -93,7 +93,7 @@ void GroupCommit::execute(Batch& batch, std::unique_ptr<Unit> unit) {
   }
 }
 
-// Leaves with the newest unit's changes kept, or taken back and its answer set; throws when the whole
+// Returns with the newest unit's changes kept, or taken back and the unit's answer set; throws when the whole
 // transaction is gone.
 void GroupCommit::run_in_savepoint(Batch& batch) {
   UnitEffects& entry = batch.units.back();
@@ -177,14 +177,14 @@ void GroupCommit::publish(Batch& batch) {
   if (batch.effects->size() > 0) sink_.committed(std::move(batch.effects), std::move(later));
 }
 
-// Before anybody can hear of it.
+// Called before anybody can hear of the commit.
 void GroupCommit::advance(Seq last_seq) {
   if (last_seq == 0) return;
   if (remember_) remember_(last_seq);
   committed_seq_.store(last_seq, std::memory_order_release);
 }
 
-// The transaction has failed as a whole: every unit so far gets `answer`, what comes next begins anew.
+// The transaction has failed as a whole: every unit so far gets `answer`, and the units after it begin anew.
 void GroupCommit::lose(Batch& batch, const DatabaseError& why, const Error& answer) {
   const Trouble trouble = trouble_of(why);
   enter(trouble, why.what());

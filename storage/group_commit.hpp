@@ -28,11 +28,11 @@ class GroupCommit {
               const WriterLimits& limits, std::function<void(Seq)> remember, std::atomic<StorageState>& state,
               std::atomic<Seq>& committed_seq);
 
-  // Takes what waits, up to the limits, and answers all of it.
+  // Takes the units that wait, up to the limits, and answers all of them.
   void run(WorkQueue<Unit>& queue) noexcept;
-  // While the state is not ok and nothing waits: is the disk back?
+  // Asks whether the disk is back, while the state is not ok and no unit waits.
   void probe() noexcept;
-  // The last act: moves the log into the database.
+  // The last call: moves the log into the database.
   void close() noexcept;
 
  private:
@@ -82,7 +82,7 @@ class GroupCommit {
   std::unique_ptr<Connection> connection_;  // null after an I/O error, until ready() opens it again
   std::optional<Unresolved> unresolved_;
   std::int64_t batch_number_ = 0;
-  int log_pages_patience_ = 0;  // from here on the log is worth waiting for its readers
+  int log_pages_patience_ = 0;  // from this length on the log is worth waiting for its readers
   std::optional<SteadyTime> last_complaint_;
   bool complained_ = false;  // about the trouble that still lasts
 };

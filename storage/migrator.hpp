@@ -21,11 +21,12 @@ struct Migration {
 // The migrations of this program, in order.
 std::vector<Migration> embedded_migrations();
 
-// Only reads. How many of `known` are applied; StartError 65 if the database was made by a newer program, if
-// an applied migration differs from ours, or if the file is something else altogether.
+// Says how many of `known` are applied; only reads. StartError 65 if the database was made by a newer
+// program, if an applied migration differs from ours, or if the file is something else altogether.
 std::size_t check_applied(Connection& connection, std::span<const Migration> known);
 
-// Applies what is missing. StartError 65 names the migration that failed, of which nothing remains.
+// Applies the migrations that are missing. StartError 65 names the migration that failed, of which nothing
+// remains.
 void migrate(Connection& connection, std::span<const Migration> known, UnixMs now);
 
 }  // namespace corohub::storage

@@ -23,7 +23,7 @@ bool starts_with_number(std::string_view text) {
          std::ranges::all_of(text.substr(0, number_digits), [](char c) { return c >= '0' && c <= '9'; });
 }
 
-// Ours and nobody else's: an operator may keep a corohub.db.before-upgrade.sqlite here.
+// Copies that this program has made: an operator may keep a corohub.db.before-upgrade.sqlite here.
 std::vector<fs::path> copies(const fs::path& database, std::string_view kind) {
   const std::string prefix = database.filename().string().append(kind);
   std::vector<fs::path> found;
@@ -36,7 +36,7 @@ std::vector<fs::path> copies(const fs::path& database, std::string_view kind) {
   return found;
 }
 
-// Copies whose maker was killed: ".corohub.db.updating-NNNN.XXXXXX", and what SQLite has beside them.
+// Removes copies whose maker was killed: ".corohub.db.updating-NNNN.XXXXXX", and what SQLite has beside them.
 void remove_unfinished(const fs::path& database) {
   for (const std::string_view kind : {settled, pending}) {
     const std::string prefix = ("." + database.filename().string()).append(kind);

@@ -10,14 +10,14 @@
 
 namespace corohub::storage {
 
-// Before `next` and what follows it. The copy of an update that was interrupted stays the only one: what the
-// database is by now, no program of before can use.
+// Keeps the database as it was before `next` and the migrations after it. After an interrupted update the
+// copy made then stays the only one: no earlier program can use what the database has become meanwhile.
 void keep_previous(const std::filesystem::path& database, const Migration& next);
 
-// The update, if there was one, is whole: its copy takes the place of older ones.
+// The update, if there was one, is whole: its copy takes the place of older copies.
 void settle_previous(const std::filesystem::path& database);
 
-// Another database takes this one's place, and no update of it goes on.
+// Another database takes this one's place, so no update of this one goes on: its unfinished copy is removed.
 void drop_pending(const std::filesystem::path& database);
 
 }  // namespace corohub::storage

@@ -21,7 +21,7 @@ Query::~Query() {
   if (statement_ == nullptr) return;
   statement_->prepared.tryReset();
   try {
-    statement_->prepared.clearBindings();  // hashes and addresses need not wait in memory for the next use
+    statement_->prepared.clearBindings();  // hashes and addresses are not kept in memory until the next use
   } catch (const SQLite::Exception&) {
   }
   statement_->in_use = false;

@@ -1,6 +1,7 @@
-// A prepared statement in use: bind, step, read. It is reset when it goes out of scope, so no statement stays
-// open and pins the write-ahead log. Belongs to one connection and so to one thread. A failed step throws
-// DatabaseError; a unit lets it pass, since only the writer knows whether the transaction has survived it.
+// A prepared statement in use: bind, step, read. The statement is reset when the query goes out of scope, so
+// none stays open and pins the write-ahead log. A query belongs to one connection and so to one thread. A
+// failed step throws DatabaseError, which a unit does not catch: only the writer knows whether the
+// transaction has survived.
 #pragma once
 
 #include "core/clock.hpp"
@@ -17,7 +18,7 @@ namespace corohub::storage {
 
 class Statement;  // storage/statement.hpp
 
-// What SQLite answered to a step that failed. The text names tables and columns, never values.
+// What SQLite answered to a step that failed. The text names tables and columns, but no values.
 struct DatabaseError : std::runtime_error {
   DatabaseError(int extended_code, int system_error, const std::string& what)
       : std::runtime_error(what), code(extended_code), system_errno(system_error) {}
@@ -32,7 +33,7 @@ struct Blob {
 
 class Query {
  public:
-  // Borrows a statement that the connection keeps; `own` is for one that is not kept.
+  // Borrows a statement that the connection keeps; `own` is a statement that the connection does not keep.
   explicit Query(Statement& statement, std::unique_ptr<Statement> own = nullptr) noexcept;
   Query(Query&& other) noexcept;
   Query(const Query&) = delete;

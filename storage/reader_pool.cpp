@@ -40,7 +40,8 @@ struct ReaderPool::State {
   }
 
   void serve(std::unique_ptr<Connection> connection) {
-    // Of this thread alone, on Linux. Without the right to do so it works on at the usual priority.
+    // On Linux this sets the priority of this thread alone. Without the right to do so the thread works on at
+    // the usual priority.
     if (pace == Pace::patient) ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), patient_nice_level);
     while (std::unique_ptr<Read> read = queue.take()) {
       run_one(connection, *read);
@@ -50,7 +51,7 @@ struct ReaderPool::State {
     }
   }
 
-  // Leaves a connection without a transaction, or none: then the next read opens one.
+  // Leaves the connection without a transaction, or no connection: then the next read opens one.
   void run_one(std::unique_ptr<Connection>& connection, Read& read) {
     try {
       if (connection == nullptr) connection = std::make_unique<Connection>(database, Access::read);

@@ -27,7 +27,7 @@ class Read : public Completion {
   virtual void fail(Error error) noexcept = 0;
 };
 
-// Whether somebody's next step waits for it, or a person who looks at a list.
+// Who waits for a read: a program for its next step, or a person who looks at a list.
 enum class Pace : std::uint8_t { prompt, patient };  // patient: at a low priority for the processor
 
 class ReaderPool {

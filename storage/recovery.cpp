@@ -11,7 +11,7 @@ namespace corohub::storage {
 namespace {
 
 constexpr int log_pages_soft = 1000;  // 4 MiB: checkpoint beside the readers
-constexpr int log_pages_hard = 8192;  // 32 MiB: wait for them, so that the log starts anew
+constexpr int log_pages_hard = 8192;  // 32 MiB: wait for the readers, so that the log starts anew
 constexpr std::chrono::seconds complaint_interval{1};
 constexpr std::chrono::seconds reminder_interval{30};
 
@@ -63,13 +63,13 @@ bool GroupCommit::ready() {
   } catch (const DatabaseError& error) {
     enter(trouble_of(error), error.what());
     abandon(trouble_of(error));
-    if (unresolved_) connection_.reset();  // no unit may write before that is settled
+    if (unresolved_) connection_.reset();  // no unit may write before the failed commit is settled
   }
   return connection_ != nullptr;
 }
 
-// A commit that failed after its last write may be in the log or not. Now the log says which. "Not" is final
-// only once something else has been written in its place.
+// A commit that failed after its last write may be in the log or not. Now the log says whether it is. If it
+// is not, that is final only once something else has been written in its place.
 void GroupCommit::resolve() {
   if (!unresolved_ || read_batch_number(*connection_) != unresolved_->number) return;
   log::warn("storage_outcome", {{"batch", unresolved_->number}, {"committed", true}});
@@ -78,8 +78,8 @@ void GroupCommit::resolve() {
   unresolved_.reset();
 }
 
-// A commit of its own. It shows that the disk works again, and it is written over what a failed commit may
-// have left behind the end of the log, so that this cannot come back after a crash.
+// Makes a commit of its own. It shows that the disk works again, and it overwrites what a failed commit may
+// have left behind the end of the log, so that the failed commit cannot come back after a crash.
 void GroupCommit::prove() {
   connection_->run("BEGIN IMMEDIATE");
   write_batch_number();

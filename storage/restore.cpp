@@ -45,7 +45,7 @@ class Candidate {
  public:
   Candidate(const DataDirectory& directory, const fs::path& source)
       : path_(directory.path() / "corohub.db.restoring") {
-    remove();  // of a restore that was killed
+    remove();  // what a restore that was killed has left
     const Descriptor from(::open(source.c_str(), O_RDONLY | O_CLOEXEC));
     struct stat info{};
     if (!from || ::fstat(from.get(), &info) != 0) fail_on_file("cannot open", source);
@@ -65,13 +65,13 @@ class Candidate {
 
   const fs::path& path() const noexcept { return path_; }
 
-  // Whatever of the old database is missing after a crash in here, its log never meets the new one: a start
-  // refuses a log without its database, and a restore that comes after it finishes the job. After a failure
-  // the old database is where it was.
+  // Whatever part of the old database is missing after a crash in here, its log never meets the new database:
+  // a start refuses a log without its database, and the next restore finishes the job. After a failure the
+  // old database is where it was.
   void become(const fs::path& database, const fs::path& previous) const {
     const bool had_database = fs::exists(database);
     const bool had_log = fs::exists(beside(database, "-wal"));
-    // The log that is there belongs to the one that is replaced, and could not be told from ours later.
+    // This log belongs to the database that is replaced, and could not be told from the new one's log later.
     if (had_database) fs::remove(beside(previous, "-wal"));
     if (had_database) fs::rename(database, previous);
     try {
@@ -88,8 +88,9 @@ class Candidate {
   }
 
  private:
-  // The log first: beside no database, or beside a backup, a start refuses it; a database without its log
-  // would open and lack its newest part. What was not moved yet is not there to be moved.
+  // Puts the log back first: a start refuses a log that stands beside no database or beside a backup, while a
+  // database without its log would open and lack its newest part. Files that were not moved yet are not there
+  // to be moved back.
   static void put_back(const fs::path& database, const fs::path& previous, bool had_database,
                        bool had_log) noexcept {
     std::error_code failed;
@@ -121,7 +122,7 @@ bool has_table(Connection& connection, std::string_view name) {
   return connection.query("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").bind(name).next();
 }
 
-// Keys that were revoked since the backup are good again, which is for the operator to know.
+// Service keys that were revoked since the backup are good again, which the operator must know.
 std::vector<std::string> service_keys(Connection& connection) {
   std::vector<std::string> keys;
   if (!has_table(connection, "api_keys")) return keys;
@@ -130,7 +131,7 @@ std::vector<std::string> service_keys(Connection& connection) {
   return keys;
 }
 
-// Another world from here on: positions, logins and password links of the old one mean nothing to it.
+// Positions, logins and password links of the old database mean nothing from here on.
 Restored begin_anew(Connection& connection, UnixMs now) {
   Restored restored;
   connection.run("BEGIN IMMEDIATE");
@@ -145,7 +146,7 @@ Restored begin_anew(Connection& connection, UnixMs now) {
       .run();
   restored.service_keys = service_keys(connection);
   connection.run("COMMIT");
-  connection.run_script("PRAGMA journal_mode=DELETE");  // of a cold copy: one file, without a log beside it
+  connection.run_script("PRAGMA journal_mode=DELETE");  // for a cold copy: one file, without a log beside it
   return restored;
 }
 

@@ -22,7 +22,7 @@ class Statement {
 
 // The error that `handle` has just reported as `code`.
 DatabaseError database_error(sqlite3* handle, int code);
-// SQLiteCpp's exceptions, in our words.
+// Rethrows an exception of SQLiteCpp as a DatabaseError.
 [[noreturn]] void rethrow_as_database_error();
 
 }  // namespace corohub::storage

@@ -31,7 +31,8 @@ constexpr int io_failed = 74;
 constexpr int busy = 75;
 constexpr std::chrono::seconds check_budget{5};
 
-// Size of a file of ours, -1: there is none. A symlink could make us write into somebody else's file.
+// Size of a file that the server made; -1: there is none. Refuses a symlink, which could make the server
+// write into somebody else's file.
 std::int64_t guarded_size(const fs::path& path) {
   struct stat info{};
   if (::lstat(path.c_str(), &info) != 0) {
@@ -54,7 +55,7 @@ int stop_at_deadline(void* deadline) {
   return SteadyTime::clock::now() > *static_cast<const SteadyTime*>(deadline) ? 1 : 0;
 }
 
-// A big database is looked at for as long as a start may take; what was not reached is trusted.
+// Looks at a big database for as long as a start may take; pages that were not reached are trusted.
 void quick_check(Connection& connection) {
   SteadyTime deadline = SteadyTime::clock::now() + check_budget;
   sqlite3_progress_handler(connection.handle(), 10'000, stop_at_deadline, &deadline);
@@ -62,8 +63,8 @@ void quick_check(Connection& connection) {
   try {
     Query query = connection.query("PRAGMA quick_check(1)");
     finding = query.next() ? query.text(0) : "no answer";
-    // Since 3.44 the index of the search is checked, too, in one step, and there the deadline becomes a
-    // finding.
+    // Since SQLite 3.44 the search index is checked, too, in one step, and there a passed deadline is
+    // reported as a finding.
     if (SteadyTime::clock::now() > deadline && finding.ends_with(": interrupted"))
       throw DatabaseError(SQLITE_INTERRUPT, 0, finding);
   } catch (const DatabaseError& error) {
@@ -75,15 +76,15 @@ void quick_check(Connection& connection) {
   if (finding != "ok") throw StartError(bad_data, "the database is damaged: " + finding);
 }
 
-// Looks at an existing database without changing a byte of it; how many migrations it has.
+// Looks at an existing database without changing a byte of it, and says how many migrations it has.
 std::size_t inspect(const fs::path& database, std::int64_t log_size, std::span<const Migration> known) {
-  // Without a log the file is all there is, and not even an index is made beside it.
+  // Without a log the database file is all there is, and not even an index is made beside it.
   Connection connection(database, log_size > 0 ? Access::read : Access::read_frozen);
   quick_check(connection);
   return check_applied(connection, known);
 }
 
-// What a crash left in the log goes into the database; a disk too full for that is no reason not to start.
+// Moves what a crash left in the log into the database. A disk too full for that is no reason not to start.
 void shorten_log(Connection& connection) {
   try {
     connection.checkpoint(true);
@@ -93,10 +94,10 @@ void shorten_log(Connection& connection) {
   }
 }
 
-// With a log beside it a database says so in its header; our backups are without.
+// The header of a database says whether it has a log beside it; our backups have none.
 bool is_backup(const fs::path& database) {
   const Descriptor file(::open(database.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
-  std::array<char, 2> versions{};  // of writing and reading: 1 without a log, 2 with one
+  std::array<char, 2> versions{};  // file format for writing and for reading: 1 without a log, 2 with one
   return file && ::pread(file.get(), versions.data(), versions.size(), 18) == 2 && versions[0] == 1;
 }
 
@@ -118,7 +119,7 @@ LogHead open_database(const fs::path& database, std::span<const Migration> known
     if (applied > 0 && applied < known.size()) keep_previous(database, known[applied]);
   }
 
-  // Nothing is trusted to be on the disk because an earlier process believed so.
+  // That an earlier process believed something to be on the disk does not prove it.
   if (log_size > 0 && !write_again(beside(database, "-wal"))) log::warn("storage_log_not_rewritten");
   Connection connection(database, Access::migrate);
   migrate(connection, known, system_clock().unix_ms());

@@ -21,7 +21,7 @@ struct StartError : std::runtime_error {
   int exit_code;
 };
 
-// What the database says of itself once it is open.
+// What the database says of its log once it is open.
 struct LogHead {
   std::string epoch;
   Seq seq = 0;  // of the newest event
@@ -29,9 +29,9 @@ struct LogHead {
 
 enum class Caller : std::uint8_t { server, command };
 
-// Holds `DIR/lock` (flock) for as long as it lives; the directory is made 0700. Busy: StartError 75. Somebody
-// else's: StartError 77, since what is made here would not be its owner's (a server may be the first in any
-// directory).
+// Holds `DIR/lock` (flock) for as long as the object lives, and makes the directory 0700. StartError 75 if
+// another server holds it. StartError 77 if the directory is somebody else's, because files made here would
+// not be its owner's (a server may be the first in any directory).
 class DataDirectory {
  public:
   explicit DataDirectory(const std::filesystem::path& path, Caller caller = Caller::server);
@@ -39,11 +39,11 @@ class DataDirectory {
   DataDirectory(const DataDirectory&) = delete;
   DataDirectory& operator=(const DataDirectory&) = delete;
 
-  // A database was made here once: from then on a missing one is a loss, not a first start.
+  // Whether a database was ever made here: then a missing one is a loss and no first start.
   bool had_database() const noexcept;
-  // What the lock file knows of it, which is never moved or restored with the database: the newest seq that
-  // can have been given to anybody. Written after each commit and before anybody hears of it, without a sync:
-  // it outlives the process; of a power cut, the last half minute may be missing.
+  // What the lock file, which is never moved or restored with the database, knows of the log: the newest seq
+  // that can have been given to anybody. Written after each commit and before anybody hears of it, without a
+  // sync: the mark outlives the process; a power cut may cost its last half minute.
   std::optional<LogHead> remembered() const;
   void remember(std::string_view epoch, Seq seq) const noexcept;  // one thread at a time
 
@@ -57,13 +57,13 @@ class DataDirectory {
 
 // Creates or opens the database (0600, no symlink), checks it (quick_check), brings it to the newest
 // migration (with a backup beside it, see previous.hpp) and reads its head. A newer, altered or corrupt
-// database is refused (65) and left as it is, and so is a backup beside somebody else's log. One that is
-// behind what is remembered has another epoch from here on.
+// database is refused (65) and left as it is, and so is a backup beside the log of another database. A
+// database that is behind what is remembered gets another epoch.
 LogHead prepare_database(const DataDirectory& directory);
 
-// A consistent copy into `file` (0600, must not exist) while the server runs. The copy gets a new epoch when
-// it is first opened. Blocks; call it from a thread that may wait. Nothing is left behind when it fails
-// (StartError 74) or is asked to stop (StartError 75).
+// Makes a consistent copy in `file` (0600, must not exist) while the server runs. The copy gets a new epoch
+// when it is first opened. Blocks; call it from a thread that may wait. Nothing is left behind when the
+// backup fails (StartError 74) or is asked to stop (StartError 75).
 void backup_database(const std::filesystem::path& database, const std::filesystem::path& file,
                      const std::atomic<bool>* stop = nullptr);
 
@@ -75,9 +75,9 @@ struct Restored {
   std::filesystem::path previous;         // where the database that was here is now; empty: there was none
 };
 
-// Puts a copy of `file` in place of the database, after it was checked whole: a backup, or corohub.db of a
-// server that had ended. It has a new epoch and no logins. Refuses with StartError 65 and 74, and then
-// nothing has changed.
+// Puts a copy of `file` in place of the database, after the copy was checked as a whole. `file` is a backup,
+// or corohub.db of a server that had ended. The copy has a new epoch and no logins. Refuses with StartError
+// 65 and 74, and then nothing has changed.
 Restored restore_database(const DataDirectory& directory, const std::filesystem::path& file, UnixMs now);
 
 // Gives the log another epoch, so that nobody goes on from a position of the old one.

@@ -11,14 +11,14 @@ Trouble trouble_of(const DatabaseError& error) noexcept {
     case SQLITE_FULL:
       return Trouble::full;
     case SQLITE_IOERR:
-      // Only where nothing can have reached the disk: a failed sync may have ENOSPC too, and its outcome is
-      // open.
+      // Only for calls by which nothing can have reached the disk: a failed sync may have ENOSPC too, and its
+      // outcome is open.
       if (error.code == SQLITE_IOERR_SHMSIZE && error.system_errno == ENOSPC) return Trouble::full;
       return Trouble::io;
     case SQLITE_CANTOPEN:
     case SQLITE_NOMEM:
     case SQLITE_PROTOCOL:
-    case SQLITE_READONLY:  // opened again, it may be writable
+    case SQLITE_READONLY:  // a connection that is opened again may be writable
       return Trouble::io;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

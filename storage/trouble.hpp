@@ -10,9 +10,9 @@ namespace corohub::storage {
 
 enum class Trouble : std::uint8_t {
   statement,    // this one statement: a constraint, a bug; the connection is sound
-  full,         // no space; SQLite is sure that nothing of it was written
-  unavailable,  // locked by somebody, or not writable for the moment; nothing was written
-  io,           // a system call failed; the connection is not to be trusted any more
+  full,         // no space; SQLite is sure that nothing of the statement was written
+  unavailable,  // locked by another process, or not writable for the moment; nothing was written
+  io,           // a system call failed; the connection is not trusted any more
   corrupt,      // the file is damaged
 };
 
@@ -24,7 +24,7 @@ Error to_error(Trouble trouble);
 // As above, for a commit that may or may not have happened.
 Error unknown_outcome();
 
-// For std::bad_alloc while somebody's work was done.
+// For std::bad_alloc while a unit or a read was run.
 Error out_of_memory();
 
 }  // namespace corohub::storage

@@ -25,7 +25,7 @@ class Snapshot {
 };
 
 // What a batch will cause outside the database once it is committed: events and control entries. The storage
-// does not know what they are; it only takes back those of a unit that was refused.
+// does not know what these are; it only takes back those of a unit that was refused.
 class Effects {
  public:
   virtual ~Effects() = default;
@@ -33,8 +33,8 @@ class Effects {
   virtual void truncate(std::size_t size) noexcept = 0;
 };
 
-// Given to a unit while it runs on the writer's thread, inside a savepoint. It may query and add effects; it
-// must not touch a socket, a cache or a clock of its own, nor keep a reference to this.
+// Given to a unit while the unit runs on the writer's thread, inside a savepoint. The unit may query and add
+// effects; it must not touch a socket, a cache or a clock of its own, nor keep a reference to this object.
 class UnitOfWork {
  public:
   UnitOfWork(Connection& connection, Effects& effects, UnixMs now) noexcept
@@ -47,7 +47,7 @@ class UnitOfWork {
   UnixMs now() const noexcept { return now_; }  // the batch's time, the same for all its rows and events
   Effects& effects() noexcept { return effects_; }
 
-  // The position this unit's answer will name: that of the last event it appended.
+  // Sets the position that this unit's answer will name: that of the last event the unit appended.
   void set_last_seq(Seq seq) noexcept { last_seq_ = seq; }
   Seq last_seq() const noexcept { return last_seq_; }
 

@@ -1,4 +1,4 @@
-// A queue in front of the threads that do blocking work, bounded in items and, where these say theirs, in
+// A queue in front of the threads that do blocking work, bounded in items and, where items say their size, in
 // bytes. Putting is a try and never waits; taking may wait. Safe from any thread.
 #pragma once
 
@@ -66,7 +66,7 @@ class WorkQueue {
     return items_.empty() ? Wake::closed : Wake::item;
   }
 
-  // What is inside can still be taken.
+  // No more items are put. Those that are inside can still be taken.
   void close() {
     {
       const std::lock_guard lock(mutex_);

@@ -1,11 +1,11 @@
 // The only way to change the database: one thread, one connection, many requests per commit.
 //
-// Units wait in a queue that is bounded in number and bytes. The thread takes what is there (at most 256
-// units, 1 MiB or 5 ms of work), runs each in a savepoint of one transaction and commits once, with an fsync.
-// A unit with effects is answered after every shard has applied them; one without, right after the commit. A
-// refused or throwing unit is rolled back alone and answered after the commit too: what it was refused for
-// may be a change of the same batch. If the batch cannot be committed, every unit in it is answered
-// storage_full or storage_unavailable. The writer recovers by itself once the disk does.
+// Units wait in a queue that is bounded in number and bytes. The thread takes the units that wait (at most
+// 256 units, 1 MiB or 5 ms of work), runs each in a savepoint of one transaction and commits once, with an
+// fsync. A unit with effects is answered after every shard has applied them; a unit without, right after the
+// commit. A unit that refuses or throws is rolled back alone and answered after the commit too: the reason
+// for its refusal may be a change of the same batch. If the batch cannot be committed, every unit in it is
+// answered storage_full or storage_unavailable. The writer recovers by itself once the disk does.
 //
 // commit() may be called from any shard's thread; it never blocks: a full queue answers overloaded.
 #pragma once
@@ -40,7 +40,7 @@ struct Committed {
 // One unit as the writer sees it.
 class Unit : public Completion {
  public:
-  // `bytes`: what it holds and will write, beside what every unit does.
+  // `bytes`: of what the unit holds and will write, beside what every unit does.
   explicit Unit(const Executor& origin, std::size_t bytes = 0)
       : Completion(origin), bytes_(own_bytes + bytes) {}
   Unit() : bytes_(own_bytes) {}  // nobody waits for it
@@ -73,8 +73,8 @@ class CommitSink {
  public:
   virtual ~CommitSink() = default;
   virtual std::unique_ptr<Effects> begin_batch() = 0;
-  // In commit order. May block until the shards have room. Finishes the units when every shard has applied
-  // the effects, with what they reached.
+  // Called in commit order. May block until the shards have room. Finishes the units when every shard has
+  // applied the effects, with what the effects reached.
   virtual void committed(std::unique_ptr<Effects> effects, std::vector<UnitEffects> units) noexcept = 0;
 };
 
@@ -93,8 +93,8 @@ enum class StorageState : std::uint8_t { ok, full, failed, corrupt };
 class Writer {
  public:
   // Opens the writing connection of an already migrated database and starts the thread. Throws on failure.
-  // `remember` is told the seq of the last event of each commit before anybody else is, on the writer's
-  // thread.
+  // `remember` is called with the seq of the last event of each commit, on the writer's thread, before
+  // anybody else hears of the commit.
   Writer(std::filesystem::path database, CommitSink& sink, const Clock& clock, WriterLimits limits = {},
          std::function<void(Seq)> remember = {});
   ~Writer();  // stop() and join
@@ -103,14 +103,14 @@ class Writer {
 
   // Runs `unit`, a Result<T>(UnitOfWork&) that owns its input, and resumes the caller on its own executor
   // with Result<Committed<T>> once the change is on disk and applied by the shards. T must be
-  // default-constructible and movable; use Nothing for "no value". `bytes`: of what it carries that a client
-  // chose the length of, so that the limits on the queue and on a batch are limits on memory.
+  // default-constructible and movable; use Nothing for "no value". `bytes`: the size of what the unit carries
+  // that a client chose the length of, so that the limits on the queue and on a batch are limits on memory.
   template <class F>
   auto commit(F unit, std::size_t bytes = 0)
       -> Task<Result<Committed<typename std::invoke_result_t<F&, UnitOfWork&>::value_type>>>;
 
-  // Runs `unit`, a Result<Nothing>(UnitOfWork&) that owns its input, for nobody who waits: what becomes of it
-  // is not told. False: the queue is full or closed, and it will not run. May throw for memory.
+  // Runs `unit`, a Result<Nothing>(UnitOfWork&) that owns its input, for nobody who waits: the outcome is not
+  // told. False: the queue is full or closed, and the unit will not run. May throw for memory.
   template <class F>
   bool commit_later(F unit);
 

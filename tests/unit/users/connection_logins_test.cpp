@@ -14,8 +14,8 @@ using ::testing::IsEmpty;
 
 class ConnectionLoginTest : public testing::Test {
  protected:
-  Result<auth::Principal> log_in(std::string email, std::string_view text, const std::string& ip = "192.0.2.7",
-                                 bool exempt = false) {
+  Result<auth::Principal> log_in(std::string email, std::string_view text,
+                                 const std::string& ip = "192.0.2.7", bool exempt = false) {
     auth::PasswordLogin::Caller caller;
     caller.address = boost::asio::ip::make_address(ip);
     caller.user_agent = "client/1";
@@ -27,9 +27,8 @@ class ConnectionLoginTest : public testing::Test {
   // What log_out() asked for is behind everything that was asked before.
   void log_out(const auth::Principal& login) {
     house_.users().password_login().log_out(login);
-    house_.run([&]() -> Task<Result<>> {
-      co_return co_await house_.users().record_deed("settled", {}, "test");
-    });
+    house_.run(
+        [&]() -> Task<Result<>> { co_return co_await house_.users().record_deed("settled", {}, "test"); });
   }
   std::string code(const Result<auth::Principal>& login) {
     return login ? std::string() : std::string(name(login.error().code));
@@ -51,7 +50,7 @@ TEST_F(ConnectionLoginTest, is_a_login_like_others_for_as_long_as_an_access_toke
   ASSERT_TRUE(login) << code(login);
   EXPECT_EQ(login->user_id(), ann_.id);
   EXPECT_TRUE(login->account->has_session(login->session));
-  EXPECT_EQ(login->token_expires_at, house_.clock().unix_ms() / 1000 + 900);
+  EXPECT_EQ(login->token_expires_at, (house_.clock().unix_ms() + 999) / 1000 + 900);
   EXPECT_FALSE(login->key_id.empty());
   EXPECT_THAT(house_.happened(), ElementsAre("account: user, 2 logins (session_revoked)"));
   EXPECT_THAT(house_.audit(), Contains("login ok"));

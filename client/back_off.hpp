@@ -1,5 +1,5 @@
-// How long to wait before the next try: longer each time, and at random, so that the many whom one server has
-// lost do not come back together.
+// How long to wait before the next try: longer each time, and at random, so that the many clients which one
+// server has lost do not come back together.
 #pragma once
 
 #include <algorithm>
@@ -11,7 +11,7 @@ class BackOff {
  public:
   static constexpr std::chrono::milliseconds longest{30'000};
 
-  // What the server asks of those who come back.
+  // Sets the first wait, which the server asks of clients that come back.
   void set_first(std::chrono::milliseconds first) noexcept { first_ = std::min(first, longest); }
   void succeeded() noexcept { tries_ = 0; }
   std::chrono::milliseconds next() noexcept;

@@ -124,7 +124,8 @@ Attempt<std::string> Connection::receive(std::chrono::milliseconds time) {
   const SteadyTime deadline = std::chrono::steady_clock::now() + time;
   std::string bytes(std::size_t{16} * 1024, '\0');
   for (;;) {
-    // Asked first: whoever wants to go does not wait for a server that never stops talking.
+    // Waits before it receives, so that a user who wants to go does not wait for a server that never stops
+    // talking.
     if (const Attempt<> ready = wait_for(POLLIN, deadline); !ready) return ready.error();
     const ssize_t received = ::recv(socket_, bytes.data(), bytes.size(), 0);
     if (received >= 0) {

@@ -21,7 +21,7 @@ class Connection {
   ~Connection();
 
   Attempt<> send(std::string_view bytes, std::chrono::milliseconds time);
-  // Some bytes; none: the peer has closed.
+  // Some bytes; empty: the peer has closed.
   Attempt<std::string> receive(std::chrono::milliseconds time);
 
  private:

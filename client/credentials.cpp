@@ -112,7 +112,7 @@ void CredentialFile::store(const Logins& logins) const {
                        {"refresh_token", login.refresh_token.reveal()}};
   const std::string text = json::serialize(json::object{{"servers", std::move(servers)}}) + "\n";
 
-  // Whole or not at all, whatever happens meanwhile.
+  // The file is replaced as a whole or not at all, whatever happens meanwhile.
   const std::filesystem::path fresh = path_.string() + ".new";
   ::unlink(fresh.c_str());
   {

@@ -1,4 +1,5 @@
-// The logins of this user, by server, in a file only he can read. Several processes may use it at once.
+// The logins of this user, by server, in a file that only the user can read. Several processes may use it at
+// once.
 #pragma once
 
 #include "core/secret.hpp"
@@ -32,14 +33,14 @@ class CredentialFile {
 
   explicit CredentialFile(std::filesystem::path path) : path_(std::move(path)) {}
 
-  // By the server's address as ServerUrl::text() writes it. Throws CredentialError for a file that is
-  // damaged or that others can read.
+  // The login for a server, whose address is as ServerUrl::text() writes it. Throws CredentialError for a
+  // file that is damaged or that others can read.
   std::optional<StoredLogin> find(const std::string& server) const;
-  // Under the lock. The file becomes 0600, its directory 0700. Throws CredentialError.
+  // Stores a login under the lock. The file becomes 0600, its directory 0700. Throws CredentialError.
   void save(const std::string& server, const StoredLogin& login);
 
-  // Held while a login is exchanged for its successor: of two who refresh at once one would be taken for a
-  // thief.
+  // Held while a refresh token is exchanged for its successor: of two processes that refresh at once, one
+  // would be taken for a thief.
   class Lock {
    public:
     explicit Lock(const CredentialFile& file);

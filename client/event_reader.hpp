@@ -10,15 +10,15 @@
 namespace corohub::client {
 
 struct StreamEvent {
-  std::string id;                    // empty: it has none
-  std::string data;                  // empty: it only says, by its id, where the stream is
+  std::string id;                    // empty: the event has none
+  std::string data;                  // empty: the event only says, by its id, where the stream is
   std::optional<int> retry_ms = {};  // how long to wait before coming back
 };
 
 class EventReader {
  public:
   void feed(std::string_view bytes) { input_ += bytes; }
-  // The next whole event; nothing: more bytes are needed. protocol: one that does not end.
+  // The next whole event; nothing: more bytes are needed. protocol: an event that does not end.
   Attempt<std::optional<StreamEvent>> next();
 
  private:

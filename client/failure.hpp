@@ -1,4 +1,4 @@
-// Why something asked of a server did not come about, as a value.
+// Why a request to a server failed, as a value.
 #pragma once
 
 #include <chrono>
@@ -12,9 +12,9 @@ namespace corohub::client {
 
 struct Failure {
   enum class Kind : std::uint8_t {
-    usage,        // what was asked for makes no sense
+    usage,        // the request makes no sense
     unreachable,  // no connection, or it was lost
-    protocol,     // what answered does not speak as corohub does
+    protocol,     // the peer does not speak as corohub does
     refused,      // by the server; `status` says how
     interrupted,  // the user wants to go
   };
@@ -25,7 +25,7 @@ struct Failure {
   std::optional<std::chrono::seconds> retry_after = {};
 };
 
-// Found by boost::system::result when value() is asked of a failure: a bug, so an exception.
+// Called by boost::system::result when value() is asked of a failure, which is a bug: throws.
 [[noreturn]] void throw_exception_from_error(const Failure& failure, const boost::source_location& where);
 
 template <class T = void>

@@ -12,7 +12,7 @@ constexpr std::chrono::seconds connect_time{10};
 constexpr std::chrono::seconds answer_time{40};  // a commit may wait for a slow disk
 constexpr std::size_t body_bytes_max = 16 << 20;
 
-// What somebody made up must not become another header.
+// A value that somebody made up must not become another header.
 Attempt<> check_headers(const Request& request, const Secret& token) {
   const auto all = [](std::string_view text, char first) {
     return std::ranges::all_of(text, [first](char c) { return c >= first && c < '\x7f'; });
@@ -46,8 +46,8 @@ std::string member(const json::object& object, std::string_view name) {
   return value != nullptr && value->is_string() ? std::string(value->as_string()) : std::string();
 }
 
-// What a problem says, for a person: its detail and the fields it names. Whatever else answers is named by
-// its status alone.
+// What a problem says, for a person: its detail and the fields it names. Any other refusal is named by its
+// status alone.
 Failure refusal(const ResponseReader& reader, std::string_view body) {
   Failure failure{Failure::Kind::refused, "the server answered " + std::to_string(reader.status()),
                   reader.status()};
@@ -73,7 +73,7 @@ struct Opened {
   ResponseReader reader;
 };
 
-// Sends and reads to the end of the head.
+// Sends the request and reads to the end of the answer's head.
 Attempt<Opened> begin(const Request& request, const ServerUrl& server, const Interrupt& interrupt,
                       const Secret& token, bool goes_on) {
   if (const Attempt<> good = check_headers(request, token); !good) return good.error();

@@ -21,13 +21,13 @@ struct Request {
   std::vector<std::pair<std::string, std::string>> headers{};
 };
 
-// A body of which more may come at any time.
+// The body of an answer, of which more may come at any time.
 class Stream {
  public:
   Stream(Connection connection, ResponseReader reader)
       : connection_(std::move(connection)), reader_(std::move(reader)) {}
 
-  // Some bytes of the body; none: it is over. unreachable also when nothing came for `time`.
+  // Some bytes of the body; empty: the body is over. unreachable also when nothing came for `time`.
   Attempt<std::string> read(std::chrono::milliseconds time);
 
  private:
@@ -44,7 +44,8 @@ class HttpClient {
   const ServerUrl& server() const noexcept { return server_; }
   const Interrupt& interrupt() const noexcept { return interrupt_; }
 
-  // The body of a 2xx; any other status is a `refused` with what the problem says. An empty token: none.
+  // Answers the body of a 2xx; any other status is a `refused` with what the problem says. An empty token:
+  // none.
   Attempt<std::string> ask(const Request& request, const Secret& token);
   // The same for a body that goes on.
   Attempt<Stream> open(const Request& request, const Secret& token);

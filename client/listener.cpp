@@ -9,7 +9,7 @@
 namespace corohub::client {
 namespace {
 
-// A login used again at once after its renewal must not go round for ever.
+// A token that is refused again right after its renewal must not be renewed for ever.
 constexpr int renewals_in_a_row_max = 2;
 
 bool worth_another_try(const Failure& failure) noexcept {
@@ -130,7 +130,7 @@ bool Listener::take(const StreamEvent& event, Ended& ended) {
   back_off_.succeeded();
   if (event.retry_ms) back_off_.set_first(std::chrono::milliseconds(*event.retry_ms));
   if (!event.id.empty()) position_ = event.id;
-  if (event.data.empty()) return false;  // the server says where we are
+  if (event.data.empty()) return false;  // the server only says where the stream is
   if (event.data.find("connection.closed") == std::string::npos) {
     print_(event.data);
     return false;

@@ -30,15 +30,15 @@ class Listener {
  public:
   using Say = std::function<void(std::string_view)>;
 
-  // `print` gets each message, one line of JSON; `tell` what happens to the connection. All of it outlives
-  // the listener.
+  // `print` gets each message, one line of JSON; `tell` gets what happens to the connection. All arguments
+  // outlive the listener.
   Listener(HttpClient& client, TokenSource& source, ListenOptions options, Say print, Say tell);
 
-  // Until the user wants to go (interrupted), the server does not want us any more (refused), or the first
-  // connection fails. Later ones are tried for ever.
+  // Listens until the user wants to go (interrupted), the server refuses (refused), or the first connection
+  // fails. Later connections are tried for ever.
   Failure run();
 
-  // Where the next connection goes on; empty: from then on.
+  // Where the next connection goes on; empty: with what comes then.
   const std::string& position() const noexcept { return position_; }
 
  private:
@@ -49,7 +49,7 @@ class Listener {
 
   Attempt<Stream> connect();
   Ended follow(Stream stream);
-  // The stream's end, if this was it.
+  // True, with `ended` set, if this event is the stream's last.
   bool take(const StreamEvent& event, Ended& ended);
   std::string target() const;
 

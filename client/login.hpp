@@ -1,4 +1,4 @@
-// Who speaks to the server: logging in, and a token that is renewed when it has ended.
+// Who speaks to the server: logging in, and a token that is renewed when it has expired.
 #pragma once
 
 #include "client/credentials.hpp"
@@ -27,8 +27,8 @@ class TokenSource {
       : file_(std::move(file)), token_(std::move(login.access_token)) {}
 
   const Secret& token() const noexcept { return token_; }
-  // After a 401: another token. What another process has fetched meanwhile is taken; else the refresh token
-  // is exchanged. refused: there is none, or it is no good any more.
+  // Gets another token after a 401: one that another process has fetched meanwhile, or one in exchange for
+  // the refresh token. refused: there is no refresh token, or it is no good any more.
   Attempt<> renew(HttpClient& client);
 
  private:
@@ -36,7 +36,7 @@ class TokenSource {
   Secret token_;
 };
 
-// HttpClient::ask with the source's token, once more with another one after a 401.
+// HttpClient::ask with the source's token, repeated once with another token after a 401.
 Attempt<std::string> ask_as(HttpClient& client, TokenSource& source, const Request& request);
 
 }  // namespace corohub::client

@@ -15,16 +15,16 @@ namespace corohub::client {
 
 class ResponseReader {
  public:
-  // protocol: these bytes are no answer. After that it is not to be asked any more.
+  // protocol: these bytes are no answer, and the reader must not be used any more.
   Attempt<> feed(std::string_view bytes);
-  // The peer has closed. protocol: in the middle of something.
+  // Tells that the peer has closed. protocol: in the middle of the answer.
   Attempt<> end();
 
   bool head_complete() const noexcept { return part_ != Part::head; }
   bool complete() const noexcept { return part_ == Part::over; }
   int status() const noexcept { return status_; }
-  std::string_view header(std::string_view name) const noexcept;  // in any case; empty: none
-  // What came of the body since the last call.
+  std::string_view header(std::string_view name) const noexcept;  // in any case; empty: there is none
+  // The part of the body that came since the last call.
   std::string take_body() noexcept { return std::exchange(body_, {}); }
 
  private:
@@ -38,9 +38,9 @@ class ResponseReader {
   bool take_counted(Part next);
 
   Part part_ = Part::head;
-  std::string input_;  // not understood yet
+  std::string input_;  // bytes that are not understood yet
   std::string body_;
-  std::uint64_t left_ = 0;  // of the counted body or the chunk
+  std::uint64_t left_ = 0;  // bytes left of the counted body or of the chunk
   int status_ = 0;
   std::vector<std::pair<std::string, std::string>> headers_;
 };

@@ -27,8 +27,12 @@ enum class CloseReason : std::uint8_t {
   kicked,
   message_too_big,  // 1009
   internal_error,   // 1011
-  slow_consumer,    // 1013
-  overloaded,       // 1013
+  // 1013. The client does not take what it is sent. Either its outbox is full (Shard::queue), or the outboxes
+  // of all clients hold too much and this one holds the most (Shard's limit on memory), or its peer takes
+  // less than 1 KiB/s (SocketTransport's write deadline), or there is no room for one more pong (WebSocket)
+  // or comment (the event stream) among its control bytes, or /ws/echo has too much to send back to it.
+  slow_consumer,
+  overloaded,  // 1013
 };
 inline constexpr std::size_t close_reason_count = static_cast<std::size_t>(CloseReason::overloaded) + 1;
 

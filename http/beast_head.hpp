@@ -1,5 +1,6 @@
-// Boost.Beast's reading of a request's head: the second opinion, where a request has a body, and wherever the
-// tests and the fuzzer ask. Two readers that disagree about where a request ends are what smuggling lives on.
+// Boost.Beast's reading of a request's head: a second opinion, asked where a request has a body, and wherever
+// the tests and the fuzzer want one. Request smuggling needs two readers that disagree about where a request
+// ends.
 #pragma once
 
 #include <optional>
@@ -15,10 +16,10 @@ using HeadFields = std::vector<std::pair<std::string, std::string>>;
 struct BeastHead {
   std::string method;
   std::string target;
-  HeadFields fields;  // those of one name together
+  HeadFields fields;  // fields of one name stand together
 };
 
-// Nothing: Beast refuses it, or finds its end elsewhere.
+// Nothing: Beast refuses the head, or finds its end elsewhere.
 std::optional<BeastHead> read_by_beast(std::string_view head);
 
 }  // namespace corohub::http

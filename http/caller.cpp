@@ -15,9 +15,9 @@ constexpr std::string_view list_header = "X-Forwarded-For";
 constexpr std::string_view standard_header = "Forwarded";
 constexpr std::size_t address_chars_max = 45;
 
-// What stands behind the last separator outside of quotes; `rest` keeps what stands before it. From the
-// right, because what a stranger wrote stands at the left, and a quote of his that is never closed must not
-// swallow what follows.
+// Cuts off the part behind the last separator outside of quotes; `rest` keeps the part before it. The list is
+// read from the right, because what a stranger wrote stands at the left, and a stranger's quote that is never
+// closed must not swallow what follows it.
 std::string_view cut_last(std::string_view& rest, char separator) noexcept {
   bool quoted = false;
   std::size_t begin = rest.size();
@@ -31,13 +31,14 @@ std::string_view cut_last(std::string_view& rest, char separator) noexcept {
   return piece;
 }
 
-// The elements of a header, all its lines as one list, from the last to the first. Empty ones are skipped.
+// The elements of a header, all its lines as one list, from the last to the first. Empty elements are
+// skipped.
 class ElementsFromTheRight {
  public:
   ElementsFromTheRight(const HeaderList& headers, std::string_view name) noexcept
       : headers_(headers), name_(name), line_(headers.size()) {}
 
-  // Empty: there are no more.
+  // The next element; empty: there are no more.
   std::string_view next() noexcept {
     for (;;) {
       while (!rest_.empty()) {
@@ -71,7 +72,8 @@ std::optional<address> read_address(std::string_view text) {
   return unmapped(found);
 }
 
-// 192.0.2.1, 192.0.2.1:4711, 2001:db8::1, [2001:db8::1], [2001:db8::1]:4711.
+// Reads an address with or without a port: 192.0.2.1, 192.0.2.1:4711, 2001:db8::1, [2001:db8::1],
+// [2001:db8::1]:4711.
 std::optional<address> read_node(std::string_view text) {
   const std::size_t colon = text.find(':');
   if (text.starts_with('[')) {
@@ -84,15 +86,15 @@ std::optional<address> read_node(std::string_view text) {
   return is_port(text.substr(colon)) ? read_address(text.substr(0, colon)) : std::nullopt;
 }
 
-// Nothing: quotes or blanks where none belong. An escape is of no use in an address or a host.
+// Nothing: quotes or blanks where none belong. An address or a host needs no escape, so escapes are refused.
 std::optional<std::string_view> unquoted(std::string_view value) noexcept {
   if (value.size() >= 2 && value.front() == '"' && value.back() == '"')
     value = value.substr(1, value.size() - 2);
   return value.find_first_of("\"\\ \t") == std::string_view::npos ? std::optional(value) : std::nullopt;
 }
 
-// The value of one pair of an element of Forwarded. Empty: it is not there, or more than once, or can't be
-// read.
+// The value of one pair of an element of Forwarded. Empty if the pair is missing, stands there twice, or
+// cannot be read.
 std::string_view pair_of(std::string_view element, std::string_view name) noexcept {
   std::optional<std::string_view> found;
   while (!element.empty()) {
@@ -111,7 +113,7 @@ std::optional<address> read_element(std::string_view header, std::string_view el
 
 struct Found {
   bool any = false;                 // the header has elements
-  std::optional<address> caller{};  // nothing: the walk met something that names nobody
+  std::optional<address> caller{};  // nothing: the walk met an element that names nobody
 };
 
 Found walk(const HeaderList& headers, std::string_view header, const auth::CidrList& trusted) {
@@ -125,7 +127,7 @@ Found walk(const HeaderList& headers, std::string_view header, const auth::CidrL
   return found;
 }
 
-// No element of it names anybody but this machine.
+// Whether no element of the header names anybody but this machine.
 bool names_only_loopback(const HeaderList& headers, std::string_view header) {
   ElementsFromTheRight elements(headers, header);
   for (std::string_view element = elements.next(); !element.empty(); element = elements.next()) {

@@ -1,6 +1,6 @@
-// Decodes a chunked body (RFC 9112 section 7.1), byte by byte and strictly. Our own and not Beast's because
-// 1.81 puts trailer fields among the header fields, takes chunk extensions of any length, and asserts on a
-// last chunk that arrives in pieces. Trailers are read over.
+// Decodes a chunked body (RFC 9112 section 7.1), byte by byte and strictly. The decoder is our own because
+// Beast 1.81 puts trailer fields among the header fields, takes chunk extensions of any length, and asserts
+// on a last chunk that arrives in pieces. Trailers are skipped.
 #pragma once
 
 #include "core/error.hpp"
@@ -17,7 +17,7 @@ class ChunkedDecoder {
   static constexpr std::size_t extension_bytes_max = 256;       // of one chunk
   static constexpr std::size_t all_extension_bytes_max = 4096;  // of one body
 
-  // Appends what it decodes to `body` and answers how many bytes belong to the body's encoding: all of them
+  // Appends the decoded bytes to `body` and answers how many bytes belong to the body's encoding: all of them
   // until done() is true. Errors: invalid_request, payload_too_large, header_too_large (trailers).
   Result<std::size_t> feed(std::string_view bytes, const ReadLimits& limits, std::string& body);
 
@@ -46,7 +46,7 @@ class ChunkedDecoder {
   Result<> end_size_line(const ReadLimits& limits, const std::string& body);
 
   State state_ = State::size_start;
-  std::uint64_t left_ = 0;  // of this chunk
+  std::uint64_t left_ = 0;  // bytes of this chunk to come
   std::size_t digits_ = 0;
   std::size_t extension_ = 0;
   std::size_t extensions_ = 0;

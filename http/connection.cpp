@@ -21,8 +21,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t request_bytes_expected = 1024;
-constexpr std::size_t outbound_bytes_max = 65'536;  // kept from one answer to the next
-constexpr std::size_t requests_per_turn = 32;       // then the shard's other connections get theirs
+constexpr std::size_t outbound_bytes_max = 65'536;  // a larger buffer is not kept from one answer to the next
+constexpr std::size_t requests_per_turn = 32;       // then the shard's other connections have their turn
 constexpr std::chrono::seconds slow_request = 1s;
 
 constexpr auto ready = asio::as_tuple(asio::deferred);
@@ -35,7 +35,7 @@ bool is_sane_id(std::string_view id) noexcept {
   return !id.empty() && id.size() <= 64 && std::ranges::all_of(id, is_id_char);
 }
 
-// The exception that is being handled, as what the client may know of it.
+// The exception that is being handled, as far as the client may know of it.
 Error describe_exception() {
   try {
     throw;
@@ -84,7 +84,7 @@ Task<> Connection::serve(std::unique_ptr<Connection> connection) {
   Socket socket = std::move(connection->socket_);
   std::string unread;
   if (!connection->inbound_.empty()) unread = std::move(connection->inbound_);
-  connection.reset();  // before the new life begins: an idle WebSocket pays for nothing of HTTP
+  connection.reset();  // destroyed before the takeover begins: an idle WebSocket holds nothing of HTTP
   takeover->take(std::move(socket), std::move(unread));
 }
 
@@ -101,8 +101,8 @@ void Connection::abort() noexcept {
 
 // ---- requests ----
 
-// One turn of the loop per request. Nearly all requests find everything they need in memory: those wait once,
-// for their bytes, and allocate no coroutine. A connection's first one may also wait for its turn.
+// One turn of the loop per request. Nearly all requests find everything they need in memory: they wait once,
+// for their bytes, and allocate no coroutine. The first request of a connection may also wait for its turn.
 Task<> Connection::run() {
   if (trusted_ && shard_->server->settings().proxy_protocol) {
     const bool heard = co_await hear_proxy();
@@ -118,8 +118,8 @@ Task<> Connection::run() {
     while (reader_.state() == RequestReader::State::head) {
       bool more = false;
       if (between_requests) {
-        // Into memory of the connection's own: an operation that reads is woken by the system without being
-        // registered anew each time, as one that only waits is.
+        // Reads into memory of the connection's own: the system wakes an operation that reads without
+        // registering the socket anew each time, as it must for one that only waits.
         inbound_.resize(request_bytes_expected);
         const auto [failure, size] = co_await socket_.async_read_some(asio::buffer(inbound_), ready);
         inbound_.resize(failure ? 0 : size);
@@ -127,7 +127,7 @@ Task<> Connection::run() {
       } else {
         more = co_await receive();
       }
-      if (!more && timed_out_ && phase_ == Phase::head) break;  // it is told so
+      if (!more && timed_out_ && phase_ == Phase::head) break;  // the client is told that its time is over
       if (!more) co_return;
       phase_ = Phase::head;
       feed();
@@ -182,7 +182,7 @@ std::size_t Connection::send_answer(Response response) {
   framing.close = closing_ = must_close(response);
   framing.keep_alive = !request.http11;
   framing.head_only = request.method == Method::head;
-  if (response.streamed) framing.body_end = stream_end(request);  // to HEAD: there is no takeover
+  if (response.streamed) framing.body_end = stream_end(request);  // for HEAD: no takeover follows
   std::string& bytes = shard_->outbound;
   if (bytes.capacity() > outbound_bytes_max) bytes = std::string();
   bytes.clear();
@@ -201,7 +201,7 @@ std::string Connection::head_of_stream(Response& response) {
   return serialize(response, framing);
 }
 
-// What follows from whom the other end is, or speaks for.
+// Sets what follows from the address of the other end, or of whom the other end speaks for.
 void Connection::know(const asio::ip::address& peer) {
   peer_ = unmapped(peer);
   trusted_ = shard_->server->trusted_proxies().contains(peer_);
@@ -209,8 +209,9 @@ void Connection::know(const asio::ip::address& peer) {
   exempt_ = shard_->server->exempt(peer_);
 }
 
-// The header ahead of the first request. Whoever is trusted must send it: guessing would let his clients send
-// it instead. False: it did not come, or its source has enough connections.
+// Reads the header ahead of the first request. A trusted proxy must send one: if the header were optional,
+// clients of the proxy could send it instead. False: the header did not come, or its source has enough
+// connections.
 Task<bool> Connection::hear_proxy() {
   enter(Phase::head, now(), shard_->server->settings().header_timeout);
   Result<ProxyHeader> header = ProxyHeader();
@@ -236,7 +237,7 @@ Task<bool> Connection::hear_proxy() {
   co_return false;
 }
 
-// Who asks, and under which name.
+// Finds out who asks, and gives the request its id.
 void Connection::name_request() {
   Request& request = reader_.request();
   const Server& server = *shard_->server;
@@ -245,7 +246,7 @@ void Connection::name_request() {
   request.peer = caller.value_or(peer_);
   request.by_proxy = trusted_;
   request.over_loopback = over_loopback_;
-  // Somebody whom nobody can name counts as the proxy, but does not inherit what it is spared.
+  // A caller whom nobody can name counts as the proxy, but is not exempt as the proxy may be.
   if (trusted_) exempt_ = caller && server.exempt(*caller);
   const std::string_view wanted = request.header("x-request-id");
   if (is_sane_id(wanted))
@@ -254,7 +255,7 @@ void Connection::name_request() {
     shard_->next_request_id(request.id);
 }
 
-// `context` is there when nothing comes back.
+// `context` is there when no answer comes back.
 std::optional<Response> Connection::respond_now(std::optional<Context>& context) {
   const Request& request = reader_.request();
   if (reader_.state() == RequestReader::State::failed) return refusal(reader_.error());
@@ -271,14 +272,15 @@ std::optional<Response> Connection::respond_now(std::optional<Context>& context)
   if (!*admitted) return refusal(admitted->error());
   if (route_ == nullptr) return unrouted(match.allow);
   admitted_ = true;
-  // A body that came with its head; whoever asks first whether he may send it is told later.
+  // Reads a body that came with its head. A client that asks first whether it may send the body is told
+  // later.
   if (reader_.state() == RequestReader::State::body && !reader_.expects_continue()) feed();
   if (reader_.state() == RequestReader::State::failed) return refusal(reader_.error());
   if (reader_.state() == RequestReader::State::body) return std::nullopt;
   return handle_now(*context);
 }
 
-// What respond_now() leaves to do; there is a route.
+// Does what respond_now() has left to do; there is a route.
 Task<Response> Connection::respond(Context& context) {
   if (!admitted_) {
     const Result<> admitted = co_await admit(context);
@@ -293,8 +295,8 @@ Task<Response> Connection::respond(Context& context) {
   co_return co_await handle(context);
 }
 
-// Rate and rights, before the body is read. Whoever proves to be a user is counted as that user, everybody
-// else by address. Nothing comes back when his account has to be read first.
+// Judges rate and rights before the body is read. A request with a good token counts as its user's, every
+// other request by address. Nothing comes back when the account has to be read first.
 std::optional<Result<>> Connection::admit_now(Context& context) {
   if (route_ != nullptr && (route_->access == Access::probe || route_->access == Access::holder))
     return Result<>();
@@ -329,7 +331,7 @@ Result<> Connection::enter_route(Context& context, Result<auth::Principal> princ
   return {};
 }
 
-// A body takes as long as its sender likes, and rights may end meanwhile.
+// A body takes as long as its sender likes, so rights are judged again behind it.
 Task<Result<>> Connection::admit_again(Context& context) {
   if (!context.principal) co_return Result<>();
   const std::string_view token = context.request.bearer().value_or(std::string_view());
@@ -348,9 +350,9 @@ Result<> Connection::take_address_rate() {
   return exempt_ ? Result<>() : shard_->server->request_rate().take(reader_.request().peer);
 }
 
-// Who pays is known when the handler has read what it was given. A guest who proves to be a user gets back
-// what his address has paid. A holder of no good credential pays by its address, and hears of it when nothing
-// is left.
+// Who pays for a request of a guest is known when the handler has read it. A guest who proves to be a user
+// gets back what the address has paid. A holder of no good credential pays by the address, and is told when
+// nothing is left.
 void Connection::settle_rate(const Context& context, Response& response) {
   if (context.charged) user_ = *context.charged;
   if (exempt_ || !admitted_) return;
@@ -360,7 +362,7 @@ void Connection::settle_rate(const Context& context, Response& response) {
   if (const Result<> paid = rate.take(context.request.peer); !paid) response = refusal(paid.error());
 }
 
-// What no handler takes: 404, 405, and the answer to OPTIONS.
+// Answers what no handler takes: 404, 405, and OPTIONS.
 Response Connection::unrouted(std::string_view allow) const {
   const Request& request = reader_.request();
   const std::string methods(request.target == "*" ? "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" : allow);
@@ -379,13 +381,13 @@ Response Connection::unrouted(std::string_view allow) const {
   return response;
 }
 
-// Of the path that is asked for, in whatever way it is answered.
+// The options of the path that is asked for, in whatever way it is answered.
 const RouteOptions& Connection::options() const noexcept {
   static const RouteOptions ours;
   return of_path_ != nullptr ? of_path_->options : ours;
 }
 
-// What is wrong, in the words of the path's protocol.
+// Says what is wrong, in the words of the path's protocol.
 Response Connection::refusal(const Error& error) const {
   const Request& request = reader_.request();
   if (!options().plain_errors) return problem(error, request);
@@ -418,7 +420,7 @@ Task<Result<>> Connection::read_body() {
   co_return Result<>();
 }
 
-// No exception of a handler reaches another request (T70).
+// An exception of a handler reaches no other request (T70).
 std::optional<Response> Connection::handle_now(Context& context) {
   if (!route_->prompt) return std::nullopt;
   try {
@@ -440,8 +442,8 @@ Task<Response> Connection::handle(Context& context) {
   co_return refusal(failure);
 }
 
-// Called once per answer. A body nobody wanted is read over when it is here already; otherwise its end is not
-// worth waiting for.
+// Called once per answer. A body that nobody wanted is skipped when it is here already; otherwise its end is
+// not worth waiting for.
 bool Connection::must_close(const Response& response) {
   boost::system::error_code nothing_there;
   if (reader_.state() == RequestReader::State::body) feed();
@@ -452,7 +454,7 @@ bool Connection::must_close(const Response& response) {
          served_ >= server.settings().requests_per_connection;
 }
 
-// Answers when that was.
+// Counts and logs the answer. Returns the time that was taken as the request's end.
 SteadyTime Connection::record(const Response& response) {
   const Request& request = reader_.request();
   int status = response.takeover && !response.streamed ? 101 : response.status;

@@ -1,5 +1,5 @@
 // One HTTP/1.1 connection: reads requests, asks the router, answers in order, under a deadline in every
-// phase. It belongs to its coroutine and is gone when that ends. Shard's thread only.
+// phase. The connection belongs to its coroutine and is destroyed when that ends. Shard's thread only.
 #pragma once
 
 #include "core/send_progress.hpp"
@@ -45,7 +45,7 @@ class Connection final : public Timed, public ListedConnection {
   Task<> send(std::string bytes);
   Task<> linger();
 
-  // What can be done without waiting is done without a coroutine; nothing: it can't.
+  // Does without a coroutine what can be done without waiting; nothing: the answer has to be waited for.
   std::optional<Response> respond_now(std::optional<Context>& context);
   std::optional<Result<>> admit_now(Context& context);
   std::optional<Response> handle_now(Context& context);
@@ -65,7 +65,7 @@ class Connection final : public Timed, public ListedConnection {
 
   void feed();
   bool receive_now(boost::system::error_code& failure);
-  // Answers how much the socket has taken.
+  // Returns how many bytes the socket has taken.
   std::size_t send_now(std::string_view bytes);
   std::uint64_t acknowledged() noexcept;
   std::size_t send_answer(Response response);
@@ -79,31 +79,31 @@ class Connection final : public Timed, public ListedConnection {
   std::shared_ptr<HttpShard> shard_;
   Socket socket_;
   asio::ip::address peer_;  // the other end, or whom the PROXY header names
-  bool trusted_ = false;    // that is a trusted proxy
+  bool trusted_ = false;    // `peer_` is a trusted proxy
   bool over_loopback_ = true;
   ConnectionCounts::Place place_;  // among the connections of that address
   bool exempt_ = false;            // the caller of this request
   RequestReader reader_;
   std::string inbound_;  // received and not yet taken by the reader
   Phase phase_ = Phase::idle;
-  SteadyTime phase_started_;  // in the wheel's time, as the next
+  SteadyTime phase_started_;  // in the wheel's time, as the next member
   SteadyTime deadline_;
   std::optional<SendProgress> progress_;  // set while writing
   std::uint64_t handed_over_ = 0;         // to the socket
   bool timed_out_ = false;
-  bool stopped_ = false;  // from outside
+  bool stopped_ = false;  // by the server
   bool broken_ = false;   // nothing more can be sent
   bool closing_ = false;  // the last answer is out
   std::size_t served_ = 0;
 
-  // Of the request in hand, for metrics and log.
+  // For metrics and log of the request in hand.
   SteadyTime request_started_;
   const Route* route_ = nullptr;
   const Route* of_path_ = nullptr;  // see Router::Match
   UserId user_ = 0;
   bool admitted_ = false;
 
-  auth::KnownToken token_;  // of the last request that had one
+  auth::KnownToken token_;  // the token of the last request that had one
 
   std::unique_ptr<Takeover> takeover_;
 };

@@ -14,7 +14,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A body may be this slow for so long; later it must have come at this rate.
+// A body may be slower than the rate below for so long.
 constexpr std::chrono::seconds body_grace = 5s;
 constexpr std::size_t body_bytes_per_s_min = 1024;
 
@@ -34,7 +34,7 @@ std::array<char, 16'384>& scratch() noexcept {
 // ---- deadlines ----
 
 // The wheel is not told of every phase: it looks at a connection at the earliest deadline it was told of, and
-// then asks for the one that holds.
+// the connection then says which deadline holds.
 void Connection::enter(Phase phase) noexcept {
   phase_ = phase;
   deadline_ = SteadyTime::max();
@@ -78,7 +78,7 @@ void Connection::feed() {
     const RequestReader::State before = reader_.state();
     piece = reader_.feed(std::string_view(inbound_).substr(used));
     used += piece;
-    if (reader_.state() != before) break;  // behind the head: the body is another step
+    if (reader_.state() != before) break;  // behind the head: the body is the next step
   } while (piece > 0);
   inbound_.erase(0, used);
   if (inbound_.empty() && inbound_.capacity() > idle_buffer_bytes_max) inbound_ = std::string();
@@ -115,7 +115,8 @@ std::uint64_t Connection::acknowledged() noexcept {
   return handed_over_ - unacknowledged_bytes(socket_.native_handle());
 }
 
-// Whoever reads on gets all, however long it takes; what waits for one who does not is given up.
+// A client that reads on gets the whole answer, however long that takes; for a client that does not read, the
+// answer is given up.
 Task<> Connection::send(std::string bytes) {
   const std::chrono::milliseconds time = shard_->server->settings().write_timeout;
   progress_.emplace(time, acknowledged(), shard_->wheel.at(now()));
@@ -135,8 +136,8 @@ Task<> Connection::send(std::string bytes) {
   socket_.set_option(asio::socket_base::linger(true, 0), ignored);
 }
 
-// The answer to a client that is still sending must not be lost to a reset: say that we are through, and read
-// on for a moment.
+// The answer to a client that is still sending must not be lost to a reset: the sending side is closed, and
+// what comes is read for a moment.
 Task<> Connection::linger() {
   boost::system::error_code failure;
   socket_.shutdown(Socket::shutdown_send, failure);

@@ -1,5 +1,5 @@
-// How many connections each address has, IPv6 by its /64: one of them must not take all there are. One mutex,
-// touched when a connection comes and when it goes. Safe from any thread.
+// How many connections each address has, IPv6 by its /64, so that one address cannot take all there are. One
+// mutex, taken when a connection comes and when it goes. Safe from any thread.
 #pragma once
 
 #include "auth/rate_limit.hpp"
@@ -17,7 +17,7 @@ class ConnectionCounts {
  public:
   explicit ConnectionCounts(std::size_t per_address) noexcept : per_address_(per_address) {}
 
-  // Given back when it dies, which must be before the counts do. Movable.
+  // Given back in its destructor, which must run before that of the counts. Movable.
   class Place {
    public:
     Place() = default;
@@ -40,7 +40,7 @@ class ConnectionCounts {
     std::string key_;
   };
 
-  // Nothing: this address has enough.
+  // Takes a place; nothing: this address has enough.
   std::optional<Place> take(const boost::asio::ip::address& address) {
     std::string key = auth::rate_key(address);
     const std::scoped_lock lock(mutex_);

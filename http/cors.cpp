@@ -48,7 +48,7 @@ namespace {
 
 constexpr std::size_t requested_headers_bytes_max = 1024;
 
-// "OPTIONS, POST": HEAD needs no leave.
+// "OPTIONS, POST": HEAD needs no permission.
 std::string methods_for_pages(std::string_view allow) {
   std::string methods = "OPTIONS";
   while (!allow.empty()) {

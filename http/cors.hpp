@@ -16,7 +16,7 @@ class Cors {
   // Exact origins ("https://app.example.com"), or "*". Credentials are never allowed: we take no cookies.
   explicit Cors(std::vector<std::string> origins);
 
-  // Adds what an answer to this request needs.
+  // Adds the headers that an answer to this request needs.
   void apply(const Request& request, Response& response) const;
   // The same for an answer to OPTIONS that may be a preflight; `allow` are the methods of the path.
   void apply_preflight(const Request& request, std::string_view allow, Response& response) const;
@@ -30,10 +30,11 @@ class Cors {
 
 // ---- a route's own rule (RouteOptions::cors) ----
 
-// An allowed page may read the answer, with credentials. Without an Origin there is no page, and everybody
-// may.
+// Lets an allowed page read the answer, with credentials. A request without an Origin comes from no page and
+// needs no permission.
 void share_with_page(const Request& request, bool allowed, Response& response);
-// What the pages that may read may also send, remembered for a year; `allow` are the methods of the path.
+// Says what pages that may read may also send; browsers remember that for a year. `allow` are the methods of
+// the path.
 void answer_preflight(const Request& request, std::string_view allow, UnixMs now, Response& response);
 
 }  // namespace corohub::http

@@ -79,7 +79,7 @@ std::int64_t Fields::required_integer(std::string_view key, std::int64_t min, st
 std::optional<std::int64_t> Fields::integer(std::string_view key, std::int64_t min, std::int64_t max) {
   const json::value* value = find(key);
   if (value == nullptr) return std::nullopt;
-  // The parser makes a uint64, or a double without a fraction, only of what is beyond all bounds here.
+  // The parser makes a uint64, or a double without a fraction, only of a number beyond all bounds here.
   const bool beyond =
       value->is_uint64() || (value->is_double() && std::trunc(value->get_double()) == value->get_double());
   if (!value->is_int64() && !beyond) {

@@ -1,5 +1,6 @@
 // Reads the members of a JSON object one by one and collects what is wrong with them, so that a 422 names
-// every rejected field at once. Lengths count Unicode code points. One request's, one thread's.
+// every rejected field at once. Lengths count Unicode code points. A reader belongs to one request and one
+// thread.
 #pragma once
 
 #include "core/error.hpp"
@@ -17,8 +18,8 @@ namespace corohub::http {
 struct TextRule {
   std::size_t min = 0;  // code points, after trimming
   std::size_t max = 0;
-  bool trim = false;      // white space at both ends is cut before anything is judged
-  bool controls = false;  // control and invisible characters may stand in it (passwords, prose)
+  bool trim = false;      // white space at both ends is cut before the text is judged
+  bool controls = false;  // control and invisible characters are allowed (passwords, prose)
 };
 
 class Fields {
@@ -30,9 +31,9 @@ class Fields {
   bool has(std::string_view key) const noexcept { return object_.contains(key); }
   bool is_null(std::string_view key) const noexcept;
 
-  // What is read; a missing or wrong member leaves its complaint and reads as empty. The optional ones take a
-  // missing member silently; a null is a wrong type for all of them (ask is_null() first where it means
-  // something).
+  // Each of these reads one member; a missing or wrong member leaves a complaint and reads as empty. The
+  // optional ones accept a missing member silently; null is a wrong type for all of them (ask is_null() first
+  // where null means something).
   std::string required_text(std::string_view key, TextRule rule);
   std::optional<std::string> text(std::string_view key, TextRule rule);
   // Only JSON integers: 30, not 30.0 and not "30".
@@ -43,7 +44,7 @@ class Fields {
   std::optional<std::string_view> one_of(std::string_view key, std::initializer_list<std::string_view> words);
   const json::object* object(std::string_view key);  // null: missing, or complained about
 
-  // A complaint of the caller's own: an e-mail's format, a required member.
+  // Adds a complaint of the caller's own: an e-mail's format, a required member.
   void refuse(std::string_view key, std::string_view code, std::string message);
   void require(std::string_view key);
   // Members that only the server may set: any of them present makes the whole answer field_not_allowed.

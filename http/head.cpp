@@ -22,7 +22,7 @@ Error too_large(std::size_t complete_lines) {
   return Error(ErrorCode::header_too_large, "The header fields are too large.");
 }
 
-// The next line without its CRLF; HeadScanner has seen to it that each has one, and that a return stands
+// The next line without its CRLF; HeadScanner has checked that each line has one, and that a return stands
 // nowhere else.
 std::string_view next_line(std::string_view& rest) noexcept {
   const std::size_t end = rest.find('\r');
@@ -31,7 +31,8 @@ std::string_view next_line(std::string_view& rest) noexcept {
   return line;
 }
 
-// Printable, blank, or beyond ASCII. Without a branch per byte, so that many are judged at once.
+// Whether all bytes are printable, blank, or beyond ASCII. There is no branch per byte, so that many bytes
+// are judged at once.
 bool is_text(std::string_view bytes) noexcept {
   unsigned char bad = 0;
   for (const char c : bytes) {
@@ -41,7 +42,7 @@ bool is_text(std::string_view bytes) noexcept {
   return bad == 0;
 }
 
-// A list of tokens, in which places may be empty.
+// Whether this is a list of tokens, in which places may be empty.
 bool is_token_list(std::string_view rest) noexcept {
   while (!rest.empty()) {
     const std::string_view piece = trim_blanks(cut(rest, ','));
@@ -63,7 +64,7 @@ Result<> read_request_line(std::string_view line, const ReadLimits& limits, Head
   return {};
 }
 
-// uri-host [":" port], without user information.
+// Whether this is uri-host [":" port], without user information.
 bool is_host(std::string_view host) noexcept { return !host.empty() && host_chars.has_all(host); }
 
 // The fields that say how long the message is and whom it is for.
@@ -128,7 +129,8 @@ Result<> check(const Framing& framing, Head& head) {
 
 }  // namespace
 
-// Line by line while nothing is wrong with them; byte by byte where something may be, or a line isn't whole.
+// Looks line by line while nothing is wrong; byte by byte where something may be, or where a line is not
+// whole.
 Result<std::size_t> HeadScanner::scan(std::string_view bytes, const ReadLimits& limits) {
   const std::size_t end = std::min(bytes.size(), limits.max_header_bytes);
   while (scanned_ == line_start_ && scanned_ < end) {

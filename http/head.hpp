@@ -1,6 +1,6 @@
-// The head of a request: where it ends, and whether it leaves no doubt. Shapes that another server in front
-// of us reads differently (request smuggling) end here. Whatever is accepted here Boost.Beast accepts too,
-// with the same fields: a test and the fuzzer compare. Pure; no I/O.
+// The head of a request: where it ends, and whether it can be read in one way only. Shapes that another
+// server in front reads differently (request smuggling) are refused. Whatever is accepted here Boost.Beast
+// accepts too, with the same fields: a test and the fuzzer compare. Pure; no I/O.
 #pragma once
 
 #include "core/error.hpp"
@@ -19,11 +19,11 @@ struct ReadLimits {
   std::size_t max_body_bytes = 65'536;
 };
 
-// Finds the end of a head that arrives in pieces, and refuses at the first byte that can't be part of one.
+// Finds the end of a head that arrives in pieces, and refuses at the first byte that cannot be part of one.
 class HeadScanner {
  public:
-  // Looks at `bytes`, which begin with all that was shown before. The answer is the size of the whole head
-  // with its empty line; 0: more is needed.
+  // Looks at `bytes`, which begin with all bytes that were shown before. Returns the size of the whole head
+  // with its empty line; 0: more bytes are needed.
   Result<std::size_t> scan(std::string_view bytes, const ReadLimits& limits);
 
  private:
@@ -31,7 +31,7 @@ class HeadScanner {
 
   std::size_t scanned_ = 0;
   std::size_t line_start_ = 0;
-  std::size_t lines_ = 0;  // complete ones; the first is the request line
+  std::size_t lines_ = 0;  // complete lines; the first is the request line
 };
 
 // What a head says about itself; the views point into it.
@@ -43,12 +43,12 @@ struct Head {
   std::optional<std::uint64_t> content_length;
   bool chunked = false;
   bool expects_continue = false;
-  bool expects_other = false;  // an expectation nobody can meet
+  bool expects_other = false;  // an expectation that nobody can meet
 };
 
-// Checks a whole head, of which HeadScanner has found the end: only its form; a length that is too large is
-// for the caller. The fields are added to `headers`, which has kept `bytes`. What could be read before an
-// error stands in `head` (for the log).
+// Checks the form of a whole head, of which HeadScanner has found the end; the caller judges a length that is
+// too large. The fields are added to `headers`, which has kept `bytes`. What could be read before an error
+// stands in `head`, for the log.
 Result<> read_head(std::string_view bytes, const ReadLimits& limits, Head& head, HeaderList& headers);
 
 }  // namespace corohub::http

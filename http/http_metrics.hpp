@@ -1,5 +1,5 @@
 // The counters of one shard's requests. A metric is looked up when a route answers a status for the first
-// time and kept; after that an increment is all. Shard's thread only.
+// time, and kept; after that counting is one increment. Shard's thread only.
 #pragma once
 
 #include "core/metrics.hpp"
@@ -16,12 +16,12 @@ class HttpMetrics {
  public:
   explicit HttpMetrics(const Router& router);
 
-  // `route` is null for what no route took: paths of strangers never become labels.
+  // `route` is null for a request that no route took: paths of strangers never become labels.
   void count(const Route* route, Method method, int status, std::chrono::duration<double> took);
 
   metrics::Counter& connections_refused;  // by http.connections_max
   metrics::Counter& connections_crowded;  // by http.connections_per_address
-  metrics::Counter& connections_shed;     // for want of descriptors
+  metrics::Counter& connections_shed;     // because there was no descriptor
   metrics::Counter& header_timeouts;
   metrics::Counter& body_timeouts;
   metrics::Counter& write_timeouts;
@@ -36,7 +36,7 @@ class HttpMetrics {
   metrics::Counter& counter(Slot& slot, const Route* route, Method method, int status);
 
   const Router& router_;
-  std::vector<Slot> slots_;  // one per route and method; the last row is for no route
+  std::vector<Slot> slots_;  // one per route and method; the last row is for requests without a route
 };
 
 }  // namespace corohub::http

@@ -21,13 +21,14 @@
 namespace corohub::http {
 
 struct ByShard;
-// In the list of its shard's connections for as long as it lives.
+// Makes a connection a member of its shard's list for as long as the connection lives.
 using ListedConnection =
     boost::intrusive::list_base_hook<boost::intrusive::tag<ByShard>,
                                      boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
 
 struct HttpShard {
-  // First requests in one turn of the loop: handshakes and logins cost the most, and come in crowds.
+  // How many first requests go through in one turn of the loop: handshakes and logins cost the most, and come
+  // in crowds.
   static constexpr std::size_t newcomers_per_turn = 2;
 
   HttpShard(Server& the_server, std::size_t shard_index, const Executor& executor, Wheel& the_wheel,
@@ -44,7 +45,7 @@ struct HttpShard {
 
   SteadyTime now() const noexcept { return server->clock().steady(); }
 
-  // Unique among the requests of all shards and starts, not secret.
+  // Unique among the requests of all shards and starts; no secret.
   std::string next_request_id() {
     std::string id;
     next_request_id(id);
@@ -64,7 +65,7 @@ struct HttpShard {
     return date_;
   }
 
-  // To a connection that is closed at once; there is no request.
+  // The answer to a connection that is closed at once, without a request.
   std::string last_answer(const Error& error) {
     Request nobody;
     nobody.id = next_request_id();
@@ -86,7 +87,7 @@ struct HttpShard {
   boost::intrusive::list<ListedConnection, boost::intrusive::base_hook<ListedConnection>,
                          boost::intrusive::constant_time_size<false>>
       connections;
-  std::string outbound;  // the answer that is being sent; nobody keeps it over a suspension
+  std::string outbound;  // the answer that is being sent; nobody keeps a reference over a suspension
 
  private:
   const std::string id_prefix_ = random_token(9) + "-";

@@ -34,11 +34,11 @@ bool is_shortage(const boost::system::error_code& failure) noexcept {
          failure == asio::error::no_buffer_space || failure == asio::error::no_memory;
 }
 
-// The kernel gives the lowest number that is free, so a high one says how many are in use.
+// The kernel gives the lowest free number, so a high number says how many are in use.
 int highest_to_accept(std::size_t reserved) noexcept {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return std::numeric_limits<int>::max();
-  const rlim_t few = 256;  // then everybody's part is smaller
+  const rlim_t few = 256;  // with fewer descriptors than this, a quarter is kept free
   const rlim_t left = limit.rlim_cur - (limit.rlim_cur < few ? limit.rlim_cur * reserved / few : reserved);
   return static_cast<int>(std::min<rlim_t>(left, std::numeric_limits<int>::max()));
 }
@@ -63,9 +63,10 @@ Listener::Listener(asio::io_context& context, const asio::ip::tcp::endpoint& end
   if (endpoint.address().is_v6()) acceptor_.set_option(asio::ip::v6_only(true));
   if (!first) acceptor_.set_option(ReusePort(true));
   acceptor_.bind(endpoint);
-  // Only now may others join: with the option set before, the bind would have joined a stranger's port.
+  // Only now may other sockets join: with the option set earlier, the bind would have joined a stranger's
+  // port.
   if (first) acceptor_.set_option(ReusePort(true));
-  acceptor_.set_option(asio::ip::tcp::no_delay(true));  // on Linux whom it accepts inherits it
+  acceptor_.set_option(asio::ip::tcp::no_delay(true));  // on Linux the accepted sockets inherit this
   acceptor_.listen(std::min(backlog, static_cast<int>(asio::socket_base::max_listen_connections)));
   acceptor_.non_blocking(true);
   open_spare();
@@ -78,7 +79,7 @@ void Listener::close() noexcept {
   acceptor_.close(ignored);
   try {
     timer_.cancel();
-  } catch (...) {  // then it runs out by itself, within a second
+  } catch (...) {  // without memory the pause ends by itself, within a second
   }
 }
 
@@ -108,9 +109,10 @@ Task<> Listener::rest(std::chrono::milliseconds pause) {
   co_await timer_.async_wait(ready);
 }
 
-// False: the system has no descriptor or memory to give; accepting should pause.
+// Accepts some connections. False: the system has no descriptor or memory to give, and accepting should
+// pause.
 bool Listener::accept_some(const Accepted& accepted, const Shed& shed) {
-  if (spare_ < 0) open_spare();  // another shard was faster, back then
+  if (spare_ < 0) open_spare();  // another shard was faster when this one wanted its spare back
   const int descriptors_max = highest_to_accept(descriptors_reserved_);
   int too_many = 0;
   for (int i = 0; i < accepts_per_wake + too_many; ++i) {
@@ -120,11 +122,11 @@ bool Listener::accept_some(const Accepted& accepted, const Shed& shed) {
     acceptor_.accept(socket, peer, failure);
     if (failure == asio::error::would_block || failure == asio::error::bad_descriptor) break;
     if (is_shortage(failure)) {
-      // Whoever waits in the queue is refused now instead of hanging there.
+      // Clients in the queue are refused now instead of hanging there.
       for (int refused = 0; refused < sheds_per_wake && shed_one(); ++refused) shed(nullptr);
       return false;
     }
-    if (failure) continue;  // that one connection broke before we took it
+    if (failure) continue;  // that one connection broke before it was accepted
     socket.non_blocking(true, failure);
     if (socket.native_handle() < descriptors_max) {
       accepted(std::move(socket), peer);

@@ -15,11 +15,12 @@ namespace corohub::http {
 class Listener {
  public:
   using Accepted = std::function<void(Socket socket, const asio::ip::tcp::endpoint& peer)>;
-  // What there is no descriptor for. Null: it is closed already.
+  // Gets each connection that there is no descriptor for. Null: it is closed already.
   using Shed = std::function<void(Socket* socket)>;
 
-  // Binds and listens; throws boost::system::system_error. The first on an address finds a busy port, later
-  // ones share it (SO_REUSEPORT). So many descriptors of the process are left to others.
+  // Binds and listens; throws boost::system::system_error. The first listener on an address reports a busy
+  // port, later ones share the port (SO_REUSEPORT). `reserved` descriptors of the process are left to other
+  // uses.
   Listener(asio::io_context& context, const asio::ip::tcp::endpoint& endpoint, bool first, int backlog,
            std::size_t descriptors_reserved);
   ~Listener();

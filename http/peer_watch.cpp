@@ -16,7 +16,7 @@ constexpr std::size_t kept_bytes_max = 16 * 1024;
 
 // Shared with the operation under way, which may outlive the watch by a turn.
 struct PeerWatch::Wait {
-  // False: the end is there, or more than is kept.
+  // Reads what has come. False: the peer's end is there, or there is more than may be kept.
   bool take_in() {
     std::array<char, 4096> bytes;
     while (inbound.size() < kept_bytes_max) {
@@ -56,7 +56,7 @@ void PeerWatch::wait(std::shared_ptr<Wait> state) {
     if (state->over) return;
     try {
       if (failure)
-        std::exchange(state->then, nullptr)();  // closed from our side
+        std::exchange(state->then, nullptr)();  // the connection was closed from our side
       else if (state->take_in())
         wait(state);
     } catch (const std::bad_alloc&) {

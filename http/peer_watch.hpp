@@ -1,6 +1,6 @@
-// Tells a handler that waits when its client has ended its side of the connection: it is gone, or reads on
-// but will say nothing more. What it says meanwhile is kept for its turn, up to a bound; beyond that TCP
-// holds it back and its end goes unseen. Shard's thread only.
+// Tells a handler that waits when its client has ended its side of the connection: the client has gone, or
+// reads on but will say nothing more. What the client says meanwhile is kept, up to a bound, until its turn
+// comes; beyond the bound TCP holds the client back and its end goes unseen. Shard's thread only.
 #pragma once
 
 #include "core/task.hpp"
@@ -13,13 +13,13 @@ namespace corohub::http {
 
 class PeerWatch {
  public:
-  // Both outlive it. `inbound` is where later requests wait.
+  // Both references outlive the watch. Later requests wait in `inbound`.
   PeerWatch(Socket& socket, std::string& inbound) noexcept : socket_(socket), inbound_(inbound) {}
   ~PeerWatch();
   PeerWatch(const PeerWatch&) = delete;
   PeerWatch& operator=(const PeerWatch&) = delete;
 
-  // `then` is called at most once, from the loop, and not after the watch. It must not throw.
+  // `then` is called at most once, from the loop, and not after the watch was destroyed. It must not throw.
   void on_end(std::function<void()> then);
 
  private:
@@ -28,7 +28,7 @@ class PeerWatch {
 
   Socket& socket_;
   std::string& inbound_;
-  std::shared_ptr<Wait> wait_;  // once somebody has asked
+  std::shared_ptr<Wait> wait_;  // made once a handler has asked
 };
 
 }  // namespace corohub::http

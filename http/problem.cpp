@@ -10,7 +10,7 @@ namespace {
 struct Kind {
   int status;
   std::string_view title;
-  std::string_view word;  // member `error`: what people and old clients look for
+  std::string_view word;  // member `error`, which people and old clients look for
 };
 
 Kind kind_of(ErrorCode code) noexcept {
@@ -95,9 +95,9 @@ Kind kind_of(ErrorCode code) noexcept {
   return {500, "Internal error", "internal error"};
 }
 
-// Retry-After, and for 429 what RateLimit-* can say: without a known limit, one attempt per wait.
+// Adds Retry-After, and for 429 what RateLimit-* can say: without a known limit, one attempt per wait.
 void add_retry_headers(Response& response, const Error& error) {
-  // Spread, so that those who were refused together don't come back together.
+  // Spread, so that clients which were refused together do not come back together.
   const auto seconds = error.retry_after        ? std::max<std::int64_t>(error.retry_after->count(), 1)
                        : response.status == 503 ? 1 + random_below(10)
                                                 : 1;

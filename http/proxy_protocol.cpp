@@ -24,7 +24,7 @@ Error refused(const char* what) {
   return Error(ErrorCode::invalid_request, "The PROXY header is malformed.").because(what);
 }
 
-// As far as there are bytes, they are those of the prefix.
+// Whether the bytes agree with the prefix, as far as there are bytes.
 bool may_begin(std::string_view bytes, std::string_view prefix) noexcept {
   const std::size_t size = std::min(bytes.size(), prefix.size());
   return bytes.substr(0, size) == prefix.substr(0, size);
@@ -44,7 +44,7 @@ std::optional<ip::address> read_address(std::string_view text, bool v6) {
   return unmapped(address);
 }
 
-// "TCP4 192.0.2.1 198.51.100.1 4711 443"
+// Reads a line such as "TCP4 192.0.2.1 198.51.100.1 4711 443".
 Result<std::optional<ip::address>> read_text_line(std::string_view line) {
   const bool blank_end = line.ends_with(' ');
   const std::string_view family = cut(line, ' ');
@@ -108,7 +108,7 @@ Result<ProxyHeader> read_binary(std::string_view bytes) {
   const std::size_t size = binary_fixed_bytes + (byte(14) << 8 | byte(15));
   if (size > proxy_header_bytes_max) return refused("version 2 is too long");
   if (bytes.size() < size) return ProxyHeader();
-  if (command == 0x20) return ProxyHeader{size};  // LOCAL: whatever else it says
+  if (command == 0x20) return ProxyHeader{size};  // LOCAL: the rest of the header does not count
   const auto source =
       read_binary_source(byte(13), bytes.substr(binary_fixed_bytes, size - binary_fixed_bytes));
   if (!source) return source.error();

@@ -7,7 +7,8 @@
 namespace corohub::http {
 namespace {
 
-// What a connection keeps from one request to the next: little, because thousands wait.
+// A connection keeps so much memory from one request to the next: little, because thousands of connections
+// wait.
 constexpr std::size_t kept_text_max = 256;
 constexpr std::size_t kept_head_max = 1024;
 constexpr std::size_t kept_headers_max = 32;

@@ -21,7 +21,7 @@ namespace corohub::http {
 enum class Method : std::uint8_t { get, head, post, put, patch, del, options, other };
 std::string_view name(Method method) noexcept;  // "GET"
 
-// A header of a request. The views last as long as its list is left alone.
+// A header of a request. The views are valid as long as its list is not changed.
 struct Header {
   std::string_view name;  // as sent
   std::string_view value;
@@ -36,10 +36,10 @@ class HeaderList {
   }
 
   void push_back(Header header);
-  // For a whole head: keep() copies its bytes, add() then names parts of this copy.
+  // For a whole head: keep() copies its bytes, and add() then names parts of this copy.
   std::string_view keep(std::string_view head);
   void add(std::string_view name, std::string_view value);
-  void clear() noexcept;  // keeps what memory an ordinary request needs
+  void clear() noexcept;  // keeps the memory that an ordinary request needs
 
   std::size_t size() const noexcept { return places_.size(); }
   Header operator[](std::size_t index) const noexcept;
@@ -75,18 +75,19 @@ class HeaderList {
 class Request {
  public:
   Method method = Method::get;
-  std::string target;  // as sent ("/path?query"; of an absolute URI what stands behind the authority); never
-                       // logged whole
-  std::string path;    // percent-decoded
+  // As sent: "/path?query"; of an absolute URI, what stands behind the authority. Never logged whole.
+  std::string target;
+  std::string path;                                        // percent-decoded
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order, with duplicates
   HeaderList headers;                                      // of the header section; trailers are dropped
   std::string body;
   bool http11 = true;
   bool keep_alive = true;
   boost::asio::ip::address peer;  // the caller: the connection's other end, or whom a trusted proxy names
-  bool by_proxy = false;          // that end is a trusted proxy: what it says of the client counts
-  bool over_loopback = false;     // it is on this machine, whoever is behind it
-  std::string id;                 // X-Request-Id of the answer
+  bool by_proxy =
+      false;  // the connection comes from a trusted proxy: what its headers say of the client counts
+  bool over_loopback = false;  // the connection's other end is on this machine, whoever is behind it
+  std::string id;              // X-Request-Id of the answer
 
   // First header of that name, compared without case; empty if there is none.
   std::string_view header(std::string_view field) const noexcept;
@@ -101,15 +102,15 @@ class Request {
   std::optional<std::string_view> query_value(std::string_view key) const noexcept;  // the first
   std::size_t query_count(std::string_view key) const noexcept;
 
-  // The Bearer token of Authorization: nothing if the header is absent; an empty view if it is there and not
-  // Bearer.
+  // The Bearer token of Authorization: nothing if the header is absent; an empty view if the header is there
+  // and not Bearer.
   std::optional<std::string_view> bearer() const noexcept;
 
   // The body as a JSON object: 415 unless Content-Type is application/json (or absent), 400 if it is no JSON
   // object.
   Result<json::object> json_object() const;
 
-  // As new, but with the memory an ordinary request needs.
+  // Makes the request empty, but keeps the memory that an ordinary request needs.
   void clear() noexcept;
 };
 

@@ -1,5 +1,5 @@
-// How many requests one may make: whoever proves to be a user is counted as that user, everybody else by
-// address. Safe from any thread.
+// How many requests one caller may make: a caller who proves to be a user is counted as that user, everybody
+// else by address. Safe from any thread.
 #pragma once
 
 #include "auth/rate_limit.hpp"
@@ -12,10 +12,10 @@ class RequestRate {
  public:
   RequestRate(auth::Rate rate, const Clock& clock) : buckets_(rate, clock) {}
 
-  // One request; rate_limited.
+  // Takes one request; rate_limited.
   Result<> take(UserId user) { return take("user:" + std::to_string(user)); }
   Result<> take(const boost::asio::ip::address& caller) { return take(auth::rate_key(caller)); }
-  // One that another pays for.
+  // Gives back a request that another bucket pays for.
   void give_back(const boost::asio::ip::address& caller) { buckets_.give_back(auth::rate_key(caller)); }
 
  private:

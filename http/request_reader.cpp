@@ -39,7 +39,7 @@ void RequestReader::limit_body(std::size_t bytes_max) {
   error_ = length.error();
 }
 
-// Of a body whose length the head says.
+// Judges the length that the head states.
 Result<> RequestReader::check_length() const {
   if (body_left_ + body_bytes_ <= body_max_ || chunked_) return {};
   return Error(ErrorCode::payload_too_large, "The body is larger than is allowed.");
@@ -98,7 +98,7 @@ Result<> RequestReader::parse(std::string_view head_bytes) {
     if (framing && !target) framing = std::move(target);
   }
   if (!framing) {
-    request_.headers.clear();  // nothing in them can be trusted
+    request_.headers.clear();  // no header of a failed head can be trusted
     return framing;
   }
   const bool has_body = head.chunked || head.content_length;

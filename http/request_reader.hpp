@@ -1,5 +1,5 @@
-// Reads one request after the other from bytes as they come: no socket, no clock. It stops behind the head,
-// so that its reader can judge the request before the body. One connection's, one thread's.
+// Reads one request after the other from bytes as they come: no socket, no clock. The reader stops behind the
+// head, so that the request can be judged before its body. It belongs to one connection and one thread.
 #pragma once
 
 #include "core/error.hpp"
@@ -23,21 +23,21 @@ class RequestReader {
 
   explicit RequestReader(const ReadLimits& limits) : limits_(limits) {}
 
-  // Takes what it can from the front of `bytes` and answers how many bytes that was; the caller shows the
-  // rest again, with more behind it. Takes nothing once complete or failed.
+  // Takes bytes from the front of `bytes` and returns how many; the caller shows the rest again, with more
+  // behind it. Takes nothing once complete or failed.
   std::size_t feed(std::string_view bytes);
 
-  // How long this request's body may be, in place of ReadLimits::max_body_bytes. Once the head is known, and
-  // before the body: a length that is too long fails at once.
+  // Sets how long this request's body may be, in place of ReadLimits::max_body_bytes. Called once the head is
+  // known, and before the body: a stated length that is too long fails at once.
   void limit_body(std::size_t bytes_max);
 
   State state() const noexcept { return state_; }
   const Error& error() const noexcept { return error_; }  // failed only
-  // The client holds the body back until it is told to go on.
+  // The client holds the body back until it is told to send it.
   bool expects_continue() const noexcept { return expects_continue_; }
   std::size_t body_bytes() const noexcept { return body_bytes_; }  // taken so far, as they came
 
-  // Known from the body state on; after a failure as far as it could be read.
+  // Known from the body state on; after a failure, as far as it could be read.
   Request& request() noexcept { return request_; }
   const Request& request() const noexcept { return request_; }
 

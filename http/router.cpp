@@ -45,8 +45,8 @@ struct Router::Node {
   std::unique_ptr<Node> parameter;
   std::unique_ptr<Node> rest;                    // behind as many segments as the rest of a pattern leaves
   std::array<std::size_t, method_count> routes;  // index into routes_
-  std::size_t any_route = no_route;              // one of them; no_route: no path ends here
-  std::string allow;                             // its methods
+  std::size_t any_route = no_route;              // any route of this path; no_route: no path ends here
+  std::string allow;                             // the methods of this path
 
   Node() { routes.fill(no_route); }
 
@@ -102,8 +102,8 @@ void Router::add(Method method, std::string pattern, Access access, Handler hand
       {method, std::move(pattern), access, std::move(handler), std::move(prompt), std::move(options)});
 }
 
-// The node whose path this is; `captured` has the parameters' texts in order. Goes back to the parameter
-// where a literal leads nowhere.
+// The node of the path; `captured` has the parameters' texts in order. Goes back to a parameter where a
+// literal leads nowhere.
 const Router::Node* Router::find(const Node& node, std::string_view rest,
                                  std::vector<std::string>& captured) const {
   if (rest.empty()) return node.any_route != no_route ? &node : nullptr;
@@ -123,7 +123,7 @@ const Router::Node* Router::find(const Node& node, std::string_view rest,
   return node.rest ? find_behind_rest(*node.rest, whole, captured) : nullptr;
 }
 
-// The same behind one segment of `path` or more: as many as possible.
+// The node of the path behind as many of its first segments as possible, and at least one.
 const Router::Node* Router::find_behind_rest(const Node& node, std::string_view path,
                                              std::vector<std::string>& captured) const {
   struct Cut {
@@ -150,7 +150,8 @@ Router::Match Router::match(Method method, std::string_view path) const {
   Match match;
   if (!path.starts_with('/')) return match;
   std::vector<std::string> captured;
-  // What consists of literals beats everything else, and needs no decoding when it is written as the pattern.
+  // A pattern of literals alone beats every other, and needs no decoding when the path is written as the
+  // pattern.
   const auto literal = literal_.find(path);
   const Node* node = literal != literal_.end() ? literal->second : find(*root_, path, captured);
   if (node == nullptr) return match;

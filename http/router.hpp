@@ -23,9 +23,10 @@ class PeerWatch;
 
 // Who may call a route: checked before the body is read and before the handler runs.
 enum class Access : std::uint8_t {
-  probe,   // anyone, as often as they like: what a load balancer asks, or what sets limits of its own
+  probe,   // anyone, as often as they like: for load balancers, and for routes with limits of their own
   guest,   // anyone; a credential is not looked at
-  holder,  // whoever has a credential that only the handler can read (a ticket); it calls Context::charge
+  holder,  // a caller with a credential that only the handler can read (a ticket); the handler calls
+           // Context::charge
   user,    // a valid access token: else 401
   admin,   // role admin or superadmin: else 403 "admin access required"
 };
@@ -38,40 +39,41 @@ struct Context {
   std::optional<auth::Principal> principal;                      // set unless the route is for guests
   std::vector<std::pair<std::string_view, std::string>> params;  // {id} -> text
   bool exempt = false;                                           // the caller is in limits.exempt_cidrs
-  RequestRate* rate = nullptr;                                   // null: nothing is counted
+  RequestRate* rate = nullptr;                                   // null: requests are not counted
   std::optional<UserId> charged{};                               // who pays; nobody yet: the caller's address
   PeerWatch* peer_watch = nullptr;                               // null while nothing waits
   bool spared = false;                                           // see spare()
 
-  // The request is this user's: it counts for him and not for his address, which others share. For holders,
-  // and for guests who have proved themselves (a login). rate_limited.
+  // Counts the request for this user instead of the address, which others share. For holders, and for guests
+  // who have proved to be a user (a login). rate_limited.
   Result<> charge(UserId user);
-  // For holders: nobody is counted for this request, because what it belongs to (a session) has limits of its
-  // own.
+  // For holders: nobody pays for this request, because it belongs to something (a session) that has limits of
+  // its own.
   void spare() noexcept { spared = true; }
 
   std::string_view param(std::string_view key) const noexcept;
   // A path parameter that must be a positive integer; not_found otherwise.
   Result<std::int64_t> id_param(std::string_view key) const;
-  // For a Handler that waits for more than our own work: `then` is called once when the client has ended its
-  // side, so that nothing waits for it any more. It may still read the answer. At most one `then` per
-  // request; it must not throw, and is not called after the handler's end.
+  // For a handler that waits for more than our own work: `then` is called once when the client has ended its
+  // side, so that nothing waits for the client any more. The client may still read the answer. At most one
+  // `then` per request; it must not throw, and is not called after the handler's end.
   void on_peer_end(std::function<void()> then);
 };
 
 using Handler = std::function<Task<Response>(Context&)>;
-// Answers without waiting for anything, or with nothing when that can't be done; then the Handler is asked.
-// Saves the coroutines of requests that memory can answer.
+// Answers without waiting for anything, or answers nothing when that cannot be done; then the Handler is
+// asked. This saves the coroutines of requests that memory can answer.
 using PromptHandler = std::function<std::optional<Response>(Context&)>;
 
-// What foreign protocols over HTTP need otherwise than our own. All routes of one path have the same.
+// What foreign protocols over HTTP need that our own does not. All routes of one path have the same options.
 struct RouteOptions {
-  std::size_t body_max = 0;  // bytes; 0: the server's
-  // May the page of this request's Origin read the answer, with credentials? In place of the server's own
-  // rule; what pages may do is then told to them for a year, and an Origin that may not is 403 to OPTIONS.
+  std::size_t body_max = 0;  // bytes; 0: as the server's settings say
+  // Whether the page of this request's Origin may read the answer, with credentials. It replaces the server's
+  // own rule; browsers then remember for a year what pages may do, and OPTIONS answers 403 to an Origin that
+  // may not.
   std::function<bool(const Request&)> cors = {};
   bool log_pattern = false;   // the log shows the pattern: ids in the path are secrets
-  bool plain_errors = false;  // what goes wrong before the handler is a short text, and 405 has no body
+  bool plain_errors = false;  // an error before the handler is a short text, and 405 has no body
 };
 
 struct Route {
@@ -90,8 +92,8 @@ class Router {
   Router(const Router&) = delete;
   Router& operator=(const Router&) = delete;
 
-  // A pattern is literal segments, {parameters}, and at most one {parameter...} for one segment or more. The
-  // same method and pattern twice is a bug (std::logic_error).
+  // Adds a route. A pattern is literal segments, {parameters}, and at most one {parameter...} for one segment
+  // or more. The same method and pattern twice is a bug (std::logic_error).
   void add(Method method, std::string pattern, Access access, Handler handler, PromptHandler prompt = {},
            RouteOptions options = {});
 
@@ -101,9 +103,10 @@ class Router {
     std::string_view allow;          // the methods of this path, for 405 and OPTIONS; empty: no such path
     std::vector<std::pair<std::string_view, std::string>> params;
   };
-  // `path` as sent, without the query: each segment is decoded on its own, so that an encoded slash stays
-  // inside its parameter. A literal segment beats a parameter, and that one of many segments, which takes all
-  // it can; a trailing slash makes another path. HEAD finds GET's route.
+  // Finds the route of a path, which is given as sent, without the query: each segment is decoded on its own,
+  // so that an encoded slash stays inside its parameter. A literal segment beats a parameter, and a parameter
+  // beats one of many segments, which takes as many as it can; a trailing slash makes another path. HEAD
+  // finds GET's route.
   Match match(Method method, std::string_view path) const;
 
   const std::vector<Route>& routes() const noexcept { return routes_; }
@@ -123,7 +126,7 @@ class Router {
   std::unordered_map<std::string, const Node*, Hash, std::equal_to<>> literal_;  // without any parameter
 };
 
-// An error of a handler as its response: `co_return fail(error, context)`.
+// Turns an error of a handler into its response: `co_return fail(error, context)`.
 inline Response fail(const Error& error, const Context& context) { return problem(error, context.request); }
 
 }  // namespace corohub::http

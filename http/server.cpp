@@ -14,20 +14,21 @@
 namespace corohub::http {
 namespace {
 
-// A last word to a connection there is no room for; its request is not waited for.
+// Answers a connection that there is no room for, without waiting for its request.
 void turn_away(Socket& socket, const Error& error, HttpShard& shard) {
   const std::string answer = shard.last_answer(error);
   boost::system::error_code ignored;
   socket.write_some(asio::buffer(answer), ignored);
   socket.shutdown(Socket::shutdown_send, ignored);
-  // What has come already would turn the close into a reset, and the answer would be lost.
+  // Unread bytes would turn the close into a reset, and the answer would be lost.
   char discarded[4096];
   socket.read_some(asio::buffer(discarded), ignored);
 }
 
 Error no_room() { return Error(ErrorCode::overloaded, "The server has no room for another connection."); }
 
-// The end of a coroutine nobody waits for: an exception that got here is a bug, and ends only its connection.
+// The end of a coroutine that nobody waits for: an exception that got here is a bug, and ends only its
+// connection.
 void log_escaped(const std::exception_ptr& failure) noexcept {
   if (!failure) return;
   try {
@@ -77,7 +78,7 @@ struct ShardServer::State {
       auto connection =
           std::make_unique<Connection>(shard, std::move(socket), peer.address(), std::move(*place));
       asio::co_spawn(context.get_executor(), Connection::serve(std::move(connection)), log_escaped);
-    } catch (const std::bad_alloc&) {  // the socket went with it; the listener goes on
+    } catch (const std::bad_alloc&) {  // the socket is closed with it; the listener goes on
       shard->metrics.connections_shed.Increment();
     }
   }
@@ -92,7 +93,7 @@ struct ShardServer::State {
     if (socket != nullptr && shard->server != nullptr) turn_away(*socket, no_room(), *shard);
   }
 
-  // The next one is found before: ending a connection may take it off the list.
+  // The next connection is found first: ending a connection may take it off the list.
   template <class Action>
   void each_connection(Action action) {
     for (auto next = shard->connections.begin(); next != shard->connections.end();) {

@@ -35,9 +35,9 @@ struct HttpSettings {
   std::size_t connections_per_address = 2000;  // IPv6: per /64; more get 429 and are closed
   std::size_t descriptors_reserved = 64;       // for the database, backups, key files; a quarter at most
   int backlog = 4096;
-  std::vector<std::string> cors_origins;                        // exact origins, or "*"
-  std::vector<std::string> trusted_proxies;                     // addresses and networks, checked before
-  bool proxy_protocol = false;                                  // they say who calls before they say anything
+  std::vector<std::string> cors_origins;     // exact origins, or "*"
+  std::vector<std::string> trusted_proxies;  // addresses and networks, checked before
+  bool proxy_protocol = false;  // their connections begin with a PROXY header, which says who calls
   auth::Rate request_rate{300, std::chrono::seconds(10), 300};  // per user, per address for guests
 };
 
@@ -60,7 +60,8 @@ class Server {
   bool exempt(const asio::ip::address& caller) const noexcept { return exempt_.contains(caller); }
   const auth::CidrList& trusted_proxies() const noexcept { return trusted_proxies_; }
   RequestRate& request_rate() noexcept { return request_rate_; }
-  // Room for one more connection of this address: too_many_connections. Proxies bring those of others.
+  // Takes room for one more connection of this address: too_many_connections. Proxies, which bring
+  // connections of others, always get room.
   Result<ConnectionCounts::Place> take_place(const asio::ip::address& caller);
 
  private:
@@ -95,7 +96,7 @@ class ShardServer {
   void stop_accepting() noexcept;
   // Ends connections that wait for a request; those with one in flight end after its answer.
   void close_idle() noexcept;
-  // Ends all that is left.
+  // Ends all connections that are left.
   void abort_all() noexcept;
   std::size_t connections() const noexcept;
 

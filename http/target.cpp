@@ -13,7 +13,7 @@ constexpr std::string_view redacted = "[redacted]";
 constexpr std::size_t logged_path_bytes_max = 256;
 constexpr std::size_t logged_keys_max = 16;
 
-// Keys whose values hold no secret and help whoever reads the log.
+// Keys whose values hold no secret and help the reader of the log.
 constexpr std::array<std::string_view, 10> shown_keys{"page",  "per_page", "since", "lastEventId", "limit",
                                                       "types", "timeout",  "sort",  "role",        "status"};
 
@@ -30,7 +30,7 @@ Result<std::string_view> without_authority(std::string_view target, std::string_
   return refused;
 }
 
-// Stands for itself: no escape in it, and nothing but visible ASCII.
+// Whether the text stands for itself: no escape, and nothing but visible ASCII.
 bool is_plain(std::string_view text) noexcept {
   bool plain = true;
   for (const char c : text) plain &= c > 0x20 && c < 0x7f && c != '%';
@@ -91,7 +91,7 @@ std::string redacted_target(std::string_view target) {
   std::string_view query = target;
   const std::string_view path = cut(query, '?');
   std::string out(path.substr(0, logged_path_bytes_max));
-  // A parameter that slipped into the path (an encoded question mark).
+  // A parameter that slipped into the path (an encoded question mark) is cut off.
   if (const std::size_t equals = out.find('='); equals != std::string::npos)
     out.replace(equals + 1, std::string::npos, redacted);
   char separator = '?';

@@ -9,9 +9,9 @@
 
 namespace corohub::http {
 
-// Fills method-independent members of the request: target, path, query. Origin form, absolute form for our
-// own host, and `*` for OPTIONS; anything else is invalid_request, as are broken escapes, NUL, bytes that are
-// no UTF-8, and `.` or `..` as a segment.
+// Fills the members target, path and query of the request. Good are origin form, absolute form for our own
+// host, and `*` for OPTIONS; anything else is invalid_request, as are broken escapes, NUL, bytes that are no
+// UTF-8, and `.` or `..` as a segment.
 Result<> read_target(std::string_view target, std::string_view host, Request& request);
 
 // Path and query for the log: only the values of keys known to be harmless are kept (T26).

@@ -16,14 +16,14 @@ constexpr bool same_word(std::string_view left, std::string_view right) noexcept
   return true;
 }
 
-// Spaces and tabs at both ends cut.
+// The text without spaces and tabs at both ends.
 constexpr std::string_view trim_blanks(std::string_view text) noexcept {
   while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
   while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
   return text;
 }
 
-// What stands before the separator; `rest` keeps what stands behind it (nothing, when there was none).
+// The part before the separator; `rest` keeps the part behind it (nothing, when there was none).
 constexpr std::string_view cut(std::string_view& rest, char separator) noexcept {
   const std::size_t end = rest.find(separator);
   const std::string_view piece = rest.substr(0, end);
@@ -31,7 +31,7 @@ constexpr std::string_view cut(std::string_view& rest, char separator) noexcept 
   return piece;
 }
 
-// One truth per byte, for what is asked of every byte of a head.
+// A set of bytes, for questions that are asked of every byte of a head.
 class ByteSet {
  public:
   // Letters and digits, and the characters of `others`.
@@ -46,7 +46,7 @@ class ByteSet {
 
   constexpr bool has(char c) const noexcept { return has_[static_cast<unsigned char>(c)]; }
   constexpr bool has_all(std::string_view text) const noexcept {
-    bool all = true;  // asked of every byte: faster than to stop at the first that is missing
+    bool all = true;  // every byte is asked, which is faster than to stop at the first that is missing
     for (const char c : text) all &= has(c);
     return all;
   }

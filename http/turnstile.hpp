@@ -1,7 +1,7 @@
 // Lets coroutines of one thread through a few at a time, first come, first served: a crowd that arrives
-// together gets one turn of the loop after the other, and what else the loop has to do goes on in between. Of
-// a large crowd more go through at a time, so that N who wait are through in less than 64 (1 + ln N) turns.
-// Used on its context's thread only.
+// together is spread over turns of the loop, whose other work goes on in between. Of a large crowd more go
+// through at a time, so that N coroutines are through in less than 64 (1 + ln N) turns. Used on its context's
+// thread only.
 #pragma once
 
 #include "core/task.hpp"
@@ -21,7 +21,7 @@ class Turnstile {
  public:
   Turnstile(Executor executor, std::size_t per_turn) noexcept : executor_(executor), per_turn_(per_turn) {}
 
-  // True: through at once. Else co_await wait().
+  // True: the caller is through at once. False: it has to co_await wait().
   bool pass_now() {
     std::shared_ptr<Line> line = line_.lock();
     if (!line) {
@@ -34,7 +34,7 @@ class Turnstile {
     return true;
   }
 
-  // Waits for a later turn of the loop. Right after pass_now() has answered false.
+  // Waits for a later turn of the loop. Call it right after pass_now() has answered false.
   Task<> wait() {
     const auto initiate = [this](auto handler) {
       line_.lock()->waiting.push_back(std::make_unique<WaiterOf<decltype(handler)>>(std::move(handler)));
@@ -62,11 +62,12 @@ class Turnstile {
   struct Line {
     const Executor executor;
     const std::size_t per_turn;
-    std::size_t left = per_turn;  // so many go through in this turn
+    std::size_t left = per_turn;  // how many more go through in this turn
     std::deque<std::unique_ptr<Waiter>> waiting{};
   };
 
-  // The line belongs to the operation that is posted: it goes with the context, and takes along who waits.
+  // The line belongs to the operation that is posted: it is destroyed with the context, together with the
+  // coroutines that wait.
   static void post(std::shared_ptr<Line> line) {
     const Executor executor = line->executor;
     asio::post(executor, [line = std::move(line)] { next_turn(line); });
@@ -74,7 +75,7 @@ class Turnstile {
 
   static void next_turn(const std::shared_ptr<Line>& line) {
     const bool used = line->left < line->per_turn;
-    // Who comes while these go through waits behind them.
+    // A coroutine that comes while these go through waits behind them.
     std::size_t through = std::max(line->per_turn, line->waiting.size() / turns_of_a_crowd);
     through = std::min(through, line->waiting.size());
     line->left = line->per_turn - std::min(line->per_turn, through);

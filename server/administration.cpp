@@ -40,7 +40,7 @@ Result<Role> role_of(const json::object& request) {
   return *role;
 }
 
-// What was wrong in one line: "password: Must have at least 8 characters."
+// Says what was wrong in one line: "password: Must have at least 8 characters."
 std::string detail_of(const Error& error) {
   if (error.fields.empty()) return error.detail.empty() ? std::string(name(error.code)) : error.detail;
   std::string detail;
@@ -111,7 +111,7 @@ Task<Result<json::value>> Administration::dispatch(json::object& request) {
   if (*command == "user.set_status") co_return co_await set_status(request);
   if (*command == "user.delete") co_return co_await remove_user(request);
   if (*command == "user.reset_link") co_return co_await make_reset_link(request);
-  if (*command == "user.sessions") co_return co_await sessions(request);
+  if (*command == "user.sessions") co_return co_await list_logins(request);
   if (*command == "keys.rotate") co_return co_await rotate_keys();
   if (*command == "backup") co_return co_await backup(request);
   if (*command == "status") co_return json::value(json::object{{"epoch", services_.head.epoch}});
@@ -199,12 +199,12 @@ Task<Result<json::value>> Administration::make_reset_link(json::object& request)
   co_return json::value(std::move(data));
 }
 
-Task<Result<json::value>> Administration::sessions(json::object& request) {
+Task<Result<json::value>> Administration::list_logins(json::object& request) {
   Result<std::string> email = text_of(request, "email");
   if (email.has_error()) co_return email.error();
   const json::value* end = request.if_contains("end");
   const bool ends = end != nullptr && *end == true;
-  Result<json::array> list = co_await services_.users.sessions(std::move(*email), ends);
+  Result<json::array> list = co_await services_.users.logins(std::move(*email), ends);
   if (list.has_error()) co_return list.error();
   json::object data;
   data.emplace("sessions", std::move(*list));
@@ -212,7 +212,7 @@ Task<Result<json::value>> Administration::sessions(json::object& request) {
   co_return json::value(std::move(data));
 }
 
-// What was done stays done, also when there is no room for the row.
+// A deed stays done, also when there is no room for its row.
 Task<> Administration::record_deed(std::string action, json::object detail, std::string entity) {
   const std::string name_of_deed = action;
   const Result<> recorded =

@@ -22,12 +22,12 @@
 
 namespace corohub::server {
 
-// One thread at a time: that of the context its coroutines run on.
+// Used by one thread at a time: that of the context its coroutines run on.
 class Administration {
  public:
   Administration(Services& services, const Settings& settings);
 
-  // Never throws for what a caller can send.
+  // Does not throw for anything a caller can send.
   Task<json::object> run(json::object request);
 
   // Breaks off a backup under way; nothing of it is left behind. Later ones are refused. Any thread.
@@ -44,7 +44,7 @@ class Administration {
   Task<Result<json::value>> set_status(json::object& request);
   Task<Result<json::value>> remove_user(json::object& request);
   Task<Result<json::value>> make_reset_link(json::object& request);
-  Task<Result<json::value>> sessions(json::object& request);
+  Task<Result<json::value>> list_logins(json::object& request);
   Task<> record_deed(std::string action, json::object detail, std::string entity);
   Task<Result<json::value>> rotate_keys();
   Task<Result<json::value>> backup(json::object& request);

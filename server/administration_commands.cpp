@@ -23,7 +23,7 @@ namespace corohub::server {
 namespace {
 
 constexpr std::chrono::milliseconds busy_wait{
-    1500};  // a server that is just starting or ending has the lock, not the socket
+    1500};  // a server that is just starting or ending has the lock but no socket
 
 json::object request_of(const Invocation& invocation) {
   json::object request;
@@ -60,7 +60,7 @@ json::object request_of(const Invocation& invocation) {
       request = {{"command", "user.reset_link"}, {"email", invocation.email}};
       break;
     case Command::user_sessions:
-      request = {{"command", "user.sessions"}, {"email", invocation.email}, {"end", invocation.end_sessions}};
+      request = {{"command", "user.sessions"}, {"email", invocation.email}, {"end", invocation.end_logins}};
       break;
     case Command::keys_rotate:
       request = {{"command", "keys.rotate"}};
@@ -75,7 +75,7 @@ json::object request_of(const Invocation& invocation) {
 Task<json::object> run_until_answered(Administration& administration, json::object request,
                                       asio::signal_set& signals) {
   json::object answer = co_await administration.run(std::move(request));
-  signals.cancel();  // or the loop would wait for them
+  signals.cancel();  // or the loop would wait for the signals
   co_return answer;
 }
 
@@ -93,7 +93,7 @@ class Alone {
 
   json::object run(const json::object& request) {
     asio::io_context context(1);
-    // A long backup can be broken off, and leaves nothing behind.
+    // SIGTERM and SIGINT break off a long backup, which leaves nothing behind.
     asio::signal_set signals(context, SIGTERM, SIGINT);
     signals.async_wait([&](boost::system::error_code cancelled, int) {
       if (!cancelled) administration_.interrupt();
@@ -106,7 +106,7 @@ class Alone {
   Administration administration_;
 };
 
-// `alone` is made when no server answers, and then for all that is asked after it.
+// `alone` is made when no server answers, and then used for everything that is asked after that.
 json::object ask(const Settings& settings, const json::object& request, std::unique_ptr<Alone>& alone) {
   const SteadyTime give_up = system_clock().steady() + busy_wait;
   while (!alone) {
@@ -138,7 +138,7 @@ std::string user_line(const json::object& user) {
                      text_of(user, "name"));
 }
 
-void print_sessions(const json::object& data) {
+void print_logins(const json::object& data) {
   std::string lines =
       fmt::format("{:<36}  {:<24}  {:<24}  {:<39}  {}\n", "id", "created", "last used", "address", "client");
   for (const json::value& value : data.at("sessions").as_array()) {
@@ -169,7 +169,7 @@ void print_answer(Command command, const json::value& data) {
     print(fmt::format("This path of the server sets a new password; it works once, for {} minutes:\n  {}\n",
                       object.at("expires_in").as_int64() / 60, text_of(object, "link")));
   else if (command == Command::user_sessions)
-    print_sessions(object);
+    print_logins(object);
   else
     print(user_line(object));
 }
@@ -185,7 +185,7 @@ bool is_ok(const json::object& answer) {
   return ok != nullptr && *ok == true;
 }
 
-// Prints what came of it. The exit code.
+// Prints the answer. Returns the exit code.
 int answer_of(Command command, const json::object& answer) {
   if (is_ok(answer)) {
     print_answer(command, answer.at("data"));
@@ -195,7 +195,7 @@ int answer_of(Command command, const json::object& answer) {
   return exit_code_of(text_of(answer, "code"));
 }
 
-// Page by page: nobody keeps a million accounts in memory for it.
+// Page by page, so that nobody keeps a million accounts in memory.
 int list_users(const Settings& settings) {
   std::unique_ptr<Alone> alone;
   for (std::int64_t last = 0;;) {

@@ -30,13 +30,13 @@ http::HttpSettings admin_settings(const Settings& settings) {
   result.backlog = 64;
   result.cors_origins.clear();
   result.trusted_proxies.clear();
-  result.descriptors_reserved /= 2;  // whoever looks why nobody gets in must get in
+  result.descriptors_reserved /= 2;  // an operator who looks why nobody gets in must get in
   return result;
 }
 
 }  // namespace
 
-// Members are in the order of their making; the threads are joined before any of them goes.
+// Members are in the order of their making; drain() joins the threads before any member goes.
 struct Application::State {
   State(const Settings& settings, const Clock& clock);
   ~State() { end(); }

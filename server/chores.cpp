@@ -10,7 +10,7 @@
 namespace corohub::server {
 namespace {
 
-Cleaned delete_events(storage::UnitOfWork& work, const eventlog::RetentionSettings& retention) {
+Cleaned clean_events(storage::UnitOfWork& work, const eventlog::RetentionSettings& retention) {
   static metrics::Gauge& floor =
       metrics::gauge("corohub_log_floor", "Events up to this seq are gone from the log.");
   const eventlog::RetentionStep step = eventlog::delete_old_events(work, retention);
@@ -18,12 +18,12 @@ Cleaned delete_events(storage::UnitOfWork& work, const eventlog::RetentionSettin
   return {step.deleted, step.more};
 }
 
-Cleaned delete_answers(storage::UnitOfWork& work, std::int64_t rows) {
+Cleaned clean_answers(storage::UnitOfWork& work, std::int64_t rows) {
   const std::int64_t deleted = gateway::forget_answers(work, rows);
   return {deleted, deleted >= rows};
 }
 
-Cleaned delete_expired(storage::UnitOfWork& work, const users::ExpirySettings& expiry) {
+Cleaned clean_accounts(storage::UnitOfWork& work, const users::ExpirySettings& expiry) {
   const users::ExpiryStep step = users::delete_expired(work, expiry);
   return {step.deleted, step.more};
 }
@@ -35,9 +35,9 @@ std::vector<Chore> chores(const Settings& settings) {
   const std::int64_t rows = retention.step_rows;
   const users::ExpirySettings expiry{settings.users.audit_retention, rows};
   return {
-      {"events", [retention](storage::UnitOfWork& work) { return delete_events(work, retention); }},
-      {"idempotency_keys", [rows](storage::UnitOfWork& work) { return delete_answers(work, rows); }},
-      {"accounts", [expiry](storage::UnitOfWork& work) { return delete_expired(work, expiry); }},
+      {"events", [retention](storage::UnitOfWork& work) { return clean_events(work, retention); }},
+      {"idempotency_keys", [rows](storage::UnitOfWork& work) { return clean_answers(work, rows); }},
+      {"accounts", [expiry](storage::UnitOfWork& work) { return clean_accounts(work, expiry); }},
   };
 }
 

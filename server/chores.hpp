@@ -1,4 +1,4 @@
-// What is deleted in time: the work of the Housekeeper.
+// The work of the Housekeeper: rows that are deleted once their time has come.
 #pragma once
 
 #include "server/housekeeping.hpp"
@@ -8,7 +8,7 @@
 
 namespace corohub::server {
 
-// In the order of a round.
+// All chores, in the order of a round.
 std::vector<Chore> chores(const Settings& settings);
 
 }  // namespace corohub::server

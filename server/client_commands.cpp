@@ -41,7 +41,7 @@ int exit_code_of(const Failure& failure) {
     case Failure::Kind::interrupted:
       return exit_interrupted;
   }
-  // Without a status: the server ended the stream for good.
+  // Status 0 means that the server ended the stream for good.
   const bool not_allowed = failure.status == 0 || failure.status == 401 || failure.status == 403;
   return not_allowed ? exit_no_permission : EXIT_FAILURE;
 }
@@ -93,7 +93,7 @@ int run_login(client::HttpClient& client, const Invocation& invocation) {
   return EXIT_SUCCESS;
 }
 
-// A reader that has gone has ended it as a signal would.
+// A reader of standard output that has gone ends the listener as a signal would.
 Failure run_to_the_end(client::Listener& listener) {
   try {
     return listener.run();
@@ -129,14 +129,14 @@ int run_broadcast(client::HttpClient& client, const ClientArguments& given) {
   return print_answer(client::ask_as(client, source, {"POST", "/ws/broadcast", json::serialize(body)}));
 }
 
-// JSON as it stands, so that its numbers stay what they are; anything else as a JSON string.
+// JSON is sent as it stands, so that its numbers stay what they are; any other text becomes a JSON string.
 std::string data_of(const ClientArguments& given) {
   if (!given.text && parse_json(given.data)) return given.data;
   return json::serialize(json::string(given.data));
 }
 
 int run_publish(client::HttpClient& client, const ClientArguments& given) {
-  // Checked here, because it becomes part of the path.
+  // Checked before the request, because the topic becomes part of the path.
   if (!hub::is_topic(given.topic)) throw ConfigError(fmt::format("\"{}\" is no topic", given.topic));
   client::Request request{
       "POST", "/api/v1/topics/" + given.topic + "/events",

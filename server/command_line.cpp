@@ -173,7 +173,7 @@ void Parser::add_user_commands() {
   add_one("reset-link", "Print a one-time link by which its holder sets the password.",
           Command::user_reset_link);
   add_one("sessions", "List the logins of an account.", Command::user_sessions)
-      ->add_flag("--end", result.end_sessions, "End them all");
+      ->add_flag("--end", result.end_logins, "End them all");
 }
 
 void Parser::add_config_commands() {
@@ -224,7 +224,7 @@ void collect_flags(const CLI::App& command, Invocation& invocation) {
         std::ranges::any_of(flag_aliases(), [&](const auto& alias) { return alias.first == flag; });
     if (!is_setting) continue;
     std::vector<std::string> values = option->results();
-    // A switch may stand alone.
+    // A switch may stand without a value.
     if (values.empty() || (values.size() == 1 && values.front().empty() && option->get_expected_min() == 0))
       values = {"true"};
     invocation.sources.flags.push_back({flag, std::move(values)});

@@ -69,8 +69,8 @@ struct Invocation {
   std::string role = "user";
   std::optional<std::int64_t> age;
   bool password_stdin = false;
-  std::string backup_file;    // backup and restore
-  bool end_sessions = false;  // user sessions
+  std::string backup_file;  // backup and restore
+  bool end_logins = false;  // user sessions
   ClientArguments client;
 
   bool ephemeral = false;        // serve
@@ -78,7 +78,7 @@ struct Invocation {
   bool exit_with_stdin = false;  // serve
 };
 
-// Throws ConfigError with one line that names what was wrong and the nearest known name.
+// Throws ConfigError with one line that names the mistake and the nearest known name.
 Invocation parse_command_line(int argc, const char* const* argv);
 
 // Reads the file that `invocation` names and loads everything. Throws ConfigError.

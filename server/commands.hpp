@@ -1,5 +1,5 @@
-// Each command of the command line; the result is the exit code. They write to standard output what was asked
-// for, and throw what main() turns into one line on standard error.
+// Each command of the command line; the result is the exit code. Commands write to standard output what was
+// asked for, and throw what main() turns into one line on standard error.
 #pragma once
 
 #include "server/command_line.hpp"

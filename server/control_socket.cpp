@@ -55,7 +55,7 @@ class SocketPath {
   int directory_ = -1;
 };
 
-// The file is 0600 in a 0700 directory; this holds even if someone opened them up.
+// The file is 0600 in a 0700 directory; this check holds even if someone has opened them up.
 bool same_user(int socket) noexcept {
   ucred peer{};
   socklen_t size = sizeof peer;
@@ -124,7 +124,7 @@ Task<> ControlServer::accept_loop() {
     Stream stream(context_);
     co_await acceptor_.async_accept(stream, asio::redirect_error(use_task, failure));
     if (!acceptor_.is_open()) co_return;
-    if (failure) {  // out of descriptors: not a reason to spin
+    if (failure) {  // out of descriptors, which is no reason to spin
       pause.expires_after(std::chrono::milliseconds(100));
       co_await pause.async_wait(asio::redirect_error(use_task, failure));
       continue;
@@ -136,7 +136,7 @@ Task<> ControlServer::accept_loop() {
 }
 
 Task<std::string> ControlServer::read_line(Stream& stream) {
-  // Shared with the deadline, which may have expired in the moment the line came.
+  // Shared with the deadline, which may expire in the moment in which the line comes.
   const auto open = std::make_shared<bool>(true);
   Timer deadline(context_);
   deadline.expires_after(request_timeout);
@@ -164,7 +164,7 @@ Task<> ControlServer::serve(Stream stream) {
   if (line.empty()) co_return;
 
   Result<json::object> request = parse_request(line);
-  wipe(line);  // it may have held a password
+  wipe(line);  // the line may have held a password
   json::object answer;
   if (request.has_error()) {
     answer.emplace("ok", false);

@@ -32,7 +32,7 @@ class ControlServer {
   ControlServer& operator=(const ControlServer&) = delete;
 
   void start();
-  // Takes no more commands and removes the file; those under way are answered.
+  // Takes no more commands and removes the file; commands under way are answered.
   void stop();
 
  private:

@@ -1,4 +1,4 @@
-// `corohub doctor`: what would keep a server with this configuration from starting or serving well, and
+// `corohub doctor`: says what would keep a server with this configuration from starting or serving well, and
 // changes nothing.
 #include "core/printable.hpp"
 #include "server/commands.hpp"

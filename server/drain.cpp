@@ -33,8 +33,7 @@ class Drain {
   // 1. /readyz says so, and a backup under way is broken off.
   void say_so() {
     parts_.board.set_phase(Phase::draining);
-    if (served_)
-      log::info("drain.begin", {{"connections", parts_.services.hub.roster().counts().total}});
+    if (served_) log::info("drain.begin", {{"connections", parts_.services.hub.roster().counts().total}});
     parts_.shards.start();  // a start that failed may not have come so far, and only running shards can end
     parts_.supervisor.interrupt();
   }
@@ -55,8 +54,8 @@ class Drain {
     });
   }
 
-  // 4. A handshake that was under way when the others were told may have become a connection since, so whoever
-  // is there after that time is told once more.
+  // 4. A handshake that was under way when the others were told may have become a connection since, so
+  // whoever is there after that time is told once more.
   void wait_for_everyone() {
     const SteadyTime end = begin_ + parts_.settings.requests;
     const SteadyTime told = parts_.clock.steady() + parts_.settings.spread + std::chrono::seconds(1);
@@ -77,8 +76,7 @@ class Drain {
       parts_.admin_shard.abort_all();
     });
     parts_.shards.on_each([](ShardThread& shard) { shard.server().abort_all(); });
-    bool clean =
-        wait_until(end, [this] { return is_quiet() && parts_.admin_server.connections() == 0; });
+    bool clean = wait_until(end, [this] { return is_quiet() && parts_.admin_server.connections() == 0; });
     parts_.shards.on_each([](ShardThread& shard) { shard.shard().stop(); });
     for (const std::unique_ptr<ShardThread>& shard : parts_.shards) shard->finish();
     for (const std::unique_ptr<ShardThread>& shard : parts_.shards) {
@@ -106,7 +104,8 @@ class Drain {
 
   const DrainParts& parts_;
   const SteadyTime begin_;
-  const bool served_ = parts_.board.phase() == Phase::serving;  // else a start that failed says why, in one line
+  const bool served_ =
+      parts_.board.phase() == Phase::serving;  // else a start that failed says why, in one line
 };
 
 }  // namespace

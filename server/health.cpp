@@ -44,7 +44,7 @@ http::Response answer_ready(const HealthBoard& board) {
 
 Task<http::Response> in_a_task(std::function<http::Response()> answer) { co_return answer(); }
 
-// None of these ever waits.
+// No probe ever waits.
 void add_probe(http::Router& router, std::string path, std::function<http::Response()> answer) {
   router.add(
       http::Method::get, std::move(path), http::Access::probe,

@@ -1,4 +1,4 @@
-// How the server is: judged once a second by a monitor, read by the health routes on every shard.
+// How healthy the server is: judged once a second by a monitor, read by the health routes on every shard.
 #pragma once
 
 #include "core/clock.hpp"
@@ -28,14 +28,14 @@ enum class Phase : std::uint8_t { starting, serving, draining };
 std::string_view name(Status status) noexcept;
 std::string_view name(Component component) noexcept;
 
-// What is known now. Safe from any thread.
+// The newest judgement. Safe from any thread.
 class HealthBoard {
  public:
   Status status(Component component) const noexcept { return components_[index(component)].load(); }
   Status overall() const noexcept;
   Phase phase() const noexcept { return phase_.load(); }
   std::uint64_t disk_free_bytes() const noexcept { return disk_free_bytes_.load(); }
-  // Why no traffic should come here; empty: it may.
+  // Why no traffic should be sent to this server; empty: it is ready.
   std::string_view not_ready() const noexcept;
 
   void set(Component component, Status status) noexcept { components_[index(component)].store(status); }
@@ -54,14 +54,14 @@ class HealthBoard {
 
 // The document of GET /health; `detailed` adds figures, for the admin listener.
 json::object health_document(const HealthBoard& board, UnixMs now, bool detailed);
-// The one without details, as text: what load balancers ask for all day.
+// The document without details, as text, because load balancers ask for it all day.
 void append_health(std::string& out, const HealthBoard& board, UnixMs now);
 
 // GET /health, /livez and /readyz. The board and the clock outlive the router.
 void add_health_routes(http::Router& router, const HealthBoard& board, const Clock& clock, bool detailed);
 
-// Notices a shard whose heartbeat stands still. It counts its own rounds, not time, so a process that was
-// stopped (SIGSTOP, a paused machine) is not taken for one that hangs. Pure.
+// Notices a shard whose heartbeat stands still. The watch counts its own rounds, not time, so a process that
+// was stopped (SIGSTOP, a paused machine) is not taken for one that hangs. Pure.
 class StallWatch {
  public:
   static constexpr unsigned suspicious_rounds = 3;
@@ -72,7 +72,7 @@ class StallWatch {
     unsigned rounds = 0;  // for so many rounds it has not moved
   };
 
-  // The heartbeats of all shards, in order; the shard that stands still longest.
+  // Takes the heartbeats of all shards, in order; returns the shard that has stood still longest.
   Finding observe(const std::vector<std::uint64_t>& heartbeats);
 
  private:
@@ -90,7 +90,7 @@ struct HealthProbes {
   std::uint64_t disk_free_min_bytes = 0;
   std::function<std::vector<std::uint64_t>()> heartbeats;
   std::function<void(Component, Status old_status, Status status)> changed;
-  std::function<void(std::size_t shard)> stalled;  // for good: it does not return
+  std::function<void(std::size_t shard)> stalled;  // ends the process: it does not return
 };
 
 // One round a second on the context it is given; everything on that context's thread.

@@ -47,7 +47,7 @@ Task<bool> Housekeeper::round() {
   co_return more;
 }
 
-// True: there may be more. A refusal is no trouble of ours: what is old stays so.
+// True: there may be more to delete. A refused step is no trouble: old rows stay until the next round.
 Task<bool> Housekeeper::step(Known& known) {
   auto unit = [&known](storage::UnitOfWork& work) -> Result<Cleaned> { return known.chore.step(work); };
   const Result<storage::Committed<Cleaned>> done = co_await writer_.commit(std::move(unit));

@@ -1,5 +1,6 @@
-// Cleans up beside the work: the log's retention, and what has expired elsewhere. Each step is one small unit
-// on the writer; between two of them others have their turn, and a step that is refused is tried again later.
+// Deletes what is old beside the server's other work: the log's retention, and rows that have expired
+// elsewhere. Each step is one small unit on the writer; between two steps others have their turn, and a step
+// that is refused is tried again later.
 #pragma once
 
 #include "core/metrics.hpp"
@@ -18,7 +19,7 @@ namespace corohub::server {
 
 struct HousekeepingSettings {
   std::chrono::milliseconds interval{5000};  // between rounds that find nothing more to do
-  std::chrono::milliseconds pause{20};       // between rounds that do
+  std::chrono::milliseconds pause{20};       // between rounds that find more to do
 };
 
 struct Cleaned {

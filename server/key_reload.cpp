@@ -9,7 +9,7 @@
 namespace corohub::server {
 namespace {
 
-// Within the second in which every revocation holds.
+// Every revocation holds within a second.
 constexpr std::chrono::milliseconds removed_key_spread{800};
 
 // Whether tokens were good before and are not by what is there now.

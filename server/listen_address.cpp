@@ -44,7 +44,7 @@ boost::system::error_code try_bind(const ip::tcp::endpoint& endpoint) {
   ip::tcp::acceptor acceptor(context);
   boost::system::error_code failure;
   acceptor.open(endpoint.protocol(), failure);
-  // A listener of somebody else is in the way all the same; its old connections are not.
+  // With this option the old connections of an earlier process are not in the way; another listener still is.
   if (!failure) acceptor.set_option(boost::asio::socket_base::reuse_address(true), failure);
   if (!failure && endpoint.address().is_v6()) acceptor.set_option(ip::v6_only(true), failure);
   if (!failure) acceptor.bind(endpoint, failure);

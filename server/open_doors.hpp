@@ -1,4 +1,5 @@
-// What is right on a test rig or behind something else, and seldom otherwise. Pure.
+// Settings that are right on a test rig or behind another server, and seldom otherwise: the log warns of
+// them. Pure.
 #pragma once
 
 #include "server/settings.hpp"

@@ -18,8 +18,8 @@ namespace {
 constexpr int forever = -1;
 constexpr int patience_ms = 1000;
 
-// 0, or what went wrong; EAGAIN: nobody made room for so long. Where there is some, PIPE_BUF bytes at a time
-// do not wait inside of the write.
+// Returns 0 or an errno; EAGAIN: nobody made room for so long. Where there is room, PIPE_BUF bytes at a time
+// do not make the write wait.
 int write_all(int descriptor, std::string_view text, int wait_ms) noexcept {
   while (!text.empty()) {
     pollfd room{descriptor, POLLOUT, 0};
@@ -28,7 +28,8 @@ int write_all(int descriptor, std::string_view text, int wait_ms) noexcept {
         ::write(descriptor, text.data(), std::min(text.size(), static_cast<std::size_t>(PIPE_BUF)));
     if (written >= 0)
       text.remove_prefix(static_cast<std::size_t>(written));
-    else if (errno != EINTR && errno != EAGAIN)  // somebody who shares it may have made it non-blocking
+    else if (errno != EINTR &&
+             errno != EAGAIN)  // another process that shares the descriptor may have made it non-blocking
       return errno;
   }
   return 0;
@@ -53,7 +54,7 @@ void print_or_give_up(std::string_view text) { print_within(text, patience_ms); 
 void complain(std::string_view what) noexcept {
   try {
     write_all(STDERR_FILENO, "corohub: " + printable(what) + '\n', patience_ms);
-  } catch (...) {  // no memory for it
+  } catch (...) {  // no memory for the line
   }
 }
 

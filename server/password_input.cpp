@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t password_bytes_max = 4096;
 
-// One, of any system.
+// Takes one line end off, as any system writes it.
 void drop_line_end(std::string& text) {
   if (!text.ends_with('\n')) return;
   text.pop_back();
@@ -38,7 +38,7 @@ Secret read_all(std::string_view what) {
   return Secret(std::move(text));
 }
 
-// Echo off for as long as it lives.
+// Switches echo off for as long as the object lives.
 class QuietTerminal {
  public:
   QuietTerminal() {

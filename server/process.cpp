@@ -20,7 +20,7 @@ void prepare_process() {
   rlimit limit = descriptors();
   limit.rlim_cur = limit.rlim_max;
   ::setrlimit(RLIMIT_NOFILE, &limit);
-#ifdef NDEBUG  // a debugger and the leak checker need it
+#ifdef NDEBUG  // a debugger and the leak checker need tracing
   ::prctl(PR_SET_DUMPABLE, 0);
 #endif
 }

@@ -55,8 +55,8 @@ std::string welcome(const Application& application, const Settings& settings) {
   return text;
 }
 
-// A server whose standard output is closed, full or read by nobody serves all the same. Those who ask for a
-// trial wait for what it prints: that ends without it.
+// A server whose standard output is closed, full or read by nobody serves all the same. A user who asks for a
+// trial waits for what it prints, so the trial ends without a reader.
 void announce(Application& application, const Invocation& invocation, const Settings& settings) {
   if (invocation.ephemeral) return print_ephemeral(application, settings);
   try {
@@ -131,7 +131,7 @@ class SignalLoop {
     });
   }
 
-  // Whoever has started us holds the other end, and is gone when it ends.
+  // The process that has started this one holds the other end of standard input, and has gone when it ends.
   void wait_for_stdin() {
     stdin_.async_read_some(asio::buffer(ignored_), [this](boost::system::error_code failure, std::size_t) {
       if (failure == asio::error::operation_aborted) return;
@@ -184,7 +184,7 @@ class SignalLoop {
   asio::posix::stream_descriptor stdin_{context_};
   std::array<char, 256> ignored_{};
   std::thread stopper_;
-  bool clean_ = true;  // written before the thread is joined
+  bool clean_ = true;  // written by the stopper, read once it is joined
 };
 
 }  // namespace

@@ -7,7 +7,7 @@
 namespace corohub::server {
 namespace {
 
-// Lists that administrators wait for at the same time; the next one is told to come back.
+// How many lists administrators may wait for at the same time; the next one is told to come back.
 constexpr std::size_t list_reads_waiting_max = 64;
 
 auth::KeyStore open_keys(const std::filesystem::path& file, const Clock& clock) try {

@@ -30,9 +30,9 @@ struct Services {
   // Locks and opens the data directory. Throws storage::StartError: 65, 74, 75, 77, or 78 for the signing
   // keys.
   Services(const Settings& settings, const Clock& clock, storage::Caller caller = storage::Caller::server);
-  // What the shards begin with. Before anything is written; throws StartError.
+  // The state of the log that the shards begin with. Call this before anything is written; throws StartError.
   hub::LogState read_recent(const hub::TailLimits& limits);
-  // Finishes what was accepted. Idempotent.
+  // Finishes the work that was accepted. Idempotent.
   void stop();
 
   storage::DataDirectory directory;

@@ -250,7 +250,7 @@ std::string Setting::variable() const {
 std::span<const std::pair<std::string_view, std::string_view>> flag_aliases() { return aliases; }
 
 std::string nearest(std::string_view name, const std::vector<std::string>& known) {
-  name = name.substr(0, 128);  // the work below is its length times theirs
+  name = name.substr(0, 128);  // the work below is the name's length times the length of the known names
   const auto distance = [&](const std::string& other) { return edit_distance(name, other); };
   const auto best = std::ranges::min_element(known, {}, distance);
   return best == known.end() ? std::string() : *best;

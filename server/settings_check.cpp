@@ -1,4 +1,4 @@
-// What no single row of the table can see: values that contradict each other, and with which nothing would
+// What no single row of the table can see: values that contradict each other, or with which nothing would
 // work.
 #include "gateway/session/publishing.hpp"
 #include "gateway/wire/inbound_budget.hpp"
@@ -18,7 +18,8 @@ namespace {
 
 bool is_upper(char c) noexcept { return c >= 'A' && c <= 'Z'; }
 
-// As a browser writes it: scheme, host in lower case, and a port that is not the scheme's own.
+// Whether the origin is written as a browser writes it: scheme, host in lower case, and a port other than the
+// scheme's own.
 bool is_origin(const std::string& origin) {
   const bool secure = origin.starts_with("https://");
   if (!secure && !origin.starts_with("http://")) return false;
@@ -49,7 +50,7 @@ void check_origins(std::string_view key, const std::vector<std::string>& origins
 
 // ---- what a message needs ----
 
-// Around the text of an event, in any format: the header of a frame, or the fields of a stream with a
+// What surrounds the text of an event, in any form: the head of a frame, or the fields of a stream with a
 // position.
 constexpr std::size_t framing_bytes_max = 256;
 
@@ -92,7 +93,7 @@ void check_durable_bytes(const Settings& settings) {
 
 // A message that the limit would hold back for longer than its sender is given could never arrive.
 void check_message_rate(const Settings& settings, std::string_view key, std::size_t bytes_max) {
-  if (!settings.exempt_cidrs.empty()) return;  // a rig, whose clients no rate limits
+  if (!settings.exempt_cidrs.empty()) return;  // a test rig, whose clients no rate limits
   const gateway::GatewaySettings& gateway = settings.gateway;
   const auth::Rate& rate = gateway.inbound_bytes;
   const auto time =

@@ -93,7 +93,7 @@ Setting list(std::string key, Access access, std::string about) {
   return row;
 }
 
-// The place of a word among `words` is the field's value.
+// A setting whose value is one of `words`; the field holds the word's index.
 template <class Access>
 Setting choice(std::string key, const std::vector<std::string>& words, Access access, std::string about) {
   Setting row{std::move(key), Kind::choice, 0, 0, words, std::move(about), {}, {}};
@@ -198,7 +198,7 @@ void add_auth(std::vector<Setting>& rows) {
   rows.push_back(
       integer("auth.refresh_grace_s", 0, 60, FIELD(users.refresh_grace),
               "A refresh token used again within this time, its successor unused, gets a new successor."));
-  rows.push_back(integer("auth.sessions_per_user", 1, 20, FIELD(users.sessions_per_user),
+  rows.push_back(integer("auth.sessions_per_user", 1, 20, FIELD(users.logins_per_user),
                          "Logins per user; one more ends the oldest."));
   rows.push_back(integer("auth.reset_ttl_s", 60, 7 * day_s, FIELD(users.reset_ttl),
                          "Life of a one-time password reset link."));
@@ -288,8 +288,8 @@ void add_connection_limits(std::vector<Setting>& rows) {
                        "Pings and pongs one connection may send at once."));
 }
 
-// Of topics and of one's own account alike: each of the two has a budget in the log, and a user this much of
-// it.
+// One setting for events of topics and for events of one's own account: each of the two has a budget in the
+// log, and a user gets this much of each.
 Setting durable_bytes() {
   Setting row = allowance("limits.durable_bytes_per_user_per_hour", 64 * gibibyte,
                           FIELD(gateway.durable_bytes_per_user),

@@ -1,4 +1,4 @@
-// The table as a configuration file and as a page of the manual.
+// The settings table as a configuration file and as a page of the manual.
 #include "core/printable.hpp"
 #include "server/settings.hpp"
 #include "server/topic_tables.hpp"

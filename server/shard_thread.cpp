@@ -15,7 +15,7 @@ namespace corohub::server {
 namespace {
 
 constexpr int stack_signal = SIGUSR2;
-constexpr std::size_t heap_bytes = 32 << 20;  // about 20,000 connections
+constexpr std::size_t heap_bytes = 32 << 20;  // enough for about 20,000 connections
 
 void print_own_stack(int) {
   std::array<void*, 64> frames{};
@@ -58,7 +58,7 @@ void ShardThread::thread_main() {
       context_.run();
       break;
     } catch (const std::exception& error) {
-      // Coroutines answer for their own; this one escaped. The others on this shard go on.
+      // Coroutines handle their own exceptions; this one escaped. The other connections of this shard go on.
       log::error("shard.exception", {{"shard", index_}, {"what", error.what()}});
     }
   }

@@ -29,10 +29,11 @@ class ShardThread final : private hub::ShardListener {
   ShardThread(const ShardThread&) = delete;
   ShardThread& operator=(const ShardThread&) = delete;
 
-  // Begins to run; before that, listeners may be opened from the thread that made it. Idempotent.
+  // Starts the thread; before that, listeners may be opened from the thread that made the object. Idempotent.
   void start();
 
-  // Runs `function` on the shard's thread and waits for it. Not from that thread, nor after finish().
+  // Runs `function` on the shard's thread and waits for it. Do not call this from that thread, nor after
+  // finish().
   template <class F>
   void run(F function) {
     std::promise<void> done;
@@ -50,7 +51,7 @@ class ShardThread final : private hub::ShardListener {
   // Nothing new will come: the loop ends by itself once nothing is under way.
   void finish() noexcept { guard_.reset(); }
   bool ended() const noexcept { return ended_.load(); }
-  // Waits for the end; `force` cuts off what is under way (a defect).
+  // Waits for the thread's end; `force` cuts off what is under way (a defect).
   void join(bool force);
 
   hub::Shard& shard() noexcept { return shard_; }
@@ -58,7 +59,7 @@ class ShardThread final : private hub::ShardListener {
   http::ShardServer& server() noexcept { return server_; }
   auth::Authenticator& authenticator() noexcept { return authenticator_; }
   asio::io_context& context() noexcept { return context_; }
-  // The stack of this thread to standard error, from a signal handler on it.
+  // Prints the stack of this thread to standard error, from a signal handler on the thread.
   void print_stack();
 
  private:

@@ -7,8 +7,8 @@
 namespace corohub::server {
 namespace {
 
-// The other half of the cores is for the writer, the readers, the hasher and the kernel: with a shard on every
-// core they take turns with each other, and events of a burst part into more and smaller sends.
+// The other half of the cores is for the writer, the readers, the hasher and the kernel: with a shard on
+// every core they take turns with each other, and events of a burst part into more and smaller sends.
 std::size_t count_of(const Settings& settings) {
   if (settings.shards != 0) return settings.shards;
   return std::max(1U, std::thread::hardware_concurrency() / 2);

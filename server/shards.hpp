@@ -15,8 +15,8 @@ namespace corohub::server {
 
 class Shards {
  public:
-  // Makes as many as the settings say and gives them to the hub. None runs yet. Throws storage::StartError when
-  // the log cannot be read.
+  // Makes as many as the settings say and gives them to the hub. None runs yet. Throws storage::StartError
+  // when the log cannot be read.
   Shards(Services& services, const Settings& settings, const Clock& clock, http::Server& server);
 
   // Begins to run all of them. Idempotent.

@@ -86,7 +86,8 @@ class TableReader {
           fmt::format("pattern \"{}\" must be segments of A-Z a-z 0-9 . _ : - joined by /, with * for one "
                       "segment and ** for any rest, at most {} bytes",
                       text.substr(0, hub::topic_bytes_max), hub::topic_bytes_max));
-    // A wildcard at the front also matches topics of others; one behind a reserved root does not.
+    // A pattern with a wildcard at the front also matches topics that are not reserved; a pattern below a
+    // reserved root does not.
     if (hub::is_reserved_topic(text))
       refuse(fmt::format("pattern \"{}\" matches only topics that are reserved for the server", text));
     return text;

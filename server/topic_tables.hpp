@@ -11,13 +11,13 @@
 
 namespace corohub::server {
 
-// The rules of the file's `topic`, in its order, and after them the built-in ones whose patterns it does not
-// have. Throws ConfigError with one line that names the table and the key.
+// The rules of the file's `topic`, in the file's order, and after them the built-in rules whose patterns the
+// file does not have. Throws ConfigError with one line that names the table and the key.
 std::vector<hub::TopicRule> read_topic_tables(std::string_view file_name, const toml::node& topic);
 
-// The rules as such tables.
+// The rules as [[topic]] tables.
 std::string topic_tables_text(const std::vector<hub::TopicRule>& rules);
-// What docs/CONFIGURATION.md says of them.
+// What docs/CONFIGURATION.md says of [[topic]] tables.
 std::string topic_tables_manual();
 
 }  // namespace corohub::server

@@ -22,7 +22,7 @@ namespace {
 
 constexpr std::chrono::hours trial_token_life{24};
 
-// `mine` where the settings leave it at its default.
+// Sets `mine` where the settings leave the value at its default.
 template <class T>
 void unless_set(T& field, const T& default_value, std::type_identity_t<T> mine) {
   if (field == default_value) field = std::move(mine);
@@ -35,7 +35,7 @@ users::LocalLogin login_of(Application& application, const char* name, const cha
   return std::move(*login);
 }
 
-// How to call this program from any directory.
+// The path by which this program can be called from any directory.
 std::string own_path() {
   std::error_code failure;
   const std::filesystem::path path = std::filesystem::read_symlink("/proc/self/exe", failure);
@@ -47,14 +47,14 @@ struct DemoUser {
   const char* email;
   Role role;
 };
-// A domain that can belong to nobody (RFC 2606).
+// A domain that nobody can own (RFC 2606).
 constexpr std::array<DemoUser, 3> demo_users{{
     {"Demo Admin", "admin@demo.example", Role::admin},
     {"Ann", "ann@demo.example", Role::user},
     {"Ben", "ben@demo.example", Role::user},
 }};
 
-// Something else for each: speak to all, listen, speak in a room.
+// An example for each user: speak to all, listen, speak in a room.
 std::string curl_of(const DemoUser& user, const std::string& url, const std::string& token) {
   const std::string authorization = fmt::format("-H 'Authorization: Bearer {}'", token);
   const std::string json = "-H 'Content-Type: application/json'";

@@ -1,4 +1,4 @@
-// What every change of an account or of its logins ends with, and how logins begin. For use inside units.
+// The end of every change of an account or of its logins, and the beginning of a login. For use inside units.
 #pragma once
 
 #include "core/account.hpp"
@@ -12,7 +12,7 @@
 namespace corohub::users {
 
 // How long a login lasts; milliseconds. Copied into units.
-struct SessionRules {
+struct LoginRules {
   std::int64_t idle = 0;      // without a refresh
   std::int64_t absolute = 0;  // whatever happens
   std::int64_t grace = 0;     // in which a refresh may be repeated
@@ -23,30 +23,29 @@ struct SessionRules {
 
 // The account with its live logins; null: no such user. `Source` is a UnitOfWork or a Snapshot.
 template <class Source>
-AccountRef load_account(Source& source, UserId id, UnixMs now, const SessionRules& rules);
+AccountRef load_account(Source& source, UserId id, UnixMs now, const LoginRules& rules);
 
 // Tells the shards what the account is from here on: they replace what they keep, move its connections to its
-// role and close with `ending` those whose login is gone. The last step of a unit, after its events, so that
-// a connection that must close gets its own last event first. Returns what it told; null: the user is gone.
-AccountRef publish_account(storage::UnitOfWork& work, UserId id, CloseReason ending,
-                           const SessionRules& rules);
+// role and close with `ending` those whose login is gone. This is the last step of a unit, after its events,
+// so that a connection that must close gets its own last event first. Returns what the shards are told; null:
+// the user is gone.
+AccountRef publish_account(storage::UnitOfWork& work, UserId id, CloseReason ending, const LoginRules& rules);
 
-// One login and the token that keeps it alive. The caller publishes the account afterwards.
-struct OpenedSession {
+// One login and the token that keeps it alive. Whoever opens it publishes the account afterwards.
+struct BegunLogin {
   SessionId id{};
   std::string refresh_token;  // known to nobody else: only its hash is stored
 };
 
-// A new login; the user's oldest ends if he has too many.
-OpenedSession open_session(storage::UnitOfWork& work, UserId user, const Caller& caller,
-                           const SessionRules& rules);
+// A new login; if the user has too many, the oldest ends.
+BegunLogin begin_login(storage::UnitOfWork& work, UserId user, const Caller& caller, const LoginRules& rules);
 
 std::string make_refresh_token();
-// From now on it keeps this login alive, until the login would end.
+// From now on this token keeps the login alive, until the login would end.
 void store_refresh_token(storage::UnitOfWork& work, const std::string& text, const SessionId& session,
-                         UnixMs session_ends, const SessionRules& rules);
-// The two in one.
-std::string issue_refresh_token(storage::UnitOfWork& work, const SessionId& session, UnixMs session_ends,
-                                const SessionRules& rules);
+                         UnixMs login_ends, const LoginRules& rules);
+// Makes a refresh token and stores it.
+std::string issue_refresh_token(storage::UnitOfWork& work, const SessionId& session, UnixMs login_ends,
+                                const LoginRules& rules);
 
 }  // namespace corohub::users

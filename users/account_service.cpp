@@ -26,24 +26,24 @@ Error password_for_address() { return password_required("Is required to change t
 Error wrong_password() { return Error(ErrorCode::current_password_wrong, "The current password is wrong."); }
 
 Result<Login> log_in(storage::UnitOfWork& work, const Proof& proof, const std::string& stronger_hash,
-                     const Caller& caller, const SessionRules& rules) {
+                     const Caller& caller, const LoginRules& rules) {
   const UserId id = proof.user.account.id;
   const std::optional<UserRow> user = find_user(work, id);
-  // The password may have been changed, or the account disabled, while the old one was being compared.
+  // The password may have been changed, or the account disabled, while the old password was being compared.
   if (!user || user->password_hash != proof.user.password_hash || user->account.status != UserStatus::active)
     return Error(ErrorCode::invalid_credentials, "The e-mail address or the password is wrong.");
   if (!stronger_hash.empty()) save_password_hash(work, id, stronger_hash);
   forget_login_failures(work, proof.failures_key);
   Login login = open_login(work, id, caller, rules);
   Caller who = caller;
-  who.user_id = id;  // whoever knows the password acts for him
+  who.user_id = id;  // whoever knows the password acts for its user
   record(work, who, "login", id, {}, "sessions/" + login.session.text());
   return login;
 }
 
 Result<AccountRef> change_own_profile(storage::UnitOfWork& work, const ProfileChange& change,
                                       const std::optional<Proof>& proof, const Caller& caller,
-                                      const SessionRules& rules) {
+                                      const LoginRules& rules) {
   std::optional<UserRow> user = find_user(work, caller.user_id.value_or(0));
   if (!user || user->account.status != UserStatus::active) return not_logged_in();
   if (changes_email(user->account, change)) {
@@ -55,16 +55,16 @@ Result<AccountRef> change_own_profile(storage::UnitOfWork& work, const ProfileCh
 }
 
 Result<Login> change_own_password(storage::UnitOfWork& work, const Proof& proof, const std::string& hash,
-                                  const SessionId& session, const Caller& caller, const SessionRules& rules) {
+                                  const SessionId& session, const Caller& caller, const LoginRules& rules) {
   std::optional<UserRow> user = find_user(work, proof.user.account.id);
   if (!user || user->account.status != UserStatus::active) return not_logged_in();
   if (user->password_hash != proof.user.password_hash) return wrong_password();
-  const std::optional<SessionRow> kept = find_session(work, session);
+  const std::optional<LoginRow> kept = find_login(work, session);
   if (!kept || kept->user_id != user->account.id) return Error(ErrorCode::invalid_token);
 
   apply_new_password(work, *user, hash, session, caller, "password.change");
   delete_refresh_tokens(work, session);
-  touch_session(work, session, caller.ip);
+  touch_login(work, session, caller.ip);
   Login login;
   login.session = session;
   login.refresh_token = issue_refresh_token(work, session, kept->expires_at, rules);
@@ -72,7 +72,7 @@ Result<Login> change_own_password(storage::UnitOfWork& work, const Proof& proof,
   return login;
 }
 
-// Whoever made the link must still be one who may: he may have lost his rank, or his target have risen.
+// Whoever made the link must still be allowed to: the maker may have lost rank, or the target may have risen.
 template <class Source>
 bool maker_still_may(Source& source, const PasswordReset& reset, const Account& target) {
   if (!reset.made_by) return true;  // the command line
@@ -81,7 +81,7 @@ bool maker_still_may(Source& source, const PasswordReset& reset, const Account& 
          auth::may_act_on(maker->account.role, target.role);
 }
 
-// Whose password a link sets now; `Source` is a UnitOfWork or a Snapshot.
+// The user whose password this link sets now; `Source` is a UnitOfWork or a Snapshot.
 template <class Source>
 Result<UserRow> find_by_link(Source& source, const std::string& link, UnixMs now) {
   const std::optional<PasswordReset> reset = find_password_reset(source, link);
@@ -92,11 +92,11 @@ Result<UserRow> find_by_link(Source& source, const std::string& link, UnixMs now
 }
 
 Result<storage::Nothing> reset_by_link(storage::UnitOfWork& work, const std::string& link,
-                                       const std::string& hash, Caller caller, const SessionRules& rules) {
+                                       const std::string& hash, Caller caller, const LoginRules& rules) {
   Result<UserRow> user = find_by_link(work, link, work.now());
   if (!user) return user.error();
   use_password_reset(work, link);
-  caller.user_id = user->account.id;  // whoever holds the link acts for him
+  caller.user_id = user->account.id;  // whoever holds the link acts for its user
   apply_new_password(work, *user, hash, std::nullopt, caller, "password.reset");
   publish_account(work, user->account.id, CloseReason::credentials_changed, rules);
   return storage::Nothing{};
@@ -105,7 +105,7 @@ Result<storage::Nothing> reset_by_link(storage::UnitOfWork& work, const std::str
 }  // namespace
 
 Task<Outcome<Login>> AccountService::register_user(NewUser user, Caller caller) {
-  // Asked first, so that a known address costs no hash; asked again in the unit.
+  // Asked before hashing, so that a known address costs no hash; asked again in the unit.
   auto look = [key = email_key(user.email)](storage::Snapshot& snapshot) -> Result<storage::Nothing> {
     if (find_user_by_email(snapshot, key))
       return Error(ErrorCode::email_taken, "An account with this e-mail address exists already.");
@@ -140,9 +140,9 @@ Task<Outcome<Login>> AccountService::login(Credentials credentials, Caller calle
   std::string stronger;
   if (parts_.hasher.needs_rehash(proof->user.password_hash)) {
     Result<std::string> hash = co_await parts_.hasher.hash(std::move(again), caller.network);
-    if (hash) stronger = std::move(*hash);  // else the next login does it
+    if (hash) stronger = std::move(*hash);  // without memory for the hash, the next login makes it stronger
   }
-  SessionRules rules = rules_;
+  LoginRules rules = rules_;
   if (life) rules.absolute = std::min<std::int64_t>(rules.absolute, life->count());
   auto unit = [proof = std::move(*proof), stronger = std::move(stronger), caller = std::move(caller),
                rules](storage::UnitOfWork& work) { return log_in(work, proof, stronger, caller, rules); };
@@ -155,7 +155,7 @@ Task<Outcome<AccountRef>> AccountService::change_profile(AccountRef account, Ses
   if (changes_email(*account, change)) {
     if (change.current_password.empty()) co_return password_for_address();
     Result<Proof> proved =
-        co_await check_.by_session(account->id, session, std::move(change.current_password), caller);
+        co_await check_.by_login(account->id, session, std::move(change.current_password), caller);
     if (!proved) {
       co_await note_failure(proved.error(), email_key(account->email), std::move(caller));
       co_return proved.error();
@@ -172,7 +172,7 @@ Task<Outcome<AccountRef>> AccountService::change_profile(AccountRef account, Ses
 
 Task<Outcome<Login>> AccountService::change_password(AccountRef account, SessionId session,
                                                      PasswordChange change, Caller caller) {
-  Result<Proof> proof = co_await check_.by_session(account->id, session, std::move(change.current), caller);
+  Result<Proof> proof = co_await check_.by_login(account->id, session, std::move(change.current), caller);
   if (!proof) {
     co_await note_failure(proof.error(), email_key(account->email), std::move(caller));
     co_return proof.error();
@@ -191,7 +191,7 @@ Task<Outcome<storage::Nothing>> AccountService::leave(AccountRef account, Sessio
                                                       Caller caller) {
   std::optional<Proof> proof;
   if (!password.empty()) {
-    Result<Proof> proved = co_await check_.by_session(account->id, session, std::move(password), caller);
+    Result<Proof> proved = co_await check_.by_login(account->id, session, std::move(password), caller);
     if (!proved) {
       co_await note_failure(proved.error(), email_key(account->email), std::move(caller));
       co_return proved.error();
@@ -203,7 +203,7 @@ Task<Outcome<storage::Nothing>> AccountService::leave(AccountRef account, Sessio
     const std::optional<UserRow> user = find_user(work, caller.user_id.value_or(0));
     if (!user || user->account.status != UserStatus::active) return not_logged_in();
     if (proof && proof->user.password_hash != user->password_hash) return wrong_password();
-    const std::optional<SessionRow> login = find_session(work, session);
+    const std::optional<LoginRow> login = find_login(work, session);
     if (!login) return Error(ErrorCode::invalid_token);
     if (!proof && work.now() - login->created_at > fresh_login_ms)
       return password_required("Is required for what a login older than ten minutes cannot take back.");
@@ -230,14 +230,14 @@ Task<> AccountService::note_failure(const Error& error, std::string key, Caller 
     record_failed_login(work, caller, id);
     return storage::Nothing{};
   };
-  // The answer is the refusal, whether there is room for a row or not.
+  // The caller gets the refusal, whether there was room for a row or not.
   const auto noted = co_await parts_.writer.commit(std::move(unit));
   if (!noted) log::warn("audit_not_written", {{"action", "login.failed"}});
 }
 
 Task<Outcome<storage::Nothing>> AccountService::reset_password(TokenAndPassword reset, Caller caller) {
   std::string link = sha256_text(reset.token);
-  // Asked first, so that a guess costs no hash; asked again in the unit.
+  // Asked before hashing, so that a guess costs no hash; asked again in the unit.
   const UnixMs now = parts_.clock.unix_ms();
   auto look = [link, now](storage::Snapshot& snapshot) { return find_by_link(snapshot, link, now); };
   const auto user = co_await parts_.readers.read(std::move(look));

@@ -1,11 +1,11 @@
-// What people do with their own accounts: register, log in, change, leave, set a forgotten password. Rules
+// What users do with their own accounts: register, log in, change, leave, set a forgotten password. Rules
 // only; safe from any shard's thread. Argon2 runs before the unit is submitted, and the unit reads again what
-// was decided by.
+// the decision rests on.
 #pragma once
 
 #include "auth/rate_limit.hpp"
+#include "users/login_service.hpp"
 #include "users/password_check.hpp"
-#include "users/session_service.hpp"
 #include "users/validation.hpp"
 
 #include <chrono>
@@ -14,20 +14,20 @@
 
 namespace corohub::users {
 
-// For so long a login is proof enough for what cannot be taken back.
+// For so long after logging in, the login alone is proof enough for what cannot be taken back.
 inline constexpr std::int64_t fresh_login_ms = 10LL * 60 * 1000;
 
 class AccountService {
  public:
-  AccountService(const UsersParts& parts, SessionRules rules, auth::Rate logins)
+  AccountService(const UsersParts& parts, LoginRules rules, auth::Rate logins)
       : parts_(parts), rules_(rules), check_(parts, rules), logins_(logins, parts.clock) {}
 
   // email_taken. Always a plain user.
   Task<Outcome<Login>> register_user(NewUser user, Caller caller);
 
-  // invalid_credentials, rate_limited. Each is a row that the audit trail keeps, so an account has only so
-  // many; nobody uses them up who does not know its password. `life`: after which the login ends whatever
-  // happens, if that is sooner than it would.
+  // invalid_credentials, rate_limited. Each login is a row that the audit trail keeps, so an account has only
+  // so many; a stranger who does not know the password uses up none of them. `life`: after which the login
+  // ends whatever happens, if that is sooner than the settings say.
   Task<Outcome<Login>> login(Credentials credentials, Caller caller,
                              std::optional<std::chrono::milliseconds> life = {});
 
@@ -36,25 +36,26 @@ class AccountService {
   Task<Outcome<AccountRef>> change_profile(AccountRef account, SessionId session, ProfileChange change,
                                            Caller caller);
 
-  // The login it is done from goes on with new tokens; all others end.
+  // The login that asks goes on with new tokens; all others end.
   Task<Outcome<Login>> change_password(AccountRef account, SessionId session, PasswordChange change,
                                        Caller caller);
 
-  // last_superadmin. A login that is older than fresh_login_ms, however young its tokens are, needs the
-  // password: validation_failed without it, current_password_wrong with a wrong one.
+  // Deletes the account: last_superadmin. A login that is older than fresh_login_ms, however young its tokens
+  // are, needs the password: validation_failed without it, current_password_wrong with a wrong one.
   Task<Outcome<storage::Nothing>> leave(AccountRef account, SessionId session, Secret password,
                                         Caller caller);
 
-  // By a one-time link of an administrator: all logins end. invalid_grant for a link that is no good.
+  // Sets the password by a one-time link of an administrator: all logins end. invalid_grant for a link that
+  // is no good.
   Task<Outcome<storage::Nothing>> reset_password(TokenAndPassword reset, Caller caller);
 
  private:
   std::optional<Error> over_logins(UserId user, const Caller& caller);
-  // A row of the audit trail for a password that was wrong.
+  // Adds a row to the audit trail for a wrong password.
   Task<> note_failure(const Error& error, std::string email_key, Caller caller);
 
   const UsersParts& parts_;
-  const SessionRules rules_;
+  const LoginRules rules_;
   PasswordCheck check_;
   auth::RateLimiter logins_;  // by account
 };

@@ -1,4 +1,4 @@
-// Routes of administrators. Plain users do not get here: the router asks for the role first.
+// Routes of administrators. The router asks for the role, so plain users get no further than that.
 #include "users/query_reader.hpp"
 #include "users/route_support.hpp"
 
@@ -8,7 +8,7 @@ namespace {
 constexpr std::size_t cursor_bytes_max = 1024;
 constexpr std::size_t action_bytes_max = 64;
 constexpr std::size_t entity_bytes_max = 512;
-constexpr std::int64_t page_max = 1'000'000'000;  // times per_page it still fits
+constexpr std::int64_t page_max = 1'000'000'000;  // small enough to be multiplied by per_page
 constexpr std::int64_t id_max = (std::int64_t{1} << 53) - 1;
 
 Result<UserQuery> read_user_query(const http::Request& request) {
@@ -60,7 +60,9 @@ Task<Response> get_users(Services& services, Context& context) {
   meta["page"] = query->page;
   meta["per_page"] = query->per_page;
 
-  const Seq seq = services.parts.writer.committed_seq();  // before the read: going on from it misses nothing
+  const Seq seq =
+      services.parts.writer
+          .committed_seq();  // taken before the read, so that whoever goes on from it misses nothing
   const UserSort sort = query->sort;
   const bool descending = query->descending;
   const Result<UserPage> page = co_await services.admin.list(std::move(*query));
@@ -159,33 +161,33 @@ Task<Response> post_reset_link(Services& services, Context& context) {
   co_return http::success(data, 201);
 }
 
-Task<Response> get_sessions_of(Services& services, Context& context) {
+Task<Response> get_logins_of(Services& services, Context& context) {
   const Result<std::int64_t> id = context.id_param("id");
   if (!id) co_return fail(id.error(), context);
-  const auto sessions = co_await services.admin.sessions(*id, caller_of(context));
+  const auto sessions = co_await services.admin.logins(*id, caller_of(context));
   if (!sessions) co_return fail(sessions.error(), context);
-  co_return sessions_answer(*sessions, context.principal->session);
+  co_return logins_answer(*sessions, context.principal->session);
 }
 
-Task<Response> end_sessions_of(Services& services, Context& context, std::optional<SessionId> session) {
+Task<Response> end_logins_of(Services& services, Context& context, std::optional<SessionId> session) {
   const Result<std::int64_t> id = context.id_param("id");
   if (!id) co_return fail(id.error(), context);
   if (const std::optional<Error> refusal = services.limits.admin_write(context))
     co_return fail(*refusal, context);
-  const auto ended = co_await services.admin.end_sessions(*id, session, caller_of(context));
+  const auto ended = co_await services.admin.end_logins(*id, session, caller_of(context));
   if (!ended) co_return fail(ended.error(), context);
   co_return http::no_content();
 }
 
-Task<Response> delete_sessions_of(Services& services, Context& context) {
-  return end_sessions_of(services, context, std::nullopt);
+Task<Response> delete_logins_of(Services& services, Context& context) {
+  return end_logins_of(services, context, std::nullopt);
 }
 
-Task<Response> delete_session_of(Services& services, Context& context) {
+Task<Response> delete_login_of(Services& services, Context& context) {
   SessionId session;
   if (!SessionId::parse(context.param("session"), session))
     co_return fail(Error(ErrorCode::not_found, "There is no such session."), context);
-  co_return co_await end_sessions_of(services, context, session);
+  co_return co_await end_logins_of(services, context, session);
 }
 
 Task<Response> get_audit(Services& services, Context& context) {
@@ -213,9 +215,9 @@ void add_admin_routes(Routes& routes) {
   routes.add(Method::put, "/api/v1/admin/users/{id}/role", Access::admin, put_role);
   routes.add(Method::put, "/api/v1/admin/users/{id}/status", Access::admin, put_status);
   routes.add(Method::post, "/api/v1/admin/users/{id}/password-reset", Access::admin, post_reset_link);
-  routes.add(Method::get, "/api/v1/admin/users/{id}/sessions", Access::admin, get_sessions_of);
-  routes.add(Method::del, "/api/v1/admin/users/{id}/sessions", Access::admin, delete_sessions_of);
-  routes.add(Method::del, "/api/v1/admin/users/{id}/sessions/{session}", Access::admin, delete_session_of);
+  routes.add(Method::get, "/api/v1/admin/users/{id}/sessions", Access::admin, get_logins_of);
+  routes.add(Method::del, "/api/v1/admin/users/{id}/sessions", Access::admin, delete_logins_of);
+  routes.add(Method::del, "/api/v1/admin/users/{id}/sessions/{session}", Access::admin, delete_login_of);
   routes.add(Method::get, "/api/v1/admin/audit", Access::admin, get_audit);
 }
 

@@ -6,7 +6,7 @@
 #include "eventlog/event_log.hpp"
 #include "users/credential_repository.hpp"
 #include "users/events.hpp"
-#include "users/session_service.hpp"
+#include "users/login_service.hpp"
 #include "users/user_changes.hpp"
 
 #include <algorithm>
@@ -18,7 +18,7 @@ Error forbidden(std::string why) { return Error(ErrorCode::forbidden, std::move(
 
 Error not_found() { return Error(ErrorCode::not_found, "There is no such user."); }
 
-// The rank of whoever acts, as it is now.
+// The rank of the actor, as it is now.
 template <class Source>
 Result<Role> acting_rank(Source& work, const Caller& caller) {
   if (caller.command_line) return Role::superadmin;
@@ -28,13 +28,13 @@ Result<Role> acting_rank(Source& work, const Caller& caller) {
   return row->account.role;
 }
 
-// Who acts on whom, both as they are in this unit.
+// Actor and target, both as they are in this unit.
 struct Deed {
   Role rank = Role::user;
   UserRow target;
 };
 
-// The deed, or why there is none. Somebody who is no administrator learns nothing of who exists.
+// The deed, or why there is none. An actor who is no administrator does not learn which accounts exist.
 template <class Source>
 Result<Deed> begin_deed(Source& work, const Caller& caller, UserId target) {
   const Result<Role> rank = acting_rank(work, caller);
@@ -62,7 +62,7 @@ Decision<T> deny(storage::UnitOfWork& work, const Caller& caller, std::string_vi
   return Decision<T>::refused(std::move(refusal));
 }
 
-// Rules for another role, in the order in which they are explained: who, what, and who is left.
+// Rules for another role, in the order in which they are explained: who acts, on whom, and who would be left.
 std::optional<Error> refused_role(storage::UnitOfWork& work, const Deed& deed, Role role,
                                   const Caller& caller) {
   const Account& target = deed.target.account;
@@ -84,7 +84,7 @@ json::object old_and_new(std::string_view before, std::string_view after) {
 }
 
 Result<Decision<AccountRef>> apply_role(storage::UnitOfWork& work, UserId target, Role role,
-                                        const Caller& caller, const SessionRules& rules) {
+                                        const Caller& caller, const LoginRules& rules) {
   Result<Deed> deed = begin_deed(work, caller, target);
   if (!deed) return deed.error();
   Account& account = deed->target.account;
@@ -99,16 +99,16 @@ Result<Decision<AccountRef>> apply_role(storage::UnitOfWork& work, UserId target
 
   account.role = role;
   if (role < before)
-    ++account.token_version;  // tokens that say the higher role die; a refresh brings the lower
+    ++account.token_version;  // tokens with the higher role are dead; a refresh brings the lower one
   save_user(work, deed->target);
-  delete_password_resets(work, target);  // made for an account of another rank
+  delete_password_resets(work, target);  // the links were made for an account of another rank
   record(work, caller, "user.role", target, old_and_new(name(before), name(role)));
   eventlog::append(work, user_role_changed(account, before, caller.user_id, work.now()));
   return Decision<AccountRef>::granted(publish_account(work, target, CloseReason::session_revoked, rules));
 }
 
 Result<Decision<AccountRef>> apply_status(storage::UnitOfWork& work, UserId target, UserStatus status,
-                                          const Caller& caller, const SessionRules& rules) {
+                                          const Caller& caller, const LoginRules& rules) {
   Result<Deed> deed = begin_deed(work, caller, target);
   if (!deed) return deed.error();
   Account& account = deed->target.account;
@@ -123,7 +123,7 @@ Result<Decision<AccountRef>> apply_status(storage::UnitOfWork& work, UserId targ
   account.status = status;
   if (status == UserStatus::disabled) {
     ++account.token_version;
-    delete_sessions(work, target, std::nullopt);
+    delete_logins(work, target, std::nullopt);
   }
   save_user(work, deed->target);
   delete_password_resets(work, target);
@@ -134,7 +134,7 @@ Result<Decision<AccountRef>> apply_status(storage::UnitOfWork& work, UserId targ
 }
 
 Result<Decision<storage::Nothing>> apply_removal(storage::UnitOfWork& work, UserId target,
-                                                 const Caller& caller, const SessionRules& rules) {
+                                                 const Caller& caller, const LoginRules& rules) {
   const Result<Deed> deed = begin_deed(work, caller, target);
   if (!deed) return deed.error();
   std::optional<Error> refusal = refused_by_rank(*deed);
@@ -146,7 +146,7 @@ Result<Decision<storage::Nothing>> apply_removal(storage::UnitOfWork& work, User
 
 Result<Decision<AccountRef>> apply_change(storage::UnitOfWork& work, UserId target,
                                           const ProfileChange& change, const Caller& caller,
-                                          const SessionRules& rules) {
+                                          const LoginRules& rules) {
   Result<Deed> deed = begin_deed(work, caller, target);
   if (!deed) return deed.error();
   if (std::optional<Error> refusal = refused_by_rank(*deed))
@@ -158,7 +158,7 @@ Result<Decision<AccountRef>> apply_change(storage::UnitOfWork& work, UserId targ
 
 Result<Decision<AccountRef>> apply_creation(storage::UnitOfWork& work, const NewUser& user,
                                             const std::string& hash, const Caller& caller,
-                                            const SessionRules& rules) {
+                                            const LoginRules& rules) {
   const Result<Role> rank = acting_rank(work, caller);
   if (!rank) return rank.error();
   if (!auth::may_grant(*rank, user.role)) {
@@ -195,18 +195,18 @@ std::optional<Error> refused_logins(const Deed& deed, const Caller& caller) {
   return refused_by_rank(deed);
 }
 
-Result<Decision<storage::Nothing>> apply_end_of_sessions(storage::UnitOfWork& work, UserId target,
-                                                         const std::optional<SessionId>& session,
-                                                         const Caller& caller, const SessionRules& rules) {
+Result<Decision<storage::Nothing>> apply_end_of_logins(storage::UnitOfWork& work, UserId target,
+                                                       const std::optional<SessionId>& session,
+                                                       const Caller& caller, const LoginRules& rules) {
   const Result<Deed> deed = begin_deed(work, caller, target);
   if (!deed) return deed.error();
   if (std::optional<Error> refusal = refused_logins(*deed, caller))
     return deny<storage::Nothing>(work, caller, "session.end", target, std::move(*refusal));
   std::vector<SessionId> ended;
-  for (const SessionRow& row : live_sessions(work, target, work.now(), rules.used_since(work.now())))
+  for (const LoginRow& row : live_logins(work, target, work.now(), rules.used_since(work.now())))
     if (!session || row.id == *session) ended.push_back(row.id);
   if (session && ended.empty()) return Error(ErrorCode::not_found, "There is no such session.");
-  end_sessions(work, target, ended, CloseReason::session_revoked, caller, rules);
+  end_logins(work, target, ended, CloseReason::session_revoked, caller, rules);
   return Decision<storage::Nothing>{};
 }
 
@@ -287,22 +287,22 @@ Task<Outcome<std::string>> AdminService::make_reset_link(UserId target, Caller c
   co_return settle(co_await parts_.writer.commit(std::move(unit)));
 }
 
-Task<Result<std::vector<SessionRow>>> AdminService::sessions(UserId target, Caller caller) {
+Task<Result<std::vector<LoginRow>>> AdminService::logins(UserId target, Caller caller) {
   const UnixMs now = parts_.clock.unix_ms();
   auto look = [target, now, caller = std::move(caller),
-               rules = rules_](storage::Snapshot& snapshot) -> Result<std::vector<SessionRow>> {
+               rules = rules_](storage::Snapshot& snapshot) -> Result<std::vector<LoginRow>> {
     const Result<Deed> deed = begin_deed(snapshot, caller, target);
     if (!deed) return deed.error();
     if (std::optional<Error> refusal = refused_logins(*deed, caller)) return std::move(*refusal);
-    return live_sessions(snapshot, target, now, rules.used_since(now));
+    return live_logins(snapshot, target, now, rules.used_since(now));
   };
   co_return co_await parts_.list_readers.read(std::move(look));
 }
 
-Task<Outcome<storage::Nothing>> AdminService::end_sessions(UserId target, std::optional<SessionId> session,
-                                                           Caller caller) {
+Task<Outcome<storage::Nothing>> AdminService::end_logins(UserId target, std::optional<SessionId> session,
+                                                         Caller caller) {
   auto unit = [target, session, caller = std::move(caller), rules = rules_](storage::UnitOfWork& work) {
-    return apply_end_of_sessions(work, target, session, caller, rules);
+    return apply_end_of_logins(work, target, session, caller, rules);
   };
   co_return settle(co_await parts_.writer.commit(std::move(unit)));
 }

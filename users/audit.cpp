@@ -64,7 +64,7 @@ json::object read_row(const storage::Query& query) {
   return row;
 }
 
-// What two failures must share to share a row: IPv6 addresses by their network.
+// Failures from one such place share a row: IPv6 addresses count by their network.
 std::string place_of(const std::string& ip) {
   boost::system::error_code failed;
   const auto address = boost::asio::ip::make_address(ip, failed);
@@ -73,10 +73,10 @@ std::string place_of(const std::string& ip) {
 
 // ---- reading ----
 
-// The filter that an index answers; what else is asked for is looked at row by row.
+// The filter that an index answers; the other filters are judged row by row.
 enum class By : std::uint8_t { all, user, action, entity };
 
-// ?1 and ?2: between which ids; ?3: of the filter.
+// ?1 and ?2: between which ids; ?3: the value of the filter.
 #define COROHUB_AUDIT                                                                                 \
   "SELECT id, created_at, actor_id, action, target_id, outcome, detail, ip, request_id, entity FROM " \
   "audit WHERE id > ?1 AND id < ?2"

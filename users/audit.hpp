@@ -1,5 +1,5 @@
-// The audit trail: who did what to whom, allowed or denied. Written in the unit it tells of, and never
-// changed afterwards, but for the count of failed logins.
+// The audit trail: who did what to whom, allowed or denied. A row is written in the unit that it tells of and
+// never changed afterwards, except for the count of failed logins.
 #pragma once
 
 #include "core/json.hpp"
@@ -15,21 +15,21 @@
 
 namespace corohub::users {
 
-// `detail` says what was there before and after; never a password or a token. `entity`: what it was done to,
-// as "sessions/<id>"; without one it is the target, "users/<id>".
+// `detail` says what was there before and after; never a password or a token. `entity`: the thing that was
+// changed, as "sessions/<id>"; without one it is the target, "users/<id>".
 void record(storage::UnitOfWork& work, const Caller& caller, std::string_view action,
             std::optional<UserId> target, const json::object& detail = {}, std::string_view entity = {});
 void record_denied(storage::UnitOfWork& work, const Caller& caller, std::string_view action,
                    std::optional<UserId> target, const json::object& detail = {});
 
-// A stranger may cause as many as he likes, so rows of one account from one network share a row for a minute
-// (`detail.count`); of more than so many a minute the newest row counts the rest (`detail.others`); and they
-// are kept for so long, whatever is kept of the others.
+// A stranger may cause any number of failed logins, so failures on one account from one network share a row
+// for a minute (`detail.count`); beyond so many rows a minute the newest row counts the rest
+// (`detail.others`); and these rows are kept for so long, whatever is kept of the others.
 inline constexpr std::int64_t failed_login_rows_per_minute = 10;
 inline constexpr std::int64_t failed_logins_kept_ms = 30LL * 24 * 3600 * 1000;
-// `user`: null for an address that nobody has, which is not written down.
+// `user`: null for an address that no account has, which is not written down.
 void record_failed_login(storage::UnitOfWork& work, const Caller& caller, std::optional<UserId> user);
-// Deletes at most so many that are too old; how many there were.
+// Deletes at most so many rows that are too old; returns how many there were.
 std::int64_t delete_old_failed_logins(storage::UnitOfWork& work, std::int64_t limit);
 
 // A page looks at so many rows at most; with filters it may show fewer than asked for and still say `more`.
@@ -40,7 +40,7 @@ struct AuditQuery {
   std::optional<std::int64_t> before;  // id, exclusive
   bool newest_first = false;
   std::int64_t limit = 100;
-  std::optional<UserId> user;  // who did it or whom it was done to
+  std::optional<UserId> user;  // as the actor or the target
   std::optional<std::string> action;
   std::optional<std::string> entity;
 };

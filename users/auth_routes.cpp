@@ -41,12 +41,12 @@ Task<Response> post_refresh(Services& services, Context& context) {
   if (!body) co_return fail(body.error(), context);
   const Result<std::string> token = read_refresh_token(*body);
   if (!token) co_return fail(token.error(), context);
-  const Result<SessionId> session = co_await services.sessions.session_of(*token);
+  const Result<SessionId> session = co_await services.logins.login_of(*token);
   if (!session) co_return fail(session.error(), context);
   if (const std::optional<Error> refusal = services.limits.refresh(context, *session))
     co_return fail(*refusal, context);
 
-  const Outcome<Login> login = co_await services.sessions.refresh(*token, caller_of(context));
+  const Outcome<Login> login = co_await services.logins.refresh(*token, caller_of(context));
   if (!login) co_return fail(login.error(), context);
   (void)context.charge(login->value.account->id);
   co_return login_answer(services, *login, 200);
@@ -64,8 +64,8 @@ Task<Response> post_logout(Services& services, Context& context) {
   if (principal) {
     Caller caller = caller_of(context);
     caller.user_id = principal->user_id();
-    const auto ended = co_await services.sessions.end(principal->session, principal->session,
-                                                      CloseReason::logged_out, std::move(caller));
+    const auto ended = co_await services.logins.end(principal->session, principal->session,
+                                                    CloseReason::logged_out, std::move(caller));
     if (!ended && ended.error().code != ErrorCode::not_found) co_return fail(ended.error(), context);
     co_return http::no_content();
   }
@@ -74,31 +74,31 @@ Task<Response> post_logout(Services& services, Context& context) {
   if (!body->contains("refresh_token")) co_return fail(principal.error(), context);
   const Result<std::string> token = read_refresh_token(*body);
   if (!token) co_return fail(token.error(), context);
-  const auto ended = co_await services.sessions.end_by_token(*token, caller_of(context));
+  const auto ended = co_await services.logins.end_by_token(*token, caller_of(context));
   if (!ended) co_return fail(ended.error(), context);
   co_return http::no_content();
 }
 
-Task<Response> get_sessions(Services& services, Context& context) {
+Task<Response> get_logins(Services& services, Context& context) {
   const auth::Principal& principal = *context.principal;
-  const auto sessions = co_await services.sessions.list(principal.user_id());
+  const auto sessions = co_await services.logins.list(principal.user_id());
   if (!sessions) co_return fail(sessions.error(), context);
-  co_return sessions_answer(*sessions, principal.session);
+  co_return logins_answer(*sessions, principal.session);
 }
 
-Task<Response> delete_other_sessions(Services& services, Context& context) {
-  const auto ended = co_await services.sessions.end_others(context.principal->session, caller_of(context));
+Task<Response> delete_other_logins(Services& services, Context& context) {
+  const auto ended = co_await services.logins.end_others(context.principal->session, caller_of(context));
   if (!ended) co_return fail(ended.error(), context);
   co_return http::no_content();
 }
 
-Task<Response> delete_session_by_id(Services& services, Context& context) {
+Task<Response> delete_login_by_id(Services& services, Context& context) {
   const auth::Principal& principal = *context.principal;
   SessionId session;
   if (!SessionId::parse(context.param("id"), session))
     co_return fail(Error(ErrorCode::not_found, "There is no such session."), context);
   const bool own = session == principal.session;
-  const auto ended = co_await services.sessions.end(
+  const auto ended = co_await services.logins.end(
       session, principal.session, own ? CloseReason::logged_out : CloseReason::session_revoked,
       caller_of(context));
   if (!ended) co_return fail(ended.error(), context);
@@ -160,9 +160,9 @@ void add_auth_routes(Routes& routes) {
   routes.add(Method::post, "/api/v1/auth/login", Access::guest, post_login);
   routes.add(Method::post, "/api/v1/auth/refresh", Access::guest, post_refresh);
   routes.add(Method::post, "/api/v1/auth/logout", Access::guest, post_logout);
-  routes.add(Method::get, "/api/v1/auth/sessions", Access::user, get_sessions);
-  routes.add(Method::del, "/api/v1/auth/sessions", Access::user, delete_other_sessions);
-  routes.add(Method::del, "/api/v1/auth/sessions/{id}", Access::user, delete_session_by_id);
+  routes.add(Method::get, "/api/v1/auth/sessions", Access::user, get_logins);
+  routes.add(Method::del, "/api/v1/auth/sessions", Access::user, delete_other_logins);
+  routes.add(Method::del, "/api/v1/auth/sessions/{id}", Access::user, delete_login_by_id);
   routes.add(Method::post, "/api/v1/auth/ws-ticket", Access::user, post_ws_ticket);
   routes.add(Method::post, "/api/v1/auth/password/reset", Access::guest, post_password_reset);
   routes.add(Method::post, "/api/v1/setup", Access::guest, post_setup);

@@ -1,4 +1,5 @@
-// Who asks for a change, and from where: what audit rows and the list of logins say of him. A plain value.
+// Who asks for a change, and from where: what audit rows and the list of logins say of the caller. A plain
+// value.
 #pragma once
 
 #include "core/account.hpp"
@@ -14,7 +15,7 @@ struct Caller {
   std::string network;            // of the address (auth::network_key); empty: the command line
   std::string user_agent;         // cut, printable
   std::string request_id;
-  bool command_line = false;  // whoever owns the data directory: every right, but the last superadmin stays
+  bool command_line = false;  // the owner of the data directory: every right, but the last superadmin stays
   bool exempt = false;        // no limits of rate and no back-off
 
   static Caller operator_of_this_machine() {

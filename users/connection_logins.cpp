@@ -42,7 +42,7 @@ Task<Result<auth::Principal>> ConnectionLogins::log_in(std::string email, Secret
 
 void ConnectionLogins::log_out(const auth::Principal& login) noexcept {
   try {
-    if (!services_.sessions.end_later(login.session, login.user_id(), {}))
+    if (!services_.logins.end_later(login.session, login.user_id(), {}))
       log::debug("login.not_ended", {{"user_id", login.user_id()}});
   } catch (const std::exception&) {
     // It ends by itself, like that of a process that was killed.

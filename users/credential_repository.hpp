@@ -12,11 +12,11 @@
 
 namespace corohub::users {
 
-// Where consecutive failures to prove a password are counted. By hashes: so an address nobody has behaves
-// like one that somebody has, and no stranger's addresses are stored.
+// Where consecutive failures to prove a password are counted. Both parts are hashes, so an address that no
+// account has behaves like one that an account has, and no stranger's addresses are stored.
 struct FailuresKey {
-  std::string account;  // of the e-mail key
-  std::string place;    // of the account and from where it is tried; empty: from everywhere together
+  std::string account;  // hash of the e-mail key
+  std::string place;    // hash of the account and the place of the caller; empty: all places together
 };
 FailuresKey failures_key(std::string_view email_key, std::string_view place);
 
@@ -27,14 +27,14 @@ struct LoginFailures {
 
 template <class Source>
 LoginFailures find_login_failures(Source& source, const FailuresKey& key);
-// Of the account's places at most so many are kept, the latest.
+// At most so many places of the account are kept, the latest.
 void save_login_failures(storage::UnitOfWork& work, const FailuresKey& key, const LoginFailures& failures,
                          std::int64_t places_kept);
-// Of this place, and those of everywhere.
+// Forgets the failures of this place and those of all places together.
 void forget_login_failures(storage::UnitOfWork& work, const FailuresKey& key);
-// All of an account.
+// Forgets all failures of an account.
 void delete_login_failures(storage::UnitOfWork& work, std::string_view email_key);
-// Forgets at most `limit` rows that were not touched since then; how many there were.
+// Forgets at most `limit` rows that were not touched since then; returns how many there were.
 std::int64_t trim_login_failures(storage::UnitOfWork& work, UnixMs untouched_since, std::int64_t limit);
 
 struct PasswordReset {
@@ -48,9 +48,9 @@ void insert_password_reset(storage::UnitOfWork& work, std::string_view hash, con
 template <class Source>
 std::optional<PasswordReset> find_password_reset(Source& source, std::string_view hash);
 void use_password_reset(storage::UnitOfWork& work, std::string_view hash);
-// The user's links that were not used, and everybody's that are late.
+// Deletes the user's unused links, and the late links of all users.
 void delete_password_resets(storage::UnitOfWork& work, UserId user);
-// Everybody's that are late, at most so many; how many there were.
+// Deletes late links of all users, at most so many; returns how many there were.
 std::int64_t delete_late_password_resets(storage::UnitOfWork& work, std::int64_t limit);
 
 }  // namespace corohub::users

@@ -1,4 +1,4 @@
-// The events of accounts, exactly as CONTRACT section 3 lists them: who gets them and what they say. Pure.
+// The events of accounts, as docs/PROTOCOL.md lists them: who gets them and what they say. Pure.
 #pragma once
 
 #include "core/account.hpp"
@@ -10,10 +10,10 @@
 
 namespace corohub::users {
 
-// Of `name email age status`, in that order.
+// Which of `name email age status` have changed, in that order.
 using Changes = std::vector<std::string_view>;
 
-// Who did it; null: the command line.
+// Who has made the change; null: the command line.
 using Actor = std::optional<UserId>;
 
 hub::EventDraft user_created(const Account& account);

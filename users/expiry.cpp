@@ -2,15 +2,15 @@
 
 #include "users/audit.hpp"
 #include "users/credential_repository.hpp"
+#include "users/login_repository.hpp"
 #include "users/password_check.hpp"
-#include "users/session_repository.hpp"
 
 #include <array>
 
 namespace corohub::users {
 namespace {
 
-// Rows of the trail are in the order of their times, so what is old stands first.
+// Rows of the trail are in the order of their times, so old rows stand first.
 std::int64_t delete_old_audit(storage::UnitOfWork& work, std::chrono::seconds age, std::int64_t limit) {
   if (age.count() == 0) return 0;
   work.query(
@@ -27,7 +27,7 @@ std::int64_t delete_old_audit(storage::UnitOfWork& work, std::chrono::seconds ag
 ExpiryStep delete_expired(storage::UnitOfWork& work, const ExpirySettings& settings) {
   const std::int64_t limit = settings.step_rows;
   const std::array deleted{
-      delete_ended_sessions(work, limit),
+      delete_ended_logins(work, limit),
       delete_late_password_resets(work, limit),
       trim_login_failures(work, work.now() - forgotten_after_ms, limit),
       delete_old_failed_logins(work, limit),

@@ -1,7 +1,7 @@
 #include "users/password_check.hpp"
 
 #include "auth/rate_limit.hpp"
-#include "users/session_repository.hpp"
+#include "users/login_repository.hpp"
 
 #include <algorithm>
 #include <vector>
@@ -11,8 +11,8 @@
 namespace corohub::users {
 namespace {
 
-// Attempts of one network on one account that may be hashed at the same time while it has no delay yet: what
-// a storm can try before the first failure is counted.
+// How many attempts of one network on one account may be hashed at the same time while the network has no
+// delay yet: as many as a storm can try before the first failure is counted.
 constexpr std::size_t attempts_at_once = 10;
 constexpr std::int64_t forgotten_at_once = 16;
 
@@ -22,13 +22,14 @@ Error wait_first(std::int64_t milliseconds) {
       .limited_to(free_failures);
 }
 
-// What is left of a delay; more than the whole of it only if the wall clock was set back since: then nothing.
+// What is left of a delay. If more than the whole delay is left, the wall clock was set back since: then
+// nothing.
 std::int64_t left_of(std::int64_t delay, UnixMs retry_at, UnixMs now) noexcept {
   const std::int64_t left = retry_at - now;
   return left <= delay ? std::max<std::int64_t>(left, 0) : 0;
 }
 
-// Empty: it is not known.
+// Empty if the address is not known.
 std::string region_of(const std::string& ip) {
   boost::system::error_code failed;
   const auto address = boost::asio::ip::make_address(ip, failed);
@@ -37,9 +38,9 @@ std::string region_of(const std::string& ip) {
 
 // Whether one of the account's logins is in this network.
 bool has_login_in(storage::Snapshot& snapshot, UserId user, std::string_view network, UnixMs now,
-                  const SessionRules& rules) {
-  const std::vector<SessionRow> logins = live_sessions(snapshot, user, now, rules.used_since(now));
-  return std::ranges::any_of(logins, [&](const SessionRow& login) {
+                  const LoginRules& rules) {
+  const std::vector<LoginRow> logins = live_logins(snapshot, user, now, rules.used_since(now));
+  return std::ranges::any_of(logins, [&](const LoginRow& login) {
     boost::system::error_code failed;
     const auto address = boost::asio::ip::make_address(login.ip, failed);
     return !failed && auth::network_key(address) == network;
@@ -90,8 +91,8 @@ Task<Result<Proof>> PasswordCheck::by_email(std::string email_key, Secret passwo
                            ErrorCode::invalid_credentials);
 }
 
-Task<Result<Proof>> PasswordCheck::by_session(UserId user, SessionId session, Secret password,
-                                              const Caller& caller) {
+Task<Result<Proof>> PasswordCheck::by_login(UserId user, SessionId session, Secret password,
+                                            const Caller& caller) {
   auto look = [user, place = "login " + session.text()](storage::Snapshot& snapshot) -> Result<Found> {
     Found found;
     found.user = find_user(snapshot, user);
@@ -131,7 +132,7 @@ Task<Result<Proof>> PasswordCheck::judge(Found found, Secret password, std::stri
     if (found.in_crowd())
       if (std::optional<Error> wait = over_crowd_rate(found)) co_return *wait;
   }
-  std::string hash;  // empty: costs the same and is never right
+  std::string hash;  // an empty hash costs the same and is never right
   if (found.user) hash = found.user->password_hash;
   const Result<bool> right =
       co_await parts_.hasher.verify(std::move(password), std::move(hash), std::move(network));

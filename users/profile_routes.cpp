@@ -8,8 +8,8 @@ namespace {
 
 Error account_gone() { return Error(ErrorCode::unauthorized, "The account is not there any more."); }
 
-// From this shard's memory, at the position up to which it was kept: a newer one would claim changes that the
-// memory does not show yet.
+// Answers from this shard's memory, with the position up to which the memory was kept: a newer position would
+// claim changes that the memory does not show yet.
 std::optional<Response> remembered(Services& services, Context& context) {
   if (!services.parts.applied_seq) return std::nullopt;
   const AccountRef account = context.authenticator.accounts().find(context.principal->user_id());

@@ -1,4 +1,4 @@
-// Reads the query of a request and collects what is wrong with it. One request's.
+// Reads the query of a request and collects what is wrong with it. A reader belongs to one request.
 #pragma once
 
 #include "core/error.hpp"
@@ -20,7 +20,7 @@ class QueryReader {
   std::optional<std::int64_t> integer(std::string_view key, std::int64_t min, std::int64_t max);
   // An empty text reads as a missing one.
   std::optional<std::string> text(std::string_view key, std::size_t bytes_max);
-  // The place of the value in the list.
+  // The index of the value in the list.
   std::optional<std::size_t> one_of(std::string_view key, std::initializer_list<std::string_view> words);
 
   // For a value that only the caller can judge.

@@ -9,12 +9,12 @@ std::string address_key(const http::Context& context) { return auth::rate_key(co
 
 std::string user_key(const http::Context& context) { return std::to_string(context.principal->user_id()); }
 
-// Whoever proves himself with a login as well is not to suffer for what strangers at his address try.
+// A user who asks with a login must not suffer for what strangers at the same address try.
 std::string prover_key(const http::Context& context) {
   return context.principal ? "user " + user_key(context) : address_key(context);
 }
 
-// user.updated and profile.updated, as events and as rows.
+// What user.updated and profile.updated take, as events and as rows.
 constexpr std::int64_t account_change_bytes = 1536;
 
 std::optional<Error> take(auth::RateLimiter& limiter, bool exempt, std::string_view key,
@@ -23,7 +23,7 @@ std::optional<Error> take(auth::RateLimiter& limiter, bool exempt, std::string_v
   return limiter.take(key, tokens).refusal("Too many requests of this kind.");
 }
 
-// Both buckets or neither.
+// Takes from both buckets or from neither.
 std::optional<Error> take_both(auth::RateLimiter& first, auth::RateLimiter& second, bool exempt,
                                const std::string& key) {
   if (std::optional<Error> refusal = take(first, exempt, key)) return refusal;

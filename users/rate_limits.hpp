@@ -1,5 +1,5 @@
-// How often who may ask for what (SECURITY 3.9), over the buckets of auth. A refusal is a rate_limited Error.
-// Exempt callers are never counted. Safe from any shard's thread.
+// How often whom is allowed what, over the buckets of auth. A refusal is a rate_limited Error. Exempt callers
+// are never counted. Safe from any shard's thread.
 #pragma once
 
 #include "auth/rate_limit.hpp"
@@ -18,9 +18,9 @@ class RateLimits {
  public:
   RateLimits(const UsersSettings& settings, const Clock& clock);
 
-  // One attempt to prove a password from this address, or of this user if he has a login already: taken
-  // before it is known to fail, so that a storm in parallel gets no further than one after the other. Give it
-  // back when it did not fail.
+  // One attempt to prove a password, counted by the address, or by the user if the request comes with a
+  // login. It is taken before it is known to fail, so that a storm in parallel gets no further than one
+  // attempt after the other. Give it back when the attempt did not fail.
   std::optional<Error> password_attempt(const http::Context& context);
   void give_back_password_attempt(const http::Context& context);
   // The same for an attempt that is no request.
@@ -31,7 +31,7 @@ class RateLimits {
   std::optional<Error> refresh(const http::Context& context, const SessionId& session);
   std::optional<Error> ticket(const http::Context& context);
   std::optional<Error> password_change(const http::Context& context);
-  // An account's change is an event or two in the log that all share.
+  // A change of one's own account adds an event or two to the log that all share.
   std::optional<Error> account_change(const http::Context& context);
   std::optional<Error> admin_write(const http::Context& context);
 

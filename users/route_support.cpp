@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::size_t user_agent_bytes_max = 256;
 
-// A header can hold any byte; the list of logins is JSON and may land on a terminal.
+// A header can hold any byte, but the list of logins is JSON and may land on a terminal.
 std::string printable(std::string_view text) {
   text = text.substr(0, user_agent_bytes_max);
   std::string out(text);
@@ -61,7 +61,7 @@ Response login_answer(const Services& services, const storage::Committed<Login>&
   return at_position(services, std::move(response), login.seq);
 }
 
-json::object to_json(const SessionRow& session) {
+json::object to_json(const LoginRow& session) {
   json::object row;
   row["id"] = session.id.text();
   row["created_at"] = rfc3339(session.created_at);
@@ -71,9 +71,9 @@ json::object to_json(const SessionRow& session) {
   return row;
 }
 
-Response sessions_answer(const std::vector<SessionRow>& sessions, const SessionId& current) {
+Response logins_answer(const std::vector<LoginRow>& sessions, const SessionId& current) {
   json::array list;
-  for (const SessionRow& session : sessions) {
+  for (const LoginRow& session : sessions) {
     json::object row = to_json(session);
     row["current"] = session.id == current;
     list.push_back(std::move(row));

@@ -1,4 +1,5 @@
-// What the routes of this room have in common: who calls, how a login is answered, where a reader may go on.
+// What the routes of this room have in common: who calls, how a login is answered, and from which position a
+// reader may go on.
 #pragma once
 
 #include "auth/password_login.hpp"
@@ -51,17 +52,18 @@ void add_admin_routes(Routes& routes);    // /api/v1/admin/users…, /api/v1/adm
 Caller caller_of(const Context& context);
 Caller caller_of(const auth::PasswordLogin::Caller& caller);
 
-// The answer with its position: that of the event it caused, else where the state it shows was known to be.
+// Adds the position: that of the event which the request caused, else the one at which the shown state was
+// known.
 Response at_position(const Services& services, Response response, Seq seq);
 
-// CONTRACT section 2, "login's data".
+// What registering, logging in and refreshing answer: the account, its tokens and their life.
 Response login_answer(const Services& services, const storage::Committed<Login>& login, int status);
 
-json::object to_json(const SessionRow& session);
-// The list of somebody's logins; `current` is the caller's own.
-Response sessions_answer(const std::vector<SessionRow>& sessions, const SessionId& current);
+json::object to_json(const LoginRow& session);
+// The list of a user's logins; `current` is the caller's own.
+Response logins_answer(const std::vector<LoginRow>& sessions, const SessionId& current);
 
-// True for an error that is a failed attempt to prove who one is, and counts as one.
+// Whether the error is a failed attempt to prove who the caller is, and counts as one.
 bool is_failed_proof(const Error& error) noexcept;
 
 }  // namespace corohub::users

@@ -4,8 +4,8 @@
 #include "users/account_service.hpp"
 #include "users/admin_service.hpp"
 #include "users/connection_logins.hpp"
+#include "users/login_service.hpp"
 #include "users/rate_limits.hpp"
-#include "users/session_service.hpp"
 #include "users/setup_service.hpp"
 #include "users/users.hpp"
 
@@ -16,10 +16,10 @@ struct Services {
 
   const UsersParts parts;
   const UsersSettings settings;
-  const SessionRules rules;
+  const LoginRules rules;
   RateLimits limits;
   AccountService accounts;
-  SessionService sessions;
+  LoginService logins;
   AdminService admin;
   SetupService setup;
   ConnectionLogins connection_logins;

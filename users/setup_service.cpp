@@ -14,7 +14,7 @@ Error closed() {
 }
 
 Result<Login> create_first(storage::UnitOfWork& work, const NewUser& user, const std::string& hash,
-                           const Caller& caller, const SessionRules& rules) {
+                           const Caller& caller, const LoginRules& rules) {
   if (superadmin_exists(work)) return closed();
   const Result<UserRow> row = create_user_row(work, user, hash, caller, "setup");
   if (!row) return row.error();
@@ -46,7 +46,7 @@ Result<> SetupService::check(const std::string& token) {
 Task<Outcome<Login>> SetupService::create_superadmin(std::string token, NewUser user, Caller caller) {
   Result<std::string> hash = co_await parts_.hasher.hash(std::move(user.password), caller.network);
   if (!hash) co_return hash.error();
-  // Taken before the commit: of two who come at the same time one is refused.
+  // Taken before the commit, so that of two requests at the same time one is refused.
   std::optional<Token> taken = take(token);
   if (!taken) co_return closed();
 
@@ -66,7 +66,7 @@ std::optional<SetupService::Token> SetupService::take(const std::string& token) 
 
 void SetupService::put_back(Token token) {
   const std::lock_guard lock(mutex_);
-  if (!token_) token_ = std::move(token);  // a fresh one was issued meanwhile: this one is dead
+  if (!token_) token_ = std::move(token);  // a newer token was issued meanwhile: this one is dead
 }
 
 bool SetupService::is_good(const std::string& token) const {

@@ -1,8 +1,8 @@
-// The first superadmin: a one-time token printed at the first start, and what its holder may do with it. Safe
-// from any shard's thread.
+// The first superadmin: a one-time token, printed at the first start, and what its holder may do with it.
+// Safe from any shard's thread.
 #pragma once
 
-#include "users/session_service.hpp"
+#include "users/login_service.hpp"
 #include "users/validation.hpp"
 
 #include <mutex>
@@ -13,17 +13,18 @@ namespace corohub::users {
 
 class SetupService {
  public:
-  SetupService(const UsersParts& parts, SessionRules rules, std::chrono::seconds ttl)
+  SetupService(const UsersParts& parts, LoginRules rules, std::chrono::seconds ttl)
       : parts_(parts), rules_(rules), ttl_(ttl) {}
 
-  // A fresh token, and the old one is dead; nothing once there is a superadmin.
+  // Issues a fresh token, and the old one is dead; nothing once there is a superadmin.
   Task<Result<std::optional<std::string>>> issue();
 
-  // setup_closed for a wrong, used or late token, and for any once a superadmin exists. Says nothing else.
+  // setup_closed for a wrong, used or late token, and for any token once a superadmin exists. Says nothing
+  // else.
   Result<> check(const std::string& token);
 
-  // The first superadmin and his first login. A token that was good and came to nothing (email_taken, a full
-  // disk) may be used again.
+  // Makes the first superadmin and begins the first login. A token that was good and came to nothing
+  // (email_taken, a full disk) may be used again.
   Task<Outcome<Login>> create_superadmin(std::string token, NewUser user, Caller caller);
 
  private:
@@ -36,7 +37,7 @@ class SetupService {
   bool is_good(const std::string& token) const;  // under the mutex
 
   const UsersParts& parts_;
-  const SessionRules rules_;
+  const LoginRules rules_;
   const std::chrono::seconds ttl_;
   std::mutex mutex_;
   std::optional<Token> token_;

@@ -4,7 +4,7 @@
 #include "users/audit.hpp"
 #include "users/credential_repository.hpp"
 #include "users/events.hpp"
-#include "users/session_repository.hpp"
+#include "users/login_repository.hpp"
 
 namespace corohub::users {
 namespace {
@@ -71,7 +71,7 @@ bool changes_email(const Account& account, const ProfileChange& change) {
 }
 
 Result<AccountRef> apply_profile_change(storage::UnitOfWork& work, UserRow& user, const ProfileChange& change,
-                                        const Caller& caller, const SessionRules& rules) {
+                                        const Caller& caller, const LoginRules& rules) {
   json::object detail;
   const Changes changes = change_row(user.account, change, detail);
   if (changes.empty()) return load_account(work, user.account.id, work.now(), rules);
@@ -80,7 +80,7 @@ Result<AccountRef> apply_profile_change(storage::UnitOfWork& work, UserRow& user
 
   save_user(work, user);
   if (detail.contains("email"))
-    delete_password_resets(work, user.account.id);  // they went to the old address
+    delete_password_resets(work, user.account.id);  // the links went to the old address
   record(work, caller, "user.update", user.account.id, detail);
   eventlog::append(work, user_updated(user.account, changes, caller.user_id));
   if (caller.user_id == user.account.id) eventlog::append(work, profile_updated(user.account, changes));
@@ -92,7 +92,7 @@ void apply_new_password(storage::UnitOfWork& work, UserRow& user, std::string pa
   user.password_hash = std::move(password_hash);
   ++user.account.token_version;
   save_user(work, user);
-  delete_sessions(work, user.account.id, kept);
+  delete_logins(work, user.account.id, kept);
   delete_password_resets(work, user.account.id);
   delete_login_failures(work, email_key(user.account.email));
   record(work, caller, action, user.account.id);
@@ -100,9 +100,9 @@ void apply_new_password(storage::UnitOfWork& work, UserRow& user, std::string pa
 }
 
 void apply_deletion(storage::UnitOfWork& work, const UserRow& user, const Caller& caller,
-                    const SessionRules& rules) {
+                    const LoginRules& rules) {
   const UserId id = user.account.id;
-  delete_sessions(work, id, std::nullopt);
+  delete_logins(work, id, std::nullopt);
   delete_password_resets(work, id);
   delete_login_failures(work, email_key(user.account.email));
   delete_user(work, id);

@@ -13,14 +13,14 @@ namespace {
 
 constexpr std::size_t sort_count = 5;
 
-// Whom a statement lists: everybody, plain users, the staff of one role, or what a text finds.
+// Whom a statement lists: all accounts, plain users, the staff of one role, or the matches of a text.
 enum class Filter : std::uint8_t { all, plain, staff, found };
 constexpr std::size_t filter_count = 4;
 
-// A column name cannot be bound. All of this is ours; what a client says is bound or not there.
+// A column name cannot be bound. These texts are all ours; what a client says is bound.
 struct Order {
-  std::string_view key;        // empty: by id alone
-  std::string_view all_index;  // "": SQLite takes the one there is
+  std::string_view key;        // empty: the order by id alone
+  std::string_view all_index;  // empty: SQLite takes the one index there is
   std::string_view staff_index;
 };
 constexpr std::array<Order, sort_count> orders{{
@@ -50,7 +50,8 @@ std::string condition(const Order& order, Filter filter) {
     case Filter::all:
       break;
     case Filter::plain:
-      return " AND +users.role = 'user'";  // nearly all are: walk in order, and pass over the few others
+      return " AND +users.role = 'user'";  // nearly all accounts are: the walk goes in order, and passes over
+                                           // the few others
     case Filter::staff:
       return " AND users.role <> 'user' AND users.role = ?5";
     case Filter::found:
@@ -62,7 +63,7 @@ std::string condition(const Order& order, Filter filter) {
   return "";
 }
 
-// ?1 and ?2: the key and the id to go on after; ?3 and ?4: how many, and how many to pass over first.
+// ?1 and ?2: the key and the id to go on after; ?3 and ?4: how many rows, and how many to pass over first.
 std::string make_statement(UserSort sort, bool descending, Filter filter) {
   const Order& order = orders[static_cast<std::size_t>(sort)];
   const std::string after = descending ? " < " : " > ";
@@ -75,7 +76,8 @@ std::string make_statement(UserSort sort, bool descending, Filter filter) {
       "SELECT users.id, users.name, users.email, users.age, users.role, users.status, users.token_version, "
       "users.created_at, users.updated_at FROM " +
       from_clause(order, filter) + " WHERE ";
-  // The comparison of the key alone is what an index understands; that of both parts those who share a key.
+  // An index understands the comparison of the key alone; that of both parts tells apart accounts which share
+  // a key.
   if (by_id)
     sql += id + after + "?2";
   else
@@ -108,8 +110,8 @@ const std::array<std::string, list_statement_count + 1>& statements() {
   return texts;
 }
 
-// A text in the words of the search: a phrase of names and addresses, where the quote is the only character
-// with a meaning, and the role beside it.
+// The text in the language of the search: a phrase of names and addresses, in which the quote is the only
+// special character, with the role beside it.
 std::string match_of(std::string_view text, std::optional<Role> role) {
   std::string phrase;
   for (std::size_t marks = 3 - std::min<std::size_t>(code_points(text), 3); marks > 0; --marks)
@@ -118,7 +120,7 @@ std::string match_of(std::string_view text, std::optional<Role> role) {
   std::string match = "{name email} : \"" + phrase + '"';
   if (!role) return match;
   if (*role == Role::user) return match + R"( NOT staff : ("admin" OR "superadmin"))";
-  // What contains "superadmin" contains "admin", too.
+  // A text that contains "superadmin" contains "admin", too.
   if (*role == Role::admin) return match + R"( AND staff : "admin" NOT staff : "superadmin")";
   return match + R"( AND staff : "superadmin")";
 }
@@ -163,7 +165,7 @@ std::optional<std::int64_t> parse_number(std::string_view text) {
   return number;
 }
 
-// Both ends of every order are cursors, too: a BLOB is more than any text or number.
+// Both ends of every order are cursors, too: a BLOB is greater than any text or number.
 void bind_cursor(storage::Query& query, const UserQuery& wanted) {
   if (!wanted.after && wanted.descending)
     query.bind(storage::Blob{"\xff"}, std::numeric_limits<std::int64_t>::max());

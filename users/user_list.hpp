@@ -15,7 +15,7 @@
 
 namespace corohub::users {
 
-// Of what is found by text: so many are counted, and in another order than by id so many are sorted.
+// Of the accounts that a text finds, so many are counted, and so many are sorted in another order than by id.
 inline constexpr std::int64_t found_users_max = 10'000;
 // How far pages by number reach; a cursor goes on anywhere.
 inline constexpr std::int64_t passed_users_max = 100'000;
@@ -24,7 +24,7 @@ enum class UserSort : std::uint8_t { id, name, email, created_at, updated_at };
 
 // Where in an order a list goes on: after the account with this key and id.
 struct UserCursor {
-  std::string key;  // of the order; a number as its digits; empty for the order by id
+  std::string key;  // the key's value; a number as its digits; empty for the order by id
   UserId id = 0;
 };
 
@@ -40,16 +40,17 @@ struct UserQuery {
 };
 
 struct UserPage {
-  std::vector<Account> users;      // without their sessions
+  std::vector<Account> users;      // without their logins
   std::int64_t total = 0;          // at most found_users_max if there is a text
   bool total_is_capped = false;    // there are more
   std::optional<UserCursor> next;  // of the next page, if there is one
 };
 
-// validation_failed: the page is further away than passed_users_max, and there are so many.
+// validation_failed: the page is further away than passed_users_max, although there are so many accounts.
 Result<UserPage> list_users(storage::Snapshot& snapshot, const UserQuery& query);
 
-// A cursor as clients carry it; it belongs to one order. Nothing for a text that is none of this order.
+// A cursor as clients carry it; it belongs to one order. parse_cursor() answers nothing for a text that is no
+// cursor of the order.
 std::string cursor_text(const UserCursor& cursor, UserSort sort, bool descending);
 std::optional<UserCursor> parse_cursor(std::string_view text, UserSort sort, bool descending);
 

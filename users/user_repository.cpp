@@ -21,7 +21,7 @@ UserRow read_row(const storage::Query& query) {
   return row;
 }
 
-// The words of the search, which are to be taken out as they were put in.
+// The words of the search, which must be taken out exactly as they were put in.
 void write_search(storage::UnitOfWork& work, std::string_view sql, const Account& account) {
   work.query(sql)
       .bind(account.id, account.name, account.email,
@@ -131,7 +131,7 @@ void delete_user(storage::UnitOfWork& work, UserId id) {
 }
 
 std::int64_t count_active_superadmins(storage::UnitOfWork& work, UserId except) {
-  // The index of the staff is used by who says that only staff is meant.
+  // SQLite uses the index of the staff when the statement says that only staff is meant.
   storage::Query query = work.query(
       "SELECT COUNT(*) FROM users INDEXED BY staff_by_id WHERE role <> 'user' AND role = 'superadmin' AND "
       "status = 'active' AND id <> ?");

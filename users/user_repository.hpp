@@ -12,11 +12,11 @@
 namespace corohub::users {
 
 struct UserRow {
-  Account account;  // without its sessions
+  Account account;  // without its logins
   std::string password_hash;
 };
 
-// By what two e-mail addresses are the same: no capitals.
+// Two addresses with the same key are the same: the address without capitals.
 std::string email_key(std::string_view email);
 
 template <class Source>
@@ -30,7 +30,7 @@ bool superadmin_exists(Source& source);
 void insert_user(storage::UnitOfWork& work, UserRow& user);
 // Stores every column that can change, with the unit's time as updated_at.
 void save_user(storage::UnitOfWork& work, UserRow& user);
-// The same password under stronger parameters: no change anybody sees.
+// Stores a hash of the same password with stronger parameters: nobody sees a change.
 void save_password_hash(storage::UnitOfWork& work, UserId id, std::string_view hash);
 void delete_user(storage::UnitOfWork& work, UserId id);
 std::int64_t count_active_superadmins(storage::UnitOfWork& work, UserId except);

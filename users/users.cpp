@@ -6,13 +6,13 @@
 namespace corohub::users {
 namespace {
 
-SessionRules rules_of(const UsersSettings& settings) {
+LoginRules rules_of(const UsersSettings& settings) {
   using std::chrono::milliseconds;
-  SessionRules rules;
+  LoginRules rules;
   rules.idle = milliseconds(settings.refresh_idle).count();
   rules.absolute = milliseconds(settings.refresh_absolute).count();
   rules.grace = milliseconds(settings.refresh_grace).count();
-  rules.per_user = static_cast<std::int64_t>(settings.sessions_per_user);
+  rules.per_user = static_cast<std::int64_t>(settings.logins_per_user);
   return rules;
 }
 
@@ -29,7 +29,7 @@ Services::Services(UsersParts its_parts, UsersSettings its_settings)
       rules(rules_of(settings)),
       limits(settings, parts.clock),
       accounts(parts, rules, settings.logins),
-      sessions(parts, rules),
+      logins(parts, rules),
       admin(parts, rules, settings.reset_ttl),
       setup(parts, rules, settings.setup_ttl),
       connection_logins(*this) {}
@@ -115,18 +115,18 @@ Task<Result<std::string>> Users::make_reset_link(std::string email) {
   co_return token->value;
 }
 
-Task<Result<json::array>> Users::sessions(std::string email, bool end) {
+Task<Result<json::array>> Users::logins(std::string email, bool end) {
   const Result<Account> user = co_await services_->admin.find_by_email(std::move(email));
   if (!user) co_return user.error();
-  const auto rows = co_await services_->admin.sessions(user->id, Caller::operator_of_this_machine());
+  const auto rows = co_await services_->admin.logins(user->id, Caller::operator_of_this_machine());
   if (!rows) co_return rows.error();
   if (end) {
     const auto ended =
-        co_await services_->admin.end_sessions(user->id, std::nullopt, Caller::operator_of_this_machine());
+        co_await services_->admin.end_logins(user->id, std::nullopt, Caller::operator_of_this_machine());
     if (!ended) co_return ended.error();
   }
   json::array list;
-  for (const SessionRow& row : *rows) list.push_back(to_json(row));
+  for (const LoginRow& row : *rows) list.push_back(to_json(row));
   co_return list;
 }
 
@@ -144,8 +144,7 @@ Task<Result<>> Users::record_deed(std::string action, json::object detail, std::
 Task<Result<LocalLogin>> Users::open_login(std::string email) {
   const Result<Account> user = co_await services_->admin.find_by_email(std::move(email));
   if (!user) co_return user.error();
-  const Outcome<Login> login =
-      co_await services_->sessions.open(user->id, Caller::operator_of_this_machine());
+  const Outcome<Login> login = co_await services_->logins.open(user->id, Caller::operator_of_this_machine());
   if (!login) co_return login.error();
   LocalLogin result;
   result.account = *login->value.account;

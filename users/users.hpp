@@ -28,7 +28,7 @@ struct UsersSettings {
   std::chrono::seconds refresh_idle{14 * 24 * 3600};
   std::chrono::seconds refresh_absolute{30 * 24 * 3600};
   std::chrono::seconds refresh_grace{10};
-  std::size_t sessions_per_user = 20;
+  std::size_t logins_per_user = 20;
   std::chrono::seconds reset_ttl{3600};
   std::chrono::seconds setup_ttl{1800};
   std::chrono::seconds audit_retention{0};                              // 0: for ever
@@ -37,7 +37,7 @@ struct UsersSettings {
   auth::Rate registrations_burst{20, std::chrono::seconds(5), 20};      // per address
   auth::Rate registrations_hour{60, std::chrono::hours(1), 60};         // per address
   auth::Rate logins{600, std::chrono::hours(1), 120};                   // per account
-  auth::Rate refreshes{30, std::chrono::minutes(1), 30};                // per session
+  auth::Rate refreshes{30, std::chrono::minutes(1), 30};                // per login
   auth::Rate tickets{10, std::chrono::minutes(1), 10};                  // per user
   auth::Rate password_changes{5, std::chrono::minutes(15), 5};          // per user
   auth::Rate durable_bytes{32 << 20, std::chrono::hours(1), 32 << 20};  // per user: events of its own account
@@ -49,14 +49,14 @@ struct UsersParts {
   storage::Writer& writer;
   storage::ReaderPool& readers;
   storage::ReaderPool&
-      list_readers;  // for what administrators list and search, so that nobody else waits for it
+      list_readers;  // for what administrators list and search, so that nobody else waits for a list
   auth::PasswordHasher& hasher;
   const auth::Tokens& tokens;
   auth::TicketStore& tickets;
   const Clock& clock;
   std::string epoch;
-  // The last durable seq a shard has applied, asked on its thread: lets GET /users/me answer from that
-  // shard's memory. Without it, storage is asked.
+  // The last durable seq that a shard has applied, asked on its thread: lets GET /users/me answer from that
+  // shard's memory. Without this function storage is asked.
   std::function<Seq(std::size_t shard)> applied_seq{};
 };
 
@@ -69,7 +69,7 @@ struct NewUser {
   Role role = Role::user;
 };
 
-// A login that nobody had to prove anything for.
+// A login that was opened without a proof.
 struct LocalLogin {
   Account account;
   std::string access_token;
@@ -96,7 +96,7 @@ class Users {
 
   // ---- the command line and the control socket ----
   Task<Result<Account>> create_user(NewUser user);
-  // By id, the first 1,000 behind `after`; fewer: there are no more.
+  // Accounts by id, the first 1,000 behind `after`; fewer: there are no more.
   static constexpr std::int64_t listed_users_max = 1000;
   Task<Result<std::vector<Account>>> list_users(UserId after);
   Task<Result<Account>> set_role(std::string email, Role role);
@@ -105,10 +105,11 @@ class Users {
   Task<Result<>> remove(std::string email);
   // A one-time token by which its holder sets the password.
   Task<Result<std::string>> make_reset_link(std::string email);
-  // The live logins of an account, as GET /admin/users/{id}/sessions shows them; with `end` they end then.
-  Task<Result<json::array>> sessions(std::string email, bool end);
+  // The live logins of an account, as GET /admin/users/{id}/sessions shows them; with `end` they then end.
+  Task<Result<json::array>> logins(std::string email, bool end);
 
-  // One row of the audit trail for what was done to the server itself ("backup", "keys.rotate", "restore").
+  // Adds a row to the audit trail for what was done to the server itself ("backup", "keys.rotate",
+  // "restore").
   Task<Result<>> record_deed(std::string action, json::object detail, std::string entity);
 
   // ---- whoever runs this process, for demonstrations and test suites ----

@@ -18,11 +18,11 @@ constexpr http::TextRule name_rule{.min = 1, .max = 100, .trim = true};
 constexpr http::TextRule email_rule{.min = 1, .max = 254, .trim = true};
 constexpr std::size_t new_password_min = 8;  // code points of its normal form
 constexpr std::size_t new_password_max = 128;
-// Whatever it is, it is tried; the bound is only there to have one.
+// Any text is tried as a password; the bound is there only so that there is one.
 constexpr http::TextRule tried_password_rule{.min = 1, .max = 512, .controls = true};
 constexpr http::TextRule token_rule{.min = 1, .max = 512};
 
-// What only the server sets, however it is spelled.
+// Members that only the server sets, however they are spelled.
 constexpr std::array<std::string_view, 10> privileged{
     "role",           "roles",         "is_admin",   "id",         "status",
     "email_verified", "token_version", "created_at", "updated_at", "password_hash"};
@@ -46,7 +46,7 @@ Secret read_tried_password(Fields& fields, std::string_view key) {
   return Secret(fields.required_text(key, tried_password_rule));
 }
 
-// In its normal form, so that what counts is what is seen, and another keyboard can type it.
+// Reads the password in its normal form: what the user sees counts, and another keyboard can type it.
 Secret read_new_password(Fields& fields, std::string_view key) {
   fields.require(key);
   std::optional<std::string> text = fields.text(key, {.max = tried_password_rule.max, .controls = true});
@@ -67,7 +67,7 @@ std::optional<std::int64_t> read_age(Fields& fields) {
   return fields.is_null("age") ? std::nullopt : fields.integer("age", 0, 150);
 }
 
-// Reads what registration, an admin and the command line have in common.
+// Reads the members that registration, administrators and the command line have in common.
 NewUser read_user(Fields& fields) {
   NewUser user;
   user.name = fields.required_text("name", name_rule);

@@ -13,7 +13,8 @@
 
 namespace corohub::users {
 
-// One @ between a dot-atom and a host name, in ASCII (RFC 5321 without quoting, comments and literals).
+// Whether the address has one @ between a dot-atom and a host name, in ASCII (RFC 5321 without quoting,
+// comments and literals).
 bool is_plausible_email(std::string_view email) noexcept;
 
 struct Credentials {
@@ -40,12 +41,12 @@ struct TokenAndPassword {
 };
 
 Result<NewUser> read_registration(const json::object& body);
-Result<NewUser> read_new_user(const json::object& body);  // by an admin: `role` as well
-Result<NewUser> checked(const NewUser& user);             // of the command line: as it is to be stored
-Result<> check_new_password(const Secret& password, const Account& account);  // of the command line
+Result<NewUser> read_new_user(const json::object& body);  // from an administrator: `role` as well
+Result<NewUser> checked(const NewUser& user);             // from the command line: as it will be stored
+Result<> check_new_password(const Secret& password, const Account& account);  // from the command line
 Result<Credentials> read_credentials(const json::object& body);
 Result<ProfileChange> read_own_profile_change(const json::object& body);
-Result<ProfileChange> read_profile_change(const json::object& body);  // by an admin
+Result<ProfileChange> read_profile_change(const json::object& body);  // from an administrator
 Result<PasswordChange> read_password_change(const json::object& body);
 Result<Secret> read_current_password(const json::object& body);  // empty: not given
 Result<TokenAndPassword> read_password_reset(const json::object& body);

@@ -24,8 +24,8 @@ using http::Method;
 using http::Response;
 using http::ResponseHeader;
 
-// Scripts and styles are files of ours, nothing is inline, nothing comes from elsewhere, and the pages are in
-// nobody's frame.
+// Scripts and styles are files of the server, nothing is inline, nothing comes from elsewhere, and no page
+// may put ours into a frame.
 constexpr std::string_view content_security_policy =
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -37,7 +37,7 @@ std::string_view content_type(std::string_view name) noexcept {
   return "application/json";
 }
 
-// One file of the binary with what is said about it.
+// One file of the binary, with the headers that are sent with it.
 class Page {
  public:
   explicit Page(const EmbeddedFile& file)
@@ -50,7 +50,7 @@ class Page {
     response.content_type = content_type_;
     response.headers = {
         ResponseHeader{"ETag", etag_},
-        ResponseHeader{"Cache-Control", "no-cache"},  // ask each time; mostly the answer is 304
+        ResponseHeader{"Cache-Control", "no-cache"},  // browsers ask each time; mostly the answer is 304
         ResponseHeader{"Content-Security-Policy", std::string(content_security_policy)},
         ResponseHeader{"Referrer-Policy", "no-referrer"},
         ResponseHeader{"X-Content-Type-Options", "nosniff"}};

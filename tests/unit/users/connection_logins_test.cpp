@@ -35,7 +35,7 @@ class ConnectionLoginTest : public testing::Test {
   }
   std::size_t logins_of(const std::string& email) {
     return house_
-        .run([&]() -> Task<Result<json::array>> { co_return co_await house_.users().sessions(email, false); })
+        .run([&]() -> Task<Result<json::array>> { co_return co_await house_.users().logins(email, false); })
         .value()
         .size();
   }

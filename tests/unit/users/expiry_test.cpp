@@ -3,8 +3,8 @@
 #include "support/test_database.hpp"
 #include "users/audit.hpp"
 #include "users/credential_repository.hpp"
+#include "users/login_repository.hpp"
 #include "users/password_check.hpp"
-#include "users/session_repository.hpp"
 
 #include <gtest/gtest.h>
 
@@ -48,12 +48,12 @@ class Expiry : public testing::Test {
   }
   void add_login(std::string_view hash, std::int64_t life_ms) {
     write([&](UnitOfWork& work) {
-      SessionRow session;
+      LoginRow session;
       session.id = SessionId::random();
       session.user_id = 1;
       session.created_at = session.last_used_at = work.now();
       session.expires_at = work.now() + life_ms;
-      insert_session(work, session);
+      insert_login(work, session);
       RefreshRow token;
       token.hash = hash;
       token.session = session.id;

@@ -13,32 +13,32 @@
 
 namespace corohub::users {
 
-struct SessionRow {
+struct LoginRow {
   SessionId id{};
   UserId user_id = 0;
   UnixMs created_at = 0;
   UnixMs last_used_at = 0;
   UnixMs expires_at = 0;  // the absolute end, however often it is refreshed
-  std::string ip;         // from where it was used last
+  std::string ip;         // of the last use
   std::string user_agent;
 };
 
-void insert_session(storage::UnitOfWork& work, const SessionRow& session);
+void insert_login(storage::UnitOfWork& work, const LoginRow& session);
 template <class Source>
-std::optional<SessionRow> find_session(Source& source, const SessionId& id);
+std::optional<LoginRow> find_login(Source& source, const SessionId& id);
 // Logins that have not ended by themselves, the newest first.
 template <class Source>
-std::vector<SessionRow> live_sessions(Source& source, UserId user, UnixMs now, UnixMs used_since);
-// It was used now, from there; an address that is not known changes nothing.
-void touch_session(storage::UnitOfWork& work, const SessionId& id, const std::string& ip);
+std::vector<LoginRow> live_logins(Source& source, UserId user, UnixMs now, UnixMs used_since);
+// Notes that the login was used now, from this address; an unknown address changes nothing.
+void touch_login(storage::UnitOfWork& work, const SessionId& id, const std::string& ip);
 
-// With their refresh tokens.
-void delete_session(storage::UnitOfWork& work, const SessionId& id);
-void delete_sessions(storage::UnitOfWork& work, UserId user, const std::optional<SessionId>& except);
-// Whose absolute end has come, at most so many; how many there were.
-std::int64_t delete_ended_sessions(storage::UnitOfWork& work, std::int64_t limit);
-// Of the user of `newest`: those that ended by themselves, and the oldest beyond `keep`.
-void trim_sessions(storage::UnitOfWork& work, const SessionRow& newest, UnixMs used_since, std::int64_t keep);
+// Also deletes the login's refresh tokens.
+void delete_login(storage::UnitOfWork& work, const SessionId& id);
+void delete_logins(storage::UnitOfWork& work, UserId user, const std::optional<SessionId>& except);
+// Deletes logins whose absolute end has come, at most so many; returns how many there were.
+std::int64_t delete_ended_logins(storage::UnitOfWork& work, std::int64_t limit);
+// Deletes the logins of newest's user that ended by themselves, and the oldest beyond `keep`.
+void trim_logins(storage::UnitOfWork& work, const LoginRow& newest, UnixMs used_since, std::int64_t keep);
 
 struct RefreshRow {
   std::string hash;  // SHA-256 of the token
@@ -53,10 +53,11 @@ struct RefreshRow {
 void insert_refresh_token(storage::UnitOfWork& work, const RefreshRow& token);
 template <class Source>
 std::optional<RefreshRow> find_refresh_token(Source& source, std::string_view hash);
-// `token` was exchanged for its successor, now; the seed of the one before it is of no use any more.
+// Notes that `token` was exchanged for its successor now; the seed of the token before it is of no use any
+// more.
 void mark_refresh_token(storage::UnitOfWork& work, const RefreshRow& token);
 void delete_refresh_tokens(storage::UnitOfWork& work, const SessionId& session);
-// Keeps the newest used ones: by them reuse is recognised.
+// Keeps the newest used tokens, by which reuse is recognised.
 void trim_refresh_tokens(storage::UnitOfWork& work, const SessionId& session, std::int64_t keep);
 
 }  // namespace corohub::users

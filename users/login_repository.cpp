@@ -1,4 +1,4 @@
-#include "users/session_repository.hpp"
+#include "users/login_repository.hpp"
 
 #include <algorithm>
 
@@ -9,15 +9,15 @@ storage::Blob blob(const SessionId& id) noexcept {
   return {{reinterpret_cast<const char*>(id.bytes.data()), id.bytes.size()}};
 }
 
-SessionId session_id(const std::string& bytes) noexcept {
+SessionId login_id(const std::string& bytes) noexcept {
   SessionId id;
   std::copy_n(bytes.begin(), std::min(bytes.size(), id.bytes.size()), id.bytes.begin());
   return id;
 }
 
-SessionRow read_session(const storage::Query& query) {
-  SessionRow row;
-  row.id = session_id(query.blob(0));
+LoginRow read_login(const storage::Query& query) {
+  LoginRow row;
+  row.id = login_id(query.blob(0));
   row.user_id = query.integer(1);
   row.created_at = query.integer(2);
   row.last_used_at = query.integer(3);
@@ -29,7 +29,7 @@ SessionRow read_session(const storage::Query& query) {
 
 }  // namespace
 
-void insert_session(storage::UnitOfWork& work, const SessionRow& session) {
+void insert_login(storage::UnitOfWork& work, const LoginRow& session) {
   work.query(
           "INSERT INTO sessions (id, user_id, created_at, last_used_at, expires_at, ip, user_agent) "
           "VALUES (?, ?, ?, ?, ?, ?, ?)")
@@ -39,41 +39,41 @@ void insert_session(storage::UnitOfWork& work, const SessionRow& session) {
 }
 
 template <class Source>
-std::optional<SessionRow> find_session(Source& source, const SessionId& id) {
+std::optional<LoginRow> find_login(Source& source, const SessionId& id) {
   storage::Query query = source.query(
       "SELECT id, user_id, created_at, last_used_at, expires_at, ip, user_agent FROM sessions WHERE id = ?");
   query.bind(blob(id));
   if (!query.next()) return std::nullopt;
-  return read_session(query);
+  return read_login(query);
 }
-template std::optional<SessionRow> find_session(storage::UnitOfWork&, const SessionId&);
-template std::optional<SessionRow> find_session(storage::Snapshot&, const SessionId&);
+template std::optional<LoginRow> find_login(storage::UnitOfWork&, const SessionId&);
+template std::optional<LoginRow> find_login(storage::Snapshot&, const SessionId&);
 
 template <class Source>
-std::vector<SessionRow> live_sessions(Source& source, UserId user, UnixMs now, UnixMs used_since) {
+std::vector<LoginRow> live_logins(Source& source, UserId user, UnixMs now, UnixMs used_since) {
   storage::Query query = source.query(
       "SELECT id, user_id, created_at, last_used_at, expires_at, ip, user_agent FROM sessions "
       "WHERE user_id = ? AND expires_at > ? AND last_used_at > ? ORDER BY created_at DESC, id");
   query.bind(user, now, used_since);
-  std::vector<SessionRow> rows;
-  while (query.next()) rows.push_back(read_session(query));
+  std::vector<LoginRow> rows;
+  while (query.next()) rows.push_back(read_login(query));
   return rows;
 }
-template std::vector<SessionRow> live_sessions(storage::UnitOfWork&, UserId, UnixMs, UnixMs);
-template std::vector<SessionRow> live_sessions(storage::Snapshot&, UserId, UnixMs, UnixMs);
+template std::vector<LoginRow> live_logins(storage::UnitOfWork&, UserId, UnixMs, UnixMs);
+template std::vector<LoginRow> live_logins(storage::Snapshot&, UserId, UnixMs, UnixMs);
 
-void touch_session(storage::UnitOfWork& work, const SessionId& id, const std::string& ip) {
+void touch_login(storage::UnitOfWork& work, const SessionId& id, const std::string& ip) {
   work.query("UPDATE sessions SET last_used_at = ?, ip = coalesce(nullif(?, ''), ip) WHERE id = ?")
       .bind(work.now(), ip, blob(id))
       .run();
 }
 
-void delete_session(storage::UnitOfWork& work, const SessionId& id) {
+void delete_login(storage::UnitOfWork& work, const SessionId& id) {
   delete_refresh_tokens(work, id);
   work.query("DELETE FROM sessions WHERE id = ?").bind(blob(id)).run();
 }
 
-void delete_sessions(storage::UnitOfWork& work, UserId user, const std::optional<SessionId>& except) {
+void delete_logins(storage::UnitOfWork& work, UserId user, const std::optional<SessionId>& except) {
   std::optional<storage::Blob> kept;
   if (except) kept = blob(*except);
   work.query(
@@ -84,20 +84,19 @@ void delete_sessions(storage::UnitOfWork& work, UserId user, const std::optional
   work.query("DELETE FROM sessions WHERE user_id = ?1 AND (?2 IS NULL OR id <> ?2)").bind(user, kept).run();
 }
 
-std::int64_t delete_ended_sessions(storage::UnitOfWork& work, std::int64_t limit) {
+std::int64_t delete_ended_logins(storage::UnitOfWork& work, std::int64_t limit) {
   std::vector<SessionId> ended;
   {
     storage::Query query =
         work.query("SELECT id FROM sessions WHERE expires_at <= ? ORDER BY expires_at LIMIT ?");
     query.bind(work.now(), limit);
-    while (query.next()) ended.push_back(session_id(query.blob(0)));
+    while (query.next()) ended.push_back(login_id(query.blob(0)));
   }
-  for (const SessionId& id : ended) delete_session(work, id);
+  for (const SessionId& id : ended) delete_login(work, id);
   return static_cast<std::int64_t>(ended.size());
 }
 
-void trim_sessions(storage::UnitOfWork& work, const SessionRow& newest, UnixMs used_since,
-                   std::int64_t keep) {
+void trim_logins(storage::UnitOfWork& work, const LoginRow& newest, UnixMs used_since, std::int64_t keep) {
   std::vector<SessionId> dead;
   {
     // Logins of one commit share their time, so the newest is named.
@@ -106,9 +105,9 @@ void trim_sessions(storage::UnitOfWork& work, const SessionRow& newest, UnixMs u
         "ORDER BY id = ?4 DESC, created_at DESC, id");
     query.bind(work.now(), used_since, newest.user_id, blob(newest.id));
     for (std::int64_t kept = 0; query.next();)
-      if (query.integer(1) != 0 || kept++ >= keep) dead.push_back(session_id(query.blob(0)));
+      if (query.integer(1) != 0 || kept++ >= keep) dead.push_back(login_id(query.blob(0)));
   }
-  for (const SessionId& id : dead) delete_session(work, id);
+  for (const SessionId& id : dead) delete_login(work, id);
 }
 
 void insert_refresh_token(storage::UnitOfWork& work, const RefreshRow& token) {
@@ -126,7 +125,7 @@ std::optional<RefreshRow> find_refresh_token(Source& source, std::string_view ha
   if (!query.next()) return std::nullopt;
   RefreshRow row;
   row.hash = query.blob(0);
-  row.session = session_id(query.blob(1));
+  row.session = login_id(query.blob(1));
   row.issued_at = query.integer(2);
   row.expires_at = query.integer(3);
   row.used_at = query.integer_or_null(4);

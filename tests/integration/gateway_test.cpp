@@ -34,7 +34,7 @@ HttpAnswer upgrade(TestServer& server, std::string target, Headers headers) {
 
 // ---- the upgrade ----
 
-TEST(Upgrade, T5_checks_in_the_order_of_the_contract) {
+TEST(Upgrade, T5_checks_in_one_order) {
   TestServer server;
   const Headers good = upgrade_headers();
   const Headers foreign = with(good, "Origin", "https://evil.com");

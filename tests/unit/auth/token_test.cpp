@@ -68,7 +68,7 @@ TEST_P(TokensTest, T24_begins_in_the_past_for_verifiers_without_leeway_and_lives
   }
 }
 
-TEST_P(TokensTest, has_the_header_and_the_claims_of_the_contract_and_no_more) {
+TEST_P(TokensTest, has_this_header_and_these_claims_and_no_more) {
   const KeyStore store(file, clock);
   const Tokens tokens(store, {}, clock);
   const SessionId session = SessionId::random();

@@ -29,7 +29,7 @@ TEST(UserStatus, is_read_exactly) {
   EXPECT_EQ(name(UserStatus::disabled), "disabled");
 }
 
-TEST(Account, as_json_has_the_members_of_the_contract_and_no_more) {
+TEST(Account, as_json_has_these_members_and_no_more) {
   Account account;
   account.id = 7;
   account.name = "Ann";

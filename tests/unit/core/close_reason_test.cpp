@@ -10,8 +10,8 @@
 namespace corohub {
 namespace {
 
-TEST(CloseReason, has_the_codes_of_the_contract) {
-  const std::map<std::string_view, std::uint16_t> contract{
+TEST(CloseReason, has_these_words_and_codes) {
+  const std::map<std::string_view, std::uint16_t> expected{
       {"normal", 1000},          {"peer_gone", 1006},        {"draining", 1001},
       {"pong_timeout", 1001},    {"protocol_error", 1002},   {"binary_not_supported", 1003},
       {"invalid_utf8", 1007},    {"invalid_payload", 1007},  {"token_expired", 1008},
@@ -24,12 +24,12 @@ TEST(CloseReason, has_the_codes_of_the_contract) {
   std::set<std::string_view> seen;
   for (std::size_t i = 0; i < close_reason_count; ++i) {
     const auto reason = static_cast<CloseReason>(i);
-    const auto row = contract.find(name(reason));
-    ASSERT_NE(row, contract.end()) << name(reason);
+    const auto row = expected.find(name(reason));
+    ASSERT_NE(row, expected.end()) << name(reason);
     EXPECT_EQ(close_code(reason), row->second) << name(reason);
     EXPECT_TRUE(seen.insert(name(reason)).second) << name(reason);
   }
-  EXPECT_EQ(seen.size(), contract.size());
+  EXPECT_EQ(seen.size(), expected.size());
 }
 
 TEST(CloseReason, fits_into_a_close_frame_as_a_word) {

@@ -23,7 +23,7 @@ Response answer(const Error& error) {
 
 json::object body(const Error& error) { return json::parse(answer(error).body).as_object(); }
 
-TEST(Problem, has_the_members_of_the_contract) {
+TEST(Problem, has_these_members) {
   const Error error = Error(ErrorCode::email_taken, "This address is taken.").because("row 7");
   EXPECT_EQ(answer(error).status, 409);
   EXPECT_EQ(answer(error).content_type, "application/problem+json");

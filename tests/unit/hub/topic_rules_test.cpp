@@ -45,7 +45,7 @@ TEST(TopicRules, the_first_that_matches_counts_and_nothing_is_refused) {
   EXPECT_EQ(all.find("elsewhere"), nullptr);
 }
 
-TEST(TopicRules, defaults_are_those_of_the_contract) {
+TEST(TopicRules, has_these_defaults) {
   const TopicRules rules;
   const TopicRule* room = rules.find("rooms/one");
   ASSERT_NE(room, nullptr);

@@ -28,7 +28,7 @@ std::string refusal(const ConfigSources& sources) {
   return "";
 }
 
-TEST(Settings, defaults_are_those_of_the_contract) {
+TEST(Settings, has_these_defaults) {
   const Settings settings = load_settings({});
   EXPECT_THAT(settings.listen, ElementsAre("localhost:8080"));
   EXPECT_EQ(settings.admin_listen, "127.0.0.1:8081");
@@ -58,7 +58,7 @@ TEST(Settings, defaults_are_those_of_the_contract) {
   EXPECT_EQ(settings.topics_max, 100'000U);
 }
 
-TEST(Settings, the_contract_s_keys_are_in_the_table) {
+TEST(Settings, has_these_keys_and_each_once) {
   std::set<std::string> keys;
   for (const Setting& setting : settings_table()) {
     EXPECT_TRUE(keys.insert(setting.key).second) << setting.key << " is there twice";

@@ -1,5 +1,5 @@
-// A log in which little is for the one who asks: each request looks at a bounded part of it, and says how far
-// it came.
+// A log in which little is for the user who asks: each request looks at a bounded part of it, and says how
+// far it came.
 #include "storage/connection.hpp"
 #include "support/test_server.hpp"
 

@@ -32,7 +32,7 @@ HttpAnswer log_in(TestServer& server, const std::string& password, Headers heade
 TEST(Proxy, T16_wrong_passwords_count_for_who_sent_them) {
   TestServer server(behind_proxy());
   server.register_user("ann");
-  // The fifth failure of an account delays it; addresses are what this is about.
+  // The fifth failure of an account delays the next one, so each attempt is on another account.
   const auto attempt = [&](int number, const std::string& caller) {
     return server.client()
         .call({.method = "POST",

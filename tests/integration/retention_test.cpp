@@ -1,5 +1,5 @@
-// What is too old, too many or too large leaves the log beside the work; whoever is behind is told, however
-// he asks.
+// Events that are too old, too many or too large leave the log while the server works; a client that is
+// behind is told so, however it asks.
 #include "support/sse_client.hpp"
 #include "support/test_server.hpp"
 

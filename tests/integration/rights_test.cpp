@@ -234,7 +234,7 @@ TEST_F(Rights, T43_nobody_promotes_himself_and_the_last_superadmin_stays) {
 }
 
 // Rights end while a body is on its way: what it asked for is not done.
-TEST(SlowBody, T42_who_he_is_is_asked_again_once_it_is_there) {
+TEST(SlowBody, T42_rights_are_judged_again_behind_it) {
   TestServer server;
   const TestUser root = server.superadmin();
   const TestUser admin = server.admin("admin");

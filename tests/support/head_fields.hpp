@@ -9,7 +9,7 @@
 
 namespace corohub::test {
 
-// With those of one name together, in their order.
+// The fields by name, those of one name in their order.
 inline std::multimap<std::string, std::pair<std::string, std::string>> by_name(
     const http::HeadFields& fields) {
   std::multimap<std::string, std::pair<std::string, std::string>> sorted;

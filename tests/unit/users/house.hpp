@@ -1,5 +1,5 @@
 // Accounts over a real database and cheap Argon2, asked through the routes' handlers as the HTTP server asks
-// them, with a record of what was handed to the shards. One test's.
+// them, with a record of what was handed to the shards. A house belongs to one test.
 #pragma once
 
 #include "auth/key_ring.hpp"
@@ -48,7 +48,7 @@ struct Reply {
   std::string text(std::string_view member) const;  // of data
 };
 
-// Somebody who has logged in.
+// A user who has logged in.
 struct Person {
   UserId id = 0;
   std::string email;
@@ -86,7 +86,7 @@ class House {
     return ask({Method::del, std::move(target), "", who.token});
   }
 
-  // Through the routes (a user) or the command line (the others), and logged in.
+  // A new account, made as the command line makes it, and logged in.
   Person person(std::string name, Role role = Role::user);
   Person login(const std::string& email, std::string_view with = password);
   bool is_live(const Person& who) { return get("/api/v1/users/me", who).status == 200; }

@@ -184,7 +184,8 @@ TEST(Login, T38_the_networks_of_ones_logins_are_not_of_the_crowd) {
 TEST(Login, T38_whoever_has_a_login_changes_his_password_whatever_strangers_try) {
   House house;
   const Person ann = house.person("ann");
-  for (int i = 0; i < 20; ++i) house.ask(login_ask("ann@example.com", "wrong-one"));  // from his own address
+  for (int i = 0; i < 20; ++i)
+    house.ask(login_ask("ann@example.com", "wrong-one"));  // from the user's own address
   ASSERT_EQ(house.ask(login_ask("ann@example.com", password)).status, 429);
   Ask change{Method::put, "/api/v1/users/me/password",
              json::serialize(json::object{{"current_password", password}, {"new_password", "another-one"}}),

@@ -381,7 +381,7 @@ void add_events(std::vector<Setting>& rows) {
   rows.push_back(integer("events.retention_rows", 0, 1000 * million, FIELD(retention.rows),
                          "Events the log keeps, the newest ones; 0 is no limit."));
   rows.push_back(integer("events.retention_bytes", 0, 1024 * gibibyte, FIELD(retention.bytes),
-                         "Bytes of events (type, topic and data) the log keeps; 0 is no limit."));
+                         "Bytes of events (type, topic, data and attributes) the log keeps; 0 is no limit."));
   rows.push_back(integer("audit.retention_age_s", 0, 3660 * day_s, FIELD(users.audit_retention),
                          "Rows of the audit trail older than this are deleted; 0 keeps all."));
 }

@@ -151,6 +151,48 @@ TEST(Session, ALoginThatDiedDuringTheUpgradeIsNeverRegistered) {
   EXPECT_EQ(client.frames[0].close_reason(), "session_revoked");
 }
 
+// ---- who it is, said after the upgrade ----
+
+std::shared_ptr<Session> start_unidentified(SessionRig& rig, RawClient& client) {
+  const auto session = std::make_shared<Session>(
+      rig.desk, native::dialect(),
+      Arrival{.admission = {}, .address = asio::ip::address_v4::loopback(), .may_identify = true});
+  start_websocket({.socket = client.take_server_socket(),
+                   .unread = {},
+                   .head = "HTTP/1.1 101 Switching Protocols\r\n\r\n"},
+                  {rig.sockets, rig.shard.wheel(), rig.clock}, session->outbox(), session);
+  rig.clients.push_back(&client);
+  rig.settle();
+  return session;
+}
+
+TEST(Session, T14_HasTenSecondsToSayWhoItIs) {
+  SessionRig rig;
+  RawClient client(rig.context);
+  const auto session = start_unidentified(rig, client);
+  rig.publish({event("system.alert", hub::Audience::everyone(), 1)});
+  rig.pass(9'500ms);
+  EXPECT_TRUE(client.frames.empty()) << "it is nobody: it hears nothing";
+  rig.pass(600ms);
+  ASSERT_TRUE(rig.until([&] { return has_close(client); }));
+  EXPECT_EQ(client.frames.back().close_reason(), "auth_timeout");
+}
+
+TEST(Session, T14_MaySayLittleBeforeThat) {
+  SessionRig rig;
+  for (const auto& [messages, size] : {std::pair(9, 10), std::pair(2, 40'000)}) {
+    RawClient client(rig.context);
+    const auto session = start_unidentified(rig, client);
+    for (int i = 1; i < messages; ++i) client.send(text(std::string(size, 'x')));
+    rig.settle();
+    EXPECT_FALSE(has_close(client));
+    client.send(text(std::string(size, 'x')));
+    ASSERT_TRUE(rig.until([&] { return has_close(client); }));
+    EXPECT_EQ(client.frames.back().close_reason(), "rate_limited");
+    std::erase(rig.clients, &client);
+  }
+}
+
 // ---- the token's end ----
 
 TEST(Session, T25_SaysThatItsTokenEndsAndThenEnds) {

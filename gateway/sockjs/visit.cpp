@@ -37,7 +37,7 @@ void run(const std::function<void(Ticket)>& errand, Ticket ticket) noexcept {
 
 void Ticket::go_home() noexcept {
   if (!visit_) return;
-  const Executor origin = visit_->origin();
+  const Executor origin = visit_->origin().value();
   // The visit holds its loop until it has finished there; this, until post() has woken that loop up.
   const auto until_posted = asio::make_work_guard(origin);
   FixedPost& back = visit_->back_;

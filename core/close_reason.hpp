@@ -27,10 +27,14 @@ enum class CloseReason : std::uint8_t {
   kicked,
   message_too_big,  // 1009
   internal_error,   // 1011
-  // 1013. The client does not take what it is sent. Either its outbox is full (Shard::queue), or the outboxes
-  // of all clients hold too much and this one holds the most (Shard's limit on memory), or its peer takes
-  // less than 1 KiB/s (SocketTransport's write deadline), or there is no room for one more pong (WebSocket)
-  // or comment (the event stream) among its control bytes, or /ws/echo has too much to send back to it.
+  // 1013: the client does not take what is sent to it. There are six causes:
+  // - its outbox is full and its socket takes nothing (hub::Sending::queue);
+  // - all outboxes of the process together hold too much, and its backlog is among the worst
+  //   (hub::Sending::close_worst);
+  // - something waits for it, and it takes less than 1 KiB/s (gateway::SocketTransport);
+  // - it asks for more pongs than it reads (gateway::WebSocket);
+  // - comments of an event stream pile up (gateway::EventStream);
+  // - more echoes wait for it than may (gateway::Echo).
   slow_consumer,
   overloaded,  // 1013
 };

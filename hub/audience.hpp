@@ -7,8 +7,8 @@
 
 namespace corohub::hub {
 
-// Whose connection it is, as far as routing asks. Nobody has one by default: without a principal there is no
-// role.
+// Whose connection it is, as far as routing asks. There is no default identity: without a principal there is
+// no role.
 struct Identity {
   constexpr Identity(UserId user, Role its_role, const SessionId& login = {}) noexcept
       : user_id(user), role(its_role), session(login) {}
@@ -22,7 +22,7 @@ constexpr std::uint8_t role_bit(Role role) noexcept {
   return static_cast<std::uint8_t>(1U << static_cast<unsigned>(role));
 }
 
-// A union of groups; a connection that belongs to several still gets the event once.
+// A union of groups. A connection that belongs to several of them gets the event once.
 struct Audience {
   static constexpr std::uint8_t admin_bits = role_bit(Role::admin) | role_bit(Role::superadmin);
   static constexpr std::uint8_t everyone_bits = role_bit(Role::user) | admin_bits;

@@ -19,7 +19,7 @@ std::size_t ClientIndex::place_of(const ClientId& client) const noexcept {
 void ClientIndex::reserve(std::size_t members) {
   unsigned bits = std::max(bits_, bits_least);
   while ((std::size_t{3} << bits) / 4 < members) ++bits;
-  // Those who are pushed beyond the last place find room there without asking for memory.
+  // There is room behind the last place, so that a member that does not fit needs no memory.
   const auto with_room = [](std::size_t places) { return places + places / 8 + 1; };
   if (bits == bits_) {
     if (places_.size() == places_.capacity()) places_.reserve(with_room(places_.size()));

@@ -1,6 +1,7 @@
 // A shard's members in the order of their client ids, to find one and to list them page by page. Client ids
-// are random, so a place for each is known from its first bits; who finds it taken stands behind, and the
-// order holds. A pointer for each member, and a third to twice as much room. Used on the shard's thread only.
+// are random, so the first bits of an id name its place; a member whose place is taken stands behind it, in
+// order. The index takes a pointer for each member, and a third to twice as much room besides. Used on the
+// shard's thread only.
 #pragma once
 
 #include "hub/member.hpp"
@@ -12,15 +13,15 @@ namespace corohub::hub {
 
 class ClientIndex {
  public:
-  // Makes room for so many, so that one more can enter().
+  // Makes room for so many members. Called before each enter().
   void reserve(std::size_t members);
   void enter(Member& member) noexcept;
   void leave(const Member& member) noexcept;
 
   Member* find(const ClientId& client) const noexcept;  // null: none
 
-  // `visit` takes a Member& and says whether to go on: those after this id, in order. It must not change the
-  // index.
+  // Visits the members after this id, in order. `visit` takes a Member&, says whether to go on, and must not
+  // change the index.
   template <class F>
   void walk(const ClientId& after, F visit) const {
     for (std::size_t i = place_of(after); i < places_.size(); ++i) {
@@ -32,8 +33,8 @@ class ClientIndex {
  private:
   std::size_t place_of(const ClientId& client) const noexcept;
 
-  std::vector<Member*> places_;  // sorted; nobody stands before his place, or behind an empty one after it
-  unsigned bits_ = 0;            // 2^bits_ places; more at the end for those who are pushed beyond
+  std::vector<Member*> places_;  // sorted; no member stands before its place, or behind an empty one after it
+  unsigned bits_ = 0;            // 2^bits_ places, and more at the end for members that do not fit
 };
 
 }  // namespace corohub::hub

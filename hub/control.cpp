@@ -30,7 +30,7 @@ void Batch::applied_by_one_shard() noexcept {
   if (!done_) return;
   for (const std::atomic<std::uint32_t>& count : reached_)
     said_.push_back(count.load(std::memory_order_relaxed));
-  // It may hold what keeps another thread's loop alive: it goes now, not with the last reference to the
+  // The receipt may keep another thread's loop alive, so it dies now and not with the last reference to the
   // batch.
   const std::unique_ptr<BatchDone> done = std::move(done_);
   done->applied(said_);

@@ -15,9 +15,10 @@
 
 namespace corohub::hub {
 
-// A user is as `account` says from here on; null: gone. It is a state, not a difference: a shard replaces
-// what it has, moves the user's connections to the new role, and closes with `ending` those whose login is no
-// longer in account->sessions, or all of them if the account is gone or disabled.
+// A user is as `account` says from here on; null: the account is gone. This is a state, not a difference: a
+// shard replaces the account it has, moves the user's connections to the new role, and closes with `ending`
+// the connections whose login is no longer in account->sessions, or all of them if the account is gone or
+// disabled.
 struct AccountChanged {
   UserId user_id = 0;
   AccountRef account;
@@ -29,19 +30,20 @@ struct Kick {
   ClientId client;
 };
 
-// A volatile event that not everyone gets of those it would go to by its topic or its audience: who joined or
-// left, who is typing, who is online.
+// A volatile event (who joined or left, who is typing, who is online) that goes to some of the connections
+// that its topic or its audience names.
 struct Notice {
   EventRef event;                // without seq
   std::vector<UserId> only{};    // connections of these users; empty: all ...
   std::vector<UserId> except{};  // ... but these. Ascending.
-  bool if_idle = false;          // not for a connection that something waits for
+  bool if_idle = false;          // but not connections for which something waits
 };
 
 using Entry = std::variant<EventRef, AccountChanged, Kick, Notice>;
 
-// What happens once every shard has applied a batch. `reached[i]` counts the outboxes entry i was queued for
-// (events) or the connections it closed (control). Runs on the thread of the last shard.
+// What happens once every shard has applied a batch. `reached[i]` says of entry i how many subscriptions and
+// connections it was queued for (an event, a notice), or how many connections it closed (control). Called on
+// the thread of the last shard.
 class BatchDone {
  public:
   virtual ~BatchDone() = default;
@@ -71,7 +73,8 @@ class Batch {
   std::size_t bytes_ = 0;
   const std::optional<SteadyTime> committed_;
   std::vector<std::atomic<std::uint32_t>> reached_;
-  std::vector<std::uint32_t> said_;  // the receipt's, with its memory: the last shard cannot fail
+  std::vector<std::uint32_t>
+      said_;  // what the receipt is told; its memory is there before, so that the last shard cannot fail
   std::atomic<std::uint32_t> shards_left_{0};
   std::unique_ptr<BatchDone> done_;
 };

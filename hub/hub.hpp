@@ -1,5 +1,5 @@
-// The one entry for publishers: it hands a batch to every shard. It has no thread and no queue of its own,
-// and it is the seam where a cluster's broker will stand. Safe from any thread once the shards are set.
+// The one entry for publishers: the hub hands a batch to every shard. It has no thread and no queue of its
+// own. Safe from any thread once the shards are set.
 #pragma once
 
 #include "hub/control.hpp"
@@ -23,7 +23,8 @@ class Hub {
 
   // Durable batches: in commit order, from the writer's thread, waiting for room.
   void publish(const BatchRef& batch) noexcept;
-  // Volatile events and kicks: all shards take it or none does; false and counted when one has no room.
+  // Volatile events and kicks: all shards take the batch or none does. False, and counted, when one of them
+  // has no room.
   bool try_publish(const BatchRef& batch) noexcept;
 
   Roster& roster() noexcept { return roster_; }

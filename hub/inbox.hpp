@@ -1,6 +1,6 @@
 // The one thing of a shard that other threads touch: a queue of batches, bounded in entries and bytes. Many
-// threads put, the shard's thread takes. One wake-up per empty-to-non-empty change. Its memory is there from
-// the beginning: whoever has been given a place cannot fail.
+// threads put, the shard's thread takes. The shard is woken once when the inbox is empty no more. The inbox
+// has its memory from the beginning, so that a publisher with a reserved place cannot fail.
 #pragma once
 
 #include "hub/control.hpp"
@@ -24,8 +24,8 @@ class Inbox {
   Inbox& operator=(const Inbox&) = delete;
 
   // ---- any thread ----
-  // A batch is admitted whole when there is any room. True: the shard sleeps and must be woken. Once closed
-  // nothing is taken, but the batch's receipt counts down.
+  // A batch is admitted whole when there is any room. True: the shard sleeps and must be woken. A closed
+  // inbox takes nothing, but the batch's receipt counts down.
   bool put(BatchRef batch) noexcept;  // waits for room; counts the waits
   // A place for one batch, kept until it is used or given back. False: there is no room.
   bool reserve() noexcept;
@@ -35,12 +35,12 @@ class Inbox {
   void close() noexcept;           // wakes those who wait
 
   // ---- the shard's thread ----
-  // So many can be here at once. What take() is given has room for them.
+  // So many batches can be here at once. The vector that take() is given has room for them.
   std::size_t batches_max() const noexcept { return limits_.entries + 1; }
-  // Moves all that is here into `empty`. It still fills the inbox until it is given back.
+  // Moves all batches into `empty`. They fill the inbox until give_back().
   void take(std::vector<BatchRef>& empty) noexcept;
-  // So much has been applied. `busy`: something taken is still left to do. True: another turn is needed;
-  // false: the shard sleeps from here on.
+  // So much has been applied. `busy`: some of what was taken is still to be applied. True: another turn is
+  // needed; false: the shard sleeps from here on.
   bool give_back(std::size_t entries, std::size_t bytes, bool busy) noexcept;
 
  private:

@@ -5,6 +5,13 @@
 
 namespace corohub::hub {
 
+bool Member::dismiss(CloseReason reason) noexcept {
+  if (outbox_.closed()) return false;
+  outbox_.close();
+  close(reason);
+  return true;
+}
+
 const std::vector<std::unique_ptr<Subscription>>& Member::subscriptions() const noexcept {
   static const Subscriptions none;
   return subscriptions_ ? *subscriptions_ : none;

@@ -25,7 +25,7 @@ void MemberIndex::leave(Member& member) noexcept {
 
 void MemberIndex::change_role(Member& member, Role role) noexcept {
   leave_role(member);
-  member.identity_->role = role;
+  member.identity_.role = role;
   enter_role(member);
 }
 
@@ -42,37 +42,37 @@ Member* MemberIndex::first_of(UserId user) const noexcept {
 }
 
 void MemberIndex::enter_role(Member& member) noexcept {
-  std::vector<Member*>& members = by_role_[index_of(member.identity_->role)];
+  std::vector<Member*>& members = by_role_[index_of(member.identity_.role)];
   member.slot_ = static_cast<std::uint32_t>(members.size());
   members.push_back(&member);
 }
 
 void MemberIndex::leave_role(Member& member) noexcept {
-  std::vector<Member*>& members = by_role_[index_of(member.identity_->role)];
+  std::vector<Member*>& members = by_role_[index_of(member.identity_.role)];
   members[member.slot_] = members.back();
   members[member.slot_]->slot_ = member.slot_;
   members.pop_back();
 }
 
 void MemberIndex::enter_user(Member& member) {
-  if (member.identity_->user_id == 0) return;
-  Member*& first = by_user_[member.identity_->user_id];
+  if (member.identity_.user_id == 0) return;
+  Member*& first = by_user_[member.identity_.user_id];
   member.same_user_next_ = first;
   if (first != nullptr) first->same_user_previous_ = &member;
   first = &member;
 }
 
 void MemberIndex::leave_user(Member& member) noexcept {
-  if (member.identity_->user_id == 0) return;
+  if (member.identity_.user_id == 0) return;
   Member* const next = std::exchange(member.same_user_next_, nullptr);
   Member* const previous = std::exchange(member.same_user_previous_, nullptr);
   if (next != nullptr) next->same_user_previous_ = previous;
   if (previous != nullptr) {
     previous->same_user_next_ = next;
   } else if (next != nullptr) {
-    by_user_[member.identity_->user_id] = next;
+    by_user_[member.identity_.user_id] = next;
   } else {
-    by_user_.erase(member.identity_->user_id);
+    by_user_.erase(member.identity_.user_id);
   }
 }
 

@@ -16,7 +16,7 @@ class MemberIndex {
  public:
   void reserve(std::size_t members);
 
-  // By its identity, which it has by now.
+  // The member has its identity by now.
   void enter(Member& member);
   void leave(Member& member) noexcept;
   void change_role(Member& member, Role role) noexcept;
@@ -46,7 +46,7 @@ class MemberIndex {
   boost::unordered_flat_map<UserId, Member*> by_user_;  // head of the list of the user's members
 };
 
-// Room for so many, at least doubled when it grows.
+// Makes room for so many members; at least doubles the room when there is too little.
 void reserve_for(std::vector<Member*>& members, std::size_t count);
 
 }  // namespace corohub::hub

@@ -11,8 +11,6 @@ namespace corohub::hub {
 namespace {
 
 constexpr std::uint32_t first_array = 4;
-// An array of this size is kept while empty, so that an outbox in steady use does not allocate.
-constexpr std::uint32_t kept_array = 8;
 
 std::atomic<std::size_t> ring_bytes{0};
 
@@ -21,29 +19,28 @@ std::atomic<std::size_t> ring_bytes{0};
 Outbox::~Outbox() { release_ring(); }
 
 bool Outbox::has_room_for(std::size_t bytes) const noexcept {
-  return messages_ < limits_->messages_max &&
-         bytes <= limits_->bytes_max - std::min(bytes_, limits_->bytes_max);
+  return messages_ < limits_->messages_max && bytes_ + bytes <= limits_->bytes_max;
 }
 
-Push Outbox::push(FrameRef frame) noexcept {
+Push Outbox::push(const FrameRef& frame) noexcept {
   if (closed_) return Push::closed;
   const std::size_t size = frame->size();
   if (!has_room_for(size)) return Push::full;
   if (count_ == capacity() && !grow()) return Push::full;
-  slot(count_) = std::move(frame);
+  slot(count_) = frame;
   ++count_;
   ++messages_;
   bytes_ += static_cast<std::uint32_t>(size);
   return Push::queued;
 }
 
-Push Outbox::push(FrameRef first, FrameRef rest) noexcept {
+Push Outbox::push(const FrameRef& first, const FrameRef& rest) noexcept {
   if (closed_) return Push::closed;
   const std::size_t size = first->size() + rest->size();
   if (!has_room_for(size)) return Push::full;
   if (count_ + 2 > capacity() && !grow()) return Push::full;
-  slot(count_) = std::move(first);
-  slot(count_ + 1) = std::move(rest);
+  slot(count_) = first;
+  slot(count_ + 1) = rest;
   count_ += 2;
   ++messages_;
   bytes_ += static_cast<std::uint32_t>(size);
@@ -52,13 +49,16 @@ Push Outbox::push(FrameRef first, FrameRef rest) noexcept {
 
 void Outbox::consume(std::size_t bytes) noexcept {
   std::size_t handed_over = sent_ + bytes;
-  while (count_ > 0 && handed_over >= at(0).size()) {
+  while (count_ > 0) {
     FrameRef& oldest = slot(0);
-    handed_over -= oldest->size();
-    bytes_ -= static_cast<std::uint32_t>(oldest->size());
-    rest_is_due_ = oldest->is_joined_to_next();
-    if (!rest_is_due_) --messages_;
+    const std::size_t size = oldest->size();
+    if (handed_over < size) break;
+    handed_over -= size;
+    const bool has_rest = oldest->is_joined_to_next();
     oldest.reset();
+    rest_is_due_ = has_rest;
+    if (!has_rest) --messages_;
+    bytes_ -= static_cast<std::uint32_t>(size);
     head_ = (head_ + 1) & mask();
     --count_;
   }
@@ -116,10 +116,6 @@ bool Outbox::grow() noexcept {
   ring_ = ring.release();
   capacity_bits_ = static_cast<std::uint8_t>(std::countr_zero(wanted));
   return true;
-}
-
-void Outbox::release_if_empty() noexcept {
-  if (count_ == 0 && capacity() > kept_array) release_ring();
 }
 
 void Outbox::release_ring() noexcept {

@@ -29,9 +29,9 @@ class Outbox {
 
   // `full` when it would exceed a limit, also for a message that is larger than all bytes allowed. The frame
   // is not joined to another one.
-  Push push(FrameRef frame) noexcept;
+  Push push(const FrameRef& frame) noexcept;
   // One message of two frames, both or none of them. `first` is joined to its next, `rest` is not.
-  Push push(FrameRef first, FrameRef rest) noexcept;
+  Push push(const FrameRef& first, const FrameRef& rest) noexcept;
 
   bool empty() const noexcept { return count_ == 0; }
   // A message that was begun counts until its last byte is handed over.
@@ -64,6 +64,9 @@ class Outbox {
   const OutboxLimits& limits() const noexcept { return *limits_; }
 
  private:
+  // An array of up to 8 slots is kept while empty, so that an outbox in steady use does not allocate.
+  static constexpr std::uint8_t kept_capacity_bits = 3;
+
   std::uint32_t capacity() const noexcept { return 1U << capacity_bits_; }
   std::uint32_t mask() const noexcept { return capacity() - 1; }
   FrameRef& slot(std::uint32_t i) noexcept { return ring_[(head_ + i) & mask()]; }
@@ -71,7 +74,9 @@ class Outbox {
   template <class Keep>
   void keep_only(Keep keep) noexcept;
   bool grow() noexcept;
-  void release_if_empty() noexcept;
+  void release_if_empty() noexcept {
+    if (count_ == 0 && capacity_bits_ > kept_capacity_bits) release_ring();
+  }
   void release_ring() noexcept;
 
   const OutboxLimits* limits_;

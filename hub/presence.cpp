@@ -26,13 +26,13 @@ using ListOf = boost::intrusive::list<T, boost::intrusive::base_hook<Hook<Tag>>,
 struct ByState;
 struct ByChange;
 
-// Somebody who is here in any way, with his name of now.
+// A user who is online or in a topic, with the name of now.
 struct User {
   std::string name;
   std::size_t attendances = 0;
 };
 
-// What a tick found in one group, before it is told who hears which part of it.
+// What a tick found in one group. Telling makes notices of a change.
 struct Change {
   bool nothing() const noexcept { return joined.empty() && left.empty(); }
 
@@ -42,10 +42,10 @@ struct Change {
   std::vector<Person> joined;
   std::vector<Person> left;
   std::size_t count = 0;         // now
-  std::size_t count_before = 0;  // that was told last; of a group that is only counted
+  std::size_t count_before = 0;  // the count that was told last, of a group that is only counted
 };
 
-// From one change to who hears what of it.
+// Makes notices of a change: who hears which part of it.
 class Telling {
  public:
   Telling(std::vector<PresenceNotice>& notices, std::size_t people_per_notice) noexcept
@@ -90,7 +90,7 @@ void Telling::tell_admins(Kind kind, People people) {
   for (std::size_t i = 0; i < people.size(); ++i) add(kind, people.subspan(i, 1), {}, {people[i].user_id});
 }
 
-// Only one who came alone knows already.
+// A user who came alone is not told that somebody came.
 void Telling::tell_count() {
   const Kind kind = change_->count > change_->count_before ? Kind::joined : Kind::left;
   const bool came_alone = kind == Kind::joined && change_->joined.size() == 1;
@@ -105,7 +105,8 @@ void Telling::tell_list() {
   tell_each_other(change_->joined);
 }
 
-// Each half hears of the other one: J log J instead of the J * J of telling everyone of all but himself.
+// Each half is told of the other half, and so on inside each. J people take J log J names instead of the J *
+// J of telling each of them of all others.
 void Telling::tell_each_other(People people) {
   if (people.size() < 2) return;
   const People left = people.first(people.size() / 2);
@@ -128,8 +129,8 @@ void Telling::add(Kind kind, People people, const std::vector<UserId>& only,
 
 }  // namespace
 
-// A user in a group. Whoever has no connection left waits for the end of his grace (`leaving`), then for
-// being told of (`gone`); who is connected and not told of yet is `fresh`.
+// A user in a group. A user without a connection waits in `leaving` for the end of the grace, then in `gone`
+// until others are told. A connected user waits in `fresh` until others are told.
 struct Presence::Attendee : Hook<ByState> {
   Group* group = nullptr;
   User* user = nullptr;
@@ -137,11 +138,11 @@ struct Presence::Attendee : Hook<ByState> {
   std::uint32_t connections = 0;
   bool announced = false;
   bool leaving = false;
-  std::uint64_t looks_before = 0;  // the group's, when he came
+  std::uint64_t looks_before = 0;  // the looks of the group when this user came
   SteadyTime grace_ends{};
 };
 
-// Those in one topic, or all who are online.
+// The users in one topic, or all users who are online.
 struct Presence::Group : Hook<ByChange> {
   using List = ListOf<Attendee, ByState>;
 
@@ -152,8 +153,8 @@ struct Presence::Group : Hook<ByChange> {
   List fresh;
   List gone;
   std::uint64_t looks = 0;     // snapshots taken
-  std::size_t told_count = 0;  // of a group that is only counted
-  bool misled = false;         // somebody has seen another count since
+  std::size_t told_count = 0;  // the count that was told last, of a group that is only counted
+  bool misled = false;         // a snapshot has shown another count since then
 };
 
 struct Presence::State {
@@ -183,7 +184,7 @@ struct Presence::State {
   boost::unordered_flat_map<std::string_view, std::unique_ptr<Group>> topics;
   Group online;
   ListOf<Group, ByChange> changed_groups;
-  Group::List leaving;  // in the order of their ends, but for part of a tick
+  Group::List leaving;  // in the order in which their grace ends
   std::size_t leaving_count = 0;
   std::size_t places = 0;
 };
@@ -234,7 +235,7 @@ Presence::Attendee& Presence::State::enter(Group& group, UserId id, User& user) 
   }
   if (attendee.connections++ > 0) return attendee;
   unlink(attendee);
-  if (attendee.announced) return attendee;  // back in time
+  if (attendee.announced) return attendee;  // the user was back within the grace
   group.fresh.push_back(attendee);
   changed(group);
   return attendee;
@@ -246,7 +247,7 @@ void Presence::State::leave(Attendee& attendee) noexcept {
   const bool seen = attendee.looks_before != group.looks;
   attendee.grace_ends = clock.steady() + limits.grace;
   if (attendee.announced) return begin_grace(attendee);
-  if (seen) return;  // what some know all will be told
+  if (seen) return;  // a snapshot has shown this user, so all others are told, too
   erase(attendee);
   erase_if_empty(group);
 }
@@ -350,10 +351,10 @@ void Presence::State::end_grace(SteadyTime now) noexcept {
   }
 }
 
-// Takes out of a group what is to be told of it; what the budget leaves over waits for the next tick.
+// Takes out of a group what others are to be told. What exceeds the budget waits for the next tick.
 void Presence::State::collect(Group& group, std::size_t& budget, std::vector<Change>& changes) {
   Change change{group.topic, group.roles, group.listed, {}, {}, 0, group.told_count};
-  // Of people without names there may be any number.
+  // A group that is only counted tells one number, however many people have changed.
   collect_people(group, group.listed ? budget : group.attendees.size(), change);
   budget -= std::min(budget, group.listed ? change.joined.size() + change.left.size() : 1);
   if (!group.fresh.empty() || !group.gone.empty()) changed(group);

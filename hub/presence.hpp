@@ -1,7 +1,6 @@
-// Who is online and who is in which topic, on the whole node, and what is to be told of it. One mutex,
-// touched at connect, disconnect, subscribe, unsubscribe and with every tick, never per delivery. It is asked
-// the time of its clock and makes no event itself: what a tick says is for the caller to publish. Safe from
-// any thread.
+// Who is online and who is in which topic, on the whole node, and what others are to be told of that. There
+// is one mutex, locked at connect, disconnect, subscribe, unsubscribe and with every tick, never per
+// delivery. Presence makes no events: the caller publishes the notices of a tick. Safe from any thread.
 #pragma once
 
 #include "core/account.hpp"
@@ -19,12 +18,14 @@
 namespace corohub::hub {
 
 struct PresenceLimits {
-  std::chrono::seconds grace{5};           // whoever is back within it was never away
-  std::size_t listed = 1000;               // people in one snapshot; the count is of all
-  std::size_t people_per_notice = 100;     // with the longest names about 64 KiB
-  std::size_t people_per_tick = 2000;      // told of in all topics; the rest in the next tick
-  std::size_t online_per_tick = 256;       // told to admins, an event each: an outbox has room for four ticks
-  std::size_t waiting_to_leave = 100'000;  // in their grace; of more, the oldest lose the rest of it
+  std::chrono::seconds grace{5};        // a user who is back within this time was never away
+  std::size_t listed = 1000;            // people in one snapshot, which counts all
+  std::size_t people_per_notice = 100;  // with the longest names about 64 KiB
+  std::size_t people_per_tick =
+      2000;  // in the notices of one tick, of all topics; the rest wait for the next tick
+  std::size_t online_per_tick = 256;  // told to admins, one event each: an outbox has room for four ticks
+  std::size_t waiting_to_leave =
+      100'000;  // users in their grace; of more, the oldest lose the rest of their grace
 };
 
 struct Person {
@@ -39,16 +40,17 @@ struct PresenceNotice {
 
   Kind kind{};
   std::string topic;           // empty: online, offline
-  std::uint8_t roles = 0;      // that may hear of it, a bit each
-  std::vector<Person> people;  // of one who is on- or offline; empty when the topic is only counted
-  std::size_t count = 0;       // in the topic, after it
-  // Subscribers of these users, empty: all, but not of these. Ascending.
+  std::uint8_t roles = 0;      // a bit for each role that may hear of this
+  std::vector<Person> people;  // one of them for online and offline; none when the topic is only counted
+  std::size_t count = 0;       // in the topic, after this change
+  // Connections of the users in `only` (empty: of all users) but not of those in `except`. Both are
+  // ascending.
   std::vector<UserId> only;
   std::vector<UserId> except;
 };
 
-// Everybody who is in a topic hears once of everybody who comes or goes, and never of himself. Whoever comes
-// and goes between two ticks without anybody having seen him is not mentioned.
+// Every user who is in a topic is told once of every other user who comes or goes. A user who comes and goes
+// between two ticks, and whom no snapshot has shown, is not mentioned.
 class Presence {
  public:
   explicit Presence(const Clock& clock = system_clock(), PresenceLimits limits = {});
@@ -56,31 +58,33 @@ class Presence {
   Presence(const Presence&) = delete;
   Presence& operator=(const Presence&) = delete;
 
-  // A connection's share in a user's being online or in a topic; given back when it dies, which must be
-  // before the presence does. Movable; an empty one is nowhere.
+  // One connection's share in its user's being online, or in a topic. The place is given back when it dies,
+  // which must be before the presence dies. Movable; an empty place is nowhere.
   class Place;
 
-  // `user` 0, a principal that is no user: an empty place. The name is of now, for all his places.
+  // Of user 0, a principal that is no user: an empty place. All places of the user have this name from now
+  // on.
   Place online(UserId user, std::string_view name);
-  // For a user who is online. Empty if the rule has no presence.
+  // For a user who is online. An empty place if the rule has no presence.
   Place join(std::string_view topic, const TopicRule& rule, UserId user);
-  // Somebody has another name from here on. Nothing is told.
+  // The user has another name from here on. Nobody is told.
   void rename(UserId user, std::string_view name);
 
   struct Snapshot {
     std::vector<Person> people;  // by id, at most limits.listed; empty when the topic is only counted
     std::size_t count = 0;
   };
-  // Who leaves is in it until his grace is over.
+  // A user who has left is in the snapshot until the grace is over.
   Snapshot snapshot(std::string_view topic);
   bool is_online(UserId user);
-  // Empty: he is not here.
+  // Empty: the user is not online.
   std::string name_of(UserId user) const;
 
-  // What has changed since the last tick, in the order in which it is to be published.
+  // What has changed since the last tick, in the order in which the notices are to be published.
   std::vector<PresenceNotice> tick();
 
-  // What is kept, in topics or online: connected or in grace. For metrics and tests.
+  // Users kept, once for each topic and once for being online, connected or in their grace. For metrics and
+  // tests.
   std::size_t places() const;
 
  private:

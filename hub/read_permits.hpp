@@ -11,7 +11,8 @@ namespace corohub::hub {
 
 class ReadPermits {
  public:
-  // Given back when it dies, which must be before the permits do; then the next in line gets it. Movable.
+  // A permit is given back when it dies, which must be before ReadPermits dies; then the next in line gets
+  // it. Movable.
   class Permit {
    public:
     Permit() = default;
@@ -34,7 +35,7 @@ class ReadPermits {
     ReadPermits* permits_ = nullptr;
   };
 
-  // Leaves the line by itself when it dies.
+  // A waiter leaves the line by itself when it dies.
   class Waiter
       : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
    public:

@@ -8,8 +8,8 @@
 namespace corohub::hub {
 namespace {
 
-// Of an outbox, in quarters: it is filled up to three, and not again before it is down to one. A page is at
-// most half, so that one quarter is left for volatile events.
+// A replay fills an outbox up to three quarters, and not again before the outbox is down to one quarter. A
+// page is at most half an outbox, so that one quarter is left for volatile events.
 constexpr std::uint32_t low_water = 1;
 constexpr std::uint32_t high_water = 3;
 
@@ -86,7 +86,7 @@ bool Replay::advance() {
 }
 
 void Replay::push_from_tail() {
-  const Shard::Burst burst(shard_);
+  const Sending::Burst burst = shard_.burst();
   const Tail& tail = shard_.tail();
   for (std::size_t i = tail.after(position_); i < tail.size(); ++i) {
     if (!push(*tail.at(i), member_.form())) return;
@@ -169,9 +169,10 @@ void Replay::page_read(const LogPage& page) {
   push_from(page);
 }
 
-// Not beyond what this shard has applied: a change of rights may stand between there and the log's end.
+// Events beyond what this shard has applied wait: a change of rights may stand between there and the log's
+// end.
 void Replay::push_from(const LogPage& page) {
-  const Shard::Burst burst(shard_);
+  const Sending::Burst burst = shard_.burst();
   Seq end = std::min(page.scanned_to, shard_.head());
   if (!own_in_page_) end = std::min(end, own_floor());
   // What was read for one member is encoded for it alone, so nothing is compressed.

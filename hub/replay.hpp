@@ -1,11 +1,13 @@
-// How one member comes from a position in the log to the present, without a gap, without a duplicate, and
-// without holding anything back for it: out of the shard's tail where that reaches, out of pages of the log
-// before. It knows no socket and no database; what it needs of them it asks of its owner.
+// How one member comes from a position in the log to the present, without a gap and without a duplicate,
+// while nothing is held back for it in memory: events come out of the shard's tail as far as that reaches,
+// and out of pages of the log before that. A replay knows no socket and no database; its owner reads pages
+// for it.
 //
-// While it lives, durable events that are applied are not queued for the member, volatile ones are. What it
-// brings, the member's own events and those of its topics, comes in one order, so that the last seq a client
-// has seen is its position, whatever it has subscribed to meanwhile. What is visible is judged when it is
-// pushed, so a change of rights holds for everything after it; what was gained is not replayed backward.
+// While a replay lives, durable events that are applied are not queued for its member, volatile events are.
+// The replay brings the events of all interests of the member in one order, so that the last seq a client has
+// seen is its position, whatever the client has subscribed to meanwhile. Whether an event is visible is
+// judged when the event is pushed: a change of rights holds for everything after it, and rights that were
+// gained bring nothing from before.
 #pragma once
 
 #include "core/wheel.hpp"
@@ -24,7 +26,7 @@ namespace corohub::hub {
 // Which part of the log a replay wants to see, in one snapshot.
 struct PageWish {
   Seq after = 0;                // exclusive
-  std::optional<Identity> own;  // what he is in the audience of; nothing: only topics
+  std::optional<Identity> own;  // and what this identity is in the audience of; nothing: only topics
   std::vector<TopicScope> topics;
   std::vector<std::string> types{};  // patterns; empty: events of any type
   std::size_t events_max = 0;
@@ -41,10 +43,10 @@ class Replay;
 
 class ReplayOwner {
  public:
-  // Reads a page, holding the permit as long as that takes, and brings it to replay.page_read() if that still
-  // exists; or ends the member. Does neither inside the call.
+  // Reads a page, keeping the permit for as long as that takes, and hands the page to replay.page_read() if
+  // the replay still exists; or ends the member. Does neither inside this call.
   virtual void read_page(const Replay& replay, ReadPermits::Permit permit, PageWish wish) noexcept = 0;
-  // What stood between `from` and `to` has expired meanwhile. May throw for memory.
+  // The events between `from` and `to` have expired meanwhile. May throw for memory.
   virtual void replay_gap(const Replay& replay, Seq from, Seq to) = 0;
   // A page took more than page_time_max, or there is no memory: the member is to end.
   virtual void replay_failed() noexcept = 0;
@@ -55,15 +57,15 @@ class ReplayOwner {
 
 class Replay final : public Timed, private ReadPermits::Waiter {
  public:
-  // Without a page there is no progress. Waiting for a permit or for the client counts for nothing: others
-  // are served meanwhile, and a client that reads nothing is its transport's to end.
+  // For one page, from its permit on. The time a replay waits for a permit or for its client is not counted:
+  // others are served meanwhile, and a client that reads nothing is ended by its transport.
   static constexpr std::chrono::seconds page_time_max{60};
   static constexpr std::size_t page_events_max = 256;
   static constexpr std::size_t page_bytes_max = 256 * 1024;
 
-  // Holds all that the member gets, and brings its own events after `own_after` and those of its topics after
-  // what it has had of them. `own_after` may be ahead of what this shard has applied, but not of what is
-  // committed. Owner and member outlive the replay.
+  // Holds every live interest of the member. The replay brings the events of its own audience after
+  // `own_after`, and the events of each topic after those that the member has had. `own_after` may be ahead
+  // of what this shard has applied, but not of what is committed. Owner and member outlive the replay.
   Replay(Shard& shard, Member& member, ReplayOwner& owner, Seq own_after) noexcept;
   ~Replay() override = default;
 
@@ -71,15 +73,16 @@ class Replay final : public Timed, private ReadPermits::Waiter {
   // back as far as that needs. What the other interests have had by now does not come again.
   void hold(Interest& interest, Seq after) noexcept;
 
-  // As far as the member's outbox allows. True: the present is reached, the member is live, and there is
-  // nothing left to do. Call it at the beginning, after page_read() and hold(), and whenever the outbox has
-  // drained.
+  // Brings as much as the member's outbox allows. True: the present is reached, the member is live, and the
+  // replay has nothing left to do. Call advance() at the beginning, after page_read() and hold(), and
+  // whenever the outbox has drained.
   bool advance();
   void page_read(const LogPage& page);
 
-  // What the member is to have up to here has been pushed, and nothing after it since the last hold().
+  // All that the member is to have up to here has been pushed, and nothing after it since the last hold(),
+  // but for copies of the event under way.
   Seq position() const noexcept { return position_; }
-  // It has yet to bring own events from up to `to`.
+  // The replay has yet to bring events of the member's own audience from before `to`.
   bool owes_own(Seq to) const noexcept { return own_floor() < to; }
 
   void on_due(SteadyTime now) noexcept override;
@@ -103,11 +106,11 @@ class Replay final : public Timed, private ReadPermits::Waiter {
   ReplayOwner& owner_;
   // Without feeds: own events up to here are not to be brought. With feeds, which say so themselves: none.
   Seq own_after_;
-  Seq position_;                      // last looked at
-  std::uint32_t rights_of_page_ = 0;  // the member's, when the page was asked for
+  Seq position_;                      // the last event that was looked at
+  std::uint32_t rights_of_page_ = 0;  // of the member, when the page was asked for
   bool reading_ = false;              // a page is under way, or a permit for it
   bool own_in_page_ = false;
-  bool page_outdated_ = false;  // it lacks what is held since
+  bool page_outdated_ = false;  // an interest was held since the page was asked for, which lacks it
 };
 
 }  // namespace corohub::hub

@@ -11,7 +11,7 @@
 namespace corohub::hub {
 namespace {
 
-// Those who were refused together must not come back together.
+// Clients that were refused together must not come back together.
 std::chrono::seconds retry_delay() { return std::chrono::seconds(1 + random_below(10)); }
 
 template <class Map, class Key>

@@ -29,7 +29,8 @@ class Roster {
  public:
   explicit Roster(RosterLimits limits) noexcept : limits_(limits) {}
 
-  // A place taken; given back when it dies, which must be before the roster does. Movable.
+  // A place that a connection has taken. It is given back when the admission dies, which must be before the
+  // roster dies. Movable.
   class Admission;
 
   // Checks and counts in one step: too_many_connections (per user, per address) or overloaded (total), with a

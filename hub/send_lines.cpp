@@ -32,8 +32,8 @@ void SendLines::step() noexcept {
   send(long_, std::max(unused, long_share));
 }
 
-// While the system sends to one member, what the next one's send reads comes into the processor's cache, and
-// where that stands of the one after it.
+// While the system sends to one member, the processor's cache is filled with what the send to the next member
+// reads, and with the place where the member after that keeps the same.
 std::size_t SendLines::send(Line& line, std::size_t sends) noexcept {
   for (; sends > 0 && !line.members.empty(); --sends) {
     Member& member = line.members.front();

@@ -1,5 +1,6 @@
-// Members that wait to be sent to. What a turn has for many leaves in steps, in two lines: few do not wait
-// behind many. Each member waits once, in its own order. Used on the shard's thread only; allocates nothing.
+// Members that wait for their send. When a turn has queued something for many members, their sends are made
+// in steps, out of two lines, so that a few members do not wait behind many. A member stands in one line at a
+// time, once. Used on the shard's thread only; allocates nothing.
 #pragma once
 
 #include "hub/member.hpp"
@@ -14,14 +15,14 @@ namespace corohub::hub {
 
 class SendLines {
  public:
-  // What one step sends: to the short line, then to the long one, which has a small share besides, so that it
-  // moves on whatever the short one brings.
+  // The sends of one step: to members of the short line, then to those of the long line. The long line has a
+  // small share of its own besides, so that it moves on however much the short line brings.
   static constexpr std::size_t sends_per_step = 32;
   static constexpr std::size_t long_share = 4;
-  // So many members together wait in the short line, more in the long one.
+  // Up to so many members that join together stand in the short line, more of them in the long line.
   static constexpr std::size_t short_line_members = 1024;
 
-  // A place behind all who stand in a line now; by default: ahead of all.
+  // A place behind all members that stand in a line now; by default a place ahead of all.
   struct Place {
     bool in_long = false;
     std::uint64_t behind = 0;
@@ -29,15 +30,16 @@ class SendLines {
 
   bool empty() const noexcept { return short_.members.empty() && long_.members.empty(); }
 
-  // They wait from now on. One who waits already keeps its place, or leaves the long line for the short one.
-  // Answers the place behind them.
+  // These members wait from now on. A member that waits already keeps its place, or changes from the long
+  // line to the short line. The place behind them.
   Place join(std::span<Member* const> members) noexcept;
-  // Who waits does not wait any more.
+  // Takes a member that waits out of its line.
   void leave(Member& member) noexcept;
-  // Sends to some of those who wait.
+  // Sends to some of the members that wait.
   void step() noexcept;
 
-  // Everyone ahead of that place has left. Nearly: one who went by leave(), or changed lines, counts as well.
+  // Every member ahead of that place has been sent to. This is nearly exact: a member that left by leave() or
+  // changed lines counts as sent to.
   bool has_passed(const Place& place) const noexcept {
     return (place.in_long ? long_ : short_).left >= place.behind;
   }
@@ -53,7 +55,7 @@ class SendLines {
     std::uint64_t left = 0;
   };
 
-  // Answers how many of these sends were not needed.
+  // How many of these sends were not needed.
   static std::size_t send(Line& line, std::size_t sends) noexcept;
   static void leave(Line& line, Member& member) noexcept;
 

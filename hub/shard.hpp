@@ -1,5 +1,10 @@
-// One core's connections and their indexes, on one thread, without locks. Its inbox is the only thing other
-// threads touch.
+// One core's connections, on one thread, without locks. The inbox is the only thing other threads touch.
+//
+// An event goes through these words, each of which means one thing. A publisher *puts* a batch into the
+// inbox. A turn *applies* its entries in order: an event, a notice, a change of rights, a kick. An event is
+// *delivered* to all whom it is for, and so *offered* to each of their interests, which may not want it. What
+// is wanted is *queued* in an outbox and *sent* at the end of the turn. A frame that a session makes for its
+// own client is *pushed*: queued, and sent at once outside of a turn.
 #pragma once
 
 #include "core/fixed_post.hpp"
@@ -7,15 +12,15 @@
 #include "core/wheel.hpp"
 #include "hub/client_index.hpp"
 #include "hub/control.hpp"
+#include "hub/farewells.hpp"
 #include "hub/inbox.hpp"
 #include "hub/member_index.hpp"
 #include "hub/read_permits.hpp"
-#include "hub/send_lines.hpp"
+#include "hub/sending.hpp"
 #include "hub/tail.hpp"
 #include "hub/topic_index.hpp"
 
 #include <algorithm>
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -33,8 +38,8 @@ namespace corohub::hub {
 struct ShardLimits {
   std::size_t inbox_entries = 8192;
   std::size_t inbox_bytes = 16 << 20;
-  // Of all outboxes of the process together, a shared frame counted once. Above it every shard closes those
-  // whose backlog is worst.
+  // Bytes of all outboxes of the process together, a shared frame counted once. Above this limit every shard
+  // closes the members whose backlog is worst.
   std::size_t outbox_memory = 256 << 20;
   TailLimits tail{};
   std::size_t topics = 50'000;  // with subscribers, at a time
@@ -48,7 +53,7 @@ struct LogState {
   std::vector<EventRef> recent;  // in order
 };
 
-// What a shard tells the rest of its thread (the account cache).
+// What a shard tells others on its thread: the account cache.
 class ShardListener {
  public:
   virtual ~ShardListener() = default;
@@ -60,9 +65,7 @@ class Shard {
  public:
   // Pages of the log that replays of one shard read at the same time.
   static constexpr std::size_t pages_at_once = 4;
-  // What a turn has for at most so many members is sent at its end. For more it leaves in steps; the thread's
-  // other work goes on in between, and what comes meanwhile leaves with what waits.
-  static constexpr std::size_t sends_at_once = SendLines::sends_per_step;
+  static constexpr std::size_t sends_at_once = Sending::sends_at_once;
 
   Shard(asio::io_context& context, const Clock& clock, ShardLimits limits = {});
   ~Shard();
@@ -75,47 +78,48 @@ class Shard {
   bool reserve() noexcept { return inbox_.reserve(); }
   void put_reserved(BatchRef batch) noexcept;
   void release() noexcept { inbox_.release(); }
-  // Rises with every tick of the shard's timer, unless a turn is due since the one before and has not come; a
-  // watchdog compares.
+  // A counter for the watchdog. It rises with every tick of the shard's timer, unless a turn was due at the
+  // tick before and has not come.
   std::uint64_t heartbeat() const noexcept { return heartbeat_.load(std::memory_order_relaxed); }
 
   // ---- the shard's thread ----
   void set_listener(ShardListener* listener) noexcept { listener_ = listener; }
   void start();  // the timer begins
-  // Registers a member under this identity, which the caller has judged in this same turn: from now on it
-  // gets what is applied after this moment.
+  // Registers a member under this identity, which the caller has judged in this same turn. From now on the
+  // member gets what is applied after this moment.
   void attach(Member& member, const Identity& who);
   void detach(Member& member) noexcept;
   // The member's form() is another one from here on. For a member for which no event is queued.
   void form_changed(Member& member) noexcept { member.form_ = &member.form(); }
-  // Queues a frame for one member, which leaves at the end of the turn, at once outside of one. Full: the
-  // member is closed (slow_consumer).
-  Push push(Member& member, const FrameRef& frame) noexcept;
-  // The same with an event, as one of the member's interests asked for it, in this form. Nothing happens if
-  // the event has no bytes for this member. Throws for memory.
+  // See Sending. Full: the member is closed (slow_consumer).
+  Push push(Member& member, const FrameRef& frame) noexcept { return sending_.push(member, {}, frame); }
+  // Pushes an event in this form, behind the prefix of the interest. Nothing happens if the event has no
+  // bytes for this member. Throws for memory.
   void push_event(Member& member, const Interest& interest, const Event& event, const Form& form);
-  // What waits for the member's turn in a line leaves now. Whoever asks how much waits asks this first: only
-  // what is left then waits for the client.
-  void send_now(Member& member) noexcept;
-  // What is pushed during its life leaves together at its end.
-  class Burst;
+  // What waits for its step leaves now. Whoever wants to know how much waits for the client calls this first,
+  // because what waits for a step does not.
+  void send_now(Member& member) noexcept { sending_.send_now(member); }
+  // What is pushed during the life of a burst leaves together at its end.
+  Sending::Burst burst() noexcept { return Sending::Burst(sending_); }
 
-  // The member gets the topic's events after what is applied here. Null: there are too many topics. What it
-  // is subscribed to already, under this label, is returned as it is. The caller has asked the rule; a change
-  // of role asks it again.
+  // The member gets the topic's events after what is applied here. Null: there are too many topics. A
+  // subscription that the member has already, under this label, is returned as it is. The caller has asked
+  // the rule; the shard asks the rule again when the member's role changes.
   Subscription* subscribe(Member& member, std::string_view topic, const TopicRule& rule,
                           InterestTerms terms = {});
   void unsubscribe(Subscription& subscription) noexcept;
-  // The same for its own audience, of a member that hears by feeds. How many there may be is for the caller
-  // to bound.
+  // The same for the member's own audience; the member listens only when asked. The caller bounds the number
+  // of feeds.
   Feed& add_feed(Member& member, InterestTerms terms);
   // Ends a subscription or a feed.
   void remove(Member& member, Interest& interest) noexcept;
   std::size_t topics() const noexcept { return topics_.size(); }
 
-  // Closes every member with `reason`, in equal steps over `spread` (at once when it is zero), also those who
-  // come meanwhile.
-  void close_all(CloseReason reason, std::chrono::milliseconds spread);
+  // Closes every member with `reason`, in equal steps over `spread` (at once when that is zero), and members
+  // that come meanwhile as well.
+  void close_all(CloseReason reason, std::chrono::milliseconds spread) noexcept {
+    farewells_.begin(reason, now(), spread);
+  }
   std::size_t size() const noexcept { return members_.size(); }
   // At most so many members after this client id, in the order of client ids.
   std::vector<MemberInfo> list(std::size_t most, const ClientId& after = {}) const;
@@ -130,31 +134,33 @@ class Shard {
   void begin_after(const LogState& log);
   const std::string& epoch() const noexcept { return epoch_; }
 
-  // Own events up to here are not for this member: they came before it, or it has had them. Only of one that
-  // is live.
+  // Events of its own audience up to here are not for this member: they came before the member, or the member
+  // has had them. Only for a member that is live.
   Seq had(const Member& member) const noexcept;
-  // For a replay (hub/replay.hpp). No durable event is queued for the member by its audience until it is let
-  // go, and then those after `position`.
+  // For a replay (hub/replay.hpp). Between hold_durable() and go_live() no durable event of its audience is
+  // queued for a member without feeds; after go_live(), those after `position` are.
   void hold_durable(Member& member) noexcept { member.skip_ = std::numeric_limits<Seq>::max(); }
   void go_live(Member& member, Seq position) noexcept { member.skip_ = position; }
   const Tail& tail() const noexcept { return tail_; }
   ReadPermits& permits() noexcept { return permits_; }
-  // For what may last so long: a pong, a message, a replay. In the time of now().
+  // For deadlines of what may last so long: a pong, a message, a replay. In the time of now(), which stands
+  // still while the process does.
   Wheel& wheel() noexcept { return wheel_; }
   SteadyTime now() const noexcept { return wheel_.at(clock_.steady()); }
-  // For what ends at a moment, as a token does, however long the process was stopped. In the clock's time.
+  // For what ends at a moment, as a token does, however long the process was stopped. In the time of the
+  // clock.
   Wheel& expiries() noexcept { return expiries_; }
   asio::io_context& context() noexcept { return context_; }
   const Clock& clock() const noexcept { return clock_; }
 
-  // Applies what is left and stops the timer, so that the context's run() returns by itself. Call when no
-  // publisher and no member is left: without ticks no deadline is kept.
+  // Applies what is left and stops the timer, so that the context's run() returns by itself. Call stop() when
+  // no publisher and no member is left: without ticks no deadline is kept.
   void stop();
   // What the timer does: deadlines, and the guard of outbox memory.
   void tick() noexcept;
 
  private:
-  // The frames of one event. Neighbours mostly have the same form, which is not looked for again.
+  // The frames of one event. Neighbours mostly have the same form, so that its frame is at hand.
   struct Delivery {
     const FrameRef& frame(const Form& form);
 
@@ -164,26 +170,10 @@ class Shard {
     const Form* last_form = nullptr;
     const FrameRef* last_frame = nullptr;
   };
-  // close_all on its way.
-  struct Closing final : Timed {
-    explicit Closing(Shard& owner) noexcept : shard(owner) {}
-    void on_due(SteadyTime now) noexcept override;
-
-    Shard& shard;
-    CloseReason reason{};
-    SteadyTime begin{};
-    std::chrono::milliseconds spread{};
-    std::size_t total = 0;
-    std::size_t ended = 0;
-  };
 
   void wake() noexcept;
   void drain_inbox() noexcept;
-  bool turn() noexcept;                  // true: another one is needed
-  SendLines::Place end_turn() noexcept;  // behind those whom it has touched
-  void send_some() noexcept;
-  void send_step() noexcept;
-  void note_sent() noexcept;
+  bool turn() noexcept;  // true: another one is needed
 
   std::uint32_t apply_entry(Batch& batch, std::size_t i) noexcept;
   std::uint32_t apply(const EventRef& event) noexcept;
@@ -198,12 +188,8 @@ class Shard {
   bool offer(Member& member, Delivery& delivery) noexcept;
   bool offer(const Subscription& subscription, Delivery& delivery) noexcept;
   bool offer(Member& member, const Interest& interest, Delivery& delivery) noexcept;
+  bool queue_own_frame(Member& member, const Interest& interest, const Event& event);
   bool queue_event(Member& member, const Interest& interest, Delivery& delivery) noexcept;
-  Push queue(Member& member, const Frame* first, const FrameRef& frame) noexcept;
-  Push push(Member& member, const Frame* first, const FrameRef& frame) noexcept;
-  void drop_slow(Member& member) noexcept;
-  void drop_worst() noexcept;
-  bool end(Member& member, CloseReason reason) noexcept;
 
   void move_to_role(Member& member, Role role) noexcept;
   void drop_lost_subscriptions(Member& member) noexcept;
@@ -231,48 +217,19 @@ class Shard {
   MemberIndex members_;
   ClientIndex by_client_;
   TopicIndex topics_;
-  // These have room for every member, as the index has, so that no delivery and no change of rights
-  // allocates.
-  std::vector<Member*> touched_;
-  std::vector<Member*> overflowed_;
+  Sending sending_;
+  Farewells farewells_{members_, wheel_};
   std::string epoch_;
   Seq head_ = 0;
   Tail tail_;
   ReadPermits permits_{pages_at_once};
-  std::vector<BatchRef> taken_;  // out of the inbox, applied up to next_batch_ and, in that one, next_entry_
+  std::vector<BatchRef> taken_;  // from the inbox; applied up to entry next_entry_ of batch next_batch_
   std::size_t next_batch_ = 0;
   std::size_t next_entry_ = 0;
-  SendLines lines_;
-  // Committed batches of which not all is sent.
-  struct Unsent {
-    SteadyTime committed;
-    std::optional<SendLines::Place> until{};  // then all is; nothing: their turn has not ended
-  };
-  std::vector<Unsent> unsent_;  // as many as have room; more are not measured
-  bool sending_ = false;        // a step is on its way
   FixedPost turn_post_;
-  FixedPost step_post_;
-  bool in_turn_ = false;
   bool ticking_ = false;
-  bool turn_due_ = false;  // at the last tick, and has not come
-  Closing closing_;
+  bool turn_due_ = false;  // a turn was due at the last tick, and has not come since
   std::atomic<std::uint64_t> heartbeat_{0};
-};
-
-class Shard::Burst {
- public:
-  explicit Burst(Shard& shard) noexcept : shard_(shard), outermost_(!std::exchange(shard.in_turn_, true)) {}
-  ~Burst() {
-    if (!outermost_) return;
-    shard_.in_turn_ = false;
-    shard_.end_turn();
-  }
-  Burst(const Burst&) = delete;
-  Burst& operator=(const Burst&) = delete;
-
- private:
-  Shard& shard_;
-  const bool outermost_;
 };
 
 }  // namespace corohub::hub

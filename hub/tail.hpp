@@ -1,5 +1,6 @@
-// The durable events a shard applied last, so that whoever missed only these needs no disk. Bounded in events
-// and bytes: the oldest give way. It allocates at the beginning only. Used on the shard's thread.
+// The durable events a shard applied last, so that a client that missed only these needs no disk. Bounded in
+// events and bytes: the oldest give way. A tail allocates at the beginning only. Used on the shard's thread
+// only.
 #pragma once
 
 #include "hub/event.hpp"
@@ -19,7 +20,7 @@ class Tail {
  public:
   explicit Tail(TailLimits limits) : limits_(limits), ring_(limits.events) {}
 
-  // It covers (base, newest]: every event of the log in there is here.
+  // The tail has every event of the log after base() and up to the newest it has.
   Seq base() const noexcept { return base_; }
   void begin_at(Seq base) noexcept { base_ = base; }
 

@@ -15,7 +15,7 @@ namespace corohub::hub {
 class Member;
 struct Subscription;
 
-// Exists as long as it has subscribers.
+// A topic exists as long as it has subscribers.
 struct Topic {
   std::string name;
   const TopicRule* rule;  // of the rules, which outlive all topics
@@ -26,14 +26,14 @@ struct Subscription : Interest {
   Member* member = nullptr;
   Topic* topic = nullptr;
   std::uint32_t slot = 0;      // in the topic's vector
-  Presence::Place presence{};  // its user is in the topic
+  Presence::Place presence{};  // the member's user is in the topic
 };
 
-// A topic in a question to the log.
+// Which events of a topic a page of the log is to have.
 struct TopicScope {
   std::string topic;
-  std::uint8_t subscribers = 0;  // of its rule
-  Seq floor = 0;                 // its events up to here are not to be read
+  std::uint8_t subscribers = 0;  // the roles that may subscribe, of the topic's rule
+  Seq floor = 0;                 // events up to here are not to be read
 };
 
 }  // namespace corohub::hub

@@ -1,4 +1,4 @@
-// The topics that have subscribers on a shard, and who they are. Used on the shard's thread only.
+// The topics that have subscribers on a shard, and their subscriptions. Used on the shard's thread only.
 #pragma once
 
 #include "hub/member.hpp"
@@ -16,13 +16,14 @@ class TopicIndex {
   explicit TopicIndex(std::size_t topics_max) noexcept : topics_max_(topics_max) {}
 
   std::size_t size() const noexcept { return topics_.size(); }
-  // Null: nobody is subscribed to it.
+  // Null: the topic has no subscriber.
   Topic* find(std::string_view name) const noexcept;
-  // A subscription that gets durable events after `skip`; the member owns it. Null: there are too many
-  // topics.
+  // A new subscription of the member, which owns it and gets durable events after `skip` by it. Null: there
+  // are too many topics.
   Subscription* add(Member& member, std::string_view topic, const TopicRule& rule, InterestTerms terms,
                     Seq skip);
-  // It ends for the topic; to take it from its member is the caller's. The last one takes the topic along.
+  // Takes a subscription from its topic; the caller takes it from its member. A topic ends with its last
+  // subscription.
   void remove(Subscription& subscription) noexcept;
 
  private:

@@ -48,7 +48,7 @@ class TopicRules {
 
   // The first that matches; null: nobody may anything there, as in the topics reserved for the server.
   const TopicRule* find(std::string_view topic) const noexcept;
-  // The same for one who wants to subscribe or to read; null as well if his role may not.
+  // The same for somebody who wants to subscribe or to read; null as well if this role may not.
   const TopicRule* readable(std::string_view topic, Role role) const noexcept {
     const TopicRule* rule = find(topic);
     return rule != nullptr && rule->may_subscribe(role) ? rule : nullptr;

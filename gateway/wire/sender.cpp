@@ -121,6 +121,11 @@ ssize_t Sender::send_some(std::size_t& total) noexcept {
     total = bytes.size();
     return send_bytes(socket_.native_handle(), bytes.data(), bytes.size());
   }
+  return send_gathered(total);
+}
+
+// Apart from what most sends need, so that those do not prepare for this.
+[[gnu::noinline]] ssize_t Sender::send_gathered(std::size_t& total) noexcept {
   Gather out;
   gather(out, outbox_, control_);
   total = out.total();
@@ -129,7 +134,13 @@ ssize_t Sender::send_some(std::size_t& total) noexcept {
 
 void Sender::account(std::size_t sent) noexcept {
   handed_over_ += sent;
-  if (control_.empty()) return outbox_.consume(sent);
+  if (control_.empty())
+    outbox_.consume(sent);
+  else
+    account_with_control(sent);
+}
+
+[[gnu::noinline]] void Sender::account_with_control(std::size_t sent) noexcept {
   if (const std::size_t of_begun = std::min(sent, left_of_begun(outbox_)); of_begun > 0) {
     outbox_.consume(of_begun);
     sent -= of_begun;

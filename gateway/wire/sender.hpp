@@ -58,7 +58,9 @@ class Sender {
  private:
   // One send of what waits, `total` bytes. What the kernel took, or -1 and errno.
   ssize_t send_some(std::size_t& total) noexcept;
+  ssize_t send_gathered(std::size_t& total) noexcept;
   void account(std::size_t sent) noexcept;
+  void account_with_control(std::size_t sent) noexcept;
   void begin_end_if_drained() {
     if (has_last_bytes_ && outbox_.empty()) begin_end();
   }

@@ -16,6 +16,15 @@ class SessionGuest final : public sockjs::Guest {
   SessionGuest(GatewayState& state, Dialect& (*dialect)(GatewayState&), Arrival arrival)
       : state_(state), dialect_(dialect), arrival_(std::move(arrival)) {}
 
+  // The shard of the request has judged it; that of the session may not know the account yet.
+  Task<> prepare(std::size_t shard) override {
+    if (!arrival_.principal) co_return;
+    const auth::Principal known = *arrival_.principal;
+    Result<auth::Principal> live = co_await state_.desk(shard).authenticator.resume(
+        known.user_id(), known.session, known.token_expires_at, known.key_id);
+    if (live) arrival_.principal = std::move(*live);
+  }
+
   sockjs::Listening open(std::size_t shard) override {
     const bool limited = !arrival_.exempt;
     const std::shared_ptr<Session> session =

@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
 #include <unistd.h>
@@ -156,6 +158,19 @@ Response answer_to(const Reply& reply, Context& context) {
 // The errand, and again with a new session if there is none.
 using Errand = std::function<void(Directory&, Ticket)>;
 
+// At the home. All but the ticket and the directory is the waiting request's.
+Task<> open_there(Directory& home, std::size_t shard, Guest& guest, const Visitor& visitor,
+                  const Errand& errand, Ticket ticket) {
+  try {
+    co_await guest.prepare(shard);
+    const std::function<Listening()> make_listener = [&] { return guest.open(shard); };
+    home.create(visitor.session, visitor.user, make_listener);
+    errand(home, std::move(ticket));
+  } catch (const std::exception& failure) {
+    log::error("sockjs.not_opened", {{"cause", failure.what()}});
+  }
+}
+
 Task<Result<Reply>> visit_or_open(Room& room, Context& context, const Visitor& visitor,
                                   const Errand& errand) {
   const std::size_t shard = room.home_index(visitor.session);
@@ -166,10 +181,9 @@ Task<Result<Reply>> visit_or_open(Room& room, Context& context, const Visitor& v
 
   Result<std::unique_ptr<Guest>> guest = co_await room.service->admit(context);
   if (!guest) co_return guest.error();
-  const std::function<Listening()> make_listener = [&] { return (*guest)->open(shard); };
   const std::function<void(Ticket)> open = [&](Ticket ticket) {
-    home.create(visitor.session, visitor.user, make_listener);
-    errand(home, std::move(ticket));
+    asio::co_spawn(home.place().context, open_there(home, shard, **guest, visitor, errand, std::move(ticket)),
+                   asio::detached);
   };
   reply = co_await visit(home.place().context, open);
   co_return reply;

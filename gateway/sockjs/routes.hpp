@@ -23,7 +23,10 @@ namespace corohub::gateway::sockjs {
 class Guest {
  public:
   virtual ~Guest() = default;
-  // Once, on the thread of the shard where the session will live.
+  // On the thread of the shard where the session will live, unless that is the request's own: what must be
+  // read there before it opens.
+  virtual Task<> prepare(std::size_t /*shard*/) { co_return; }
+  // Once, on that thread, in the turn in which it is prepared.
   virtual Listening open(std::size_t shard) = 0;
 };
 

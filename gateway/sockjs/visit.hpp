@@ -70,7 +70,8 @@ class Ticket {
 };
 
 // Runs the errand on the home's thread and waits until its ticket is answered. The errand outlives the call,
-// and is run once at most; what it throws makes the visit `lost`.
+// and is run once at most; what it throws makes the visit `lost`. Once it has answered, or given its ticket
+// away, it touches nothing that it has captured: whoever waited goes on.
 Task<Reply> visit(boost::asio::io_context& home, const std::function<void(Ticket)>& errand);
 
 }  // namespace corohub::gateway::sockjs

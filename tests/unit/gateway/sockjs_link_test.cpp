@@ -242,6 +242,7 @@ TEST_F(SockjsLink, T15_who_gets_no_place_gets_no_session) {
   EXPECT_EQ(poll().body, "o\n");
   EXPECT_EQ(poll("b").body, "o\n");
   EXPECT_EQ(rig.service->admitted, 2);
+  EXPECT_EQ(rig.service->prepared, 2);
 }
 
 TEST_F(SockjsLink, T17_requests_of_a_session_are_not_counted_by_address) {

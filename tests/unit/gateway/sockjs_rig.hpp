@@ -93,6 +93,7 @@ class EchoService final : public Service {
   std::vector<Place> places;
   bool refuse = false;
   int admitted = 0;
+  int prepared = 0;
   bool limited = true;
   hub::OutboxLimits limits;
   std::vector<std::shared_ptr<Life>> lives;  // in the order of their beginnings
@@ -101,6 +102,10 @@ class EchoService final : public Service {
   class EchoGuest final : public Guest {
    public:
     explicit EchoGuest(EchoService& service) : service_(service) {}
+    Task<> prepare(std::size_t) override {
+      ++service_.prepared;
+      co_return;
+    }
     Listening open(std::size_t) override {
       auto life = std::make_shared<Life>();
       service_.lives.push_back(life);

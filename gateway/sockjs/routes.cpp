@@ -383,6 +383,7 @@ Task<Response> nothing(Context&) { co_return plain(404, "This transport is not s
 void add_routes(http::Router& router, FrontEnd front_end, std::shared_ptr<Service> service) {
   using http::Access;
   using http::Method;
+  front_end.streams.open = front_end.open_count;
   const auto room = std::make_shared<Room>(std::move(front_end), std::move(service));
   http::RouteOptions options;
   options.body_max = room->front_end.send_bytes_max;

@@ -53,7 +53,7 @@ struct FrontEnd {
       "/assets/sockjs.min.js";                 // for pages in iframes; of the same release as their clients'
   std::size_t send_bytes_max = 65'536;         // of one xhr_send
   const WebSocketSettings* sockets = nullptr;  // outlives the routes, as the next
-  std::atomic<std::size_t>* open_count = nullptr;  // see WebSocketPlace
+  std::atomic<std::size_t>* open_count = nullptr;  // see WebSocketPlace; of streams, too
   LinkSettings links;
   StreamSettings streams;
 };

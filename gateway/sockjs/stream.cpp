@@ -30,7 +30,12 @@ class Body final : public SocketTransport {
       : SocketTransport(std::move(start.socket), place.wheel, place.clock, settings.timeouts, outbox,
                         std::move(listener)),
         settings_(settings),
-        chunked_(start.chunked) {}
+        chunked_(start.chunked) {
+    if (settings_.open != nullptr) settings_.open->fetch_add(1, std::memory_order_relaxed);
+  }
+  ~Body() override {
+    if (settings_.open != nullptr) settings_.open->fetch_sub(1, std::memory_order_relaxed);
+  }
 
   void open(const std::string& head, const std::string& beginning) {
     sender().add_control(head);

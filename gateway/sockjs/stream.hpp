@@ -7,6 +7,7 @@
 #include "gateway/wire/socket_transport.hpp"
 #include "hub/outbox.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <memory>
@@ -19,6 +20,8 @@ struct StreamSettings {
   WriteTimeouts timeouts;
   std::chrono::milliseconds dead_peer_timeout{60'000};  // for a peer that confirms nothing any more
   std::size_t inbound_bytes_max = 16 * 1024;            // of what a client says nevertheless
+  // Counts those that exist, also one that its session has let go of: a drain waits for them.
+  std::atomic<std::size_t>* open = nullptr;
   std::size_t bytes_max = 128 * 1024;  // of frames; then the client asks anew, which frees its memory
 };
 

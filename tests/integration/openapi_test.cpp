@@ -49,11 +49,13 @@ std::string described_path(std::string pattern) {
   return dots == std::string::npos ? pattern : pattern.erase(dots, 3);
 }
 
+// Routes with plain errors belong to protocols of others, which are described elsewhere.
 Operations served(const http::Router& router) {
   Operations operations;
   for (const http::Route& route : router.routes())
-    operations[std::string(http::name(route.method)) + ' ' + described_path(route.pattern)] =
-        name(route.access);
+    if (!route.options.plain_errors)
+      operations[std::string(http::name(route.method)) + ' ' + described_path(route.pattern)] =
+          name(route.access);
   return operations;
 }
 

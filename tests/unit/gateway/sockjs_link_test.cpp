@@ -356,6 +356,19 @@ TEST_F(SockjsLink, a_stream_has_a_prelude_and_a_chunk_per_frame) {
   EXPECT_TRUE(stream.ended());
 }
 
+TEST_F(SockjsLink, R2_a_stream_that_its_session_has_let_go_of_is_counted_until_its_end) {
+  Client stream(rig.http);
+  stream.send(post("/ws/000/a/xhr_streaming"));
+  stream.read();
+  EXPECT_EQ(rig.open_sockets, 1U);
+  life().transport->close(CloseReason::draining, Drain::yes);
+  rig.http.settle();
+  EXPECT_TRUE(life().closed);
+  EXPECT_EQ(rig.open_sockets, 1U) << "the client has not ended its side";
+  pass(1s + 200ms);
+  EXPECT_EQ(rig.open_sockets, 0U);
+}
+
 TEST_F(SockjsLink, an_event_source_has_events) {
   Client stream(rig.http);
   stream.send(get("/ws/000/a/eventsource"));

@@ -43,9 +43,12 @@ std::string_view code_of(CloseReason reason) noexcept {
   return reason == CloseReason::message_too_big ? "payload_too_large" : name(reason);
 }
 
-std::string error_text(Version version, const Refusal& refusal, std::string_view receipt) {
+// `names_versions`: nothing has been agreed on yet.
+std::string error_text(Version version, const Refusal& refusal, std::string_view receipt,
+                       bool names_versions) {
   FrameWriter text(version, "ERROR");
   text.header("message", refusal.message).header("code", refusal.code);
+  if (names_versions) text.header("version", "1.0,1.1,1.2");
   if (!receipt.empty()) text.header("receipt-id", receipt);
   text.header("content-type", "text/plain").header("content-length", std::to_string(refusal.message.size()));
   return text.frame(refusal.message);
@@ -225,7 +228,7 @@ void StompDialect::fail(const Refusal& refusal, std::string_view receipt) {
 }
 
 void StompDialect::end(const Refusal& refusal, std::string_view receipt, CloseReason reason) {
-  last_words_ = error_text(version_, refusal, receipt);
+  last_words_ = error_text(version_, refusal, receipt, stage_ == Stage::expects_connect);
   stage_ = Stage::ended;
   session_->close(reason);
 }
@@ -237,11 +240,12 @@ void StompDialect::leave() {
 }
 
 std::string StompDialect::farewell(Session&, CloseReason reason) {
+  const bool names_versions = stage_ == Stage::expects_connect;
   stage_ = Stage::ended;
   if (!last_words_.empty()) return std::exchange(last_words_, {});
   if (reason == CloseReason::normal || reason == CloseReason::peer_gone) return {};
-  return error_text(version_,
-                    {code_of(reason), "The server ends this connection: " + std::string(name(reason))}, {});
+  const Refusal why{code_of(reason), "The server ends this connection: " + std::string(name(reason))};
+  return error_text(version_, why, {}, names_versions);
 }
 
 // ---- events that are not shared ----

@@ -81,7 +81,7 @@ Parser::Got Parser::next(std::string_view& bytes) {
       case State::header: {
         const std::optional<std::string_view> line = take_line(bytes);
         if (line) state_ == State::command ? read_command(*line) : read_header(*line);
-        if (!fault_.code.empty()) return Got::fault;
+        if (is_broken_) return Got::fault;
         if (!line) return Got::nothing;
         break;
       }
@@ -91,7 +91,7 @@ Parser::Got Parser::next(std::string_view& bytes) {
             state_ == State::sized_body ? take_sized_body(bytes) : take_open_body(bytes);
         if (body && !body->empty() && frame_.command != ClientCommand::send)
           fail(invalid, "Only a SEND has a body.");
-        if (!fault_.code.empty()) return Got::fault;
+        if (is_broken_) return Got::fault;
         if (!body) return Got::nothing;
         frame_.body = *body;
         state_ = State::between;
@@ -133,39 +133,30 @@ std::optional<std::string_view> Parser::take_line(std::string_view& bytes) {
 
 void Parser::read_command(std::string_view line) {
   const auto word = std::ranges::find(words, line, &Word::text);
-  if (word == words.end()) {
-    fail(invalid, "There is no such command.");
-    return;
-  }
-  frame_.command = word->command;
+  const bool is_known = word != words.end();
+  if (!is_known) note(invalid, "There is no such command.");
+  frame_.command = is_known ? word->command : ClientCommand::send;
   state_ = State::header;
 }
 
 void Parser::read_header(std::string_view line) {
   if (line.empty()) return end_head();
-  if (!is_utf8(line)) {
-    fail(invalid, "Headers are UTF-8.");
-    return;
-  }
+  if (!is_utf8(line)) return note(invalid, "Headers are UTF-8.");
   const std::size_t colon = line.find(':');
-  if (colon == std::string_view::npos || colon == 0) {
-    fail(invalid, "A header is a name, a colon and a value.");
-    return;
-  }
-  if (frame_.headers.all_.size() == headers_max) {
-    fail(too_large, "A frame has at most 100 headers.");
-    return;
-  }
+  if (colon == std::string_view::npos || colon == 0)
+    return note(invalid, "A header is a name, a colon and a value.");
+  if (frame_.headers.all_.size() == headers_max) return fail(too_large, "A frame has at most 100 headers.");
   std::optional<std::string> header = unescape(line.substr(0, colon));
   std::optional<std::string> value = unescape(line.substr(colon + 1));
-  if (!header || !value) {
-    fail(invalid, "A header has an escape that there is not.");
-    return;
-  }
+  if (!header || !value) return note(invalid, "A header has an escape that there is not.");
   frame_.headers.all_.emplace_back(std::move(*header), std::move(*value));
 }
 
 void Parser::end_head() {
+  if (!fault_.code.empty()) {
+    is_broken_ = true;
+    return;
+  }
   const std::optional<std::string_view> length = frame_.headers.find("content-length");
   state_ = length ? State::sized_body : State::open_body;
   if (!length) return;
@@ -217,7 +208,15 @@ std::string_view Parser::join(std::string_view piece) {
   return joined_.append(piece);
 }
 
-void Parser::fail(std::string_view code, std::string message) { fault_ = {code, std::move(message)}; }
+void Parser::fail(std::string_view code, std::string message) {
+  note(code, std::move(message));
+  is_broken_ = true;
+}
+
+// The first one counts. The headers are read on, because the answer names the receipt among them.
+void Parser::note(std::string_view code, std::string message) {
+  if (fault_.code.empty()) fault_ = {code, std::move(message)};
+}
 
 // Nothing: an escape that this version does not have.
 std::optional<std::string> Parser::unescape(std::string_view text) const {

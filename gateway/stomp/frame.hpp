@@ -92,7 +92,10 @@ class Parser {
   std::optional<std::string_view> take_open_body(std::string_view& bytes);
   // What was kept of earlier pieces, followed by `piece`.
   std::string_view join(std::string_view piece);
+  // Nothing can be read any more.
   void fail(std::string_view code, std::string message);
+  // Nothing can be read behind the headers of this frame.
+  void note(std::string_view code, std::string message);
   std::optional<std::string> unescape(std::string_view text) const;
 
   std::string kept_;    // of a line or a body that has not ended
@@ -103,6 +106,7 @@ class Parser {
   std::size_t head_bytes_ = 0;
   std::size_t body_bytes_ = 0;  // by content-length
   State state_ = State::between;
+  bool is_broken_ = false;
   Version version_ = Version::v1_2;
 };
 

@@ -72,7 +72,7 @@ TEST(StompFrame, reads_a_frame_with_headers_and_a_body) {
 TEST(StompFrame, reads_the_same_however_the_bytes_are_cut) {
   const std::string bytes =
       "\n\r\nCONNECT\naccept-version:1.2\n\n\0\n\nSUBSCRIBE\r\nid:1\r\ndestination:/topic/a\r\n\r\n\0"
-      "SEND\ndestination:/topic/a\ncontent-length:5\n\na\0b\0c\0SEND\ndestination:x\n\nb\0\nBAD\n"s;
+      "SEND\ndestination:/topic/a\ncontent-length:5\n\na\0b\0c\0SEND\ndestination:x\n\nb\0\nBAD\na:b\n\n\0"s;
   const Read whole = read(bytes);
   EXPECT_EQ(whole.frames.size(), 4U);
   EXPECT_EQ(whole.fault, "invalid_message");
@@ -161,6 +161,16 @@ TEST(StompFrame, keeps_the_headers_of_a_frame_that_it_refuses) {
   std::string_view left = bytes;
   EXPECT_EQ(parser.next(left), Got::fault);
   EXPECT_EQ(parser.frame().headers.value("receipt"), "7");
+}
+
+TEST(StompFrame, keeps_the_headers_behind_a_bad_one) {
+  for (const std::string& frame : {"DANCE\nreceipt:a\\nb\n\n\0"s, "SEND\nbroken\nreceipt:a\\nb\n\n\0"s,
+                                   "SEND\na:\\t\nreceipt:a\\nb\n\n\0"s}) {
+    Parser parser(limit);
+    std::string_view left = frame;
+    EXPECT_EQ(parser.next(left), Got::fault);
+    EXPECT_EQ(parser.frame().headers.value("receipt"), "a\nb") << frame;
+  }
 }
 
 TEST(StompFrame, T54c_takes_back_the_escapes_of_its_version) {

@@ -54,7 +54,9 @@ TEST_F(StompSession, speaks_the_best_version_of_the_client) {
 TEST_F(StompSession, refuses_versions_that_nobody_knows) {
   const auto made = client(nullptr);
   made->send("CONNECT", "accept-version:2.0\n");
-  EXPECT_EQ(made->next("ERROR").value("code"), "invalid_request");
+  const StompMessage error = made->next("ERROR");
+  EXPECT_EQ(error.value("code"), "invalid_request");
+  EXPECT_EQ(error.value("version"), "1.0,1.1,1.2");
   EXPECT_EQ(made->close_reason(), "1002 protocol_error");
 }
 

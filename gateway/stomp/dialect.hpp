@@ -28,6 +28,8 @@ class StompDialect final : public Dialect, private Timed {
   static constexpr std::chrono::seconds frame_time_max{10};
   // So long a client is not read from that subscribes faster than it may (T59).
   static constexpr std::chrono::milliseconds pause{500};
+  // So long at most a carrier does not read from a client that sends faster than it may (T58).
+  static constexpr std::chrono::seconds throttled_time_max{5};
 
   // Lives until it is released. `settings` outlives it.
   static StompDialect& make(const Settings& settings) { return *new StompDialect(settings); }

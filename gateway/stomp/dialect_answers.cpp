@@ -167,8 +167,9 @@ void StompDialect::tell(Session& session, const Notice& notice) {
   if (const auto* revoked = std::get_if<Revoked>(&notice)) return tell_revoked(*revoked);
   if (const auto* expiring = std::get_if<Expiring>(&notice))
     return say_status("expiring", "Your token expires at " + rfc3339(expiring->token_expires_at));
-  if (std::holds_alternative<Throttled>(notice))
-    say_refusal({"rate_limited", "You send faster than you may."});
+  if (!std::holds_alternative<Throttled>(notice)) return;
+  heartbeat_.note_heard(now() + throttled_time_max);  // until then nobody reads what the client says
+  say_refusal({"rate_limited", "You send faster than you may."});
 }
 
 // Whoever asked for what it missed is told there what is lost.

@@ -172,8 +172,7 @@ void Parser::end_head() {
 std::optional<std::string_view> Parser::take_sized_body(std::string_view& bytes) {
   const std::size_t missing = body_bytes_ - kept_.size();
   if (bytes.size() <= missing) {
-    if (kept_.empty()) kept_.reserve(body_bytes_);
-    kept_.append(bytes);
+    kept_.append(bytes);  // memory for what has come, not for what was announced
     bytes = {};
     return std::nullopt;
   }

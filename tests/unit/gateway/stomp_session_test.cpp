@@ -236,6 +236,15 @@ TEST_F(StompSession, T64_ends_with_a_client_that_is_silent_for_twice_its_promise
   EXPECT_EQ(made->close_reason(), "1001 pong_timeout");
 }
 
+TEST_F(StompSession, T64_blames_no_client_for_silence_while_it_is_not_read_from) {
+  const auto made = connected(ann_.get(), "accept-version:1.2\nheart-beat:1000,0\n");
+  made->session().on_throttled();
+  rig_.pass(6s);
+  EXPECT_FALSE(made->is_closed());
+  rig_.pass(2s);
+  EXPECT_EQ(made->close_reason(), "1001 pong_timeout");
+}
+
 TEST_F(StompSession, T64_says_that_it_is_there_as_often_as_the_client_wants) {
   const auto made = client(ann_.get());
   EXPECT_EQ(made->connect("accept-version:1.2\nheart-beat:0,2000\n").value("heart-beat"), "1000,1000");

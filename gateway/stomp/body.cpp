@@ -47,7 +47,8 @@ bool begins_like_json(std::string_view body) noexcept {
   return first != std::string_view::npos && (body[first] == '{' || body[first] == '[');
 }
 
-// The protocol's, ours, and what must not be told to others (rabbitmq#17451 is what comes of the former).
+// The headers of the protocol, ours, and those that must not be told to others: a publisher that could set
+// `subscription` or `ack` would confuse every subscriber.
 bool stays_here(std::string_view header) {
   constexpr std::array names = {
       "destination", "receipt",         "transaction", "content-length", "content-type",

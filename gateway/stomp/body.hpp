@@ -26,8 +26,8 @@ Understood<Publication> read_publication(const ClientFrame& send, std::string_vi
 // How a body that is no text leaves.
 enum class BinaryBodies : std::uint8_t { as_they_are, as_base64 };
 
-// An event as a MESSAGE shows it: the headers and the body that are the same for all subscriptions. It points
-// into the event, and has only what the event does not have already.
+// An event as a MESSAGE shows it: the headers and the body that are the same for all subscriptions. Points
+// into the event, which outlives it.
 class MessageRest {
  public:
   // `epoch` is the log's.

@@ -165,10 +165,9 @@ void Session::authenticate(const RequestId& id, Credential credential) {
 
 Task<> Session::identify(UnderWay /*keeps this*/, RequestId id, Credential credential) {
   const ReadingPaused paused(shared_from_this());
-  const bool by_password = credential.kind == Credential::Kind::password;
   Result<auth::Principal> principal = co_await prove(std::move(credential));
-  if (principal && by_password) password_login_ = std::make_unique<const auth::Principal>(*principal);
   if (principal) principal = desk_.authenticator.check_again(*principal);  // as it is after the wait
+  if (stage_ == Stage::ended) end_password_login();
   if (is_closing() || transport_ == nullptr) co_return;
   admit(id, principal);
 }
@@ -179,8 +178,19 @@ Task<Result<auth::Principal>> Session::prove(Credential credential) {
   if (credential.kind == Credential::Kind::ticket || desk_.passwords == nullptr)
     co_return Error(ErrorCode::invalid_credentials, "This proves nothing here.");
   auth::PasswordLogin::Caller caller{address_, {}, exempt_};
-  co_return co_await desk_.passwords->log_in(std::move(credential.email), std::move(credential.password),
-                                             std::move(caller));
+  const Result<auth::Principal> login = co_await desk_.passwords->log_in(
+      std::move(credential.email), std::move(credential.password), std::move(caller));
+  if (!login) co_return login.error();
+  password_login_ = std::make_unique<const auth::Principal>(*login);
+  // The account is known on this shard from here on.
+  co_return co_await desk_.authenticator.resume(login->user_id(), login->session, login->token_expires_at,
+                                                login->key_id);
+}
+
+// The login was made for this connection alone.
+void Session::end_password_login() noexcept {
+  if (password_login_) desk_.passwords->log_out(*password_login_);
+  password_login_.reset();
 }
 
 void Session::admit(const RequestId& id, const Result<auth::Principal>& principal) {
@@ -240,7 +250,7 @@ void Session::on_closed(CloseReason reason) noexcept {
   desk_.shard.detach(*this);
   leave_counts();
   admission_ = hub::Roster::Admission();
-  if (password_login_) desk_.passwords->log_out(*password_login_);
+  end_password_login();
   desk_.settings.metrics.closes[static_cast<std::size_t>(reason)]->Increment();
   const bool usual = reason == CloseReason::normal || reason == CloseReason::peer_gone;
   const log::Level level = usual ? log::Level::debug : log::Level::info;

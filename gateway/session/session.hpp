@@ -146,6 +146,7 @@ class Session final : public hub::Member,
   Task<> identify(UnderWay counted, RequestId id, Credential credential);
   Task<Result<auth::Principal>> prove(Credential credential);
   void admit(const RequestId& id, const Result<auth::Principal>& principal);
+  void end_password_login() noexcept;
   Task<> refresh(UnderWay counted, RequestId id, std::string token);
   void send_away() noexcept override;
 

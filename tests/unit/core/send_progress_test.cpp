@@ -33,9 +33,9 @@ std::optional<std::chrono::milliseconds> given_up(const Reader& reader, std::chr
   return std::nullopt;
 }
 
-TEST(SendProgress, R5_WhoTakesNothingIsGivenUpInTime) { EXPECT_EQ(given_up({}, 60s), 10s); }
+TEST(SendProgress, R5_who_takes_nothing_is_given_up_in_time) { EXPECT_EQ(given_up({}, 60s), 10s); }
 
-TEST(SendProgress, R5_WhatTheKernelOfADripTakesBuysItOneLookAndNoMore) {
+TEST(SendProgress, R5_what_the_kernel_of_a_drip_takes_buys_it_one_look_and_no_more) {
   for (const std::uint64_t at_once : {20'000, 200'000, 6'000'000}) {
     const auto end = given_up({.at_once = at_once, .bytes_per_s = 100}, 60s);
     ASSERT_TRUE(end.has_value()) << at_once;
@@ -43,13 +43,13 @@ TEST(SendProgress, R5_WhatTheKernelOfADripTakesBuysItOneLookAndNoMore) {
   }
 }
 
-TEST(SendProgress, T60_WhoReadsOnIsNeverGivenUp) {
+TEST(SendProgress, T60_who_reads_on_is_never_given_up) {
   EXPECT_FALSE(given_up({.bytes_per_s = 1100}, 3600s).has_value());
   EXPECT_FALSE(given_up({.at_once = 200'000, .step = 65'536, .bytes_per_s = 40'000}, 3600s).has_value());
   EXPECT_FALSE(given_up({.at_once = 6'000'000, .step = 196'608, .bytes_per_s = 40'000}, 3600s).has_value());
 }
 
-TEST(SendProgress, T60_WhoStopsReadingIsGivenUpSoonAfter) {
+TEST(SendProgress, T60_who_stops_reading_is_given_up_soon_after) {
   SendProgress progress(10s, 0, start);
   std::uint64_t acknowledged = 0;
   for (int second = 1; second <= 100; ++second)
@@ -58,7 +58,7 @@ TEST(SendProgress, T60_WhoStopsReadingIsGivenUpSoonAfter) {
   EXPECT_FALSE(progress.look(acknowledged, start + 110s));
 }
 
-TEST(SendProgress, ACountThatIsLessThanBeforeIsNoProgress) {
+TEST(SendProgress, a_count_that_is_less_than_before_is_no_progress) {
   SendProgress progress(10s, 5, start);
   EXPECT_TRUE(progress.look(4, start + 1s))
       << "the end of our side counts as a byte that is not acknowledged";

@@ -38,7 +38,7 @@ http::Request with_query(http::Request request, std::string key, std::string val
   return request;
 }
 
-TEST(Credentials, FindsTheCredentialInEachOfItsPlaces) {
+TEST(Credentials, finds_the_credential_in_each_of_its_places) {
   EXPECT_EQ((*credential_of(with_query(good_request(), "token", "abc"), true))->text, "abc");
   EXPECT_EQ((*credential_of(with(good_request(), "Authorization", "Bearer abc"), true))->text, "abc");
   EXPECT_EQ(
@@ -49,13 +49,13 @@ TEST(Credentials, FindsTheCredentialInEachOfItsPlaces) {
   EXPECT_EQ((*ticket)->kind, Credential::Kind::ticket);
 }
 
-TEST(Credentials, T3_ACookieIsNone) {
+TEST(Credentials, T3_a_cookie_is_none) {
   EXPECT_EQ(refused_credential(good_request()), ErrorCode::unauthorized);
   EXPECT_EQ(refused_credential(with(good_request(), "Cookie", "token=abc")), ErrorCode::unauthorized);
   EXPECT_EQ(refused_credential(with_query(good_request(), "token", "abc"), false), ErrorCode::unauthorized);
 }
 
-TEST(Credentials, T4_TwoCredentialsAreTooMany) {
+TEST(Credentials, T4_two_credentials_are_too_many) {
   const http::Request token = with_query(good_request(), "token", "abc");
   EXPECT_EQ(refused_credential(with_query(token, "token", "abc")), ErrorCode::invalid_request);
   EXPECT_EQ(refused_credential(with_query(token, "ticket", "abc")), ErrorCode::invalid_request);
@@ -67,13 +67,13 @@ TEST(Credentials, T4_TwoCredentialsAreTooMany) {
             ErrorCode::invalid_request);
 }
 
-TEST(Credentials, T1_AForeignSchemeIsABadCredential) {
+TEST(Credentials, T1_a_foreign_scheme_is_a_bad_credential) {
   EXPECT_EQ(refused_credential(with(good_request(), "Authorization", "Basic abc")), ErrorCode::invalid_token);
   EXPECT_EQ(refused_credential(with(good_request(), "Authorization", "Bearer")), std::nullopt)
       << "judged later";
 }
 
-TEST(Credentials, T4_AForeignSchemeBesideACredentialOfOursCountsAsNone) {
+TEST(Credentials, T4_a_foreign_scheme_beside_a_credential_of_ours_counts_as_none) {
   const http::Request basic = with(good_request(), "Authorization", "Basic abc");
   EXPECT_EQ((*credential_of(with_query(basic, "token", "abc"), true))->text, "abc");
   EXPECT_EQ((*credential_of(with_query(basic, "ticket", "abc"), false))->text, "abc");

@@ -85,7 +85,7 @@ class FanOut {
   std::size_t expected_ = 0;
 };
 
-TEST(DeliveryCost, NothingIsAllocatedForAConnection) {
+TEST(DeliveryCost, nothing_is_allocated_for_a_connection) {
   const auto allocations_with = [](std::size_t clients) {
     FanOut fan_out(clients);
     fan_out.deliver(1);
@@ -96,7 +96,7 @@ TEST(DeliveryCost, NothingIsAllocatedForAConnection) {
   EXPECT_LE(allocations_with(3 * hub::Shard::sends_at_once), allocations_with(10) + 8);
 }
 
-TEST(DeliveryCost, WhatWaitsForAConnectionLeavesInOneSend) {
+TEST(DeliveryCost, what_waits_for_a_connection_leaves_in_one_send) {
   FanOut fan_out(20);
   fan_out.deliver(1);
   EXPECT_EQ(fan_out.sent, 20U);
@@ -110,12 +110,12 @@ TEST(DeliveryCost, WhatWaitsForAConnectionLeavesInOneSend) {
 }
 
 // For callgrind: what it counts is divided by these deliveries, the two rounds that warm up included.
-TEST(DeliveryCost, InstructionsAtOnce) {
+TEST(DeliveryCost, instructions_at_once) {
   FanOut fan_out(30);
   for (int round = 0; round < 98; ++round) fan_out.deliver(1);
 }
 
-TEST(DeliveryCost, InstructionsInSteps) {
+TEST(DeliveryCost, instructions_in_steps) {
   FanOut fan_out(100);
   for (int round = 0; round < 98; ++round) fan_out.deliver(1);
 }

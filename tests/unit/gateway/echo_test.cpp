@@ -35,7 +35,7 @@ class EchoTest : public testing::Test {
   RawClient client;
 };
 
-TEST_F(EchoTest, R17_TextComesBackAsTextAndBinaryAsBinary) {
+TEST_F(EchoTest, R17_text_comes_back_as_text_and_binary_as_binary) {
   std::string every_byte;
   for (int i = 0; i < 256; ++i) every_byte += static_cast<char>(i);
   const std::string unicode = "h\xc3\xa9llo \xf0\x9f\x8c\x8d";
@@ -50,7 +50,7 @@ TEST_F(EchoTest, R17_TextComesBackAsTextAndBinaryAsBinary) {
   EXPECT_EQ(client.frames[3].opcode, 0x2);
 }
 
-TEST_F(EchoTest, R17_OneMessageOf16MiB) {
+TEST_F(EchoTest, R17_one_message_of_16_mib) {
   std::string payload(16 << 20, '\0');
   for (std::size_t i = 0; i < payload.size(); ++i) payload[i] = static_cast<char>(i * 31 % 251);
   client.send(encode({.opcode = 0x2, .payload = payload}));
@@ -58,7 +58,7 @@ TEST_F(EchoTest, R17_OneMessageOf16MiB) {
   EXPECT_TRUE(client.frames[0].payload == payload);
 }
 
-TEST_F(EchoTest, R17_AMessageOf65536Fragments) {
+TEST_F(EchoTest, R17_a_message_of_65536_fragments) {
   std::string payload;
   for (int i = 0; i < 65'536; ++i) {
     const std::string part(1, static_cast<char>('a' + i % 26));
@@ -70,7 +70,7 @@ TEST_F(EchoTest, R17_AMessageOf65536Fragments) {
   EXPECT_TRUE(client.frames[0].payload == payload);
 }
 
-TEST_F(EchoTest, R17_ManyMessagesBeforeACloseComeBackFirst) {
+TEST_F(EchoTest, R17_many_messages_before_a_close_come_back_first) {
   std::vector<std::string> sent;
   for (int i = 0; i < 3000; ++i) {
     sent.push_back("message " + std::to_string(i) + std::string(static_cast<std::size_t>(i % 900), 'x'));
@@ -98,7 +98,7 @@ TEST_F(EchoTest, R17_ManyMessagesBeforeACloseComeBackFirst) {
   EXPECT_EQ(client.frames.back().close_code(), 4000);
 }
 
-TEST_F(EchoTest, R2_ADrainSendsItAway) {
+TEST_F(EchoTest, R2_a_drain_sends_it_away) {
   outsiders.send_away_all();
   ASSERT_TRUE(until_frames(1));
   EXPECT_EQ(client.frames[0].close_code(), 1001);
@@ -106,7 +106,7 @@ TEST_F(EchoTest, R2_ADrainSendsItAway) {
   ASSERT_TRUE(turn_until(context, {&client}, [this] { return echo.use_count() == 1; }));
 }
 
-TEST_F(EchoTest, AClientThatDoesNotReadIsNotReadFrom) {
+TEST_F(EchoTest, a_client_that_does_not_read_is_not_read_from) {
   client.reading = false;
   const std::string message = encode({.opcode = 0x2, .payload = std::string(1 << 20, 'x')});
   for (int i = 0; i < 32; ++i) client.send(message);

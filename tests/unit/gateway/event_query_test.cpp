@@ -18,7 +18,7 @@ std::optional<ErrorCode> refusal_of_since(std::vector<std::string> values) {
   return events.error().code;
 }
 
-TEST(EventQuery, AMalformedSinceIsRefused) {
+TEST(EventQuery, a_malformed_since_is_refused) {
   EXPECT_EQ(refusal_of_since({"12"}), std::nullopt);
   EXPECT_EQ(refusal_of_since({"epoch:12"}), std::nullopt);
   for (const char* value : {"", "-1", "abc", "a:b", ":1", "1:", "99999999999999999999"})

@@ -49,7 +49,7 @@ CloseReason breach(std::string bytes, const MessageLimits& limits = {}, bool def
   }
 }
 
-TEST(FrameDecoder, SaysTheSameHoweverTheBytesAreCut) {
+TEST(FrameDecoder, says_the_same_however_the_bytes_are_cut) {
   const std::string emoji = "\xf0\x9f\x8c\x8d";
   const std::string large(70'000, 'y');
   const MessageLimits limits{.bytes = 200'000, .fragments = 10, .text_only = false};
@@ -77,7 +77,7 @@ TEST(FrameDecoder, SaysTheSameHoweverTheBytesAreCut) {
   }
 }
 
-TEST(FrameDecoder, AMessageInOnePieceIsNotCopied) {
+TEST(FrameDecoder, a_message_in_one_piece_is_not_copied) {
   const MessageLimits limits;
   FrameDecoder decoder(limits);
   std::string bytes = text("where it stands");
@@ -87,7 +87,7 @@ TEST(FrameDecoder, AMessageInOnePieceIsNotCopied) {
   EXPECT_EQ(received.payload.data(), bytes.data() + 6);
 }
 
-TEST(FrameDecoder, T56_AMessageIsUnfinishedFromItsFirstByteToItsLast) {
+TEST(FrameDecoder, T56_a_message_is_unfinished_from_its_first_byte_to_its_last) {
   const MessageLimits limits;
   FrameDecoder decoder(limits);
   const std::string message = text("hello");
@@ -104,7 +104,7 @@ TEST(FrameDecoder, T56_AMessageIsUnfinishedFromItsFirstByteToItsLast) {
   EXPECT_FALSE(decoder.unfinished());
 }
 
-TEST(FrameDecoder, T56_CountsTheFragmentsOfOneMessage) {
+TEST(FrameDecoder, T56_counts_the_fragments_of_one_message) {
   const MessageLimits limits{.fragments = 3};
   const std::string three = fragment(0x1, "", false) + fragment(0x0, "", false) + fragment(0x0, "", true);
   const std::string four = fragment(0x1, "", false) + fragment(0x0, "", false) + fragment(0x0, "", false) +
@@ -113,7 +113,7 @@ TEST(FrameDecoder, T56_CountsTheFragmentsOfOneMessage) {
   EXPECT_EQ(breach(three + four, limits), CloseReason::message_timeout);
 }
 
-TEST(FrameDecoder, T55_CountsTheBytesOfOneMessageByItsHeads) {
+TEST(FrameDecoder, T55_counts_the_bytes_of_one_message_by_its_heads) {
   const MessageLimits limits{.bytes = 100};
   const std::string half(50, 'h');
   EXPECT_EQ(breach(fragment(0x1, half, false) + fragment(0x0, half, true) + text(half + half), limits),
@@ -124,7 +124,7 @@ TEST(FrameDecoder, T55_CountsTheBytesOfOneMessageByItsHeads) {
       << "before the bytes come";
 }
 
-TEST(FrameDecoder, FindsBadUtf8AtTheByteThatShowsIt) {
+TEST(FrameDecoder, finds_bad_utf_8_at_the_byte_that_shows_it) {
   EXPECT_EQ(breach(fragment(0x1, "\xf4\x90", false)), CloseReason::invalid_utf8) << "above U+10FFFF";
   EXPECT_EQ(breach(fragment(0x1, "\xed\xa0", false)), CloseReason::invalid_utf8) << "a surrogate";
   EXPECT_EQ(breach(text("12345678\xff")), CloseReason::invalid_utf8);
@@ -132,7 +132,7 @@ TEST(FrameDecoder, FindsBadUtf8AtTheByteThatShowsIt) {
   EXPECT_EQ(breach(fragment(0x1, "\xe2\x82", false) + fragment(0x0, "", true)), CloseReason::invalid_utf8);
 }
 
-TEST(FrameDecoder, KnowsWhichCloseCodesMayBeSent) {
+TEST(FrameDecoder, knows_which_close_codes_may_be_sent) {
   for (const std::uint16_t code : {1000, 1001, 1003, 1007, 1011, 1014, 3000, 4999})
     EXPECT_EQ(breach(close(code)), CloseReason::normal) << code;
   for (const std::uint16_t code : {0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65'535})
@@ -140,7 +140,7 @@ TEST(FrameDecoder, KnowsWhichCloseCodesMayBeSent) {
   EXPECT_EQ(breach(close(1000, "\xc0")), CloseReason::invalid_utf8);
 }
 
-TEST(FrameDecoder, ALengthIsWrittenInAsFewBytesAsItTakes) {
+TEST(FrameDecoder, a_length_is_written_in_as_few_bytes_as_it_takes) {
   const MessageLimits limits{.bytes = 100'000};
   const auto head = [](std::string_view length) { return "\x81" + std::string(length) + "mask"; };
   EXPECT_EQ(breach(head({"\xfe\x00\x7d", 3}), limits), CloseReason::protocol_error) << "125 in 16 bits";
@@ -158,7 +158,7 @@ std::string compressed_frame(std::string payload, bool last = true, std::uint8_t
 
 std::string compressed(std::string_view text) { return std::string(deflate_message(text)); }
 
-TEST(FrameDecoder, InflatesAMessageWhereThatIsAgreedHoweverItIsCut) {
+TEST(FrameDecoder, inflates_a_message_where_that_is_agreed_however_it_is_cut) {
   const std::string long_text = R"({"type":"ping"})" + std::string(5000, ' ');
   const std::string packed = compressed(long_text);
   const MessageLimits limits{.text_only = false};
@@ -177,7 +177,7 @@ TEST(FrameDecoder, InflatesAMessageWhereThatIsAgreedHoweverItIsCut) {
   }
 }
 
-TEST(FrameDecoder, SaysHowMuchAMessageHasGrown) {
+TEST(FrameDecoder, says_how_much_a_message_has_grown) {
   const MessageLimits limits;
   FrameDecoder decoder(limits, true);
   std::string bytes = compressed_frame(compressed(std::string(5000, 'a'))) + text("plain");
@@ -189,7 +189,7 @@ TEST(FrameDecoder, SaysHowMuchAMessageHasGrown) {
 }
 
 // RFC 7692 section 6: on the first frame of a message, where it is agreed on, and nowhere else.
-TEST(FrameDecoder, T57_TheBitOfACompressedMessageHasOnePlace) {
+TEST(FrameDecoder, T57_the_bit_of_a_compressed_message_has_one_place) {
   const std::string packed = compressed(std::string(300, 'a'));
   EXPECT_EQ(breach(compressed_frame(packed)), CloseReason::protocol_error) << "not agreed on";
   EXPECT_EQ(breach(compressed_frame(packed), {}, true), CloseReason::normal);
@@ -204,7 +204,7 @@ TEST(FrameDecoder, T57_TheBitOfACompressedMessageHasOnePlace) {
               CloseReason::protocol_error);
 }
 
-TEST(FrameDecoder, T57_TheLimitCountsInflatedBytesAndStopsABomb) {
+TEST(FrameDecoder, T57_the_limit_counts_inflated_bytes_and_stops_a_bomb) {
   const std::string fits(65'536, 'a');
   EXPECT_EQ(breach(compressed_frame(compressed(fits)), {}, true), CloseReason::normal);
   EXPECT_EQ(breach(compressed_frame(compressed(fits + 'a')), {}, true), CloseReason::message_too_big);
@@ -214,7 +214,7 @@ TEST(FrameDecoder, T57_TheLimitCountsInflatedBytesAndStopsABomb) {
 }
 
 // Stored blocks make it longer, and it is still a message of 64 KiB.
-TEST(FrameDecoder, T57_WhatComesHasALimitOfItsOwn) {
+TEST(FrameDecoder, T57_what_comes_has_a_limit_of_its_own) {
   std::string stored;
   for (int block = 0; block < 256; ++block)
     stored += std::string("\x00\x00\x01\xff\xfe", 5) + std::string(256, 'a');
@@ -227,7 +227,7 @@ TEST(FrameDecoder, T57_WhatComesHasALimitOfItsOwn) {
       << "before the bytes come";
 }
 
-TEST(FrameDecoder, T57_WhatCannotBeInflatedOrIsNoTextEndsTheConnection) {
+TEST(FrameDecoder, T57_what_cannot_be_inflated_or_is_no_text_ends_the_connection) {
   EXPECT_EQ(breach(compressed_frame("\x07"), {}, true), CloseReason::invalid_payload);
   EXPECT_EQ(breach(compressed_frame("not deflate at all"), {}, true), CloseReason::invalid_payload);
   const std::string packed = compressed(std::string(300, 'a'));

@@ -60,14 +60,14 @@ constexpr std::size_t bytes_max = 1600;
 constexpr std::size_t bytes_max = 1800;  // a coroutine's frame keeps what an optimised one has no room for
 #endif
 
-TEST(IdleMemory, AConnectionThatWaitsCostsLittle) {
+TEST(IdleMemory, a_connection_that_waits_costs_little) {
   const std::size_t bytes = bytes_per_connection(false);
   std::cout << "heap bytes per idle connection: " << bytes << "\n";
   EXPECT_GT(bytes, 1000U) << "is it counted at all?";
   EXPECT_LT(bytes, bytes_max);
 }
 
-TEST(IdleMemory, PermessageDeflateCostsAConnectionNothing) {
+TEST(IdleMemory, permessage_deflate_costs_a_connection_nothing) {
   const std::size_t plain = bytes_per_connection(false);
   EXPECT_LE(bytes_per_connection(true), plain + 8);
 }

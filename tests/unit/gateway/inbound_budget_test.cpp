@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 const SteadyTime start{1000s};
 
-TEST(InboundBudget, T58_ABurstIsFree) {
+TEST(InboundBudget, T58_a_burst_is_free) {
   const InboundRates rates;
   InboundBudget budget(rates, start);
   budget.spend(10'000, 200, 20, start);
@@ -20,7 +20,7 @@ TEST(InboundBudget, T58_ABurstIsFree) {
   EXPECT_FALSE(budget.in_episode());
 }
 
-TEST(InboundBudget, T58_OneMoreIsADebtThatTimePays) {
+TEST(InboundBudget, T58_one_more_is_a_debt_that_time_pays) {
   const InboundRates rates;
   InboundBudget budget(rates, start);
   budget.spend(0, 201, 0, start);
@@ -33,7 +33,7 @@ TEST(InboundBudget, T58_OneMoreIsADebtThatTimePays) {
   EXPECT_FALSE(budget.in_episode());
 }
 
-TEST(InboundBudget, T58_WhoHasCaughtUpIsNotBehindThoughStillInDebt) {
+TEST(InboundBudget, T58_who_has_caught_up_is_not_behind_though_still_in_debt) {
   const InboundRates rates;
   InboundBudget budget(rates, start);
   budget.spend(0, 201, 0, start);
@@ -100,7 +100,7 @@ std::vector<Steady> clients(double share) {
           {.per_s = 10 * share, .bytes = 6, .control = 1, .burst = 21}};
 }
 
-TEST(InboundBudget, T58_OneWhoStaysBelowTheRateLivesForEverAfterABurst) {
+TEST(InboundBudget, T58_one_who_stays_below_the_rate_lives_for_ever_after_a_burst) {
   for (const double share : {0.5, 0.9, 0.97, 0.99})
     for (const Steady& client : clients(share)) {
       const Outcome outcome = run(client, 600s);
@@ -110,7 +110,7 @@ TEST(InboundBudget, T58_OneWhoStaysBelowTheRateLivesForEverAfterABurst) {
     }
 }
 
-TEST(InboundBudget, T58_OneWhoStaysAboveIsToldOnceAndClosed) {
+TEST(InboundBudget, T58_one_who_stays_above_is_told_once_and_closed) {
   for (const double share : {1.2, 1.6, 10.0})
     for (const Steady& client : clients(share)) {
       const Outcome outcome = run(client, 600s);
@@ -121,7 +121,7 @@ TEST(InboundBudget, T58_OneWhoStaysAboveIsToldOnceAndClosed) {
     }
 }
 
-TEST(InboundBudget, EachBucketCounts) {
+TEST(InboundBudget, each_bucket_counts) {
   const InboundRates rates;
   InboundBudget bytes(rates, start);
   bytes.spend(600'000, 0, 0, start);

@@ -14,7 +14,7 @@ std::string_view refusal_of(const Message& message) {
   return refusal == nullptr ? std::string_view() : refusal->code;
 }
 
-TEST(NativeJson, WhatIsNoJsonObjectIsInvalidAndHasNoId) {
+TEST(NativeJson, what_is_no_json_object_is_invalid_and_has_no_id) {
   for (const char* text : {"", " ", "hello", "[]", "1", "null", "\"ping\"", "{", R"({"type":"ping"}x)",
                            R"({"id":"1","id":"2","type":"ping"})", "{\"type\":\"ping\xff\"}"}) {
     const Message message = parse(text);
@@ -23,11 +23,11 @@ TEST(NativeJson, WhatIsNoJsonObjectIsInvalidAndHasNoId) {
   }
 }
 
-TEST(NativeJson, T54b_DeepNestingIsRefused) {
+TEST(NativeJson, T54b_deep_nesting_is_refused) {
   EXPECT_EQ(refusal_of(parse(std::string(30'000, '['))), "invalid_message");
 }
 
-TEST(NativeJson, AnIdIsAStringOfUpTo64BytesOrAnInteger) {
+TEST(NativeJson, an_id_is_a_string_of_up_to_64_bytes_or_an_integer) {
   EXPECT_EQ(parse(R"({"type":"ping"})").id, "null");
   const std::string longest(64, 'x');
   const std::vector<std::string> good{R"("7")", "-7",  "18446744073709551615", "25.0",
@@ -42,14 +42,14 @@ TEST(NativeJson, AnIdIsAStringOfUpTo64BytesOrAnInteger) {
   }
 }
 
-TEST(NativeJson, KnowsItsCommands) {
+TEST(NativeJson, knows_its_commands) {
   EXPECT_TRUE(std::holds_alternative<Ping>(parse(R"({"type":"ping"})").command));
   const Message refresh = parse(R"({"type":"auth.refresh","id":1,"data":{"token":"abc"}})");
   ASSERT_TRUE(std::holds_alternative<AuthRefresh>(refresh.command));
   EXPECT_EQ(std::get<AuthRefresh>(refresh.command).token, "abc");
 }
 
-TEST(NativeJson, RefusesWhatItDoesNotKnow) {
+TEST(NativeJson, refuses_what_it_does_not_know) {
   const Message unknown = parse(R"({"type":"dance","id":"a"})");
   EXPECT_EQ(refusal_of(unknown), "unknown_type");
   EXPECT_EQ(unknown.id, R"("a")");
@@ -74,7 +74,7 @@ What read(const std::string& type, const std::string& data) {
   return std::holds_alternative<What>(message.command) ? std::get<What>(std::move(message.command)) : What();
 }
 
-TEST(NativeJson, ReadsAPublish) {
+TEST(NativeJson, reads_a_publish) {
   const auto plain = read<Publish>("publish", R"({"topic":"rooms/one","data":"hi"})");
   EXPECT_EQ(plain.topic, "rooms/one");
   EXPECT_EQ(plain.type, "message");
@@ -87,7 +87,7 @@ TEST(NativeJson, ReadsAPublish) {
   EXPECT_EQ(full.idempotency_key, "a key~");
 }
 
-TEST(NativeJson, DeliversDataAsItWasGiven) {
+TEST(NativeJson, delivers_data_as_it_was_given) {
   // The message's own data holds the event's data, and each may be anywhere and have any blanks around it.
   Message message = parse(
       "{ \"data\" : { \"data\" : { \"data\" : 12345678901234567890123 , \"x\" : [ 1.10, -0.0, 1e2 ] } ,"
@@ -98,7 +98,7 @@ TEST(NativeJson, DeliversDataAsItWasGiven) {
   EXPECT_EQ(read<Publish>("publish", R"({"d\u0061ta":"\u00e9\/","topic":"t"})").data, R"("\u00e9\/")");
 }
 
-TEST(NativeJson, RefusesABadPublish) {
+TEST(NativeJson, refuses_a_bad_publish) {
   for (const char* data :
        {"{}", "[]", "null", "7", R"({"data":1})", R"({"topic":7,"data":1})", R"({"topic":null,"data":1})",
         R"({"topic":"t"})", R"({"topic":"t","data":1,"data":2})", R"({"topic":"t","data":1,"type":7})",
@@ -115,14 +115,14 @@ TEST(NativeJson, RefusesABadPublish) {
             key.substr(1));
 }
 
-TEST(NativeJson, RefusesABadTopic) {
+TEST(NativeJson, refuses_a_bad_topic) {
   for (const char* topic : {"", "/", "a/", "/a", "a//b", ".", "a/..", "a b", "a*", "rooms/\u00e9"})
     for (const char* type : {"publish", "history"})
       EXPECT_EQ(refusal_of(type, std::string(R"({"data":1,"topic":")") + topic + "\"}"), "invalid_topic")
           << type << " " << topic;
 }
 
-TEST(NativeJson, ReadsAHistoryQuery) {
+TEST(NativeJson, reads_a_history_query) {
   const auto plain = read<HistoryQuery>("history", R"({"topic":"rooms/one","since":null})");
   EXPECT_EQ(plain.topic, "rooms/one");
   EXPECT_FALSE(plain.since);
@@ -143,7 +143,7 @@ TEST(NativeJson, ReadsAHistoryQuery) {
         << limit;
 }
 
-TEST(NativeJson, AnswersHaveTheServersShape) {
+TEST(NativeJson, answers_have_the_servers_shape) {
   EXPECT_EQ(raw_reply_text(RequestId(R"("a\"b")"), R"({"n":1.10})"),
             R"({"type":"reply","id":"a\"b","ok":true,"data":{"n":1.10}})");
   EXPECT_EQ(json::parse(error_text(RequestId(R"("7")"), {"unknown_type", "No."})),

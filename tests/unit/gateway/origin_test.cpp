@@ -11,7 +11,7 @@ struct Row {
   bool allowed;
 };
 
-TEST(Origin, T2_SameHostAndPortWhateverTheScheme) {
+TEST(Origin, T2_same_host_and_port_whatever_the_scheme) {
   const OriginRules rules{{}, false};
   const Row rows[] = {
       {"http://hub.example", "hub.example", true},
@@ -49,7 +49,7 @@ TEST(Origin, T2_SameHostAndPortWhateverTheScheme) {
     EXPECT_EQ(origin_allowed(row.origin, row.host, rules), row.allowed) << row.origin << " on " << row.host;
 }
 
-TEST(Origin, T2_AListedOriginIsExact) {
+TEST(Origin, T2_a_listed_origin_is_exact) {
   const OriginRules rules{{"https://app.example.com", "http://dev.example:3000"}, false};
   const Row rows[] = {
       {"https://app.example.com", "hub.example", true},
@@ -66,7 +66,7 @@ TEST(Origin, T2_AListedOriginIsExact) {
     EXPECT_EQ(origin_allowed(row.origin, row.host, rules), row.allowed) << row.origin;
 }
 
-TEST(Origin, T2_PagesOfThisMachineWhileNobodyElseCanReachUs) {
+TEST(Origin, T2_pages_of_this_machine_while_nobody_else_can_reach_us) {
   const OriginRules loopback{{}, true};
   EXPECT_TRUE(origin_allowed("http://localhost:3000", "127.0.0.1:8080", loopback));
   EXPECT_TRUE(origin_allowed("http://127.0.0.1:5173", "localhost:8080", loopback));
@@ -79,7 +79,7 @@ TEST(Origin, T2_PagesOfThisMachineWhileNobodyElseCanReachUs) {
       << "behind a proxy";
 }
 
-TEST(Origin, T2_NullMustBeNamedEvenWhereAllAreAllowed) {
+TEST(Origin, T2_null_must_be_named_even_where_all_are_allowed) {
   EXPECT_TRUE(origin_allowed("https://anywhere.example", "hub.example", {{"*"}, false}));
   EXPECT_FALSE(origin_allowed("null", "hub.example", {{"*"}, false}));
   EXPECT_FALSE(origin_allowed("*", "hub.example", {{"*"}, false}));

@@ -73,7 +73,7 @@ Publication in(std::string topic, std::string data = "1", std::string key = {}) 
   return {.topic = std::move(topic), .data = std::move(data), .idempotency_key = std::move(key)};
 }
 
-TEST_F(PublishingTest, LogsWhatATopicKeeps) {
+TEST_F(PublishingTest, logs_what_a_topic_keeps) {
   const Result<Published> first = publish(in("rooms/one", R"({"n":1.10})"));
   ASSERT_TRUE(first);
   EXPECT_EQ(first->seq, 1);
@@ -83,7 +83,7 @@ TEST_F(PublishingTest, LogsWhatATopicKeeps) {
             R"("topic":"rooms/one"})");
 }
 
-TEST_F(PublishingTest, DoesNotLogWhatItDoesNotKeep) {
+TEST_F(PublishingTest, does_not_log_what_it_does_not_keep) {
   const Result<Published> published = publish(in("live/one"));
   ASSERT_TRUE(published);
   EXPECT_EQ(published->seq, 0);
@@ -91,7 +91,7 @@ TEST_F(PublishingTest, DoesNotLogWhatItDoesNotKeep) {
   EXPECT_EQ(db_.writer.committed_seq(), 0);
 }
 
-TEST_F(PublishingTest, T49_AsksTheRule) {
+TEST_F(PublishingTest, T49_asks_the_rule) {
   EXPECT_EQ(code(publish(in("nowhere"))), "forbidden");
   EXPECT_EQ(code(publish(in("public/news"))), "forbidden");
   EXPECT_EQ(code(publish(in("admin/log"))), "forbidden");
@@ -99,7 +99,7 @@ TEST_F(PublishingTest, T49_AsksTheRule) {
   EXPECT_EQ(code(publish(in("public/news"), {7, Role::admin})), "");
 }
 
-TEST_F(PublishingTest, T47_RefusesTypesOfTheServer) {
+TEST_F(PublishingTest, T47_refuses_types_of_the_server) {
   Publication publication = in("rooms/one");
   for (const char* type : {"user.created", "typing", "reply", "system.alert", "stream.gap"}) {
     publication.type = type;
@@ -107,7 +107,7 @@ TEST_F(PublishingTest, T47_RefusesTypesOfTheServer) {
   }
 }
 
-TEST_F(PublishingTest, RefusesWhatIsTooBigToGoOut) {
+TEST_F(PublishingTest, refuses_what_is_too_big_to_go_out) {
   const auto of_size = [](std::size_t size) { return '"' + std::string(size - 2, 'x') + '"'; };
   const std::size_t most = 1000 - 95 - std::string_view("messagerooms/one").size();
   EXPECT_EQ(code(publish(in("rooms/one", of_size(most + 1)))), "payload_too_large");
@@ -115,7 +115,7 @@ TEST_F(PublishingTest, RefusesWhatIsTooBigToGoOut) {
   EXPECT_LE(history({"rooms/one"}).events.size(), 1000U);
 }
 
-TEST_F(PublishingTest, ARuleAllowsMoreOrLess) {
+TEST_F(PublishingTest, a_rule_allows_more_or_less) {
   const std::string of_600 = '"' + std::string(600, 'x') + '"';
   const std::string of_1500 = '"' + std::string(1500, 'x') + '"';
   EXPECT_EQ(code(publish(in("small/one", of_600))), "payload_too_large");
@@ -125,7 +125,7 @@ TEST_F(PublishingTest, ARuleAllowsMoreOrLess) {
   EXPECT_EQ(code(publish(in("large/one", of_1500 + of_1500))), "payload_too_large");
 }
 
-TEST_F(PublishingTest, JudgesTheAuthorAgainOnTheWriter) {
+TEST_F(PublishingTest, judges_the_author_again_on_the_writer) {
   const hub::TopicRules only_admins(
       {{"t", hub::Audience::everyone_bits, hub::Audience::admin_bits, 1, {}, hub::PresenceMode::off, false}});
   Publishing publishing(db_.hub, db_.writer, only_admins, db_.clock, 1000);
@@ -142,7 +142,7 @@ TEST_F(PublishingTest, JudgesTheAuthorAgainOnTheWriter) {
   EXPECT_EQ(db_.writer.committed_seq(), 1);
 }
 
-TEST_F(PublishingTest, ARepeatedRequestIsDoneOnce) {
+TEST_F(PublishingTest, a_repeated_request_is_done_once) {
   const Published first = publish(in("rooms/one", "1", "key")).value();
   db_.clock.advance(4min);
   const Published again = publish(in("rooms/one", "1", "key")).value();
@@ -155,7 +155,7 @@ TEST_F(PublishingTest, ARepeatedRequestIsDoneOnce) {
   EXPECT_EQ(code(publish(other_type)), "idempotency_mismatch");
 }
 
-TEST_F(PublishingTest, AKeyIsOfAUserAndATopic) {
+TEST_F(PublishingTest, a_key_is_of_a_user_and_a_topic) {
   set_user(8, "user", "active");
   publish(in("rooms/one", "1", "key")).value();
   EXPECT_EQ(publish(in("rooms/two", "2", "key")).value().seq, 2);
@@ -163,7 +163,7 @@ TEST_F(PublishingTest, AKeyIsOfAUserAndATopic) {
   EXPECT_EQ(publish(in("rooms/one", "4", "kez")).value().seq, 4);
 }
 
-TEST_F(PublishingTest, AVolatileEventIsPublishedOncePerKey) {
+TEST_F(PublishingTest, a_volatile_event_is_published_once_per_key) {
   const Published first = publish(in("live/one", "1", "key")).value();
   EXPECT_EQ(first.seq, 0);
   db_.clock.advance(1s);
@@ -172,7 +172,7 @@ TEST_F(PublishingTest, AVolatileEventIsPublishedOncePerKey) {
   EXPECT_EQ(db_.writer.committed_seq(), 0);
 }
 
-TEST_F(PublishingTest, AKeyHoldsFiveMinutesAndIsThenForgotten) {
+TEST_F(PublishingTest, a_key_holds_five_minutes_and_is_then_forgotten) {
   for (int i = 0; i < 40; ++i) publish(in("rooms/one", "1", "key" + std::to_string(i))).value();
   db_.clock.advance(5min);
   EXPECT_EQ(publish(in("rooms/one", "2", "key0")).value().seq, 41);
@@ -180,13 +180,13 @@ TEST_F(PublishingTest, AKeyHoldsFiveMinutesAndIsThenForgotten) {
   EXPECT_EQ(count("SELECT count(*) FROM idempotency_keys"), 4);
 }
 
-TEST_F(PublishingTest, ARefusedPublishLeavesNoKey) {
+TEST_F(PublishingTest, a_refused_publish_leaves_no_key) {
   PublishOrder order = publishing_.accept({9, Role::user}, in("rooms/one", "1", "key")).value();
   EXPECT_FALSE(run_task([&] { return publishing_.publish(std::move(order)); }));
   EXPECT_EQ(count("SELECT count(*) FROM idempotency_keys"), 0);
 }
 
-TEST_F(PublishingTest, HistoryIsReadPageByPage) {
+TEST_F(PublishingTest, history_is_read_page_by_page) {
   for (int i = 1; i <= 5; ++i) {
     publish(in("rooms/one", std::to_string(i))).value();
     publish(in("rooms/two", "0")).value();
@@ -203,7 +203,7 @@ TEST_F(PublishingTest, HistoryIsReadPageByPage) {
   EXPECT_EQ(history({.topic = "rooms/one", .since = Position{"", 10}}).events, "");
 }
 
-TEST_F(PublishingTest, HistoryIsWhatTheRuleStillKeeps) {
+TEST_F(PublishingTest, history_is_what_the_rule_still_keeps) {
   for (int i = 1; i <= 5; ++i) publish(in("short/one", std::to_string(i))).value();
   const HistoryPage all = history({.topic = "short/one"});
   EXPECT_EQ(all.gap, "");
@@ -217,21 +217,21 @@ TEST_F(PublishingTest, HistoryIsWhatTheRuleStillKeeps) {
   EXPECT_EQ(history({.topic = "short/one"}).events, "");
 }
 
-TEST_F(PublishingTest, HistoryOfAnotherLogIsAGap) {
+TEST_F(PublishingTest, history_of_another_log_is_a_gap) {
   publish(in("rooms/one")).value();
   EXPECT_EQ(history({.topic = "rooms/one", .since = Position{"there", 0}}).gap, "foreign_epoch");
   EXPECT_EQ(history({.topic = "rooms/one", .since = Position{"here", 2}}).gap, "ahead");
   EXPECT_EQ(history({.topic = "rooms/one", .since = Position{"here", 2}}).head, 1);
 }
 
-TEST_F(PublishingTest, ATopicThatKeepsNothingHasNoHistory) {
+TEST_F(PublishingTest, a_topic_that_keeps_nothing_has_no_history) {
   publish(in("live/one")).value();
   const HistoryPage page = history({.topic = "live/one"});
   EXPECT_EQ(page.events, "");
   EXPECT_FALSE(page.more);
 }
 
-TEST_F(PublishingTest, AnswersWithSeqTopicAndTime) {
+TEST_F(PublishingTest, answers_with_seq_topic_and_time) {
   EXPECT_EQ(answer_text({.seq = 7, .time = 0}, "rooms/one"),
             R"({"seq":7,"topic":"rooms/one","timestamp":"1970-01-01T00:00:00.000Z"})");
   EXPECT_EQ(answer_text({}, "t"), R"({"topic":"t","timestamp":"1970-01-01T00:00:00.000Z"})");

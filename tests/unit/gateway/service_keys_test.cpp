@@ -14,7 +14,7 @@ namespace {
 using corohub::test::run_task;
 using Scopes = std::vector<std::string>;
 
-TEST(ServiceKeys, KnowsItsScopes) {
+TEST(ServiceKeys, knows_its_scopes) {
   for (const char* scope : {"publish", "publish:user", "publish:role", "publish:all", "publish:topic",
                             "publish:topic:rooms/one", "publish:topic:rooms/*", "publish:topic:**"})
     EXPECT_TRUE(is_scope(scope)) << scope;
@@ -23,7 +23,7 @@ TEST(ServiceKeys, KnowsItsScopes) {
     EXPECT_FALSE(is_scope(scope)) << scope;
 }
 
-TEST(ServiceKeys, AScopeAllowsWhatItNames) {
+TEST(ServiceKeys, a_scope_allows_what_it_names) {
   const hub::Audience nobody;
   const hub::Audience user = hub::Audience::user(7);
   const hub::Audience role = hub::Audience::exactly(Role::admin);
@@ -47,7 +47,7 @@ TEST(ServiceKeys, AScopeAllowsWhatItNames) {
   EXPECT_EQ(allowed({"publish:topic:rooms/*", "publish:user"}), "user room ");
 }
 
-TEST(ServiceKeys, AreRandomAndLookLikeThemselves) {
+TEST(ServiceKeys, are_random_and_look_like_themselves) {
   const std::string key = make_service_key();
   EXPECT_TRUE(looks_like_service_key(key));
   EXPECT_NE(key, make_service_key());
@@ -116,7 +116,7 @@ class StoredServiceKey : public testing::Test {
   Publishing publishing_{db_.hub, db_.writer, rules_, db_.clock, 1000};
 };
 
-TEST_F(StoredServiceKey, IsFoundByItselfOnly) {
+TEST_F(StoredServiceKey, is_found_by_itself_only) {
   const ServiceKey made = add("chk_secret", {"publish:user", "publish:all"});
   const std::optional<ServiceKey> found = find("chk_secret");
   ASSERT_TRUE(found);
@@ -128,7 +128,7 @@ TEST_F(StoredServiceKey, IsFoundByItselfOnly) {
   EXPECT_FALSE(find("chk_secret"));
 }
 
-TEST_F(StoredServiceKey, PublishesInTopicsOfItsScopeAndItsUseIsNoted) {
+TEST_F(StoredServiceKey, publishes_in_topics_of_its_scope_and_its_use_is_noted) {
   const ServiceKey key = add("chk_secret", {"publish:topic:public/*"});
   EXPECT_EQ(accept(key, "rooms/one").error().code, ErrorCode::forbidden);
   EXPECT_EQ(accept(key, "public/a/b").error().code, ErrorCode::forbidden) << "no rule, no topic";
@@ -139,7 +139,7 @@ TEST_F(StoredServiceKey, PublishesInTopicsOfItsScopeAndItsUseIsNoted) {
   EXPECT_EQ(find("chk_secret")->last_used_at, db_.clock.unix_ms());
 }
 
-TEST_F(StoredServiceKey, IsJudgedAgainOnTheWriter) {
+TEST_F(StoredServiceKey, is_judged_again_on_the_writer) {
   const ServiceKey key = add("chk_secret", {"publish"});
   PublishOrder order = accept(key, "rooms/one").value();
   revoke(key.id);
@@ -149,7 +149,7 @@ TEST_F(StoredServiceKey, IsJudgedAgainOnTheWriter) {
   EXPECT_EQ(db_.writer.committed_seq(), 0);
 }
 
-TEST_F(StoredServiceKey, T43_StopsWithTheRankOfItsMaker) {
+TEST_F(StoredServiceKey, T43_stops_with_the_rank_of_its_maker) {
   const std::array changes = {"UPDATE users SET role = 'user' WHERE id = 7",
                               "UPDATE users SET status = 'disabled' WHERE id = 7",
                               "DELETE FROM users WHERE id = 7"};
@@ -166,7 +166,7 @@ TEST_F(StoredServiceKey, T43_StopsWithTheRankOfItsMaker) {
   }
 }
 
-TEST_F(StoredServiceKey, StopsAtItsEnd) {
+TEST_F(StoredServiceKey, stops_at_its_end) {
   const ServiceKey key = add("chk_secret", {"publish"}, std::nullopt, db_.clock.unix_ms() + 1000);
   EXPECT_EQ(find("chk_secret")->expires_at, key.expires_at);
   db_.clock.advance(std::chrono::milliseconds(999));

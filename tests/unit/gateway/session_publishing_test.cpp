@@ -38,7 +38,7 @@ std::string code_of(const json::object& answer) {
   return std::string(answer.at("data").at("code").as_string());
 }
 
-TEST_F(SessionPublishingTest, APublishIsAnsweredWithItsPlaceInTheLog) {
+TEST_F(SessionPublishingTest, a_publish_is_answered_with_its_place_in_the_log) {
   const json::object answer = ask("publish", 1, R"({"topic":"rooms/one","data":{"text":"hi"}})");
   const json::object expected{
       {"type", "reply"},
@@ -48,7 +48,7 @@ TEST_F(SessionPublishingTest, APublishIsAnsweredWithItsPlaceInTheLog) {
   EXPECT_EQ(answer, expected);
 }
 
-TEST_F(SessionPublishingTest, WhatMayNotBePublishedIsAnErrorAndTheConnectionLivesOn) {
+TEST_F(SessionPublishingTest, what_may_not_be_published_is_an_error_and_the_connection_lives_on) {
   EXPECT_EQ(code_of(ask("publish", 1, R"({"topic":"public/news","data":1})")), "forbidden");
   EXPECT_EQ(code_of(ask("publish", 2, R"({"topic":"a b","data":1})")), "invalid_topic");
   EXPECT_EQ(code_of(ask("publish", 3, R"({"topic":"rooms/one","data":1,"type":"user.created"})")),
@@ -57,14 +57,14 @@ TEST_F(SessionPublishingTest, WhatMayNotBePublishedIsAnErrorAndTheConnectionLive
   EXPECT_EQ(code_of(ask("ping", 5, "{}")), "");
 }
 
-TEST_F(SessionPublishingTest, PublishesOfOneClientKeepTheirOrder) {
+TEST_F(SessionPublishingTest, publishes_of_one_client_keep_their_order) {
   for (int i = 1; i <= 20; ++i)
     client_->send(text(R"({"type":"publish","id":)" + std::to_string(i) +
                        R"(,"data":{"topic":"rooms/one","data":)" + std::to_string(i) + "}}"));
   for (int i = 1; i <= 20; ++i) EXPECT_EQ(answer(i).at("data").at("seq"), json::value(i));
 }
 
-TEST_F(SessionPublishingTest, ReadsTheHistoryOfATopic) {
+TEST_F(SessionPublishingTest, reads_the_history_of_a_topic) {
   ask("publish", 1, R"({"topic":"rooms/one","data":1.10})");
   ask("publish", 2, R"({"topic":"rooms/one","data":2})");
   const json::object all = ask("history", 3, R"({"topic":"rooms/one"})");

@@ -28,7 +28,7 @@ std::vector<std::string> types(const RawClient& client) {
   return all;
 }
 
-TEST(Session, WelcomesFirstOfAll) {
+TEST(Session, welcomes_first_of_all) {
   SessionRig rig;
   rig.shard.set_head(41);
   const AccountRef ann = rig.add_account(7, Role::admin);
@@ -55,7 +55,7 @@ TEST(Session, WelcomesFirstOfAll) {
   EXPECT_EQ(received[1].at("seq"), 42);
 }
 
-TEST(Session, T57_GetsEventsCompressedAndWhatIsForItAloneAsItIs) {
+TEST(Session, T57_gets_events_compressed_and_what_is_for_it_alone_as_it_is) {
   SessionRig rig;
   rig.deflate = true;
   const AccountRef ann = rig.add_account(7, Role::user);
@@ -74,7 +74,7 @@ TEST(Session, T57_GetsEventsCompressedAndWhatIsForItAloneAsItIs) {
   EXPECT_FALSE(client->frames[3].compressed) << "an answer";
 }
 
-TEST(Session, CountsWhileItIsRegistered) {
+TEST(Session, counts_while_it_is_registered) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::user);
   const auto first = rig.connect(*ann);
@@ -89,7 +89,7 @@ TEST(Session, CountsWhileItIsRegistered) {
   EXPECT_EQ(rig.hub.roster().counts().total, 0U);
 }
 
-TEST(Session, T15_PlacesComeBackHoweverAConnectionEnds) {
+TEST(Session, T15_places_come_back_however_a_connection_ends) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::user);
   for (int i = 0; i < 100; ++i) {
@@ -104,7 +104,7 @@ TEST(Session, T15_PlacesComeBackHoweverAConnectionEnds) {
   EXPECT_EQ(rig.shard.size(), 0U);
 }
 
-TEST(Session, T31_FollowsItsUsersRole) {
+TEST(Session, T31_follows_its_users_role) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::admin);
   const auto client = rig.connect(*ann);
@@ -119,7 +119,7 @@ TEST(Session, T31_FollowsItsUsersRole) {
   EXPECT_EQ(rig.hub.roster().counts().by_role, (std::array<std::size_t, 3>{1, 0, 0}));
 }
 
-TEST(Session, T30_GetsItsOwnLastEventAndThenTheClose) {
+TEST(Session, T30_gets_its_own_last_event_and_then_the_close) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::user);
   const auto client = rig.connect(*ann);
@@ -135,7 +135,7 @@ TEST(Session, T30_GetsItsOwnLastEventAndThenTheClose) {
   EXPECT_EQ(rig.hub.roster().counts().total, 0U) << "who was told to go is no client";
 }
 
-TEST(Session, ALoginThatDiedDuringTheUpgradeIsNeverRegistered) {
+TEST(Session, a_login_that_died_during_the_upgrade_is_never_registered) {
   SessionRig rig;
   RawClient client(rig.context);
   const auto session = std::make_shared<Session>(
@@ -166,7 +166,7 @@ std::shared_ptr<Session> start_unidentified(SessionRig& rig, RawClient& client) 
   return session;
 }
 
-TEST(Session, T14_HasTenSecondsToSayWhoItIs) {
+TEST(Session, T14_has_ten_seconds_to_say_who_it_is) {
   SessionRig rig;
   RawClient client(rig.context);
   const auto session = start_unidentified(rig, client);
@@ -178,7 +178,7 @@ TEST(Session, T14_HasTenSecondsToSayWhoItIs) {
   EXPECT_EQ(client.frames.back().close_reason(), "auth_timeout");
 }
 
-TEST(Session, T14_MaySayLittleBeforeThat) {
+TEST(Session, T14_may_say_little_before_that) {
   SessionRig rig;
   for (const auto& [messages, size] : {std::pair(9, 10), std::pair(2, 40'000)}) {
     RawClient client(rig.context);
@@ -195,7 +195,7 @@ TEST(Session, T14_MaySayLittleBeforeThat) {
 
 // ---- the token's end ----
 
-TEST(Session, T25_SaysThatItsTokenEndsAndThenEnds) {
+TEST(Session, T25_says_that_its_token_ends_and_then_ends) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::user);
   const auto client = rig.connect(*ann);
@@ -219,7 +219,7 @@ TEST(Session, T25_SaysThatItsTokenEndsAndThenEnds) {
   EXPECT_EQ(client->frames.back().close_reason(), "token_expired");
 }
 
-TEST(Session, T25_AShortTokenIsAnnouncedRightAfterTheWelcome) {
+TEST(Session, T25_a_short_token_is_announced_right_after_the_welcome) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::user);
   auth::Principal principal = rig.principal(rig.token(*ann));
@@ -235,7 +235,7 @@ TEST(Session, T25_AShortTokenIsAnnouncedRightAfterTheWelcome) {
   EXPECT_TRUE(rig.until([&] { return has_close(client); }));
 }
 
-TEST(Session, T25_APauseOfTheProcessDoesNotLengthenAToken) {
+TEST(Session, T25_a_pause_of_the_process_does_not_lengthen_a_token) {
   SessionRig rig;
   const auto account = rig.add_account(7, Role::user);
   auth::Principal principal = rig.principal(rig.token(*account));
@@ -251,7 +251,7 @@ TEST(Session, T25_APauseOfTheProcessDoesNotLengthenAToken) {
   EXPECT_FALSE(has_close(*lasting));
 }
 
-TEST(Session, R13_AHealthyConnectionOutlivesAPauseOfTheProcess) {
+TEST(Session, R13_a_healthy_connection_outlives_a_pause_of_the_process) {
   SessionRig rig;
   const auto client = rig.connect(*rig.add_account(7, Role::user));
   rig.settle();
@@ -262,7 +262,7 @@ TEST(Session, R13_AHealthyConnectionOutlivesAPauseOfTheProcess) {
   EXPECT_TRUE(has_close(*client)) << "which this one never sends";
 }
 
-TEST(Session, T25_ARefreshKeepsItOpen) {
+TEST(Session, T25_a_refresh_keeps_it_open) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::user);
   const auto client = rig.connect(*ann);
@@ -286,7 +286,7 @@ TEST(Session, T25_ARefreshKeepsItOpen) {
   EXPECT_EQ(types(*client).size(), 2U);
 }
 
-TEST(Session, T25_ATokenOfAnotherUserOrLoginChangesNothing) {
+TEST(Session, T25_a_token_of_another_user_or_login_changes_nothing) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::user);
   const AccountRef bob = rig.add_account(8, Role::user);
@@ -307,7 +307,7 @@ TEST(Session, T25_ATokenOfAnotherUserOrLoginChangesNothing) {
   EXPECT_FALSE(has_close(*client));
 }
 
-TEST(Session, T25_WhatWaitsWhenATokenEndsIsNotSent) {
+TEST(Session, T25_what_waits_when_a_token_ends_is_not_sent) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::user);
   auth::Principal principal = rig.principal(rig.token(*ann));
@@ -331,7 +331,7 @@ TEST(Session, T25_WhatWaitsWhenATokenEndsIsNotSent) {
   EXPECT_EQ(types(client).size(), 2 + static_cast<std::size_t>(seq) - waiting) << "what the kernel had";
 }
 
-TEST(Session, ARequestWhoseWorkFailsIsAnsweredAndLeavesNothingBehind) {
+TEST(Session, a_request_whose_work_fails_is_answered_and_leaves_nothing_behind) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::user);
   const auto client = rig.connect(*ann);
@@ -355,7 +355,7 @@ TEST(Session, ARequestWhoseWorkFailsIsAnsweredAndLeavesNothingBehind) {
 
 // ---- client messages ----
 
-TEST(Session, AnswersEveryMessage) {
+TEST(Session, answers_every_message) {
   SessionRig rig;
   rig.shard.set_head(9);
   const AccountRef ann = rig.add_account(7, Role::user);
@@ -370,7 +370,7 @@ TEST(Session, AnswersEveryMessage) {
   EXPECT_EQ(received[3].at("data").at("code"), "unknown_type");
 }
 
-TEST(Session, T58_IsToldOnceThatItSendsTooFast) {
+TEST(Session, T58_is_told_once_that_it_sends_too_fast) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::user);
   const auto client = rig.connect(*ann);
@@ -385,7 +385,7 @@ TEST(Session, T58_IsToldOnceThatItSendsTooFast) {
   EXPECT_EQ(warnings(), 1);
 }
 
-TEST(Session, T60_AFullOutboxEndsTheClientThatDoesNotRead) {
+TEST(Session, T60_a_full_outbox_ends_the_client_that_does_not_read) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::user);
   const AccountRef bob = rig.add_account(8, Role::user);
@@ -402,7 +402,7 @@ TEST(Session, T60_AFullOutboxEndsTheClientThatDoesNotRead) {
   EXPECT_FALSE(has_close(*quick));
 }
 
-TEST(Session, Kicked) {
+TEST(Session, kicked) {
   SessionRig rig;
   const AccountRef ann = rig.add_account(7, Role::user);
   const auto client = rig.connect(*ann);

@@ -52,7 +52,7 @@ class SessionTopicsTest : public testing::Test {
   std::size_t seen_ = 0;
 };
 
-TEST_F(SessionTopicsTest, AskedAgainWithAPositionItBeginsAgainFromThere) {
+TEST_F(SessionTopicsTest, asked_again_with_a_position_it_begins_again_from_there) {
   EXPECT_EQ(ask("subscribe", {{"topic", "rooms/one"}}).at("data").at("seq"), 0);
   for (int i = 1; i <= 3; ++i) say(i);
   ASSERT_TRUE(until_came(3));
@@ -65,7 +65,7 @@ TEST_F(SessionTopicsTest, AskedAgainWithAPositionItBeginsAgainFromThere) {
   EXPECT_EQ(came(), (std::vector<Seq>{2, 3, 4}));
 }
 
-TEST_F(SessionTopicsTest, AskedAgainItLivesOnWhenTheLogCannotBeRead) {
+TEST_F(SessionTopicsTest, asked_again_it_lives_on_when_the_log_cannot_be_read) {
   ask("subscribe", {{"topic", "rooms/one"}});
   rig_.database.readers.stop();
   EXPECT_EQ(ask("subscribe", {{"topic", "rooms/one"}, {"since", 0}}).at("data").at("code"), "draining");
@@ -76,7 +76,7 @@ TEST_F(SessionTopicsTest, AskedAgainItLivesOnWhenTheLogCannotBeRead) {
   EXPECT_EQ(ask("unsubscribe", {{"topic", "rooms/two"}}).at("data").at("code"), "not_subscribed");
 }
 
-TEST_F(SessionTopicsTest, UndoneBeforeItsAnswerItEnds) {
+TEST_F(SessionTopicsTest, undone_before_its_answer_it_ends) {
   client_->send(text(R"({"type":"subscribe","id":"s","data":{"topic":"rooms/one","since":0}})") +
                 text(R"({"type":"unsubscribe","id":"u","data":{"topic":"rooms/one"}})"));
   std::map<std::string, json::object> answers;
@@ -133,7 +133,7 @@ class WhileItCatchesUp : public SessionTopicsTest {
   std::shared_ptr<Session> session_;
 };
 
-TEST_F(WhileItCatchesUp, T74_ASubscriptionIsHeldWithTheRestAndThePositionIsTheRests) {
+TEST_F(WhileItCatchesUp, T74_a_subscription_is_held_with_the_rest_and_the_position_is_the_rests) {
   ASSERT_TRUE(session_->catches_up());
   const json::object answer = ask("subscribe", {{"topic", "rooms/one"}});
   EXPECT_EQ(answer.at("data").at("seq"), 0);
@@ -149,7 +149,7 @@ TEST_F(WhileItCatchesUp, T74_ASubscriptionIsHeldWithTheRestAndThePositionIsTheRe
   EXPECT_EQ(all.size(), static_cast<std::size_t>(missed) + 2);
 }
 
-TEST_F(WhileItCatchesUp, T74_ASubscriptionWithAPositionGoesNoFurtherThanTheRest) {
+TEST_F(WhileItCatchesUp, T74_a_subscription_with_a_position_goes_no_further_than_the_rest) {
   EXPECT_EQ(ask("subscribe", {{"topic", "rooms/one"}, {"since", missed}}).at("data").at("seq"), 0);
   let_it_read();
   ASSERT_TRUE(rig_.until([&] { return !session_->catches_up(); }));
@@ -159,7 +159,7 @@ TEST_F(WhileItCatchesUp, T74_ASubscriptionWithAPositionGoesNoFurtherThanTheRest)
   EXPECT_EQ(all.size(), static_cast<std::size_t>(missed) / 2 + 1) << "of this topic it has had the rest";
 }
 
-TEST_F(WhileItCatchesUp, APingSaysWhereItIs) {
+TEST_F(WhileItCatchesUp, a_ping_says_where_it_is) {
   ASSERT_TRUE(session_->catches_up());
   EXPECT_EQ(ask("ping", json::object()).at("data").at("seq"), 0);
   let_it_read();

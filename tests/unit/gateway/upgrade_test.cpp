@@ -54,14 +54,14 @@ std::optional<ErrorCode> refusal(const http::Request& request) {
   return upgrade.error().code;
 }
 
-TEST(Upgrade, T5_AGoodOneNamesItsKey) {
+TEST(Upgrade, T5_a_good_one_names_its_key) {
   const Result<Upgrade> upgrade = read(good_request());
   ASSERT_TRUE(upgrade);
   EXPECT_EQ(upgrade->key, "dGhlIHNhbXBsZSBub25jZQ==");
   EXPECT_EQ(upgrade->subprotocol, "");
 }
 
-TEST(Upgrade, TheAnswerProvesThatTheKeyWasRead) {
+TEST(Upgrade, the_answer_proves_that_the_key_was_read) {
   Upgrade upgrade{.key = "dGhlIHNhbXBsZSBub25jZQ==", .subprotocol = "corohub.v1"};
   const std::string head = switching_protocols(upgrade, "request-1");
   EXPECT_TRUE(head.starts_with("HTTP/1.1 101 "));
@@ -75,7 +75,7 @@ TEST(Upgrade, TheAnswerProvesThatTheKeyWasRead) {
       testing::Not(testing::AnyOf(testing::HasSubstr("Protocol:"), testing::HasSubstr("X-Request-Id"))));
 }
 
-TEST(Upgrade, SaysWhatExtensionIsAgreedOn) {
+TEST(Upgrade, says_what_extension_is_agreed_on) {
   const http::Request offer = with(good_request(), "Sec-WebSocket-Extensions", "permessage-deflate");
   const Result<Upgrade> compressed = read(offer, true);
   EXPECT_THAT(
@@ -87,7 +87,7 @@ TEST(Upgrade, SaysWhatExtensionIsAgreedOn) {
               testing::Not(testing::HasSubstr("Extensions")));
 }
 
-TEST(Upgrade, T5_WithoutUpgradeOrWithAnotherVersionItIs426) {
+TEST(Upgrade, T5_without_upgrade_or_with_another_version_it_is_426) {
   EXPECT_EQ(refusal(without("Upgrade")), ErrorCode::upgrade_required);
   EXPECT_EQ(refusal(replaced("Upgrade", "h2c")), ErrorCode::upgrade_required);
   EXPECT_EQ(refusal(replaced("Upgrade", "websocketx")), ErrorCode::upgrade_required);
@@ -96,7 +96,7 @@ TEST(Upgrade, T5_WithoutUpgradeOrWithAnotherVersionItIs426) {
   EXPECT_EQ(refusal(without("Sec-WebSocket-Version")), ErrorCode::upgrade_required);
 }
 
-TEST(Upgrade, T5_BrokenSyntaxIs400) {
+TEST(Upgrade, T5_broken_syntax_is_400) {
   EXPECT_EQ(refusal(without("Sec-WebSocket-Key")), ErrorCode::invalid_request);
   for (const char* key : {"", "abc", "dGhlIHNhbXBsZSBub25jZQ=", "dGhlIHNhbXBsZSBub25jZQ==x",
                           "dGhlIHNhbXBsZSBub25j!Q==", "dGhlIHNhbXBsZSBub25jZWFh"})
@@ -117,7 +117,7 @@ TEST(Upgrade, T5_BrokenSyntaxIs400) {
             ErrorCode::invalid_request);
 }
 
-TEST(Upgrade, T18_OnlyOurSubprotocolIsChosen) {
+TEST(Upgrade, T18_only_our_subprotocol_is_chosen) {
   const auto offer = [](std::string names) {
     return read(with(good_request(), "Sec-WebSocket-Protocol", std::move(names)));
   };
@@ -131,7 +131,7 @@ TEST(Upgrade, T18_OnlyOurSubprotocolIsChosen) {
     EXPECT_EQ(offer(names).error().code, ErrorCode::invalid_request) << names;
 }
 
-TEST(Upgrade, TheFirstKnownNameIsChosenAndThePreferredOneWhereverItStands) {
+TEST(Upgrade, the_first_known_name_is_chosen_and_the_preferred_one_wherever_it_stands) {
   constexpr std::array<std::string_view, 4> all{"corohub.v1", "", "v12.stomp", "v11.stomp"};
   const auto choose = [&](std::string_view names) {
     return std::string(read_upgrade(with(good_request(), "Sec-WebSocket-Protocol", names), all)->subprotocol);

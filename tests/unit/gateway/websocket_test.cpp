@@ -24,7 +24,7 @@ bool has_close(const RawClient& client) {
 
 // ---- the upgrade ----
 
-TEST(WebSocket, SendsTheHeadAndWhatTheListenerSaysAtOnce) {
+TEST(WebSocket, sends_the_head_and_what_the_listener_says_at_once) {
   WebSocketRig rig;
   rig.push("welcome");
   rig.start();
@@ -33,7 +33,7 @@ TEST(WebSocket, SendsTheHeadAndWhatTheListenerSaysAtOnce) {
   EXPECT_EQ(rig.client.frames[0].payload, "welcome");
 }
 
-TEST(WebSocket, T6_BytesBehindTheRequestAreTheFirstFrames) {
+TEST(WebSocket, T6_bytes_behind_the_request_are_the_first_frames) {
   WebSocketRig rig;
   rig.start(text("early") + text("bird").substr(0, 3));
   rig.client.send(text("bird").substr(3));
@@ -44,7 +44,7 @@ TEST(WebSocket, T6_BytesBehindTheRequestAreTheFirstFrames) {
 
 // ---- messages in ----
 
-TEST(WebSocket, ReadsMessagesOfEverySizeAndCut) {
+TEST(WebSocket, reads_messages_of_every_size_and_cut) {
   WebSocketRig rig;
   rig.start();
   std::vector<std::string> sent;
@@ -55,7 +55,7 @@ TEST(WebSocket, ReadsMessagesOfEverySizeAndCut) {
   for (std::size_t i = 0; i < sent.size(); ++i) EXPECT_EQ(rig.recorder->messages[i].second, sent[i]);
 }
 
-TEST(WebSocket, JoinsFragmentsAroundControlFrames) {
+TEST(WebSocket, joins_fragments_around_control_frames) {
   WebSocketRig rig;
   rig.start();
   rig.client.send(encode({.opcode = 0x1, .payload = "one ", .last = false}));
@@ -75,7 +75,7 @@ struct Violation {
 
 class Violations : public testing::TestWithParam<Violation> {};
 
-TEST_P(Violations, T55_EndTheConnectionWithCodeAndWord) {
+TEST_P(Violations, T55_end_the_connection_with_code_and_word) {
   WebSocketRig rig;
   rig.start();
   rig.client.send(text("before"));
@@ -131,7 +131,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 // ---- control frames ----
 
-TEST(WebSocket, AnswersEveryPingWithItsPayloadInOrder) {
+TEST(WebSocket, answers_every_ping_with_its_payload_in_order) {
   WebSocketRig rig(4096);
   rig.start({}, /*limited=*/false);
   std::vector<std::string> pings;
@@ -143,7 +143,7 @@ TEST(WebSocket, AnswersEveryPingWithItsPayloadInOrder) {
   EXPECT_EQ(payloads(rig.client, 0xA), pings);
 }
 
-TEST(WebSocket, SharedFramesAndPongsNeverMixUnderSmallBuffers) {
+TEST(WebSocket, shared_frames_and_pongs_never_mix_under_small_buffers) {
   WebSocketRig rig(4096);
   rig.start({}, /*limited=*/false);
   std::vector<std::string> data;
@@ -163,7 +163,7 @@ TEST(WebSocket, SharedFramesAndPongsNeverMixUnderSmallBuffers) {
   EXPECT_EQ(payloads(rig.client, 0xA), pings);
 }
 
-TEST(WebSocket, TellsWhenAFullSocketHasTakenAll) {
+TEST(WebSocket, tells_when_a_full_socket_has_taken_all) {
   WebSocketRig rig(4096);
   rig.start();
   for (int i = 0; i < 100; ++i) rig.push(std::string(5000, 'x'));
@@ -175,7 +175,7 @@ TEST(WebSocket, TellsWhenAFullSocketHasTakenAll) {
 
 // ---- closing ----
 
-TEST(WebSocket, EchoesTheCodeOfAClientsClose) {
+TEST(WebSocket, echoes_the_code_of_a_clients_close) {
   WebSocketRig rig;
   rig.start();
   rig.client.send(close(3001, "bye"));
@@ -188,7 +188,7 @@ TEST(WebSocket, EchoesTheCodeOfAClientsClose) {
   EXPECT_FALSE(rig.client.reset);
 }
 
-TEST(WebSocket, NoDataFollowsTheAnswerToAClientsClose) {
+TEST(WebSocket, no_data_follows_the_answer_to_a_clients_close) {
   WebSocketRig rig(4096);
   rig.start();
   for (int i = 0; i < 300; ++i) rig.push("event " + std::to_string(i) + std::string(1000, 'x'));
@@ -207,7 +207,7 @@ TEST(WebSocket, NoDataFollowsTheAnswerToAClientsClose) {
     EXPECT_TRUE(rig.client.frames[i].payload.starts_with("event " + std::to_string(i)));
 }
 
-TEST(WebSocket, WhatWaitsLeavesBeforeACloseOfOurs) {
+TEST(WebSocket, what_waits_leaves_before_a_close_of_ours) {
   WebSocketRig rig(4096);
   rig.start();
   for (int i = 0; i < 200; ++i) rig.push(std::to_string(i) + std::string(2000, 'x'));
@@ -222,7 +222,7 @@ TEST(WebSocket, WhatWaitsLeavesBeforeACloseOfOurs) {
   EXPECT_EQ(rig.recorder->closed, CloseReason::credentials_changed);
 }
 
-TEST(WebSocket, ACloseOfOursDropsWhatHasNotLeftAfterASecondAndResetsAfterAnother) {
+TEST(WebSocket, a_close_of_ours_drops_what_has_not_left_after_a_second_and_resets_after_another) {
   WebSocketRig rig(4096);
   rig.start();
   rig.client.reading = false;
@@ -241,7 +241,7 @@ TEST(WebSocket, ACloseOfOursDropsWhatHasNotLeftAfterASecondAndResetsAfterAnother
   ASSERT_TRUE(rig.until([&] { return rig.client.reset; }));
 }
 
-TEST(WebSocket, APeerThatNeverAnswersOurCloseIsReset) {
+TEST(WebSocket, a_peer_that_never_answers_our_close_is_reset) {
   WebSocketRig rig;
   rig.start();
   rig.recorder->transport->close(CloseReason::kicked, Drain::yes);
@@ -253,7 +253,7 @@ TEST(WebSocket, APeerThatNeverAnswersOurCloseIsReset) {
   ASSERT_TRUE(rig.until([&] { return rig.client.reset; }));
 }
 
-TEST(WebSocket, NothingIsDeliveredAfterACloseOfOurs) {
+TEST(WebSocket, nothing_is_delivered_after_a_close_of_ours) {
   WebSocketRig rig;
   rig.start();
   rig.recorder->transport->close(CloseReason::kicked, Drain::yes);
@@ -264,7 +264,7 @@ TEST(WebSocket, NothingIsDeliveredAfterACloseOfOurs) {
   ASSERT_EQ(rig.client.frames.size(), 1U);
 }
 
-TEST(WebSocket, ABrokenConnectionIsToldOnce) {
+TEST(WebSocket, a_broken_connection_is_told_once) {
   WebSocketRig rig;
   rig.start();
   rig.client.send(text("half").substr(0, 4));
@@ -276,7 +276,7 @@ TEST(WebSocket, ABrokenConnectionIsToldOnce) {
 
 // ---- deadlines ----
 
-TEST(WebSocket, T64_PingsOncePerIntervalBeginningAtARandomMoment) {
+TEST(WebSocket, T64_pings_once_per_interval_beginning_at_a_random_moment) {
   WebSocketRig rig;
   rig.start();
   rig.pass(54s);
@@ -287,7 +287,7 @@ TEST(WebSocket, T64_PingsOncePerIntervalBeginningAtARandomMoment) {
   EXPECT_TRUE(rig.until([&] { return payloads(rig.client, 0x9).size() == 2; }));
 }
 
-TEST(WebSocket, T64_WithoutAPongItEndsAfterSixtySecondsWhateverElseIsSent) {
+TEST(WebSocket, T64_without_a_pong_it_ends_after_sixty_seconds_whatever_else_is_sent) {
   WebSocketRig rig;
   rig.start();
   for (int second = 0; second < 60; ++second) {
@@ -301,7 +301,7 @@ TEST(WebSocket, T64_WithoutAPongItEndsAfterSixtySecondsWhateverElseIsSent) {
   EXPECT_EQ(rig.client.frames.back().close_reason(), "pong_timeout");
 }
 
-TEST(WebSocket, T64_AnyPongStartsTheDeadlineAgain) {
+TEST(WebSocket, T64_any_pong_starts_the_deadline_again) {
   WebSocketRig rig;
   rig.start();
   rig.pass(50s);
@@ -313,7 +313,7 @@ TEST(WebSocket, T64_AnyPongStartsTheDeadlineAgain) {
   EXPECT_TRUE(rig.until([&] { return has_close(rig.client); }));
 }
 
-TEST(WebSocket, T56_AMessageMustEndWithinTenSecondsOfItsFirstByte) {
+TEST(WebSocket, T56_a_message_must_end_within_ten_seconds_of_its_first_byte) {
   WebSocketRig rig;
   rig.start();
   const std::string message = text(std::string(100, 'x'));
@@ -330,7 +330,7 @@ TEST(WebSocket, T56_AMessageMustEndWithinTenSecondsOfItsFirstByte) {
   EXPECT_EQ(rig.client.frames.back().close_reason(), "message_timeout");
 }
 
-TEST(WebSocket, T56_EndlessEmptyFragmentsEnd) {
+TEST(WebSocket, T56_endless_empty_fragments_end) {
   WebSocketRig rig;
   rig.start({}, /*limited=*/false);
   rig.client.send(encode({.opcode = 0x1, .last = false}));
@@ -339,7 +339,7 @@ TEST(WebSocket, T56_EndlessEmptyFragmentsEnd) {
   EXPECT_EQ(rig.client.frames.back().close_reason(), "message_timeout");
 }
 
-TEST(WebSocket, T60_AClientThatDoesNotReadIsClosedAfterTenSeconds) {
+TEST(WebSocket, T60_a_client_that_does_not_read_is_closed_after_ten_seconds) {
   WebSocketRig rig(4096);
   rig.start();
   rig.client.reading = false;
@@ -356,7 +356,7 @@ TEST(WebSocket, T60_AClientThatDoesNotReadIsClosedAfterTenSeconds) {
   EXPECT_EQ(rig.recorder->closed, CloseReason::slow_consumer);
 }
 
-TEST(WebSocket, T60_ASlowClientThatReadsOnGetsAllHoweverLongItTakes) {
+TEST(WebSocket, T60_a_slow_client_that_reads_on_gets_all_however_long_it_takes) {
   WebSocketRig rig(4096);
   rig.settings.pong_timeout = std::chrono::hours(1);
   rig.start();
@@ -380,7 +380,7 @@ TEST(WebSocket, T60_ASlowClientThatReadsOnGetsAllHoweverLongItTakes) {
   EXPECT_GT(rounds, 2) << "longer than one deadline";
 }
 
-TEST(WebSocket, T58_APingFloodIsHeldBackAndThenClosed) {
+TEST(WebSocket, T58_a_ping_flood_is_held_back_and_then_closed) {
   WebSocketRig rig;
   rig.start();
   for (int i = 0; i < 5000; ++i) rig.client.send(encode({.opcode = 0x9}));
@@ -396,7 +396,7 @@ TEST(WebSocket, T58_APingFloodIsHeldBackAndThenClosed) {
   EXPECT_EQ(rig.recorder->throttled, 1);
 }
 
-TEST(WebSocket, T58_ABurstABitAboveTheLimitOnlyWaits) {
+TEST(WebSocket, T58_a_burst_a_bit_above_the_limit_only_waits) {
   WebSocketRig rig;
   rig.start();
   for (int i = 0; i < 260; ++i) rig.client.send(text("message " + std::to_string(i) + std::string(40, 'x')));
@@ -418,7 +418,7 @@ void talk(WebSocketRig& rig, int per_s, int seconds) {
   }
 }
 
-TEST(WebSocket, T58_WhoSendsAlmostAsMuchAsItMayLivesOnAfterABurst) {
+TEST(WebSocket, T58_who_sends_almost_as_much_as_it_may_lives_on_after_a_burst) {
   WebSocketRig rig;
   rig.start();
   for (int i = 0; i < 205; ++i) rig.client.send(text("message"));
@@ -429,7 +429,7 @@ TEST(WebSocket, T58_WhoSendsAlmostAsMuchAsItMayLivesOnAfterABurst) {
   EXPECT_EQ(rig.recorder->throttled, 1);
 }
 
-TEST(WebSocket, T58_WhoSendsMoreThanItMayIsToldAndThenClosed) {
+TEST(WebSocket, T58_who_sends_more_than_it_may_is_told_and_then_closed) {
   WebSocketRig rig;
   rig.start();
   talk(rig, 160, 7);  // 60 a second too many: the burst of 200 lasts for three seconds
@@ -440,7 +440,7 @@ TEST(WebSocket, T58_WhoSendsMoreThanItMayIsToldAndThenClosed) {
   EXPECT_EQ(rig.client.frames.back().close_reason(), "rate_limited");
 }
 
-TEST(WebSocket, AMessageMayComeCompressedWhereThatIsAgreed) {
+TEST(WebSocket, a_message_may_come_compressed_where_that_is_agreed) {
   WebSocketRig rig;
   rig.deflate = true;
   rig.start();
@@ -451,7 +451,7 @@ TEST(WebSocket, AMessageMayComeCompressedWhereThatIsAgreed) {
   EXPECT_EQ(rig.recorder->messages[0].second, message);
 }
 
-TEST(WebSocket, T58_WhatInflatingAddsIsChargedToo) {
+TEST(WebSocket, T58_what_inflating_adds_is_charged_too) {
   WebSocketRig rig;
   rig.deflate = true;
   rig.start();
@@ -463,7 +463,7 @@ TEST(WebSocket, T58_WhatInflatingAddsIsChargedToo) {
   EXPECT_EQ(rig.recorder->messages.size(), 9U) << "the burst of 512 KiB and the one that made the debt";
 }
 
-TEST(WebSocket, APausedListenerGetsNothingUntilItResumes) {
+TEST(WebSocket, a_paused_listener_gets_nothing_until_it_resumes) {
   WebSocketRig rig;
   rig.settings.messages.bytes = 1 << 20;
   rig.start({}, /*limited=*/false);

@@ -1,4 +1,5 @@
 // The servers of a comparison: started when first asked for, on a free port of 127.0.0.1, and ended by process id.
+import { randomUUID } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -147,6 +148,38 @@ export class Corohub {
   }
 }
 
+// Frames of STOMP: a client that connects, and subscribes if there is a topic.
+const stompFrames = (destination, connect = {}) => [
+  `CONNECT\naccept-version:1.2\nhost:/\n${Object.entries(connect).map(([name, value]) => `${name}:${value}\n`).join('')}\n`,
+  ...(destination ? [`SUBSCRIBE\nid:1\ndestination:${destination}\nreceipt:subscribed\n\n`] : []),
+];
+const stompReady = (destination) => (destination ? 'RECEIPT' : 'CONNECTED');
+// Of another run, another session: those of a client that has just gone live for a while.
+const sockjsPath = (base, transport) => `${base}/000/${randomUUID()}{index}/${transport}`;
+
+// The same server, whose clients speak STOMP; the publishers are native.
+class CorohubStomp extends Corohub {
+  client() { return this.subscribed(''); }
+
+  subscribed(topic) {
+    const destination = topic && `/topic/${topic}`;
+    return { tokens: this.tokens, ...this.carrier(stompFrames(destination)), ready: stompReady(destination) };
+  }
+
+  carrier(frames) { return { path: '/messenger/websocket', hello: frames.map((frame) => `${frame}{nul}`).join('') }; }
+}
+
+class CorohubSockJs extends CorohubStomp {
+  carrier(frames) { return { path: `${sockjsPath('/ws', 'websocket')}?token={token}`, hello: JSON.stringify(frames.map((frame) => `${frame}\0`)) }; }
+}
+
+class CorohubXhr extends CorohubSockJs {
+  carrier(frames) {
+    const { path, hello } = super.carrier(frames);
+    return { path: path.replace('/websocket?', '/xhr_streaming?'), 'say-path': path.replace('/websocket?', '/xhr_send?'), hello };
+  }
+}
+
 // A program with the routes of limit.cpp.
 class Peer {
   constructor(command, ...args) {
@@ -202,6 +235,75 @@ class SocketIo extends Peer {
   }
 }
 
+// SockJS as its own package speaks it; published to by a raw WebSocket.
+class SockJs extends Peer {
+  constructor(transport) {
+    super(process.execPath, 'sockjs_peer.mjs');
+    this.transport = transport;
+  }
+
+  client() {
+    const path = sockjsPath('/bench', this.transport);
+    return { path, ready: 'o', ...(this.transport === 'websocket' ? {} : { 'say-path': path.replace(this.transport, 'xhr_send') }) };
+  }
+
+  volatile() { return { ...this.client(), drive: 'websocket', 'sender-path': '/publish/websocket', event: '{"type":"message","data":"{mark}{pad}"}' }; }
+}
+
+// STOMP on WebSockets by RabbitMQ, with Erlang's port mapper of its own, so that nothing of it stays behind.
+class RabbitMq extends Peer {
+  async launch() {
+    const [port, mapperPort, nodePort] = [await freePort(), await freePort(), await freePort()];
+    const directory = temporaryDirectory();
+    const file = (name, text) => { const path = join(directory, name); writeFileSync(path, text); return path; };
+    const mapper = { ERL_EPMD_PORT: String(mapperPort), ERL_EPMD_ADDRESS: '127.0.0.1' };
+    const settings = `listeners.tcp = none\nstomp.listeners.tcp = none\nweb_stomp.tcp.ip = 127.0.0.1\nweb_stomp.tcp.port = ${port}\n`;
+    const env = {
+      ...PEER_ENVIRONMENT,
+      ...mapper,
+      HOME: directory,
+      RABBITMQ_NODENAME: 'bench@localhost',
+      RABBITMQ_BASE: directory,
+      RABBITMQ_MNESIA_BASE: join(directory, 'mnesia'),
+      RABBITMQ_LOGS: '-',
+      RABBITMQ_DIST_PORT: String(nodePort),
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+      RUNNING_UNDER_SYSTEMD: '1', // no script between this process and the node
+      RABBITMQ_CONF_ENV_FILE: file('environment', ''),
+      RABBITMQ_ENABLED_PLUGINS_FILE: file('plugins', '[rabbitmq_web_stomp].'),
+      RABBITMQ_CONFIG_FILE: file('rabbitmq.conf', settings).replace(/\.conf$/, ''),
+    };
+    this.mapper = new Process('epmd', ['-address', '127.0.0.1', '-port', String(mapperPort)], { env });
+    this.process = new Process(this.command, this.args, { cwd: directory, env });
+    await this.process.printed(/Server startup complete/, 60_000);
+    this.port = port;
+  }
+
+  async kill() {
+    await super.kill();
+    if (this.mapper) {
+      this.mapper.signal('SIGKILL');
+      await this.mapper.exited.catch(() => {});
+    }
+  }
+
+  client() { return { path: '/ws', hello: this.frames(''), ready: stompReady('') }; }
+  frames(destination) { return stompFrames(destination, { login: 'guest', passcode: 'guest' }).map((frame) => `${frame}{nul}`).join(''); }
+
+  volatile() {
+    return {
+      path: '/ws',
+      hello: this.frames('/topic/bench'),
+      ready: stompReady('/topic/bench'),
+      drive: 'websocket',
+      'sender-path': '/ws',
+      'sender-hello': this.frames(''),
+      'sender-ready': 'CONNECTED',
+      event: 'SEND\ndestination:/topic/bench\n\n"{mark}{pad}"{nul}',
+    };
+  }
+}
+
 // Published to by POST only.
 class Nchan extends Peer {
   async launch() {
@@ -250,6 +352,12 @@ const known = {
   'go-hub': new Peer(GO_HUB),
   'node-ws': new Peer(process.execPath, 'ws_peer.mjs'),
   'socket.io': new SocketIo(process.execPath, 'socketio_peer.mjs'),
+  'corohub-stomp': new CorohubStomp(),
+  'corohub-sockjs': new CorohubSockJs(),
+  'corohub-xhr': new CorohubXhr(),
+  sockjs: new SockJs('websocket'),
+  'sockjs-xhr': new SockJs('xhr_streaming'),
+  rabbitmq: new RabbitMq('/usr/lib/rabbitmq/bin/rabbitmq-server'),
   nchan: new Nchan('nginx'),
   nats: new Nats('nats-server', '-c', 'nats.conf'),
 };
@@ -285,7 +393,9 @@ export async function versions() {
     const { code, output } = await run(name, args, { env: PEER_ENVIRONMENT }).catch(() => ({}));
     return code === 0 ? `${name} ${output.match(/\d+\.\d+[.\d]*/)}` : '';
   }));
-  return texts.filter(Boolean).join(', ');
+  const rabbitmq = run('dpkg-query', ['-W', '-f=rabbitmq-server ${Version}', 'rabbitmq-server']).catch(() => ({}));
+  const { code, stdout } = await rabbitmq;
+  return [...texts, code === 0 && stdout].filter(Boolean).join(', ');
 }
 
 // After something went wrong with it: the next one who asks gets a fresh one.

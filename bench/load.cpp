@@ -50,7 +50,8 @@ Number number_at(std::string_view text, std::size_t at, std::size_t digits) {
 
 Load::Load(const Options& options)
     : options_(options), epoll_(epoll_create1(EPOLL_CLOEXEC)), buffer_(std::size_t{1} << 18) {
-  connections_.resize(options.clients + (options.drive == Drive::none ? 0 : options.senders));
+  const std::size_t senders = options.drive == Drive::none ? 0 : options.senders;
+  connections_.resize(options.clients + senders + (options.say_path.empty() ? 0 : 1));
 }
 
 Load::~Load() {
@@ -61,14 +62,23 @@ Load::~Load() {
 
 // ---- connecting ----
 
-void Load::connect_clients() { connect_all(0, options_.clients); }
+void Load::connect_clients() {
+  if (!options_.say_path.empty()) connect_speaker();
+  connect_all(0, options_.clients);
+}
+
+void Load::connect_speaker() {
+  connections_.back().plain_http = true;
+  connections_.back().sender = true;
+  connect_all(connections_.size() - 1, 1);
+}
 
 void Load::connect_senders() {
-  for (std::size_t i = options_.clients; i < connections_.size(); ++i) {
+  for (std::size_t i = options_.clients; i < options_.clients + options_.senders; ++i) {
     connections_[i].sender = true;
     connections_[i].plain_http = options_.drive == Drive::http;
   }
-  connect_all(options_.clients, connections_.size() - options_.clients);
+  connect_all(options_.clients, options_.senders);
 }
 
 void Load::connect_all(std::size_t first, std::size_t count) {
@@ -84,18 +94,38 @@ void Load::begin_connection(std::size_t index) {
   Connection& connection = connections_[index];
   connection.fd = connect_to_loopback(options_.port, static_cast<unsigned>(1 + index / clients_per_address),
                                       options_.unread && !connection.sender);
-  if (!connection.plain_http) connection.output = upgrade_request(connection, index);
+  connection.stream = !connection.sender && !options_.say_path.empty();
+  if (connection.stream) {
+    connection.output = post(options_.path, index, "");
+  } else if (!connection.plain_http) {
+    connection.output = upgrade_request(connection, index);
+  }
   connection.writable_wanted = true;
   ++connecting_;
   epoll_event wanted{.events = EPOLLIN | EPOLLOUT, .data = {.u64 = index}};
   epoll_ctl(epoll_, EPOLL_CTL_ADD, connection.fd, &wanted);
 }
 
+// The client's number and token in a target; returns the token for a header, unless the target had its place.
+std::string Load::fill_in(std::string& request, std::size_t index) const {
+  const std::string token = options_.tokens.empty() ? "" : options_.tokens[index % options_.tokens.size()];
+  replace(request, "{index}", std::to_string(index));
+  const bool has_place = request.find("{token}") != std::string::npos;
+  replace(request, "{token}", token);
+  return has_place ? "" : token;
+}
+
+std::string Load::post(const std::string& target, std::size_t index, std::string_view body) const {
+  std::string request = "POST " + target + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(options_.port);
+  const std::string token = fill_in(request, index);
+  if (!token.empty()) request += "\r\nAuthorization: Bearer " + token;
+  request += "\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
+  return request.append(body);
+}
+
 std::string Load::upgrade_request(const Connection& connection, std::size_t index) const {
-  std::string token = options_.sender_token;
-  if (!connection.sender)
-    token = options_.tokens.empty() ? "" : options_.tokens[index % options_.tokens.size()];
   std::string request = "GET " + (connection.sender ? options_.sender_path : options_.path) + " HTTP/1.1\r\n";
+  const std::string token = connection.sender ? options_.sender_token : fill_in(request, index);
   request += "Host: 127.0.0.1:" + std::to_string(options_.port) + "\r\n";
   request += "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n";
   request += "Sec-WebSocket-Key: Y29yb2h1YiBiZW5jaGVzIQ==\r\n";
@@ -124,6 +154,10 @@ void Load::opened(std::size_t index) {
 }
 
 void Load::say(std::size_t index, std::string_view text) {
+  if (connections_[index].stream) {
+    connections_.back().output += post(options_.say_path, index, text);
+    return write_to(connections_.size() - 1);
+  }
   append_masked_frame(connections_[index].output, opcode_text, text);
   write_to(index);
 }
@@ -138,9 +172,11 @@ void Load::lost(std::size_t index) {
   connection.state = State::closed;
   close(connection.fd);
   connection.fd = -1;
-  if (!options_.unread) return;
+  const bool comes_again = connection.stream;  // a server may end the connection with the answer
+  if (!options_.unread && !comes_again) return;
   ++reconnected_;
   connection = Connection();
+  connection.greeted = comes_again;
   begin_connection(index);
 }
 
@@ -208,6 +244,7 @@ void Load::read_from(std::size_t index) {
 
 std::size_t Load::consume(std::size_t index, std::string_view bytes) {
   const Connection& connection = connections_[index];
+  if (connection.stream) return consume_chunk(index, bytes);
   if (connection.plain_http || connection.state == State::connecting) return consume_answer(index, bytes);
   return consume_frame(index, bytes);
 }
@@ -229,6 +266,29 @@ std::size_t Load::consume_answer(std::size_t index, std::string_view bytes) {
               << '\n';
   if (options_.receivers == 0) delivered(connection.request_event, answer->body.size());
   return answer->bytes;
+}
+
+// What streams is taken chunk by chunk; the head of an answer begins with no digit of a chunk's size.
+std::size_t Load::consume_chunk(std::size_t index, std::string_view bytes) {
+  constexpr std::string_view head_begin = "HTTP/1.1 ";
+  if (bytes.starts_with('H')) {
+    const std::size_t end = bytes.find("\r\n\r\n");
+    if (end == std::string_view::npos) return 0;
+    if (bytes.substr(head_begin.size(), 3) != "200")
+      fail("a stream was answered " + std::string(bytes.substr(0, 60)));
+    Connection& connection = connections_[index];
+    if (connection.state == State::connecting) connection.greeted ? opened(index) : upgraded(index);
+    return end + 4;
+  }
+  const auto chunk = first_chunk(bytes);
+  if (!chunk) return 0;
+  if (chunk->data.empty()) {  // enough for one answer
+    connections_[index].output += post(options_.path, index, "");
+    write_to(index);
+  } else {
+    text_came(index, chunk->data);
+  }
+  return chunk->bytes;
 }
 
 std::size_t Load::consume_frame(std::size_t index, std::string_view bytes) {
@@ -342,6 +402,7 @@ bool Load::drive_once() {
 }
 
 void Load::calibrate() {
+  pad_ = options_.pad_bytes;
   if (options_.text_bytes == 0) return;
   send_event(*free_sender());
   drain(drain_seconds_max);

@@ -1,4 +1,5 @@
-// The load: many WebSockets that receive, some connections that send, one thread, one epoll.
+// The load: many WebSockets or streamed answers that receive, some connections that send, one thread, one
+// epoll.
 //
 // An event carries a mark, `#bench:` and eight digits, by which a receipt is counted for it: nothing else of
 // a text is looked at. Latency is from the moment an event was handed to the kernel to the moment the read
@@ -73,6 +74,8 @@ class Load {
     State state = State::connecting;
     bool sender = false;
     bool plain_http = false;
+    bool stream = false;   // a POST whose answer brings the events, asked again when it ends
+    bool greeted = false;  // a stream that goes on with another answer
     bool waiting = false;  // a request is not answered yet
     bool writable_wanted = false;
     std::string input{};  // an incomplete rest
@@ -87,14 +90,18 @@ class Load {
   };
 
   void connect_all(std::size_t first, std::size_t count);
+  void connect_speaker();
   void begin_connection(std::size_t index);
   std::string upgrade_request(const Connection& connection, std::size_t index) const;
+  std::string post(const std::string& target, std::size_t index, std::string_view body) const;
+  std::string fill_in(std::string& request, std::size_t index) const;
   void turn(std::int64_t until);
   void handle(const epoll_event& ready);
   void read_from(std::size_t index);
   std::size_t consume(std::size_t index, std::string_view bytes);
   std::size_t consume_answer(std::size_t index, std::string_view bytes);
   std::size_t consume_frame(std::size_t index, std::string_view bytes);
+  std::size_t consume_chunk(std::size_t index, std::string_view bytes);
   void upgraded(std::size_t index);
   void opened(std::size_t index);
   void say(std::size_t index, std::string_view text);
@@ -111,7 +118,8 @@ class Load {
 
   const Options& options_;
   const int epoll_;
-  std::vector<Connection> connections_;  // clients, then senders
+  std::vector<Connection>
+      connections_;  // clients, then senders, then the one that says what streams have to say
   std::vector<char> buffer_;
   std::size_t connecting_ = 0;
   std::size_t open_clients_ = 0;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <iostream>
 #include <map>
+#include <string_view>
 
 namespace corohub::bench {
 namespace {
@@ -19,6 +20,14 @@ double number(const std::string& text) {
 }
 
 std::size_t whole(const std::string& text) { return static_cast<std::size_t>(number(text)); }
+
+// Arguments of a program cannot have a NUL, frames of STOMP end with one.
+std::string text_of(std::string text) {
+  constexpr std::string_view name = "{nul}";
+  for (std::size_t at = text.find(name); at != std::string::npos; at = text.find(name, at + 1))
+    text.replace(at, name.size(), 1, '\0');
+  return text;
+}
 
 std::vector<std::string> lines_of(const std::string& path) {
   std::ifstream file(path);
@@ -41,6 +50,8 @@ std::string help_text() {
 
   --clients N         WebSockets that receive            --path TARGET      of them (/ws)
   --tokens FILE       bearer tokens, one per line, dealt in turn
+                      {index} in a target is the number of the client, {token} its token
+  --say-path TARGET   clients are POSTs to --path whose answers are streams; what they say is POSTed to this target
   --hello TEXT        sent by each once connected        --ready TEXT       connected when a text contains it
   --ping TEXT         a text that ends so is answered    --pong TEXT        with this one
   --unread 1          never read once connected, with small buffers; connect again when the server closes
@@ -52,7 +63,8 @@ std::string help_text() {
   --sender-hello TEXT, --sender-ready TEXT               as --hello and --ready
   --event TEXT        text or body; {mark} finds the event again, {id} is its number, {size} the bytes
                       of {mark}{pad}, {pad} fills up to
-  --text-bytes N      the size of the text that arrives
+                      {nul} in any TEXT is the byte 0
+  --text-bytes N      the size of the text that arrives  --pad-bytes N      instead: the size of {pad}
   --rate R            events per second; without it: --window N of them under way (1)
   --receivers N       of each event (all clients; with no client an event is done when it is answered)
   --warmup S (0.5)    --seconds S (3)
@@ -70,25 +82,27 @@ Options parse_options(const std::vector<std::string>& arguments) {
       {"--clients", [&](const auto& v) { options.clients = whole(v); }},
       {"--path", [&](const auto& v) { options.path = v; }},
       {"--tokens", [&](const auto& v) { options.tokens = lines_of(v); }},
-      {"--hello", [&](const auto& v) { options.hello = v; }},
+      {"--say-path", [&](const auto& v) { options.say_path = v; }},
+      {"--hello", [&](const auto& v) { options.hello = text_of(v); }},
       {"--ready", [&](const auto& v) { options.ready = v; }},
-      {"--ping", [&](const auto& v) { options.ping = v; }},
-      {"--pong", [&](const auto& v) { options.pong = v; }},
+      {"--ping", [&](const auto& v) { options.ping = text_of(v); }},
+      {"--pong", [&](const auto& v) { options.pong = text_of(v); }},
       {"--unread", [&](const auto& v) { options.unread = whole(v) != 0; }},
       {"--settle", [&](const auto& v) { options.settle_seconds = number(v); }},
       {"--idle", [&](const auto& v) { options.idle_seconds = number(v); }},
       {"--drive", [&](const auto& v) { options.drive = drive_of(v); }},
       {"--sender-path", [&](const auto& v) { options.sender_path = v; }},
       {"--sender-token", [&](const auto& v) { options.sender_token = v; }},
-      {"--sender-hello", [&](const auto& v) { options.sender_hello = v; }},
+      {"--sender-hello", [&](const auto& v) { options.sender_hello = text_of(v); }},
       {"--sender-ready", [&](const auto& v) { options.sender_ready = v; }},
       {"--request", [&](const auto& v) { options.request = v; }},
-      {"--event", [&](const auto& v) { options.event = v; }},
+      {"--event", [&](const auto& v) { options.event = text_of(v); }},
       {"--senders", [&](const auto& v) { options.senders = whole(v); }},
       {"--rate", [&](const auto& v) { options.rate = number(v); }},
       {"--window", [&](const auto& v) { options.window = whole(v); }},
       {"--receivers", [&](const auto& v) { options.receivers = whole(v); }},
       {"--text-bytes", [&](const auto& v) { options.text_bytes = whole(v); }},
+      {"--pad-bytes", [&](const auto& v) { options.pad_bytes = whole(v); }},
       {"--warmup", [&](const auto& v) { options.warmup_seconds = number(v); }},
       {"--seconds", [&](const auto& v) { options.seconds = number(v); }},
       {"--until-input-ends", [&](const auto& v) { options.until_input_ends = whole(v) != 0; }},

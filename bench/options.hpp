@@ -18,7 +18,8 @@ struct Options {
   pid_t process = 0;
 
   std::size_t clients = 0;
-  std::string path = "/ws";
+  std::string path = "/ws";  // {index} in it is the client's number
+  std::string say_path;  // not empty: clients are POSTs whose answers are streams; what they say goes there
   std::vector<std::string> tokens;  // dealt to the clients in turn; none: no Authorization
   std::string hello;                // a text every client sends once it is connected
   std::string ready;                // connected once a text with this came; empty: with the upgrade
@@ -40,6 +41,7 @@ struct Options {
   std::size_t window = 1;      // events under way
   std::size_t receivers = 0;   // of each event; default: all clients
   std::size_t text_bytes = 0;  // size of the text that arrives, reached with {pad}
+  std::size_t pad_bytes = 0;   // of {pad}, for events of one size whatever a protocol adds
   double warmup_seconds = 0.5;
   double seconds = 3;
   bool until_input_ends = false;  // instead of `seconds`

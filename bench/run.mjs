@@ -21,8 +21,8 @@ const progress = (text) => { if (process.stderr.isTTY) process.stderr.write(`\r$
 const driven = {
   measure: (row, server) => drive(server, { ...row.options, ...row.load(server) }),
 
-  print({ rows, unit, units }, results) {
-    const heads = ['load', 'server', `CPU µs per ${unit}`, 'min–max', '× floor', `${units}/s`, 'per read', 'p50 ms', 'p99 ms', 'last of an event, max ms', 'lost', 'closed'];
+  print({ rows, unit, units, floor = '× floor' }, results) {
+    const heads = ['load', 'server', `CPU µs per ${unit}`, 'min–max', floor, `${units}/s`, 'per read', 'p50 ms', 'p99 ms', 'last of an event, max ms', 'lost', 'closed'];
     table(heads, rows.flatMap((row, i) => Object.entries(results[i]).map(([name, list], line) => {
       // What one event costs, however many it is for.
       const scaled = unit === 'event' ? list.map((each) => ({ ...each, cpu_us: each.cpu_us * row.options.receivers })) : list;

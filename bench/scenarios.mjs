@@ -19,6 +19,10 @@ const POSTED = PEERS.filter((name) => name !== 'nats');
 const PACED_POST = { servers: ['limit', 'corohub', ...POSTED] };
 const BATCHED_POST = { floor: 'limit-batch', servers: [...FLOOR, 'corohub', ...POSTED] };
 
+// What speaks STOMP or SockJS, native first. A mark and so many bytes are a hundred.
+const PROTOCOLS = ['corohub', 'corohub-stomp', 'corohub-sockjs', 'corohub-xhr', 'rabbitmq', 'sockjs', 'sockjs-xhr'];
+const PAD = 85;
+
 // Beside: paced traffic to 200 clients, and a companion.
 const PACED = { clients: 200, rate: 100, ...EVENT };
 const CROWD = 19_000;
@@ -38,6 +42,16 @@ export const groups = {
       driven('5,000 clients, 16 under way, 16 publishers', volatile_, { clients: 5000, ...MANY }, BATCHED),
       driven('10,000 clients, one event at a time, 2/s', volatile_, { clients: 10_000, rate: 2 }),
     ],
+  },
+  stomp: {
+    what: 'volatile events of 100 characters to clients of other protocols, published as these protocols\' servers are; `×` is of native, in the same round',
+    unit: 'delivery',
+    units: 'deliveries',
+    floor: '× native',
+    rows: [
+      ['1,000 clients, 100 events/s', { rate: 100 }],
+      ['1,000 clients, 16 under way, 16 publishers', MANY],
+    ].map(([title, options]) => driven(title, volatile_, { clients: 1000, 'text-bytes': 0, 'pad-bytes': PAD, ...options }, { floor: 'corohub', servers: PROTOCOLS })),
   },
   durable: {
     what: 'durable events of 200 bytes: `POST /ws/broadcast`, answered after the commit (the others only send)',
@@ -91,7 +105,7 @@ export const groups = {
     kind: 'idle',
     fresh: true,
     rows: [
-      { title: '10,000', load: client, options: { clients: 10_000, settle: 1 }, servers: ['limit', 'corohub', ...PEERS] },
+      { title: '10,000', load: client, options: { clients: 10_000, settle: 1 }, servers: ['limit', 'corohub', 'corohub-stomp', 'corohub-sockjs', ...PEERS, 'rabbitmq', 'sockjs'] },
       { title: '19,000', load: client, options: { clients: 19_000, settle: 1, idle: 5 }, servers: ['corohub'] },
     ],
   },

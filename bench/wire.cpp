@@ -141,6 +141,17 @@ std::optional<Message> first_message(std::string_view bytes) {
   return message;
 }
 
+std::optional<Chunk> first_chunk(std::string_view bytes) {
+  constexpr std::string_view line_end = "\r\n";
+  const std::size_t end = bytes.find(line_end);
+  if (end == std::string_view::npos) return std::nullopt;
+  std::size_t size = 0;
+  std::from_chars(bytes.data(), bytes.data() + end, size, 16);
+  const std::size_t whole = end + line_end.size() + size + line_end.size();
+  if (bytes.size() < whole) return std::nullopt;
+  return Chunk{.data = bytes.substr(end + line_end.size(), size), .bytes = whole};
+}
+
 std::int64_t now_ns() {
   timespec time{};
   clock_gettime(CLOCK_MONOTONIC, &time);

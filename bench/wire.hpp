@@ -48,6 +48,14 @@ struct Message {
 };
 std::optional<Message> first_message(std::string_view bytes);
 
+// The whole chunk at the front of some bytes, or nothing while it is not complete. The last one of a body is
+// empty.
+struct Chunk {
+  std::string_view data;
+  std::size_t bytes = 0;
+};
+std::optional<Chunk> first_chunk(std::string_view bytes);
+
 std::int64_t now_ns();
 std::int64_t own_cpu_ns();
 

@@ -246,6 +246,45 @@ test('topics: subscribe, publish, who is there, who is typing', options, async (
   for (const page of pages) assert.deepEqual(page.complaints, []);
 });
 
+test('STOMP on a WebSocket, and over each transport of SockJS', options, async (t) => {
+  const server = await Server.start(t);
+  const api = new Api(server);
+  const native = await (await api.register({ name: 'Ann' })).connect();
+  await native.ask('subscribe', { topic: 'rooms/lobby' });
+  const page = await openPage(await openBrowser(t), `${server.url}/websocket-test.html`);
+  await logIn(page, await api.register({ name: 'Bob' }));
+  const log = (what) => page.locator(`#stomp-log [data-what="${what}"]`);
+  const press = (name) => page.locator('#stomp-card').getByRole('button', { name, exact: true }).click();
+  for (const transport of [undefined, 'websocket', 'xhr_streaming', 'eventsource', 'xhr']) {
+    await page.getByLabel('STOMP over').selectOption(transport ? 'sockjs' : 'stomp');
+    if (transport) await page.getByLabel('Transport').selectOption(transport);
+    await press('Open');
+    await log('connected').getByText('version 1.2').waitFor();
+    await press('Listen');
+    await log('done').getByText('listening to /topic/rooms/lobby').waitFor();
+    const text = `by ${transport || 'a plain WebSocket'}`;
+    await page.locator('#stomp-text').fill(text);
+    await press('Say');
+    await log('/topic/rooms/lobby').getByText(text).waitFor();
+    await native.next('message', ({ data }) => data === text);
+    assert.match(await log('/topic/rooms/lobby').locator('time').first().innerText(), /^\d\d:\d\d:\d\d\.\d{3}$/);
+    if (!transport) {
+      await page.locator('#stomp-card').scrollIntoViewIfNeeded();
+      await shoot(page, 'stomp');
+    }
+    await press('Close');
+    await log('closed').waitFor();
+    await press('Empty');
+    assert.equal(await page.locator('#stomp-log li').count(), 0);
+  }
+  await press('Open');
+  await page.locator('#stomp-destination').fill('/topic/admin/ops');
+  await press('Listen');
+  await log('error').getByText('forbidden').waitFor();
+  await log('closed').waitFor();
+  assert.deepEqual(page.complaints, []);
+});
+
 test('a wrong password and a wrong token are said plainly', options, async (t) => {
   const server = await Server.start(t);
   const user = await new Api(server).register();

@@ -11,6 +11,7 @@ import { Server, within } from './server.mjs';
 // ---- what every request may be answered with, before any handler sees it ----
 
 const ANY = { 400: 'two credentials, broken UTF-8', 405: 'another method', 408: 'a slow request', 413: 'a body too large', 414: 'an address too long', 417: 'an expectation', 431: 'too many fields', 500: 'a defect', 503: 'no room' };
+const isSocket = (template) => /\/(ws|websocket)$/.test(template); // without an upgrade it is 426, whoever asks
 const PROBES = ['/livez', '/readyz', '/health']; // whoever watches is not counted
 
 test('H9: every operation says what any of them may answer', () => {
@@ -61,7 +62,7 @@ test('H9: what is refused before any handler is as the document says', { timeout
     await ask([417], method, target, 'Content-Length: 1\r\nExpect: a miracle\r\n');
     // Where a credential is looked at, two are one too many, and none is 401.
     const guest = resolve(OPERATIONS.find((each) => each.method === method && each.template === template)).operation['x-access'] === 'guest';
-    if (!guest && template !== '/ws') {
+    if (!guest && !isSocket(template)) {
       await ask([400], method, target, 'Authorization: Bearer a\r\nAuthorization: Bearer b\r\nContent-Length: 0\r\n');
       await ask([401], method, target, 'Content-Length: 0\r\n');
       await ask([401], method, target, 'Authorization: Bearer a\r\nContent-Length: 0\r\n');
@@ -176,7 +177,7 @@ test('H9: so are the values of a query', { timeout: 120_000 }, async (t) => {
   const { root } = await administrator(t);
   const found = [];
   for (const { method, template, operation } of OPERATIONS) {
-    if (template === '/ws' || template.endsWith('/stream')) continue;
+    if (isSocket(template) || template.endsWith('/stream')) continue;
     for (const parameter of (operation.parameters || []).map(resolve).filter((each) => each.in === 'query' && each.name !== 'cursor')) { // only an answer gives those
       const words = resolve(parameter.schema).enum || [];
       const query = template.endsWith('/poll') && parameter.name !== 'timeout' ? '&timeout=0' : '';

@@ -54,9 +54,10 @@ export async function eventually(ms, what, ask) {
   }
 }
 
-function toml(settings) {
+function toml(settings, topics) {
   const value = (v) => (Array.isArray(v) ? `[${v.map(value).join(', ')}]` : typeof v === 'string' ? JSON.stringify(v) : String(v));
-  return Object.entries(settings).map(([key, v]) => `${key} = ${value(v)}\n`).join('');
+  const lines = (table) => Object.entries(table).map(([key, v]) => `${key} = ${value(v)}\n`).join('');
+  return lines(settings) + topics.map((rule) => `[[topic]]\n${lines(rule)}`).join('');
 }
 
 // A program of ours from start to end: what it printed and how it ended.
@@ -112,20 +113,20 @@ export async function run(command, args, { input = '', ...options } = {}) {
 export const corohub = (args, options) => run(BINARY, args, options);
 
 export class Server {
-  // settings: by key, as in the configuration file; args: further arguments; wrap: (command, args) -> [command, args];
+  // settings: by key, as in the configuration file; topics: its rules; args: further arguments; wrap: (command, args) -> [command, args];
   // binary: another than the one under test
-  static async start(t, { settings = {}, args = [], env = {}, directory = temporaryDirectory(t), wrap, binary = BINARY } = {}) {
-    const server = new Server(t, directory, { ...RIG_SETTINGS, ...settings }, args, env, wrap, binary);
+  static async start(t, { settings = {}, topics = [], args = [], env = {}, directory = temporaryDirectory(t), wrap, binary = BINARY } = {}) {
+    const server = new Server(t, directory, toml({ ...RIG_SETTINGS, ...settings }, topics), args, env, wrap, binary);
     await server.launch();
     return server;
   }
 
-  constructor(t, directory, settings, args, env, wrap, binary) {
+  constructor(t, directory, config, args, env, wrap, binary) {
     this.binary = binary;
     this.directory = directory;
     this.data = join(directory, 'data');
     this.config = join(directory, 'corohub.toml');
-    writeFileSync(this.config, toml(settings));
+    writeFileSync(this.config, config);
     this.launchArgs = ['serve', '--config', this.config, '--data-dir', this.data, '--listen', '127.0.0.1:0', ...args];
     this.env = { ...ENVIRONMENT, ...env };
     this.wrap = wrap || ((command, list) => [command, list]);

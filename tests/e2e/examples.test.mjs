@@ -1,0 +1,81 @@
+// What the documents say one may write, written: the README's lines that connect a client, and the worked examples.
+import assert from 'node:assert/strict';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { Client } from '@stomp/stompjs';
+import EventSource from 'eventsource';
+import SockJS from 'sockjs-client';
+import webstomp from 'webstomp-client';
+
+import { Api, WebSocket } from './api.mjs';
+import { Process, run, Server, temporaryDirectory, within } from './server.mjs';
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const document = (name) => readFileSync(join(HERE, '../..', name), 'utf8');
+
+// [what it is, the line] of the README's table.
+const lines = [...document('README.md').matchAll(/^\| (.+?) \| `((?:new |curl |webstomp\.).+?)` \|$/gm)].map(([, client, line]) => [client, line]);
+
+// Each kind of client says in its own way that it is connected; resolves with how to end it.
+const CONNECTED = [
+  [WebSocket, (socket, done) => {
+    // One that speaks STOMP says something first.
+    socket.on('open', () => { if (socket.protocol === 'v12.stomp') socket.send('CONNECT\naccept-version:1.2\nhost:corohub\n\n\0'); });
+    socket.on('message', (text) => { assert.match(String(text), /connection\.established|^CONNECTED/); done(() => socket.close()); });
+  }],
+  [EventSource, (stream, done) => { stream.onmessage = ({ data }) => { assert.match(data, /connection\.established/); done(() => stream.close()); }; }],
+  [Client, (client, done, fail) => {
+    client.onConnect = () => done(() => client.deactivate());
+    client.onStompError = ({ headers }) => fail(new Error(headers.message));
+    client.activate();
+  }],
+];
+
+test('every line of the README connects its client', async (t) => {
+  assert.ok(lines.length >= 8, 'the table is there');
+  const server = await Server.start(t);
+  const john = await new Api(server).register();
+  globalThis.WebSocket ??= WebSocket; // what a browser and later Node.js have
+  for (const [client, line] of lines) {
+    const { ticket } = await john.expect(200, 'POST', '/api/v1/auth/ws-ticket');
+    const command = line.replaceAll('localhost:8080', server.host);
+    if (command.startsWith('curl')) {
+      const process = new Process('bash', ['-c', `exec ${command}`], { env: { PATH: globalThis.process.env.PATH, TOKEN: john.token } });
+      await process.printed(/connection\.established/);
+      process.signal('SIGTERM');
+      continue;
+    }
+    let how;
+    const waiting = new Promise((connected, failed) => { how = { connected, failed }; });
+    const names = { token: john.token, ticket, email: john.email, password: john.password, WebSocket, EventSource, Client, SockJS, webstomp, ...how };
+    const made = new Function(...Object.keys(names), `return ${command};`)(...Object.values(names));
+    const [, look] = CONNECTED.find(([kind]) => made instanceof kind) || [];
+    look?.(made, how.connected, how.failed);
+    const end = await within(10_000, client, waiting);
+    if (typeof end === 'function') await end();
+  }
+});
+
+// The first block of that language.
+const block = (name, language) => document(name).match(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``))[1];
+
+test('the example of docs/STOMP.md', async (t) => {
+  const server = await Server.start(t);
+  const john = await new Api(server).register();
+  const folder = temporaryDirectory(t);
+  symlinkSync(join(HERE, 'node_modules'), join(folder, 'node_modules'));
+  writeFileSync(join(folder, 'example.mjs'), block('docs/STOMP.md', 'js'));
+  const result = await run('node', ['example.mjs'], { cwd: folder, env: { PATH: process.env.PATH, SERVER: `ws://${server.host}`, TOKEN: john.token } });
+  assert.match(result.output, /^message [\w-]+:\d+ good: Hello\n$/);
+  assert.equal(result.code, 0);
+});
+
+test('the example of docs/SOCKJS.md', async (t) => {
+  const server = await Server.start(t);
+  const john = await new Api(server).register();
+  const result = await run('bash', ['--norc', '-ec', block('docs/SOCKJS.md', 'bash')], { env: { PATH: process.env.PATH, SERVER: server.url, TOKEN: john.token } });
+  assert.match(result.output, /^o\na\["CONNECTED\\nversion:1\.2\\n.*"\]\na\["MESSAGE\\nsubscription:1\\ndestination:\/topic\/rooms\/lobby\\n.*\{\\"text\\":\\"Hello\\"\}\\u0000"\]\n$/);
+});

@@ -1,5 +1,5 @@
-// What clients are told of presence: events of what has changed, answers to who asks, and who is typing. It
-// joins hub::Presence with the rules of topics and the hub. Safe from any thread.
+// What clients are told of presence: events about what has changed, answers to questions, and who is typing.
+// The desk joins hub::Presence with the rules of topics and the hub. Safe from any thread.
 #pragma once
 
 #include "auth/rate_limit.hpp"
@@ -23,23 +23,23 @@ struct Onlooker {
 
 class PresenceDesk {
  public:
-  // `per_user`: how often he may ask (T50).
+  // `per_user`: how often a user may ask (T50).
   PresenceDesk(hub::Hub& hub, const hub::TopicRules& rules, const Clock& clock, auth::Rate per_user)
       : hub_(hub), rules_(rules), clock_(clock), questions_(per_user, clock) {}
 
   hub::Presence& presence() noexcept { return hub_.presence(); }
 
-  // {"users":[{"user_id":…,"name":…}],"count":…}, without users where they are only counted. Whoever may
-  // subscribe may ask: else forbidden; rate_limited.
+  // {"users":[{"user_id":…,"name":…}],"count":…}, without users where they are only counted. A user who may
+  // subscribe may ask, others are forbidden; rate_limited.
   Result<json::object> who_is_in(std::string_view topic, const Onlooker& onlooker);
   // [{"user_id":…,"online":…}] in the order of `users`. rate_limited.
   Result<json::array> who_is_online(const std::vector<UserId>& users, const Onlooker& onlooker);
 
-  // Publishes what has changed since. What the hub has no room for is tried again with the next tick, before
-  // anything newer. By one thread.
+  // Publishes what has changed since the last tick. What the hub has no room for is tried again with the next
+  // tick, before anything newer. Called by one thread.
   void tick();
-  // To those in the topic but himself; not at all where something waits. What the hub has no room for is
-  // lost.
+  // Tells the others in the topic, except those for whom something waits already. What the hub has no room
+  // for is lost.
   void publish_typing(std::string_view topic, const hub::TopicRule& rule, UserId user, bool typing);
 
  private:

@@ -1,4 +1,4 @@
-// What somebody wants to publish. A plain value.
+// What an author wants to publish. A plain value.
 #pragma once
 
 #include "hub/audience.hpp"

@@ -33,7 +33,7 @@ class WaitingFor final : public Waiting {
   Handler handler_;
 };
 
-// Applied or thrown away, the caller goes on.
+// The caller goes on once the entry was applied, or thrown away.
 class Receipt final : public hub::BatchDone {
  public:
   explicit Receipt(std::unique_ptr<Waiting> waiting) : waiting_(std::move(waiting)) {}

@@ -13,14 +13,14 @@
 namespace corohub::gateway {
 namespace {
 
-// What a message has beside type, data and topic, at its longest.
+// The longest that a message is beside its type, data and topic.
 constexpr std::size_t envelope_bytes =
     sizeof(
         R"({"type":"","data":,"timestamp":"2026-01-06T10:30:01.123Z","seq":9223372036854775807,"topic":""})") -
     1;
 
-// The same words whether there is no such topic or it is not for him: who may not read its rule learns
-// nothing.
+// The same words whether there is no such topic or the author may not publish there: who may not read a rule
+// learns nothing of it.
 Error not_allowed() { return Error(ErrorCode::forbidden, "You may not publish there."); }
 
 bool may(const Author& author, const hub::TopicRule* rule, const hub::EventDraft& draft) noexcept {
@@ -28,7 +28,8 @@ bool may(const Author& author, const hub::TopicRule* rule, const hub::EventDraft
   return rule != nullptr ? rule->may_publish(author.role) : auth::is_admin(author.role);
 }
 
-// The author as the database knows him, which may have changed since he was let in.
+// Reads the author as the database knows the account or key now, which may have changed since the request was
+// let in.
 Result<> look_up(storage::UnitOfWork& work, Author& author) {
   if (author.service_key != 0) {
     std::optional<std::vector<std::string>> scopes = scopes_of(work, author.service_key);

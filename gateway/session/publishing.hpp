@@ -1,9 +1,10 @@
-// The one way a publish happens, whoever asks for it and over whatever: the rule of the topic, the right of
-// the author, the type, the size, the idempotency key, and then the log and the hub.
+// The one way a publish happens, whoever asks and over whatever: the rule of the topic, the right of the
+// author, the type, the size, the idempotency key, and then the log and the hub.
 //
 // Where the rule keeps a history the event is durable: a unit on the writer, which asks for the author's
-// right again. Elsewhere it goes into the hub at once, and is refused (overloaded) when there is no room.
-// With an idempotency key that takes a unit, too: the key and the event stand or fall together.
+// right again. Elsewhere the event goes into the hub at once, and is refused (overloaded) when there is no
+// room. With an idempotency key a volatile event takes a unit, too: the key and the event stand or fall
+// together.
 #pragma once
 
 #include "auth/rate_limit.hpp"
@@ -33,7 +34,7 @@ struct Author {
   bool exempt = false;                // from limits of rates
 };
 
-// What became of it.
+// What became of a publish.
 struct Published {
   Seq seq = 0;  // 0: it was volatile
   UnixMs time = 0;
@@ -41,7 +42,7 @@ struct Published {
   bool repeated = false;      // an earlier request with the key has done it
 };
 
-// Stored under `scope`, so that the same request is not done twice. Both empty: it has no key.
+// Stored under `scope`, so that the same request is not done twice. Both empty: the request has no key.
 struct IdempotencyKey {
   std::string scope;    // SHA-256 of who, where to and the key
   std::string payload;  // SHA-256 of what
@@ -81,19 +82,18 @@ class Publishing {
         text_bytes_max_(text_bytes_max),
         durable_bytes_(durable_bytes, clock) {}
 
-  // forbidden, reserved_type, payload_too_large; rate_limited when it is durable and its author has used up
-  // what a user may add to the log. What publish() does not add is given back.
+  // Judges an order: forbidden, reserved_type, payload_too_large; rate_limited when the event is durable and
+  // its author has used up what a user may add to the log. What publish() does not add is given back.
   Result<PublishOrder> accept(const Author& author, Publication publication);
 
-  // What is at_once(). overloaded.
+  // Publishes an order that is at_once(). overloaded.
   Result<Published> publish_now(PublishOrder order);
-  // Any order. Answered when every shard has taken the event. overloaded, forbidden, invalid_token,
-  // idempotency_mismatch, and what the storage says. One caller's orders are carried out in the order of the
-  // calls.
+  // Publishes any order. Answered when every shard has taken the event. overloaded, forbidden, invalid_token,
+  // idempotency_mismatch, and storage errors. One caller's orders are carried out in the order of the calls.
   Task<Result<Published>> publish(PublishOrder order);
-  // All of them or none, in one transaction; what is volatile follows it. Errors as publish().
+  // Publishes all of them or none, in one transaction; volatile events follow it. Errors as publish().
   Task<Result<>> publish_all(std::vector<PublishOrder> orders);
-  // The order will not be carried out: its author has what it was charged again.
+  // For an order that will not be carried out: gives its author back what was charged.
   void give_back(const PublishOrder& order);
 
  private:

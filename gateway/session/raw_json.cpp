@@ -9,7 +9,7 @@
 namespace corohub::gateway {
 namespace {
 
-// Behind the string that begins at `at`.
+// The position behind the string that begins at `at`.
 std::size_t skip_string(std::string_view text, std::size_t at) noexcept {
   for (++at; at < text.size() && text[at] != '"'; ++at)
     if (text[at] == '\\') ++at;
@@ -22,7 +22,7 @@ std::size_t skip_blanks(std::string_view text, std::size_t at) noexcept {
   return std::min(text.find_first_not_of(blanks, at), text.size());
 }
 
-// Behind the value that begins at `at`, and the blanks after it.
+// The position behind the value that begins at `at`, and the blanks after it.
 std::size_t skip_value(std::string_view text, std::size_t at) noexcept {
   std::size_t open = 0;
   while (at < text.size()) {

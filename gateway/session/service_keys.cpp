@@ -37,8 +37,8 @@ std::vector<std::string> parse_scopes(const std::string& text) {
   return scopes;
 }
 
-// A key speaks for whoever made it, and no longer than he could make one; ?1 is the time. Null: the command
-// line.
+// Whether a key is active: a key speaks for its maker, and no longer than the maker could make one; ?1 is the
+// time. Null: the command line.
 constexpr std::string_view is_active =
     "((k.created_by IS NULL OR (u.status = 'active' AND u.role IN ('admin', 'superadmin'))) "
     "AND (k.expires_at IS NULL OR k.expires_at > ?1))";

@@ -1,9 +1,9 @@
 // Keys by which other services publish: what they are made of, what they may, and where they are kept. A key
 // is good for nothing but publishing.
 //
-// Only the SHA-256 of a key is stored, and it is found by that. The time of such a search tells nothing:
-// whoever could steer the hash towards a stored one would have broken SHA-256, and 256 random bits need no
-// slow hash.
+// Only the SHA-256 of a key is stored, and a key is looked up by that. The time of such a search tells
+// nothing: whoever could steer the hash towards a stored one would have broken SHA-256, and 256 random bits
+// need no slow hash.
 #pragma once
 
 #include "core/account.hpp"
@@ -35,14 +35,14 @@ struct ServiceKey {
 inline constexpr std::string_view service_key_prefix = "chk_";
 inline constexpr std::size_t service_keys_max = 1000;
 
-// "chk_" and 32 random bytes. Shown once, to whom it is made for.
+// "chk_" and 32 random bytes. Shown once, to the administrator who makes the key.
 std::string make_service_key();
 bool looks_like_service_key(std::string_view text) noexcept;
 
 // "publish" (anything), "publish:user", "publish:role", "publish:all", "publish:topic" (any),
 // "publish:topic:<pattern>".
 bool is_scope(std::string_view text) noexcept;
-// Whether they allow to publish in the topic or, if that is empty, to the audience.
+// Whether the scopes allow to publish in the topic or, if that is empty, to the audience.
 bool scopes_allow(const std::vector<std::string>& scopes, std::string_view topic,
                   const hub::Audience& audience) noexcept;
 
@@ -50,10 +50,10 @@ bool scopes_allow(const std::vector<std::string>& scopes, std::string_view topic
 // Only one that is active.
 std::optional<ServiceKey> find_service_key(storage::Snapshot& snapshot, std::string_view key, UnixMs now);
 std::vector<ServiceKey> list_service_keys(storage::Snapshot& snapshot, UnixMs now);
-// What the key may now; nothing if it has been revoked, or is not active any more.
+// The key's scopes now; nothing if the key has been revoked, or is not active any more.
 std::optional<std::vector<std::string>> scopes_of(storage::UnitOfWork& work, ServiceKeyId id);
 void note_use(storage::UnitOfWork& work, ServiceKeyId id);
-// `made` without id and times but its end. validation_failed: there are too many.
+// Stores a key; `made` has everything but its id and times. validation_failed: there are too many.
 Result<ServiceKey> add_service_key(storage::UnitOfWork& work, std::string_view key, ServiceKey made);
 // The revoked key's name; nothing if there is none.
 std::optional<std::string> remove_service_key(storage::UnitOfWork& work, ServiceKeyId id);

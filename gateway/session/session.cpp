@@ -67,7 +67,7 @@ void Session::wait_for_identity() {
   desk_.shard.expiries().arm(*this, due_);
 }
 
-// In the turn in which the principal was judged: no change of rights falls in between.
+// Called in the turn in which the principal was judged: no change of rights falls in between.
 void Session::enter(const auth::Principal& principal, const Beginning& beginning) {
   if (!dialect_.hears_unasked())
     listen_only_when_asked();
@@ -129,7 +129,7 @@ std::optional<Gap> Session::gap_before(const Position& since, Seq committed) con
 
 // ---- who it is ----
 
-// T14: whoever has not said who it is may say little.
+// T14: a client that has not said who it is may say little.
 bool Session::says_too_much(std::size_t bytes) noexcept {
   ++stranger_->messages;
   stranger_->bytes += bytes;
@@ -232,9 +232,9 @@ Task<> Session::refresh(UnderWay /*keeps this*/, RequestId id, std::string token
 
 void Session::close(CloseReason reason) noexcept {
   outbox().close();
-  leave_counts();  // whoever is told to go is no client any more
+  leave_counts();  // a client that was told to go is counted no more
   if (transport_ == nullptr) return;
-  // T25: what waits when a token ends came too late for it.
+  // T25: what waits when a token ends has come too late for its client.
   const bool at_once = reason == CloseReason::slow_consumer || reason == CloseReason::token_expired;
   transport_->close(reason, at_once ? Drain::no : Drain::yes);
 }
@@ -393,7 +393,7 @@ void Session::fail(const RequestId& id, const std::exception_ptr& failure) noexc
   }
 }
 
-// Whoever asks for much and reads little is refused, not closed.
+// A client that asks for much and reads little is refused, not closed.
 void Session::answer(const RequestId& id, const Outcome& outcome) {
   if (const auto* json = std::get_if<JsonText>(&outcome)) {
     desk_.shard.send_now(*this);

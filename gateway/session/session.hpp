@@ -41,7 +41,7 @@ struct Beginning {
   std::vector<Seq> topic_floors{};  // the same for each topic, if there is a since
 };
 
-// Somebody who opens a connection, as far as it is known by then.
+// A client that opens a connection, as far as it is known by then.
 struct Arrival {
   hub::Roster::Admission admission;
   boost::asio::ip::address address;
@@ -64,7 +64,7 @@ class Session final : public hub::Member,
                       public std::enable_shared_from_this<Session> {
  public:
   static constexpr std::chrono::seconds expiry_notice{60};
-  // For a client to say who it is, and how much it may say before (T14).
+  // How long a client has to say who it is, and how much it may say before (T14).
   static constexpr std::chrono::seconds identify_time_max{10};
   static constexpr std::uint32_t unidentified_messages_max = 8;
   static constexpr std::size_t unidentified_bytes_max = 65'536;
@@ -130,7 +130,7 @@ class Session final : public hub::Member,
 
  private:
   enum class Stage : std::uint8_t { not_open, unidentified, live, ended };
-  // Somebody who has not entered yet: the connection is not open, or the client has not said who it is.
+  // A client that has not entered yet: its connection is not open, or it has not said who it is.
   struct Stranger {
     Arrival arrival;
     std::uint32_t messages = 0;  // said so far

@@ -8,7 +8,7 @@
 namespace corohub::gateway {
 namespace {
 
-// Whoever cannot be told now sees by the time that the typing has ended.
+// If there is no memory to tell the others now, they see by the time that the typing has ended.
 template <class F>
 void without_failing(F function) noexcept {
   try {

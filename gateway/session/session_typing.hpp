@@ -16,9 +16,9 @@ class SessionTyping final : private Timed {
   explicit SessionTyping(Session& session) noexcept : session_(session) {}
 
   void ask(const RequestId& id, const SetTyping& asked);
-  // The user has published in it, or is not in the topic any more.
+  // The user has published in this topic, or is not in it any more.
   void end(std::string_view topic) noexcept;
-  // He is gone.
+  // The client is gone.
   void end() noexcept;
 
  private:

@@ -34,7 +34,7 @@ class ReadHistory {
   }
 
  private:
-  // One event more than asked for tells whether there is more.
+  // Asks for one event more than wanted, which tells whether there is more.
   eventlog::PageRequest page_request(Seq floor) const {
     eventlog::PageRequest request;
     request.since = std::max(asked_.since ? asked_.since->seq : 0, floor);

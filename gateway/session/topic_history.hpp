@@ -21,12 +21,12 @@ struct HistoryRequest {
 };
 
 struct HistoryPage {
-  // Why the log does not reach there: "expired" (what is left is in the page all the same), "foreign_epoch",
-  // "ahead"; empty: it does.
+  // Why the log does not reach back to the position: "expired" (what is left is in the page all the same),
+  // "foreign_epoch", "ahead"; empty: it does.
   std::string_view gap;
   std::string events;  // their texts with commas between
   Seq next = 0;        // the cursor for the following page
-  bool more = false;   // which has something
+  bool more = false;   // the following page has something
   Seq head = 0;
 };
 

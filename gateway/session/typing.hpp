@@ -1,6 +1,6 @@
 // Where one client is typing, and when the others are told: at once, but at most one beginning in three
-// seconds; the end when he says so, does something else, or has not said for six seconds that he goes on. He
-// types in one topic at a time. Pure: it is told the time.
+// seconds; the end when the client says so, does something else, or has not said for six seconds that it goes
+// on. A client types in one topic at a time. Pure: the caller says what time it is.
 #pragma once
 
 #include "core/clock.hpp"
@@ -27,22 +27,22 @@ class Typing {
   // What the others are to be told, in order.
   using Changes = std::vector<TypingChange>;
 
-  // He begins, or goes on.
+  // The client begins to type, or goes on.
   Changes start(std::string_view topic, SteadyTime now);
-  // Nothing if it is not there that he types.
+  // The client stops; no change if it types in another topic or in none.
   Changes stop(std::string_view topic) { return topic == topic_ ? stop() : Changes(); }
   Changes stop();
-  // Time has passed.
+  // Time has passed: typing that was not renewed ends.
   Changes pass(SteadyTime now);
-  // When to call pass() next; nothing: he does not type.
+  // When to call pass() next; nothing: the client does not type.
   std::optional<SteadyTime> next() const;
 
  private:
   void tell_start(SteadyTime now, Changes& changes);
 
   std::string topic_;     // empty: none
-  bool told_ = false;     // the others know that he types
-  SteadyTime ends_{};     // unless he goes on
+  bool told_ = false;     // the others know that the client types
+  SteadyTime ends_{};     // unless the client goes on
   SteadyTime silence_{};  // until then no beginning is told
 };
 

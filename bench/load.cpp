@@ -294,7 +294,9 @@ std::size_t Load::consume_chunk(std::size_t index, std::string_view bytes) {
 std::size_t Load::consume_frame(std::size_t index, std::string_view bytes) {
   const auto frame = first_frame(bytes);
   if (!frame) return 0;
-  if (frame->opcode == opcode_text || frame->opcode == opcode_binary) {
+  // Of a message in fragments, the one with the mark counts.
+  if (frame->opcode == opcode_text || frame->opcode == opcode_binary ||
+      frame->opcode == opcode_continuation) {
     text_came(index, frame->payload);
   } else if (frame->opcode == opcode_ping) {
     append_masked_frame(connections_[index].output, opcode_pong, frame->payload);

@@ -11,6 +11,7 @@
 
 namespace corohub::bench {
 
+inline constexpr std::uint8_t opcode_continuation = 0x0;
 inline constexpr std::uint8_t opcode_text = 0x1;
 inline constexpr std::uint8_t opcode_binary = 0x2;
 inline constexpr std::uint8_t opcode_close = 0x8;

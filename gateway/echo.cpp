@@ -33,6 +33,7 @@ Echo::Echo(hub::Shard& shard, Outsiders& outsiders) noexcept
 
 void Echo::on_open(Transport& transport) {
   transport_ = &transport;
+  transport.allow_large_messages();
   outsiders_.add(*this, weak_from_this(), shard_.context());
 }
 

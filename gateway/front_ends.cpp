@@ -146,9 +146,11 @@ const FrontEnd& row_of(std::string_view path, std::string_view subprotocol) {
 Task<Response> open_socket(GatewayState& state, Context& context) {
   const http::Request& request = context.request;
   const std::vector<std::string_view> known = subprotocols_at(request.path);
-  const Result<Upgrade> upgrade = read_upgrade(request, known, state.settings.compression);
+  Result<Upgrade> upgrade = read_upgrade(request, known, state.settings.compression);
   if (!upgrade) co_return refuse(state, upgrade.error(), context);
   const FrontEnd& row = row_of(request.path, upgrade->subprotocol);
+  // T57: nothing of somebody who may be nobody is inflated.
+  if (row.credentials != required) upgrade->extensions.clear();
   // Where a client asks in its own protocol for what it wants, the address does not.
   Result<EventQuery> events =
       row.credentials == required ? read_event_query(request) : Result<EventQuery>(EventQuery());

@@ -88,8 +88,9 @@ bool Replay::advance() {
 void Replay::push_from_tail() {
   const Sending::Burst burst = shard_.burst();
   const Tail& tail = shard_.tail();
+  const Form& form = member_.form();
   for (std::size_t i = tail.after(position_); i < tail.size(); ++i) {
-    if (!push(*tail.at(i), member_.form())) return;
+    if (!push(*tail.at(i), form)) return;
     position_ = tail.at(i)->seq();
   }
   position_ = std::max(position_, shard_.head());

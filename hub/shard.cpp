@@ -316,9 +316,9 @@ void Shard::attach(Member& member, const Identity& who) {
   sending_.reserve(members);
   member.identity_ = who;
   member.is_identified_ = true;
+  member.form_ = &member.form();
   members_.enter(member);  // may throw, and then it has entered nothing
   by_client_.enter(member);
-  member.form_ = &member.form();
   member.skip_ = head_;
   if (member.feeds_)
     for (Feed& feed : *member.feeds_) feed.skip = head_;

@@ -291,7 +291,8 @@ void Link::hear() noexcept {
 void Link::hear_one(const std::string& message) noexcept {
   try {
     const bool was_in_episode = budget_.in_episode();
-    if (limited_) budget_.spend(message.size(), 1, 0, now());
+    const bool heartbeat = listener_->is_heartbeat(message);
+    if (limited_) budget_.spend(message.size(), heartbeat ? 0 : 1, heartbeat ? 1 : 0, now());
     listener_->on_message(MessageKind::text, message);
     if (stage_ == Stage::open && budget_.in_episode() && !was_in_episode) listener_->on_throttled();
   } catch (const std::exception& failure) {

@@ -46,6 +46,10 @@ class SocketLink final : public TransportListener,
   void abort() noexcept override;
   void pause_reading() noexcept override;
   void resume_reading() noexcept override;
+  void allow_large_messages() noexcept override {
+    if (socket_ != nullptr) socket_->allow_large_messages();
+  }
+  bool is_receiving() const noexcept override { return socket_ != nullptr && socket_->is_receiving(); }
 
   // ---- Timed: a heartbeat is due ----
   void on_due(SteadyTime now) noexcept override;

@@ -113,7 +113,7 @@ std::optional<CloseReason> FrameDecoder::read_head() noexcept {
   if (++fragments_ > limits_->fragments) return CloseReason::message_timeout;
   // A compressed message is held until it is whole, so it has a limit as it comes, too: what fits inflated is
   // no longer.
-  const std::size_t most = compressed_ ? deflated_bytes_max(limits_->bytes) : limits_->bytes;
+  const std::size_t most = compressed_ ? deflated_bytes_max(bytes_max()) : bytes_max();
   if (left_ > most - received_) return CloseReason::message_too_big;
   received_ += static_cast<std::size_t>(left_);
   return std::nullopt;
@@ -204,7 +204,7 @@ Received FrameDecoder::take_data(std::string_view piece) {
 }
 
 Received FrameDecoder::inflate(std::string_view compressed) const {
-  const InflatedMessage message = inflate_message(compressed, limits_->bytes);
+  const InflatedMessage message = inflate_message(compressed, bytes_max());
   switch (message.outcome) {
     case Inflated::whole:
       break;

@@ -7,6 +7,7 @@
 #include "core/encoding.hpp"
 #include "gateway/wire/frames.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -54,6 +55,9 @@ class FrameDecoder {
   // they are. Throws for memory alone.
   Received next(std::span<char>& bytes);
 
+  // From now on a message has at most so many bytes, whatever the limits say; 0: as the limits say.
+  void limit_bytes(std::uint32_t bytes) noexcept { bytes_at_most_ = bytes; }
+  bool in_message() const noexcept { return in_message_; }
   // Bytes of a message or of a control frame are outstanding.
   bool unfinished() const noexcept { return in_message_ || head_size_ > 0; }
   bool deflate() const noexcept { return deflate_; }
@@ -75,12 +79,17 @@ class FrameDecoder {
   Opcode opcode() const noexcept { return static_cast<Opcode>(head_[0] & 0x0F); }
   bool is_last() const noexcept { return (head_[0] & 0x80) != 0; }
 
+  std::size_t bytes_max() const noexcept {
+    return bytes_at_most_ == 0 ? limits_->bytes : std::min<std::size_t>(limits_->bytes, bytes_at_most_);
+  }
+
   const MessageLimits* limits_;
   std::uint64_t left_ = 0;    // of the payload under way
   std::string message_;       // its pieces so far; empty while a message comes in one piece
   std::string control_;       // the same for a control frame
   std::size_t received_ = 0;  // payload of the message, frames announced
   std::uint32_t fragments_ = 0;
+  std::uint32_t bytes_at_most_ = 0;
   std::array<std::uint8_t, 14> head_{};
   std::uint8_t head_size_ = 0;
   std::uint8_t mask_at_ = 0;  // the next byte's place in the mask

@@ -5,6 +5,7 @@
 #include "core/close_reason.hpp"
 #include "hub/member.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -34,6 +35,8 @@ class Wrap {
   ~Wrap() = default;
 };
 
+inline constexpr std::size_t small_message_bytes = 65'536;
+
 // Bytes of one connection going out. Never blocks, throws or re-enters its listener.
 class Transport : public hub::Outlet {
  public:
@@ -49,6 +52,10 @@ class Transport : public hub::Outlet {
   // Stops reading behind the message under way, so that the peer is held back by TCP.
   virtual void pause_reading() noexcept = 0;
   virtual void resume_reading() noexcept = 0;
+  // Until its listener knows who the peer is, a transport takes no message of more than small_message_bytes.
+  virtual void allow_large_messages() noexcept {}
+  // A message of the peer has begun and not ended.
+  virtual bool is_receiving() const noexcept { return false; }
 };
 
 // What a transport tells its session. It keeps its listener alive until on_closed() has returned.
@@ -60,6 +67,8 @@ class TransportListener {
   virtual void on_open(Transport& transport) = 0;
   // A whole message within the limits; text is valid UTF-8. The view ends with the call.
   virtual void on_message(MessageKind kind, std::string_view payload) = 0;
+  // Whether a message says only that the peer is there: it counts as a ping does.
+  virtual bool is_heartbeat(std::string_view) const noexcept { return false; }
   // The client sends more than it may and is not read from for a moment. Once per episode.
   virtual void on_throttled() = 0;
   // The socket was full and has taken all that waited.

@@ -53,6 +53,8 @@ class WebSocket final : public SocketTransport {
   }
   void pause_reading() noexcept override { paused_ = true; }
   void resume_reading() noexcept override;
+  void allow_large_messages() noexcept override { decoder_.limit_bytes(0); }
+  bool is_receiving() const noexcept override { return decoder_.in_message(); }
 
  private:
   // ---- SocketTransport ----
@@ -73,7 +75,7 @@ class WebSocket final : public SocketTransport {
   bool act_on(const Received& received);
   void deliver(MessageKind kind, std::string_view payload) noexcept;
   void send_control(std::string_view frame) noexcept;
-  void charge(std::size_t bytes, Received::Kind kind, SteadyTime now) noexcept;
+  void charge(std::size_t bytes, const Received& received, SteadyTime now) noexcept;
   void note_unfinished(bool began) noexcept;
 
   void check_budget(SteadyTime now) noexcept;
@@ -105,6 +107,7 @@ WebSocket::WebSocket(WebSocketStart& start, const WebSocketPlace& place, hub::Ou
       budget_(place.settings.rates, now()),
       open_count_(place.open),
       limited_(start.limited) {
+  decoder_.limit_bytes(small_message_bytes);
   if (open_count_ != nullptr) open_count_->fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -218,7 +221,7 @@ WebSocket::Intake WebSocket::take_in(std::span<char> bytes) {
     const std::size_t before = bytes.size();
     const Received received = decoder_.next(bytes);
     // What inflating adds is work too.
-    charge(before - bytes.size() + received.grown, received.kind, now());
+    charge(before - bytes.size() + received.grown, received, now());
     if (received.kind == Received::Kind::nothing) break;
     if (!act_on(received)) return Intake::end_of_messages;
     began = began || !decoder_.unfinished();
@@ -290,11 +293,14 @@ void WebSocket::note_unfinished(bool began) noexcept {
   }
 }
 
-void WebSocket::charge(std::size_t bytes, Received::Kind kind, SteadyTime now) noexcept {
+void WebSocket::charge(std::size_t bytes, const Received& received, SteadyTime now) noexcept {
   using Kind = Received::Kind;
   if (!limited_ || closing()) return;
-  const bool message = kind == Kind::text || kind == Kind::binary;
-  const bool control = kind == Kind::ping || kind == Kind::pong || kind == Kind::close;
+  const Kind kind = received.kind;
+  const bool whole = kind == Kind::text || kind == Kind::binary;
+  const bool heartbeat = whole && listener().is_heartbeat(received.payload);
+  const bool message = whole && !heartbeat;
+  const bool control = heartbeat || kind == Kind::ping || kind == Kind::pong || kind == Kind::close;
   const bool was_in_episode = budget_.in_episode();
   budget_.spend(bytes, message ? 1 : 0, control ? 1 : 0, now);
   if (!budget_.in_debt()) return;

@@ -111,7 +111,7 @@ void tell_of(Session& session, const Throttled&) {
 
 class NativeDialect final : public Dialect {
  public:
-  const hub::Form& form(const Wrap& wrap) const override { return form_of(wrap); }
+  const hub::Form& form(const Wrap& wrap) const noexcept override { return form_of(wrap); }
 
   void read(Session& session, MessageKind, std::string_view payload) override {
     native_json::Message message = native_json::parse(payload);

@@ -18,12 +18,16 @@ class Session;
 
 class Dialect {
  public:
-  // How events leave over a carrier with this wrap.
-  virtual const hub::Form& form(const Wrap& wrap) const = 0;
+  // A session begins over a carrier with this wrap. First call. Throws for memory.
+  virtual void open(const Wrap&) {}
+  // How events leave there.
+  virtual const hub::Form& form(const Wrap& wrap) const noexcept = 0;
 
   // A message of the client, within the carrier's limits. What it asks goes to Session::ask(), a credential
   // to Session::authenticate(). Throws for memory.
   virtual void read(Session& session, MessageKind kind, std::string_view payload) = 0;
+  // Whether a message only says that the client is there.
+  virtual bool is_heartbeat(std::string_view) const noexcept { return false; }
   // What became of a command; each is answered once, unless the session ends before.
   virtual void answer(Session& session, const RequestId& id, const Outcome& outcome) = 0;
   virtual void tell(Session& session, const Notice& notice) = 0;

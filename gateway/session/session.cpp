@@ -52,6 +52,7 @@ Session::~Session() { dialect_.release(); }
 void Session::on_open(Transport& transport) {
   transport_ = &transport;
   set_outlet(&transport);
+  dialect_.open(transport.wrap());
   if (stranger_->arrival.principal) {
     const std::unique_ptr<const Stranger> known = std::move(stranger_);
     return enter(*known->arrival.principal, known->arrival.beginning);
@@ -75,6 +76,7 @@ void Session::enter(const auth::Principal& principal, const Beginning& beginning
     set_filter(hub::filter_of_types(beginning.events.types));
   desk_.shard.attach(*this, {principal.user_id(), principal.role(), principal.session});
   stage_ = Stage::live;
+  transport_->allow_large_messages();
   enter_counts();
   if (log::enabled(log::Level::debug))
     log::debug(
@@ -129,11 +131,10 @@ std::optional<Gap> Session::gap_before(const Position& since, Seq committed) con
 
 // ---- who it is ----
 
-// T14: a client that has not said who it is may say little.
+// T14: a client that has not said who it is may say little. How many messages that are, its dialect knows.
 bool Session::says_too_much(std::size_t bytes) noexcept {
-  ++stranger_->messages;
   stranger_->bytes += bytes;
-  return stranger_->messages > unidentified_messages_max || stranger_->bytes > unidentified_bytes_max;
+  return stranger_->bytes > unidentified_bytes_max;
 }
 
 namespace {
@@ -164,9 +165,10 @@ void Session::authenticate(const RequestId& id, Credential credential) {
 }
 
 Task<> Session::identify(UnderWay /*keeps this*/, RequestId id, Credential credential) {
-  const ReadingPaused paused(shared_from_this());
+  std::optional<ReadingPaused> paused(std::in_place, shared_from_this());
   Result<auth::Principal> principal = co_await prove(std::move(credential));
   if (principal) principal = desk_.authenticator.check_again(*principal);  // as it is after the wait
+  paused.reset();  // before the dialect goes on, which may pause for a reason of its own
   if (stage_ == Stage::ended) end_password_login();
   if (is_closing() || transport_ == nullptr) co_return;
   admit(id, principal);
@@ -198,6 +200,7 @@ void Session::admit(const RequestId& id, const Result<auth::Principal>& principa
     const std::optional<Error> too_often = desk_.reception.count_failure(address_, exempt_);
     return answer(id, refusal_of(too_often.value_or(principal.error())));
   }
+  admission_ = hub::Roster::Admission();  // it had a place as nobody, and needs one only
   Result<hub::Roster::Admission> place = desk_.reception.admit(principal->user_id(), address_, exempt_);
   if (!place) return answer(id, refusal_of(place.error()));
   admission_ = std::move(*place);
@@ -281,6 +284,13 @@ SessionTyping& Session::typing() {
 SessionPublishing& Session::publishing() {
   if (!publishing_) publishing_ = std::make_unique<SessionPublishing>(*this);
   return *publishing_;
+}
+
+const hub::Subscription* Session::subscription_to(std::string_view topic,
+                                                  const hub::Interest* but) const noexcept {
+  for (const std::unique_ptr<hub::Subscription>& subscription : subscriptions())
+    if (subscription->topic->name == topic && subscription.get() != but) return subscription.get();
+  return nullptr;
 }
 
 void Session::stop_typing(std::string_view topic) noexcept {

@@ -66,7 +66,6 @@ class Session final : public hub::Member,
   static constexpr std::chrono::seconds expiry_notice{60};
   // How long a client has to say who it is, and how much it may say before (T14).
   static constexpr std::chrono::seconds identify_time_max{10};
-  static constexpr std::uint32_t unidentified_messages_max = 8;
   static constexpr std::size_t unidentified_bytes_max = 65'536;
 
   // `dialect` is released when the session dies.
@@ -92,6 +91,11 @@ class Session final : public hub::Member,
   const boost::asio::ip::address& address() const noexcept { return address_; }
   bool exempt() const noexcept { return exempt_; }
 
+  // The end of the token, once the notice of it has been told.
+  std::optional<UnixMs> expires_soon() const noexcept {
+    return expiry_noticed_ ? std::optional(token_expires_at_ * 1000) : std::nullopt;
+  }
+
   // ---- for its parts ----
   void answer(const RequestId& id, const Outcome& outcome);
   void tell(const Notice& notice) { dialect_.tell(*this, notice); }
@@ -106,6 +110,9 @@ class Session final : public hub::Member,
   std::optional<Gap> gap_before(const Position& since, Seq committed) const;
   // Starts what answers this request later. If that fails, or has no memory, the client is told all the same.
   void answer_later(const RequestId& id, Task<> work);
+  // A subscription to this topic, whatever its label, other than `but`; null: there is none.
+  const hub::Subscription* subscription_to(std::string_view topic,
+                                           const hub::Interest* but = nullptr) const noexcept;
   // The user has done something else in this topic.
   void stop_typing(std::string_view topic) noexcept;
 
@@ -119,6 +126,9 @@ class Session final : public hub::Member,
   // ---- TransportListener ----
   void on_open(Transport& transport) override;
   void on_message(MessageKind kind, std::string_view payload) override;
+  bool is_heartbeat(std::string_view payload) const noexcept override {
+    return dialect_.is_heartbeat(payload);
+  }
   void on_throttled() override { tell(Throttled{}); }
   void on_low_water() override;
   std::string farewell(CloseReason reason) override { return dialect_.farewell(*this, reason); }
@@ -133,8 +143,7 @@ class Session final : public hub::Member,
   // A client that has not entered yet: its connection is not open, or it has not said who it is.
   struct Stranger {
     Arrival arrival;
-    std::uint32_t messages = 0;  // said so far
-    std::size_t bytes = 0;
+    std::size_t bytes = 0;  // said so far
   };
 
   // ---- who it is ----

@@ -54,7 +54,8 @@ void SessionTopics::subscribe_to_topic(const RequestId& id, Subscribe&& asked) {
     return session_.answer(id, Refusal{name(ErrorCode::overloaded), "There are too many topics."});
   const bool asks_the_log =
       asked.since || subscription->phase == Phase::pending || (is_new && session_.catches_up());
-  if (!rule->durable() || !asks_the_log) return answer(id, asked, false);
+  if (!rule->durable() || !asks_the_log) return answer(id, asked, session_.position(), false);
+  if (begins_now(asked)) return join(id, *subscription, asked);
   // It holds its place from now on; what the topic's history still has is known a moment later. One that is
   // asked for again lives on until then.
   auto pending = std::make_shared<Pending>(session_.shared_from_this(), subscription->number);
@@ -64,14 +65,15 @@ void SessionTopics::subscribe_to_topic(const RequestId& id, Subscribe&& asked) {
 
 // What is the session's own, by its audience, for a dialect whose clients ask for it.
 void SessionTopics::subscribe_to_own(const RequestId& id, Subscribe&& asked) {
-  if (too_fast())
+  if (too_fast(asked.label))
     return session_.answer(id, Refusal{name(ErrorCode::rate_limited), "You subscribe faster than you may."});
   if (session_.feed_count() >= topics_max)
     return session_.answer(
         id, Refusal{name(ErrorCode::rate_limited), "You have as many subscriptions as you may."});
   hub::Interest& feed = session_.desk().shard.add_feed(session_, {asked.label, asked.prefix, asked.filter});
   feed.number = ++last_number_;
-  if (!asked.since && !session_.catches_up()) return answer(id, asked, false);
+  if (!asked.since && !session_.catches_up()) return answer(id, asked, session_.position(), false);
+  if (begins_now(asked)) return join(id, feed, asked);
   auto pending = std::make_shared<Pending>(session_.shared_from_this(), feed.number);
   feed.hold(Phase::pending);
   session_.answer_later(id, look_up(std::move(pending), id, std::move(asked)));
@@ -91,7 +93,8 @@ hub::Subscription* SessionTopics::open(const Subscribe& asked, const hub::TopicR
 }
 
 std::optional<Refusal> SessionTopics::refusal_of(const Subscribe& asked, const hub::TopicRule* rule) {
-  if (too_fast()) return Refusal{name(ErrorCode::rate_limited), "You subscribe faster than you may."};
+  if (too_fast(asked.label))
+    return Refusal{name(ErrorCode::rate_limited), "You subscribe faster than you may."};
   if (rule == nullptr) return Refusal{name(ErrorCode::forbidden), "You may not subscribe to this topic."};
   const bool full = session_.subscription_count() >= topics_max &&
                     session_.subscription(asked.topic, asked.label) == nullptr;
@@ -99,12 +102,24 @@ std::optional<Refusal> SessionTopics::refusal_of(const Subscribe& asked, const h
   return std::nullopt;
 }
 
-bool SessionTopics::too_fast() {
-  return !session_.exempt() && !changes_left_.take(changes, session_.desk().shard.clock().steady());
+bool SessionTopics::may_change() {
+  return session_.exempt() || changes_left_.take(changes, session_.desk().shard.clock().steady());
 }
 
-void SessionTopics::answer(const RequestId& id, const Subscribe& asked, bool recovered) {
-  session_.answer(id, Subscribed{asked.topic, asked.label, session_.position(), recovered});
+// A client with one position for everything goes on from there, also in a topic it joins while it catches up.
+// One whose subscriptions have labels has a position in each of them.
+bool SessionTopics::begins_now(const Subscribe& asked) noexcept { return asked.label != 0 && !asked.since; }
+
+// While other interests catch up, this one gets what comes after this moment.
+void SessionTopics::join(const RequestId& id, hub::Interest& interest, const Subscribe& asked) {
+  const Seq head = session_.desk().shard.head();
+  session_.replay().bring(interest, head);
+  answer(id, asked, head, false);
+  session_.replay().advance();
+}
+
+void SessionTopics::answer(const RequestId& id, const Subscribe& asked, Seq seq, bool recovered) {
+  session_.answer(id, Subscribed{asked.topic, asked.label, seq, recovered});
 }
 
 Task<> SessionTopics::look_up(std::shared_ptr<Pending> pending, RequestId id, Subscribe asked) {
@@ -132,17 +147,20 @@ Task<Result<SessionTopics::Reach>> SessionTopics::read_reach(const Subscribe& as
   co_return co_await desk.readers.read(std::move(read));
 }
 
-// Without a position it begins where the session is.
+// Without a position, or with one that is not of this log, it begins where the session is; one with a label
+// at the present.
 void SessionTopics::begin(const RequestId& id, hub::Interest& interest, const Subscribe& asked,
                           const Reach& reach) {
-  const Seq here = session_.position();
+  const Seq here = asked.label == 0 ? session_.position() : session_.desk().shard.head();
   const Seq from = asked.since ? asked.since->seq : here;
   std::optional<Gap> gap = asked.since ? session_.gap_before(*asked.since, reach.head) : std::nullopt;
   const bool begins_here = gap.has_value();
+  if (gap) gap->to = here;
   if (!gap && from < reach.floor) gap = Gap{from, reach.floor, "expired"};
   // What is left of an expired stretch comes all the same.
-  session_.replay().bring(interest, std::max(begins_here ? here : from, reach.floor));
-  answer(id, asked, asked.since && !gap);
+  const Seq after = std::max(begins_here ? here : from, reach.floor);
+  session_.replay().bring(interest, after);
+  answer(id, asked, asked.label == 0 ? session_.position() : after, asked.since && !gap);
   if (gap) {
     gap->topic = asked.topic;
     gap->label = asked.label;
@@ -154,14 +172,16 @@ void SessionTopics::begin(const RequestId& id, hub::Interest& interest, const Su
 // ---- the end of a subscription ----
 
 void SessionTopics::unsubscribe(const RequestId& id, const Unsubscribe& asked) {
-  if (too_fast())
+  if (too_fast(asked.label))
     return session_.answer(id,
                            Refusal{name(ErrorCode::rate_limited), "You unsubscribe faster than you may."});
   hub::Interest* interest =
       asked.topic.empty() ? session_.feed(asked.label) : session_.subscription(asked.topic, asked.label);
   if (interest == nullptr)
     return session_.answer(id, Refusal{not_subscribed, "You are not subscribed to this."});
-  if (!asked.topic.empty()) session_.stop_typing(asked.topic);
+  const bool leaves_topic =
+      !asked.topic.empty() && session_.subscription_to(asked.topic, interest) == nullptr;
+  if (leaves_topic) session_.stop_typing(asked.topic);
   session_.desk().shard.remove(session_, *interest);
   session_.answer(id, Unsubscribed{asked.topic, asked.label});
 }

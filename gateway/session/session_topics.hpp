@@ -31,6 +31,9 @@ class SessionTopics {
   // ---- what the client asks ----
   void subscribe(const RequestId& id, Subscribe&& asked);
   void unsubscribe(const RequestId& id, const Unsubscribe& asked);
+  // Whether the client may subscribe or unsubscribe once more now, which counts. A dialect with labels asks
+  // before it passes such a command on; other commands are asked for here.
+  bool may_change();
 
   // A topic named when the connection was opened. Null: the user's role may not subscribe to it any more,
   // which the client is told.
@@ -51,10 +54,12 @@ class SessionTopics {
   std::optional<Refusal> refusal_of(const Subscribe& asked, const hub::TopicRule* rule);
   // Null: there are too many topics.
   hub::Subscription* open(const Subscribe& asked, const hub::TopicRule& rule);
-  bool too_fast();
+  bool too_fast(std::uint32_t label) { return label == 0 && !may_change(); }
   void subscribe_to_topic(const RequestId& id, Subscribe&& asked);
   void subscribe_to_own(const RequestId& id, Subscribe&& asked);
-  void answer(const RequestId& id, const Subscribe& asked, bool recovered);
+  static bool begins_now(const Subscribe& asked) noexcept;
+  void join(const RequestId& id, hub::Interest& interest, const Subscribe& asked);
+  void answer(const RequestId& id, const Subscribe& asked, Seq seq, bool recovered);
   Task<> look_up(std::shared_ptr<Pending> pending, RequestId id, Subscribe asked);
   Task<Result<Reach>> read_reach(const Subscribe& asked);
   void begin(const RequestId& id, hub::Interest& interest, const Subscribe& asked, const Reach& reach);

@@ -21,7 +21,7 @@ void without_failing(F function) noexcept {
 }  // namespace
 
 void SessionTyping::ask(const RequestId& id, const SetTyping& asked) {
-  const hub::Subscription* subscription = session_.subscription(asked.topic);
+  const hub::Subscription* subscription = session_.subscription_to(asked.topic);
   if (subscription == nullptr)
     return session_.answer(id, Refusal{not_subscribed, "Who types in a topic is subscribed to it."});
   const hub::TopicRule& rule = *subscription->topic->rule;

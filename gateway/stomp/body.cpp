@@ -34,7 +34,9 @@ std::string lower(std::string_view text) {
 // "text/plain" of "Text/Plain; charset=utf-8".
 std::string media_type(std::string_view content_type) {
   std::string_view type = content_type.substr(0, content_type.find(';'));
-  while (type.ends_with(' ')) type.remove_suffix(1);
+  const auto is_blank = [](char c) { return c == ' ' || c == '\t'; };
+  while (!type.empty() && is_blank(type.back())) type.remove_suffix(1);
+  while (!type.empty() && is_blank(type.front())) type.remove_prefix(1);
   return lower(type);
 }
 
@@ -51,9 +53,28 @@ bool begins_like_json(std::string_view body) noexcept {
 // `subscription` or `ack` would confuse every subscriber.
 bool stays_here(std::string_view header) {
   constexpr std::array names = {
-      "destination", "receipt",         "transaction", "content-length", "content-type",
-      "type",        "idempotency-key", "ack",         "message-id",     "subscription",
-      "receipt-id",  "authorization",   "login",       "passcode",       "token",
+      "destination",
+      "receipt",
+      "transaction",
+      "content-length",
+      "content-type",
+      "type",
+      "idempotency-key",
+      "ack",
+      "message-id",
+      "subscription",
+      "receipt-id",
+      "authorization",
+      "login",
+      "passcode",
+      "token",
+      "cookie",
+      "proxy-authorization",
+      "ticket",
+      "access_token",
+      "refresh_token",
+      "password",
+      "secret",
   };
   const std::string name = lower(header);
   return name.starts_with("corohub-") || std::ranges::find(names, name) != names.end();

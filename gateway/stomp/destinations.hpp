@@ -16,6 +16,11 @@ struct Destination {
     unknown,
   };
 
+  // Who may not listen to flags is told so, and its connection lives.
+  bool is_of_flags() const noexcept {
+    return kind == Kind::topic && (name == "flags" || name.starts_with("flags/"));
+  }
+
   Kind kind = Kind::unknown;
   std::string_view name{};  // of a topic or of what is to be done; a part of the text
 };

@@ -17,6 +17,12 @@ constexpr std::string_view invalid = "invalid_message";
 
 std::string_view receipt_of(const ClientFrame& frame) noexcept { return frame.headers.value("receipt"); }
 
+std::string_view without_blanks(std::string_view text) noexcept {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
 // The best of the versions that a client offers: without an offer it is a client of 1.0. Nothing: none is
 // known.
 std::optional<Version> choose_version(const Headers& headers) noexcept {
@@ -25,9 +31,9 @@ std::optional<Version> choose_version(const Headers& headers) noexcept {
   std::optional<Version> best;
   while (!offer->empty()) {
     const std::size_t comma = offer->find(',');
-    const std::string_view offered = offer->substr(0, comma);
+    const std::string_view offered = without_blanks(offer->substr(0, comma));
     for (const Version version : {Version::v1_0, Version::v1_1, Version::v1_2})
-      if (offered.find(name(version)) != std::string_view::npos && (!best || version > *best)) best = version;
+      if (offered == name(version) && (!best || version > *best)) best = version;
     offer->remove_prefix(comma == std::string_view::npos ? offer->size() : comma + 1);
   }
   return best;
@@ -35,8 +41,10 @@ std::optional<Version> choose_version(const Headers& headers) noexcept {
 
 }  // namespace
 
-const hub::Form& StompDialect::form(const Wrap& wrap) const {
-  return form_of(version_, wrap, !settings_.fragments);
+void StompDialect::choose_form(const Wrap& wrap) { form_ = &form_of(version_, wrap, !settings_.fragments); }
+
+bool StompDialect::is_heartbeat(std::string_view payload) const noexcept {
+  return !parser_.is_within_frame() && payload.find_first_not_of("\r\n") == std::string_view::npos;
 }
 
 SteadyTime StompDialect::now() const noexcept { return session_->desk().shard.now(); }
@@ -53,13 +61,16 @@ void StompDialect::read(Session& session, MessageKind, std::string_view payload)
 }
 
 void StompDialect::read_frames(std::string_view bytes) {
+  const hub::Sending::Burst burst = session_->desk().shard.burst();  // the answers leave together
   while (stage_ < Stage::leaving) {
     const Parser::Got got = parser_.next(bytes);
     if (got == Parser::Got::fault)
       return fail({parser_.fault().code, parser_.fault().message}, receipt_of(parser_.frame()));
     if (got == Parser::Got::nothing) break;
     frame_due_ = SteadyTime::max();
-    act_on(parser_.frame());
+    const ClientFrame& frame = parser_.frame();
+    if (is_stranger_that_says_too_much()) return fail(frame, "rate_limited", "Say first who you are.");
+    sends_too_fast() ? hold_back(frame) : act_on(frame);
     if (!waiting_) continue;
     waiting_->rest = bytes;
     return;
@@ -112,6 +123,7 @@ void StompDialect::connect(const ClientFrame& frame) {
   if (!version) return fail({"invalid_request", "Versions 1.0, 1.1 and 1.2 are spoken here."});
   version_ = *version;
   parser_.set_version(version_);
+  choose_form(session_->transport()->wrap());
   if (const auto offer = frame.headers.find("heart-beat"); offer && version_ != Version::v1_0) {
     const std::optional<Heartbeat> agreed = Heartbeat::agree(*offer, now());
     if (!agreed) return fail({invalid, "heart-beat is two numbers of milliseconds."});
@@ -171,15 +183,27 @@ void StompDialect::go_on() {
 }
 
 bool StompDialect::is_held_back(const ClientFrame& frame) {
-  if (session_->exempt()) return false;
+  if (session_->topics().may_change()) return false;
+  hold_back(frame);
+  return true;
+}
+
+bool StompDialect::sends_too_fast() {
+  if (session_->exempt() || !session_->is_identified()) return false;
   const SteadyTime time = session_->desk().shard.clock().steady();
-  if (!changes_left_) changes_left_ = std::make_unique<TokenBucket>(SessionTopics::changes, time);
-  if (changes_left_->take(SessionTopics::changes, time)) return false;
+  if (!frames_left_) frames_left_ = std::make_unique<TokenBucket>(frames, time);
+  return !frames_left_->take(frames, time);
+}
+
+bool StompDialect::is_stranger_that_says_too_much() noexcept {
+  return !session_->is_identified() && ++frames_of_stranger_ > unidentified_frames_max;
+}
+
+void StompDialect::hold_back(const ClientFrame& frame) {
   keep_waiting(frame);
   session_->transport()->pause_reading();
   pause_ends_ = now() + pause;
   arm();
-  return true;
 }
 
 // ---- subscriptions ----
@@ -196,7 +220,12 @@ void StompDialect::subscribe(const ClientFrame& frame) {
   const Subscription* added = subscriptions_.add(std::move(asked->subscription));
   if (added == nullptr) return fail(frame, invalid, "A subscription has this id already.");
   const Request request{Request::Kind::subscribe, added->label, std::string(receipt_of(frame))};
-  if (!is_of_hub) return say_receipt(request.receipt);
+  if (!is_of_hub) {
+    say_receipt(request.receipt);
+    // The notice may have come before anybody listened.
+    if (const std::optional<UnixMs> end = session_->expires_soon()) say_when_it_expires(*end);
+    return;
+  }
   asked->command.label = added->label;
   if (settings_.fragments)
     asked->command.prefix = session_->transport()->wrap().frame(
@@ -235,7 +264,8 @@ void StompDialect::acknowledge(const ClientFrame& frame) {
 void StompDialect::send(const ClientFrame& frame) {
   const std::optional<std::string_view> destination = frame.headers.find("destination");
   if (!destination) return fail(frame, invalid, "SEND needs a destination.");
-  if (waits_for_credential(frame)) return;
+  // Of a client that is known, the header is one like others: a SUBSCRIBE or a task renews its login.
+  if (!session_->is_identified() && waits_for_credential(frame)) return;
   if (!session_->is_identified()) return fail(frame, "unauthorized", "Say first who you are.");
   const Destination place = parse_destination(*destination);
   if (place.kind == Destination::Kind::topic) return publish(frame, place.name);

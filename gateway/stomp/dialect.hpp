@@ -16,9 +16,12 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace corohub::gateway::stomp {
 
@@ -26,8 +29,12 @@ class StompDialect final : public Dialect, private Timed {
  public:
   // For a client to send the rest of a frame (T56).
   static constexpr std::chrono::seconds frame_time_max{10};
-  // So long a client is not read from that subscribes faster than it may (T59).
+  // So long a client is not read from that subscribes faster than it may (T59), or sends frames faster.
   static constexpr std::chrono::milliseconds pause{500};
+  // Frames of a client, however many stand in a message of its carrier (T58).
+  static constexpr TokenBucket::Rate frames{.per_second = 100, .burst = 200};
+  // Of a client that has not said who it is (T14).
+  static constexpr std::uint32_t unidentified_frames_max = 8;
   // So long at most a carrier does not read from a client that sends faster than it may (T58).
   static constexpr std::chrono::seconds throttled_time_max{5};
 
@@ -35,7 +42,9 @@ class StompDialect final : public Dialect, private Timed {
   static StompDialect& make(const Settings& settings) { return *new StompDialect(settings); }
 
   // ---- Dialect ----
-  const hub::Form& form(const Wrap& wrap) const override;
+  void open(const Wrap& wrap) override { choose_form(wrap); }
+  const hub::Form& form(const Wrap&) const noexcept override { return *form_; }
+  bool is_heartbeat(std::string_view payload) const noexcept override;
   void read(Session& session, MessageKind kind, std::string_view payload) override;
   void answer(Session& session, const RequestId& id, const Outcome& outcome) override;
   void tell(Session& session, const Notice& notice) override;
@@ -64,6 +73,8 @@ class StompDialect final : public Dialect, private Timed {
       : settings_(settings), parser_(settings.message_bytes_max) {}
   ~StompDialect() override = default;
 
+  void choose_form(const Wrap& wrap);
+
   // ---- frames of the client ----
   void read_frames(std::string_view bytes);
   void act_on(const ClientFrame& frame);
@@ -85,6 +96,9 @@ class StompDialect final : public Dialect, private Timed {
   // Whether the client changes its subscriptions faster than a session may. It can't be told so but by an
   // ERROR, which ends the connection, so the frame waits.
   bool is_held_back(const ClientFrame& frame);
+  bool sends_too_fast();
+  bool is_stranger_that_says_too_much() noexcept;
+  void hold_back(const ClientFrame& frame);
   void ask(const Request& request, Command command);
 
   // ---- what the server says ----
@@ -93,12 +107,16 @@ class StompDialect final : public Dialect, private Timed {
   void done(const Request& request, const Outcome& outcome);
   void subscribed(const Request& request, const Subscribed& outcome);
   void say_receipt(std::string_view receipt);
-  // To this connection's own queue, if the client listens there. `about`: what the status is of.
+  // To each subscription to this connection's own queue. A header without a value is left out.
+  using AnswerHeaders = std::initializer_list<std::pair<std::string_view, std::string_view>>;
+  void say_to_listeners(AnswerHeaders headers, std::string_view body,
+                        const hub::Audience& readers = hub::Audience::one_connection());
+  // There, too. `about`: what the status is of.
   void say_status(std::string_view status, std::string_view message, const Subscription* about = nullptr);
   void say_refusal(const Refusal& refusal, std::string_view correlation = {});
   void tell_gap(const Gap& gap);
   void tell_revoked(const Revoked& revoked);
-  FrameWriter begin_answer(const Subscription& listener) const;
+  void say_when_it_expires(UnixMs when);
   // The last frame of a connection that can't go on.
   void fail(const Refusal& refusal, std::string_view receipt = {});
   void fail(const ClientFrame& frame, std::string_view code, std::string message);
@@ -119,13 +137,15 @@ class StompDialect final : public Dialect, private Timed {
   Heartbeat heartbeat_;
   SteadyTime frame_due_ = SteadyTime::max();
   SteadyTime pause_ends_ = SteadyTime::max();
-  std::unique_ptr<TokenBucket> changes_left_;  // these when they are needed
+  const hub::Form* form_ = nullptr;           // from open() on
+  std::unique_ptr<TokenBucket> frames_left_;  // these when they are needed
   std::unique_ptr<Transactions> transactions_;
   std::unique_ptr<Waiting> waiting_;
   std::string receipt_of_disconnect_;
   std::string last_words_;
   std::size_t last_token_ = 0;  // a hash: clients send the same one with each frame
   std::size_t under_way_ = 0;   // asked, and not answered
+  std::uint32_t frames_of_stranger_ = 0;
   Version version_ = Version::v1_2;
   Stage stage_ = Stage::expects_connect;
 };

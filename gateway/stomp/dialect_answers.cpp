@@ -102,11 +102,18 @@ void StompDialect::refused(const Request& request, const Refusal& refusal) {
     case Kind::subscribe:
       // The client, or the end of its right, was quicker than the log.
       if (refusal.code == not_subscribed) return say_receipt(request.receipt);
+      if (Subscription* asked = subscriptions_.find(request.label);
+          asked != nullptr && asked->place().is_of_flags() && subscriptions_.has_listener()) {
+        asked->is_revoked = true;  // the client may still end it
+        say_refusal(refusal);
+        return say_receipt(request.receipt);
+      }
       subscriptions_.remove(request.label);
       return fail(refusal, request.receipt);
     case Kind::task:
-      if (subscriptions_.answers() != nullptr) return say_refusal(refusal, request.correlation);
-      return fail(refusal, request.receipt);
+      if (!subscriptions_.has_listener()) return fail(refusal, request.receipt);
+      say_refusal(refusal, request.correlation);
+      return say_receipt(request.receipt);
     case Kind::plain:
       return fail(refusal, request.receipt);
   }
@@ -122,14 +129,11 @@ void StompDialect::done(const Request& request, const Outcome& outcome) {
     case Kind::subscribe:
       return subscribed(request, std::get<Subscribed>(outcome));
     case Kind::task:
-      if (const Subscription* listener = subscriptions_.answers()) {
-        const std::string body = answer_text(outcome);
-        FrameWriter text = begin_answer(*listener);
-        text.header("corohub-type", "reply").header("content-length", std::to_string(body.size()));
-        if (!request.correlation.empty()) text.header("correlation-id", request.correlation);
+      if (subscriptions_.has_listener()) {
         const auto* json = std::get_if<JsonText>(&outcome);
-        session_->push_text(text.frame(body),
-                            json != nullptr ? json->readers : hub::Audience::one_connection());
+        say_to_listeners({{"corohub-type", "reply"}, {"correlation-id", request.correlation}},
+                         answer_text(outcome),
+                         json != nullptr ? json->readers : hub::Audience::one_connection());
       }
       return say_receipt(request.receipt);
     case Kind::plain:
@@ -166,7 +170,7 @@ void StompDialect::tell(Session& session, const Notice& notice) {
   if (const auto* gap = std::get_if<Gap>(&notice)) return tell_gap(*gap);
   if (const auto* revoked = std::get_if<Revoked>(&notice)) return tell_revoked(*revoked);
   if (const auto* expiring = std::get_if<Expiring>(&notice))
-    return say_status("expiring", "Your token expires at " + rfc3339(expiring->token_expires_at));
+    return say_when_it_expires(expiring->token_expires_at);
   if (!std::holds_alternative<Throttled>(notice)) return;
   heartbeat_.note_heard(now() + throttled_time_max);  // until then nobody reads what the client says
   say_refusal({"rate_limited", "You send faster than you may."});
@@ -193,33 +197,34 @@ void StompDialect::tell_revoked(const Revoked& revoked) {
              subscription);
 }
 
-FrameWriter StompDialect::begin_answer(const Subscription& listener) const {
-  FrameWriter text = begin_message(version_, listener);
-  text.header("message-id", passing_message_id());
-  return text;
+void StompDialect::say_to_listeners(AnswerHeaders headers, std::string_view body,
+                                    const hub::Audience& readers) {
+  subscriptions_.for_each_listener([&](const Subscription& listener) {
+    FrameWriter text = begin_message(version_, listener);
+    text.header("message-id", passing_message_id()).header("content-length", std::to_string(body.size()));
+    for (const auto& [header, value] : headers)
+      if (!value.empty()) text.header(header, value);
+    session_->push_text(text.frame(body), readers);
+  });
 }
 
 void StompDialect::say_status(std::string_view status, std::string_view message, const Subscription* about) {
-  const Subscription* listener = subscriptions_.answers();
-  if (listener == nullptr) return;
-  const std::string body =
-      status_text("connection_status", message, session_->desk().shard.clock().unix_ms());
-  FrameWriter text = begin_answer(*listener);
-  text.header("content-length", std::to_string(body.size())).header("corohub-status", status);
-  if (about != nullptr) {
-    text.header("corohub-subscription", about->id).header("corohub-destination", about->destination);
-  }
-  session_->push_text(text.frame(body));
+  if (!subscriptions_.has_listener()) return;
+  const bool of_one = about != nullptr;
+  say_to_listeners({{"corohub-status", status},
+                    {"corohub-subscription", of_one ? about->id : std::string_view()},
+                    {"corohub-destination", of_one ? about->destination : std::string_view()}},
+                   status_text("connection_status", message, session_->desk().shard.clock().unix_ms()));
+}
+
+void StompDialect::say_when_it_expires(UnixMs when) {
+  say_status("expiring", "Your token expires at " + rfc3339(when));
 }
 
 void StompDialect::say_refusal(const Refusal& refusal, std::string_view correlation) {
-  const Subscription* listener = subscriptions_.answers();
-  if (listener == nullptr) return;
-  const std::string body = status_text("error", refusal.message, session_->desk().shard.clock().unix_ms());
-  FrameWriter text = begin_answer(*listener);
-  text.header("content-length", std::to_string(body.size())).header("code", refusal.code);
-  if (!correlation.empty()) text.header("correlation-id", correlation);
-  session_->push_text(text.frame(body));
+  if (!subscriptions_.has_listener()) return;
+  say_to_listeners({{"code", refusal.code}, {"correlation-id", correlation}},
+                   status_text("error", refusal.message, session_->desk().shard.clock().unix_ms()));
 }
 
 // ---- the end ----
@@ -273,6 +278,8 @@ void StompDialect::arm() {
 
 void StompDialect::on_due(SteadyTime now) noexcept {
   if (session_->is_closing() || session_->transport() == nullptr) return;
+  // A large message may take longer than two heart-beats; it has a deadline of its own.
+  if (session_->transport()->is_receiving()) heartbeat_.note_heard(now);
   if (now >= frame_due_) return session_->close(CloseReason::message_timeout);
   if (!waiting_ && heartbeat_.is_lost(now)) return session_->close(CloseReason::pong_timeout);
   try {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
 
 namespace corohub::gateway::stomp {
 namespace {
@@ -109,9 +110,14 @@ void Parser::forget() noexcept {
 }
 
 std::optional<std::string_view> Parser::take_line(std::string_view& bytes) {
-  const std::size_t end = std::min(bytes.find('\n'), bytes.find('\0'));
+  const std::size_t end = bytes.find('\n');
   const std::string_view piece = bytes.substr(0, end);
   const std::size_t room = head_bytes_max - head_bytes_;
+  // No further than the line may go: what comes behind is looked at when its turn comes.
+  if (piece.substr(0, room).find('\0') != std::string_view::npos) {
+    fail(invalid, "An empty line ends the headers of a frame.");
+    return std::nullopt;
+  }
   if (kept_.size() + piece.size() >= room) {
     fail(too_large, "The headers of a frame have 8 KiB together.");
     return std::nullopt;
@@ -119,10 +125,6 @@ std::optional<std::string_view> Parser::take_line(std::string_view& bytes) {
   if (end == std::string_view::npos) {
     kept_.append(piece);
     bytes = {};
-    return std::nullopt;
-  }
-  if (bytes[end] == '\0') {
-    fail(invalid, "An empty line ends the headers of a frame.");
     return std::nullopt;
   }
   bytes.remove_prefix(end + 1);
@@ -157,6 +159,9 @@ void Parser::end_head() {
     is_broken_ = true;
     return;
   }
+  const bool is_of_1_0 = frame_.command == ClientCommand::connect && !frame_.headers.find("accept-version");
+  if (is_of_1_0)
+    for (auto& [header, value] : frame_.headers.all_) value = std::string(without_blanks(value));
   const std::optional<std::string_view> length = frame_.headers.find("content-length");
   state_ = length ? State::sized_body : State::open_body;
   if (!length) return;
@@ -250,7 +255,11 @@ FrameWriter::FrameWriter(Version version, std::string_view command) : version_(v
 }
 
 FrameWriter& FrameWriter::header(std::string_view header, std::string_view value) {
+  const std::size_t name_at = text_.size();
   append(header);
+  // 1.0 has no escape for it, and the name would end there.
+  if (version_ == Version::v1_0)
+    std::replace(text_.begin() + static_cast<std::ptrdiff_t>(name_at), text_.end(), ':', ' ');
   text_ += ':';
   append(value);
   text_ += '\n';

@@ -48,10 +48,9 @@ Subscription* Subscriptions::find(std::uint32_t label) noexcept {
   return found == all_.end() ? nullptr : &*found;
 }
 
-const Subscription* Subscriptions::answers() const noexcept {
-  const auto found = std::ranges::find_if(
+bool Subscriptions::has_listener() const noexcept {
+  return std::ranges::any_of(
       all_, [](const Subscription& one) { return one.place().kind == Destination::Kind::answers; });
-  return found == all_.end() ? nullptr : &*found;
 }
 
 namespace {

@@ -42,8 +42,13 @@ class Subscriptions {
   // The name of a subscription is its id, or its destination if it has none. Null: there is none.
   Subscription* find(std::string_view id, std::string_view destination) noexcept;
   Subscription* find(std::uint32_t label) noexcept;
-  // To what the server says to this connection alone; null: the client does not listen.
-  const Subscription* answers() const noexcept;
+  // Those to what the server says to this connection alone. `visit` takes a const Subscription&.
+  template <class F>
+  void for_each_listener(F visit) const {
+    for (const Subscription& one : all_)
+      if (one.place().kind == Destination::Kind::answers) visit(one);
+  }
+  bool has_listener() const noexcept;
   bool is_full() const noexcept { return all_.size() >= count_max; }
 
  private:

@@ -95,6 +95,22 @@ TEST(Upgrade, takes_the_credential_from_each_of_its_places) {
   EXPECT_EQ(socket.answer().header("Sec-WebSocket-Protocol"), "corohub.v1");
 }
 
+TEST(Upgrade, T57_agrees_on_compression_only_with_those_it_knows) {
+  TestServer server([](server::Settings& settings) { settings.gateway.compression = true; });
+  const TestUser ann = server.register_user("ann");
+  const auto extensions = [&](const std::string& target, const std::string& subprotocol) {
+    const WsOptions options{.target = target + "?token=" + ann.access_token,
+                            .headers = {{"Sec-WebSocket-Protocol", subprotocol},
+                                        {"Sec-WebSocket-Extensions", "permessage-deflate"}}};
+    const WsClient socket(server.port(), options);
+    EXPECT_EQ(socket.answer().status, 101) << target;
+    return socket.answer().header("Sec-WebSocket-Extensions");
+  };
+  EXPECT_NE(extensions("/ws", "corohub.v1"), "");
+  EXPECT_EQ(extensions("/ws", "v12.stomp"), "");
+  EXPECT_EQ(extensions("/ws/websocket", "v12.stomp"), "");
+}
+
 TEST(Upgrade, T15_the_twenty_first_socket_of_a_user_waits_for_a_place) {
   TestServer server([](server::Settings& settings) { settings.exempt_cidrs = {}; });
   const TestUser ann = server.register_user("ann");

@@ -116,7 +116,7 @@ class SessionRig {
   Publishing publishing{hub, database.writer, topic_rules, clock, 65'536};
   PresenceDesk presence{hub, topic_rules, clock, {5, std::chrono::seconds(1), 5}};
   Reception reception{hub.roster(), {}, clock};
-  const Desk desk{shard, authenticator, database.readers, settings, publishing, presence, reception, nullptr};
+  Desk desk{shard, authenticator, database.readers, settings, publishing, presence, reception, nullptr};
   WebSocketSettings sockets;
   bool deflate = false;     // agreed on by those who connect
   bool loads_fail = false;  // with an exception

@@ -145,7 +145,17 @@ TEST(StompMessage, T54c_escapes_headers_by_version) {
   EXPECT_THAT(message_of("a\\cb:c\\nd\n", "x", BinaryBodies::as_base64, Version::v1_2),
               HasSubstr("\na\\cb:c\\nd\n"));
   EXPECT_THAT(message_of("a\\cb:c\\nd\n", "x", BinaryBodies::as_base64, Version::v1_0),
-              HasSubstr("\na:b:c d\n"));
+              HasSubstr("\na b:c d\n"));
+}
+
+TEST(StompSend, T26_keeps_nothing_that_proves_who_somebody_is) {
+  for (const std::string header : {"Cookie", "proxy-authorization", "ticket", "access_token", "refresh_token",
+                                   "password", "secret", "Authorization"})
+    EXPECT_EQ(publication_of(header + ":x\n", "a")->attributes.find("headers"), std::string::npos) << header;
+}
+
+TEST(StompSend, reads_a_content_type_with_blanks_around_it) {
+  EXPECT_EQ(publication_of("content-type: application/json\t\n", "[ 1 ]")->data, "[1]");
 }
 
 TEST(StompMessage, of_a_volatile_event_has_an_id_that_nothing_resumes_from) {

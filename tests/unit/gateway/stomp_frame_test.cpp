@@ -199,6 +199,13 @@ TEST(StompFrame, splits_a_header_at_its_first_colon) {
   EXPECT_EQ(frame_of(parser, "SEND\na:b:c\n\n\0"s).headers.value("a"), "b:c");
 }
 
+TEST(StompFrame, cuts_the_blanks_of_a_connect_of_1_0) {
+  Parser older(limit);
+  EXPECT_EQ(frame_of(older, "CONNECT\nlogin: a@b.c \n\n\0"s).headers.value("login"), "a@b.c");
+  Parser newer(limit);
+  EXPECT_EQ(frame_of(newer, "CONNECT\naccept-version:1.2\nlogin: a\n\n\0"s).headers.value("login"), " a");
+}
+
 TEST(StompFrame, cuts_the_blanks_of_1_0) {
   Parser parser(limit);
   parser.set_version(Version::v1_0);

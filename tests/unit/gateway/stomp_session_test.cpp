@@ -1,11 +1,15 @@
 // STOMP clients on real sessions: who they are, what they are answered, how their connections end.
 #include "stomp_rig.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -48,12 +52,13 @@ TEST_F(StompSession, speaks_the_best_version_of_the_client) {
   EXPECT_EQ(version("accept-version:1.0,1.1,1.2\n"), "1.2");
   EXPECT_EQ(version("accept-version:1.0,1.1\n"), "1.1");
   EXPECT_EQ(version("accept-version:1.3,1.0\n"), "1.0");
+  EXPECT_EQ(version("accept-version: 1.1 , 1.0\n"), "1.1");
   EXPECT_EQ(version(""), "1.0");
 }
 
 TEST_F(StompSession, refuses_versions_that_nobody_knows) {
   const auto made = client(nullptr);
-  made->send("CONNECT", "accept-version:2.0\n");
+  made->send("CONNECT", "accept-version:2.1.0\n");
   const StompMessage error = made->next("ERROR");
   EXPECT_EQ(error.value("code"), "invalid_request");
   EXPECT_EQ(error.value("version"), "1.0,1.1,1.2");
@@ -129,6 +134,141 @@ TEST_F(StompSession, T25_renews_its_login_by_a_new_token_of_the_same_login_only)
   made->send("SUBSCRIBE", "id:2\ndestination:/topic/rooms/two\n" + bearer(*bob));
   EXPECT_EQ(made->next("ERROR").value("code"), "invalid_token");
   EXPECT_EQ(made->close_reason(), "1008 session_revoked");
+}
+
+TEST_F(StompSession, T25_judges_no_credential_of_a_send_once_it_knows_the_client) {
+  const auto made = connected(ann_.get());
+  const AccountRef bob = rig_.add_account(8, Role::user);
+  made->send("SEND", "destination:/topic/rooms/one\nreceipt:r\n" + bearer(*bob), "x");
+  EXPECT_EQ(made->next("RECEIPT").value("receipt-id"), "r");
+  EXPECT_FALSE(made->is_closed());
+}
+
+TEST_F(StompSession, T15_needs_one_place_at_its_address_and_not_two) {
+  std::vector<hub::Roster::Admission> others;
+  const auto one_more = [&] {
+    auto place = rig_.hub.roster().admit(0, asio::ip::address_v4::loopback(), false);
+    if (place) others.push_back(std::move(*place));
+    return place.has_value();
+  };
+  while (one_more()) {
+  }
+  others.pop_back();
+  const auto made = client(nullptr);
+  EXPECT_FALSE(one_more());
+  EXPECT_EQ(made->connect("accept-version:1.2\n" + bearer(*ann_)).command, "CONNECTED");
+}
+
+TEST_F(StompSession, T14_takes_no_large_message_before_it_knows_the_client) {
+  rig_.sockets.messages.bytes = 200'000;
+  const auto stranger = connected(nullptr);
+  stranger->send(std::string(100'000, '\n'));
+  EXPECT_EQ(stranger->close_reason(), "1009 message_too_big");
+  const auto known = connected(ann_.get());
+  known->send(std::string(100'000, '\n') + stomp("ACK", "id:1\nreceipt:r\n"));
+  EXPECT_EQ(known->next("RECEIPT").value("receipt-id"), "r");
+}
+
+TEST_F(StompSession, T14_counts_the_frames_of_a_stranger_and_no_heartbeats) {
+  const auto made = connected(nullptr);
+  for (int i = 0; i < 15; ++i) made->send("\n");
+  std::string frames;
+  for (int i = 2; i <= 8; ++i) frames += stomp("ACK", "id:1\nreceipt:" + std::to_string(i) + "\n");
+  made->send(frames);
+  for (int i = 2; i <= 8; ++i) EXPECT_EQ(made->next("RECEIPT").value("receipt-id"), std::to_string(i));
+  made->send("ACK", "id:1\n");
+  EXPECT_EQ(made->next("ERROR").value("code"), "rate_limited");
+  EXPECT_EQ(made->close_reason(), "1008 rate_limited");
+}
+
+TEST_F(StompSession, T58_counts_frames_however_many_stand_in_a_message) {
+  const auto made = connected(ann_.get());
+  std::string frames;
+  for (int i = 0; i < 300; ++i) frames += stomp("ACK", "id:1\nreceipt:r\n");
+  made->send(frames);
+  rig_.settle();
+  const auto receipts = [&] {
+    return std::ranges::count(made->all(), std::string("RECEIPT"), &StompMessage::command);
+  };
+  EXPECT_GT(receipts(), 190);
+  EXPECT_LT(receipts(), 210);
+  rig_.pass(3s);
+  EXPECT_EQ(receipts(), 300);
+  EXPECT_FALSE(made->is_closed());
+}
+
+TEST_F(StompSession, T58_counts_heartbeats_as_pings) {
+  rig_.sockets.rates.messages = {1, 1s, 3};
+  const auto made = connected(ann_.get());
+  for (int i = 0; i < 10; ++i) made->send("\n");
+  made->send("ACK", "id:1\nreceipt:r\n");
+  EXPECT_EQ(made->next("RECEIPT").value("receipt-id"), "r");
+}
+
+TEST_F(StompSession, T59_waits_by_the_same_count_as_the_session) {
+  const auto made = connected(ann_.get());
+  while (made->session().topics().may_change()) {
+  }
+  made->send("SUBSCRIBE", "id:1\ndestination:/topic/rooms/one\nreceipt:r\n");
+  rig_.settle();
+  EXPECT_FALSE(made->is_closed());
+  rig_.pass(1s);
+  EXPECT_EQ(made->next("RECEIPT").value("receipt-id"), "r");
+}
+
+TEST_F(StompSession, T59_is_not_read_from_while_it_is_held_back_behind_its_connect) {
+  const auto made = client(nullptr);
+  std::string frames = stomp("CONNECT", "accept-version:1.2\n" + bearer(*ann_));
+  for (int i = 0; i < 60; ++i)
+    frames += stomp("SUBSCRIBE", "id:" + std::to_string(i) + "\ndestination:/topic/rooms/one\n");
+  made->send(frames);
+  EXPECT_EQ(made->next("CONNECTED").command, "CONNECTED");
+  rig_.settle();
+  const double heard = rig_.settings.metrics.messages.Value();
+  made->send("ACK", "id:1\nreceipt:r\n");
+  rig_.settle();
+  EXPECT_EQ(rig_.settings.metrics.messages.Value(), heard);
+  rig_.pass(1s);
+  EXPECT_EQ(made->next("RECEIPT").value("receipt-id"), "r");
+}
+
+// Judges nothing before it is told to.
+class SlowLogins final : public auth::PasswordLogin {
+ public:
+  SlowLogins(asio::io_context& context, auth::Principal principal)
+      : principal_(std::move(principal)), gate_(context, std::chrono::steady_clock::time_point::max()) {}
+
+  Task<Result<auth::Principal>> log_in(std::string, Secret, Caller) override {
+    is_asked = true;
+    boost::system::error_code cancelled;
+    co_await gate_.async_wait(asio::redirect_error(use_task, cancelled));
+    co_return principal_;
+  }
+  void log_out(const auth::Principal&) noexcept override { ++ended; }
+  void go_on() { gate_.cancel(); }
+
+  bool is_asked = false;
+  int ended = 0;
+
+ private:
+  auth::Principal principal_;
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
+                             Executor>
+      gate_;
+};
+
+TEST_F(StompSession, T30_ends_a_login_by_password_whose_connection_is_gone) {
+  SlowLogins logins(rig_.context, rig_.principal(rig_.token(*ann_)));
+  rig_.desk.passwords = &logins;
+  const auto made = client(nullptr);
+  made->send("CONNECT", "accept-version:1.2\nlogin:a@b.de\npasscode:secret123\n");
+  ASSERT_TRUE(rig_.until([&] { return logins.is_asked; }));
+  made->session().close(CloseReason::kicked);
+  made->socket().shut_down_sending();
+  ASSERT_TRUE(rig_.until([&] { return made->session().transport() == nullptr; }));
+  logins.go_on();
+  rig_.settle();
+  EXPECT_EQ(logins.ended, 1);
 }
 
 // ---- bad input ----
@@ -245,6 +385,16 @@ TEST_F(StompSession, T64_blames_no_client_for_silence_while_it_is_not_read_from)
   EXPECT_EQ(made->close_reason(), "1001 pong_timeout");
 }
 
+TEST_F(StompSession, T64_hears_a_client_whose_message_is_under_way) {
+  const auto made = connected(ann_.get(), "accept-version:1.2\nheart-beat:1000,0\n");
+  made->socket().send(encode({.payload = std::string(100, '\n')}).substr(0, 50));
+  rig_.settle();
+  rig_.pass(8s);
+  EXPECT_FALSE(made->is_closed());
+  rig_.pass(3s);
+  EXPECT_EQ(made->close_reason(), "1008 message_timeout");
+}
+
 TEST_F(StompSession, T64_says_that_it_is_there_as_often_as_the_client_wants) {
   const auto made = client(ann_.get());
   EXPECT_EQ(made->connect("accept-version:1.2\nheart-beat:0,2000\n").value("heart-beat"), "1000,1000");
@@ -299,12 +449,42 @@ TEST_F(StompSession, answers_tasks_where_the_client_listens) {
 TEST_F(StompSession, lives_on_when_a_task_is_refused_where_it_listens) {
   const auto made = connected(ann_.get());
   made->subscribe("q", "/user/queue/subscription");
-  made->send("SEND", "destination:/app/presence\ncorrelation-id:8\n", R"({"topic":"admin/x"})");
+  made->send("SEND", "destination:/app/presence\ncorrelation-id:8\nreceipt:r\n", R"({"topic":"admin/x"})");
   const StompMessage error = made->next("MESSAGE");
   EXPECT_EQ(error.value("code"), "forbidden");
   EXPECT_EQ(error.value("correlation-id"), "8");
   EXPECT_THAT(error.body, HasSubstr(R"("type":"error")"));
+  EXPECT_EQ(made->next("RECEIPT").value("receipt-id"), "r");
   EXPECT_FALSE(made->is_closed());
+}
+
+TEST_F(StompSession, answers_each_subscription_to_its_own_queue) {
+  const auto made = connected(ann_.get());
+  made->subscribe("q", "/user/queue/subscription");
+  made->subscribe("r", "/user/queue/subscription");
+  made->send("SEND", "destination:/app/ping\n");
+  EXPECT_EQ(made->next("MESSAGE").value("subscription"), "q");
+  EXPECT_EQ(made->next("MESSAGE").value("subscription"), "r");
+}
+
+TEST_F(StompSession, lives_on_when_it_may_not_hear_flags_and_listens_for_that) {
+  const auto made = connected(ann_.get());
+  made->subscribe("q", "/user/queue/subscription");
+  made->send("SUBSCRIBE", "id:f\ndestination:/topic/flags/bep\n");
+  EXPECT_EQ(made->next("MESSAGE").value("code"), "forbidden");
+  made->send("UNSUBSCRIBE", "id:f\nreceipt:u\n");
+  EXPECT_EQ(made->next("RECEIPT").value("receipt-id"), "u");
+  const auto deaf = connected(ann_.get());
+  deaf->send("SUBSCRIBE", "id:f\ndestination:/topic/flags\n");
+  EXPECT_EQ(deaf->next("ERROR").value("code"), "forbidden");
+}
+
+TEST_F(StompSession, tells_whoever_listens_later_that_the_token_ends_soon) {
+  const auto made = connected(ann_.get());
+  while (!made->session().expires_soon()) rig_.clock.advance(10s), rig_.shard.tick();
+  EXPECT_FALSE(made->is_closed());
+  made->subscribe("q", "/user/queue/subscription");
+  EXPECT_EQ(made->next("MESSAGE").value("corohub-status"), "expiring");
 }
 
 }  // namespace

@@ -176,6 +176,11 @@ Result<> Context::charge(UserId user) {
   return exempt || rate == nullptr ? Result<>() : rate->take(user);
 }
 
+Result<> Context::charge_address() {
+  spared = true;
+  return exempt || rate == nullptr ? Result<>() : rate->take(request.peer);
+}
+
 std::string_view Context::param(std::string_view key) const noexcept {
   for (const auto& [name, value] : params)
     if (name == key) return value;

@@ -47,6 +47,9 @@ struct Context {
   // Counts the request for this user instead of the address, which others share. For holders, and for guests
   // who have proved to be a user (a login). rate_limited.
   Result<> charge(UserId user);
+  // For holders: counts it for the address now, before something is made for somebody who is no user.
+  // rate_limited.
+  Result<> charge_address();
   // For holders: nobody pays for this request, because it belongs to something (a session) that has limits of
   // its own.
   void spare() noexcept { spared = true; }

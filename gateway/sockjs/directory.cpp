@@ -9,34 +9,35 @@ std::shared_ptr<Link> Directory::find(const std::string& id) const noexcept {
   return found == links_.end() ? nullptr : found->second;
 }
 
-std::shared_ptr<Link> Directory::find_for(const std::string& id, std::int64_t user, Ticket& ticket) const {
+std::shared_ptr<Link> Directory::find_for(const std::string& id, const Owner& owner, Ticket& ticket) const {
   std::shared_ptr<Link> link = find(id);
-  if (link && (user == 0 || user == link->user())) return link;
+  if (link && link->owner() == owner) return link;
   ticket.answer({link ? Reply::Kind::foreign : Reply::Kind::unknown, {}});
   return nullptr;
 }
 
-void Directory::enter(const std::string& id, std::int64_t user, Ticket ticket) {
-  if (find_for(id, user, ticket)) ticket.answer({Reply::Kind::done, {}});
+void Directory::enter(const std::string& id, const Owner& owner, Ticket ticket) {
+  if (const auto link = find_for(id, owner, ticket))
+    ticket.answer({Reply::Kind::done, {}, link->is_closed_to_receivers()});
 }
 
-void Directory::poll(const std::string& id, std::int64_t user, std::uint64_t number, Ticket ticket) {
-  if (const auto link = find_for(id, user, ticket)) link->poll(number, std::move(ticket));
+void Directory::poll(const std::string& id, const Owner& owner, std::uint64_t number, Ticket ticket) {
+  if (const auto link = find_for(id, owner, ticket)) link->poll(number, std::move(ticket));
 }
 
-void Directory::send(const std::string& id, std::int64_t user, std::vector<std::string> messages,
+void Directory::send(const std::string& id, const Owner& owner, std::vector<std::string> messages,
                      Ticket ticket) {
-  if (const auto link = find_for(id, user, ticket)) link->send(std::move(messages), std::move(ticket));
+  if (const auto link = find_for(id, owner, ticket)) link->send(std::move(messages), std::move(ticket));
 }
 
-void Directory::create(const std::string& id, std::int64_t user,
+void Directory::create(const std::string& id, const Owner& owner,
                        const std::function<Listening()>& make_listener) {
   if (find(id)) return;
-  links_.emplace(id, std::make_shared<Link>(*this, id, user, make_listener()));
+  links_.emplace(id, std::make_shared<Link>(*this, id, owner, make_listener()));
 }
 
-void Directory::attach(const std::string& id, std::shared_ptr<Stream> stream) {
-  if (const auto link = find(id)) return link->stream(std::move(stream));
+void Directory::attach(const std::string& id, const Owner& owner, std::shared_ptr<Stream> stream) {
+  if (const auto link = find(id); link && link->owner() == owner) return link->stream(std::move(stream));
   stream->say(R"(c[1002,"Connection interrupted"])");
   stream->end();
 }

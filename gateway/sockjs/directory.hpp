@@ -28,15 +28,15 @@ class Directory {
   const LinkSettings& settings() const noexcept { return settings_; }
   std::size_t size() const noexcept { return links_.size(); }
 
-  // ---- requests: each ticket is answered, `unknown` or `foreign` where there is no such session for this
-  // user; user 0 has given no credential, and the id is his right ----
-  void enter(const std::string& id, std::int64_t user, Ticket ticket);
-  void poll(const std::string& id, std::int64_t user, std::uint64_t number, Ticket ticket);
-  void send(const std::string& id, std::int64_t user, std::vector<std::string> messages, Ticket ticket);
+  // ---- requests: each ticket is answered, `unknown` where there is no such session, `foreign` where it is
+  // somebody else's ----
+  void enter(const std::string& id, const Owner& owner, Ticket ticket);
+  void poll(const std::string& id, const Owner& owner, std::uint64_t number, Ticket ticket);
+  void send(const std::string& id, const Owner& owner, std::vector<std::string> messages, Ticket ticket);
   // A session that there is meanwhile is left alone, and so is the listener.
-  void create(const std::string& id, std::int64_t user, const std::function<Listening()>& make_listener);
-  // The stream is told what is wrong when its session is gone.
-  void attach(const std::string& id, std::shared_ptr<Stream> stream);
+  void create(const std::string& id, const Owner& owner, const std::function<Listening()>& make_listener);
+  // The stream is told what is wrong when its session is gone, or another's now.
+  void attach(const std::string& id, const Owner& owner, std::shared_ptr<Stream> stream);
   // The client of this poll has gone away.
   void lose_poll(const std::string& id, std::uint64_t number) noexcept;
 
@@ -48,7 +48,7 @@ class Directory {
  private:
   std::shared_ptr<Link> find(const std::string& id) const noexcept;
   // Null: the ticket has been answered.
-  std::shared_ptr<Link> find_for(const std::string& id, std::int64_t user, Ticket& ticket) const;
+  std::shared_ptr<Link> find_for(const std::string& id, const Owner& owner, Ticket& ticket) const;
 
   const Place place_;
   const LinkSettings& settings_;

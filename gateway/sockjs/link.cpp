@@ -19,14 +19,16 @@ constexpr std::size_t whole_outbox = std::numeric_limits<std::size_t>::max();
 constexpr std::string_view another_receiver = R"(c[2010,"Another connection still open"])";
 constexpr std::string_view interrupted = R"(c[1002,"Connection interrupted"])";
 
-Reply frame(std::string text) { return {Reply::Kind::frame, std::move(text)}; }
+Reply frame(std::string_view text, bool stray = false) {
+  return {Reply::Kind::frame, std::string(text), stray};
+}
 
 }  // namespace
 
-Link::Link(Directory& directory, std::string id, std::int64_t user, Listening listening)
+Link::Link(Directory& directory, std::string id, Owner owner, Listening listening)
     : directory_(directory),
       id_(std::move(id)),
-      user_(user),
+      owner_(std::move(owner)),
       listener_(std::move(listening.listener)),
       outbox_(listening.outbox),
       receiver_due_(directory.place().now() + directory.settings().gone_after),
@@ -45,9 +47,13 @@ const Wrap& Link::wrap() const noexcept { return item_wrap(); }
 
 void Link::poll(std::uint64_t number, Ticket ticket) noexcept {
   try {
-    if (has_receiver()) return ticket.answer(frame(std::string(another_receiver)));
-    poll_ = std::move(ticket);
-    poll_number_ = number;
+    if (has_receiver()) return ticket.answer(frame(another_receiver, true));
+  } catch (const std::bad_alloc&) {
+    return;
+  }
+  poll_ = std::move(ticket);
+  poll_number_ = number;
+  try {
     receiver_came();
   } catch (const std::bad_alloc&) {
     poll_ = Ticket();
@@ -61,22 +67,23 @@ void Link::stream(std::shared_ptr<Stream> stream) noexcept {
       stream->say(another_receiver);
       return stream->end();
     }
-    stream_ = std::move(stream);
-    stream_->belong_to(weak_from_this());
-    if (stream_->is_open())
-      receiver_came();
-    else
-      on_stream_lost(CloseReason::peer_gone);
   } catch (const std::bad_alloc&) {
-    for (const auto& lost : {stream, stream_})
-      if (lost) lost->abort();
-    if (!poll_) receiver_left();
+    return stream->abort();
+  }
+  stream_ = stream;
+  stream->belong_to(weak_from_this());
+  if (!stream->is_open()) return on_stream_lost(CloseReason::peer_gone);
+  try {
+    receiver_came();
+  } catch (const std::bad_alloc&) {
+    stream->abort();
+    receiver_left();
   }
 }
 
 void Link::receiver_came() {
+  if (stage_ == Stage::ended) return say_last_words(true);
   receiver_due_ = now() + directory_.settings().heartbeat;
-  if (stage_ == Stage::ended) return say_last_words();
   const bool was_full = full_;
   if (stage_ == Stage::opening) open();
   if (stage_ == Stage::open) deliver();
@@ -86,8 +93,7 @@ void Link::receiver_came() {
 
 void Link::open() {
   if (poll_) {
-    Reply reply = frame(std::string(open_frame));
-    poll_.answer(std::move(reply));
+    poll_.answer(frame(open_frame));
     receiver_left();
   } else {
     stream_->say(open_frame);
@@ -126,20 +132,21 @@ void Link::lose_receiver(CloseReason reason) noexcept {
   end(reason, std::move(why));
 }
 
-// From now on the client has the time to send another.
+// From now on the client has the time to send another. A session that has ended is not kept longer by those
+// who ask.
 void Link::receiver_left() noexcept {
   stream_.reset();
-  receiver_due_ = now() + directory_.settings().gone_after;
+  if (stage_ != Stage::ended) receiver_due_ = now() + directory_.settings().gone_after;
   arm();
 }
 
 // ---- what waits ----
 
 // Whole messages, as one frame: at least one of them, and more while there is room.
-std::string Link::take_frame(std::size_t bytes_max) {
-  std::size_t bytes = 0;
+Link::Batch Link::next_batch(std::size_t bytes_max) const {
+  Batch batch{"a[", 0};
+  auto& [text, bytes] = batch;
   std::uint32_t frames = 0;
-  std::string text = "a[";
   while (frames < outbox_->frames() && (bytes == 0 || bytes < bytes_max)) {
     if (bytes > 0) text += ',';
     bool joined = true;
@@ -151,20 +158,27 @@ std::string Link::take_frame(std::size_t bytes_max) {
     }
   }
   text += ']';
-  outbox_->consume(bytes);
-  return text;
+  return batch;
 }
 
-// To whoever receives.
+// To whoever receives. What has no memory on its way is still in the outbox. A stream that is spent ends once
+// its socket has taken all: the deadline for a client that does not read is the stream's own.
 void Link::deliver() noexcept {
   try {
     if (poll_ && !outbox_->empty()) {
-      poll_.answer(frame(take_frame(whole_outbox)));
+      Batch batch = next_batch(whole_outbox);
+      poll_.answer({Reply::Kind::frame, std::move(batch.frame)});
+      outbox_->consume(batch.bytes);
       receiver_left();
     }
-    while (stream_ && !stream_->is_full() && !stream_->is_spent() && !outbox_->empty())
-      stream_->say(take_frame(stream_frame_bytes));
-    if (stream_ && (stream_->is_spent() || (stream_->is_short() && stream_->has_said()))) {
+    while (stream_ && !stream_->is_full() && !stream_->is_spent() && !outbox_->empty()) {
+      const Batch batch = next_batch(stream_frame_bytes);
+      stream_->say(batch.frame);
+      outbox_->consume(batch.bytes);
+    }
+    const bool has_had_all =
+        stream_ && (stream_->is_spent() || (stream_->is_short() && stream_->has_said()));
+    if (has_had_all && !stream_->is_full()) {
       stream_->end();
       receiver_left();
     }
@@ -202,7 +216,7 @@ void Link::close(CloseReason reason, Drain drain) noexcept {
   if (stage_ == Stage::ended) return;
   std::string why;
   try {
-    if (drain == Drain::yes && !outbox_->empty()) words_.push_back(take_frame(whole_outbox));
+    if (drain == Drain::yes && !outbox_->empty()) words_.push_back(next_batch(whole_outbox).frame);
     const std::string farewell = listener_->farewell(reason);
     if (!farewell.empty()) words_.push_back(message_frame_text(farewell));
     why = close_frame_text(reason);
@@ -227,16 +241,14 @@ void Link::end(CloseReason reason, std::string close_frame) noexcept {
   close_frame_ = std::move(close_frame);
   full_ = false;
   for (const std::string& word : words_) kept_bytes_ += word.size();
-  if (has_receiver())
-    say_last_words();
-  else
-    receiver_left();
+  receiver_due_ = now() + directory_.settings().gone_after;
+  say_last_words(false);
   if (!directory_.keeps_ended(kept_bytes_)) forgotten_ = true;
   settle_later();
 }
 
-// What is left, and why it has ended.
-void Link::say_last_words() noexcept {
+// What is left, and why it has ended: to who receives, if anybody does. Late: who asks came after the end.
+void Link::say_last_words(bool late) noexcept {
   try {
     if (poll_) {
       std::string words = close_frame_;
@@ -244,7 +256,7 @@ void Link::say_last_words() noexcept {
         words = std::move(words_.front());
         words_.erase(words_.begin());
       }
-      poll_.answer(frame(std::move(words)));
+      poll_.answer({Reply::Kind::frame, std::move(words), late});
     } else if (stream_) {
       for (const std::string& word : words_) stream_->say(word);
       words_.clear();
@@ -261,8 +273,11 @@ void Link::say_last_words() noexcept {
 // ---- what the client says ----
 
 void Link::send(std::vector<std::string> messages, Ticket ticket) {
-  if (stage_ == Stage::ended) return ticket.answer({Reply::Kind::done, {}});  // as behind a close frame
+  if (stage_ == Stage::ended)
+    return ticket.answer({Reply::Kind::done, {}, true});  // as behind a close frame
   if (sends_.size() >= sends_waiting_max) return ticket.answer({Reply::Kind::busy, {}});
+  // A request without messages counts as one.
+  if (limited_ && messages.empty()) budget_.spend(0, 1, 0, now());
   sends_.push_back({std::move(messages), 0, std::move(ticket)});
   hear();
 }
@@ -279,7 +294,7 @@ void Link::hear() noexcept {
       hear_one(std::move(sending.messages[sending.next++]));
     if (!may_hear()) break;  // its answer waits, too: so the client does
     sending.ticket.answer({Reply::Kind::done, {}});
-    sends_.pop_front();
+    sends_.erase(sends_.begin());
   }
   busy_ = false;
   if (stage_ != Stage::open) return;
@@ -316,10 +331,7 @@ void Link::settle_later() noexcept {
 void Link::settle() noexcept {
   settles_ = false;
   if (stage_ != Stage::ended) return hear();
-  while (!sends_.empty()) {
-    sends_.front().ticket.answer({Reply::Kind::done, {}});
-    sends_.pop_front();
-  }
+  for (Sending& sending : std::exchange(sends_, {})) sending.ticket.answer({Reply::Kind::done, {}});
   outbox_ = nullptr;
   const std::shared_ptr<TransportListener> listener = std::move(listener_);
   if (listener && opened_) listener->on_closed(reason_);
@@ -354,7 +366,7 @@ void Link::say_heartbeat(SteadyTime now) noexcept {
   receiver_due_ = now + directory_.settings().heartbeat;
   try {
     if (poll_) {
-      poll_.answer(frame(std::string(heartbeat_frame)));
+      poll_.answer(frame(heartbeat_frame));
       receiver_left();
     } else if (!stream_->is_full()) {
       stream_->say(heartbeat_frame);

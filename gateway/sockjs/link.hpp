@@ -16,7 +16,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,6 +24,14 @@
 namespace corohub::gateway::sockjs {
 
 class Directory;
+
+// Whose a session is: nobody else's requests belong to it.
+struct Owner {
+  std::int64_t user = 0;  // of the credential in the address of the request; 0: there was none
+  std::string peer{};     // the client's address, as limits count it
+
+  bool operator==(const Owner&) const = default;
+};
 
 struct LinkSettings {
   std::chrono::milliseconds heartbeat{25'000};
@@ -50,13 +57,13 @@ class Link final : public Transport,
   static constexpr std::size_t stream_frame_bytes = 65'536;
 
   // The directory, which has the session under this id, outlives it.
-  Link(Directory& directory, std::string id, std::int64_t user, Listening listening);
+  Link(Directory& directory, std::string id, Owner owner, Listening listening);
   ~Link() override;
 
   const std::string& id() const noexcept { return id_; }
-  // Of the credential in the address of the request that made it; 0: there was none.
-  std::int64_t user() const noexcept { return user_; }
-  bool has_ended() const noexcept { return stage_ == Stage::ended; }
+  const Owner& owner() const noexcept { return owner_; }
+  // A request that would receive now is told something, but belongs to nothing that goes on.
+  bool is_closed_to_receivers() const noexcept { return stage_ == Stage::ended || has_receiver(); }
 
   // ---- requests ----
   // Answered with one frame, now or later. `number` is the request's own.
@@ -101,11 +108,15 @@ class Link final : public Transport,
   void receiver_left() noexcept;
   void lose_receiver(CloseReason reason) noexcept;
   void open();
-  std::string take_frame(std::size_t bytes_max);
+  struct Batch {
+    std::string frame;
+    std::size_t bytes = 0;  // in the outbox
+  };
+  Batch next_batch(std::size_t bytes_max) const;
   void deliver() noexcept;
   void tell_low_water() noexcept;
   void end(CloseReason reason, std::string close_frame) noexcept;
-  void say_last_words() noexcept;
+  void say_last_words(bool late) noexcept;
 
   bool may_hear() const noexcept;
   void hear() noexcept;
@@ -123,7 +134,7 @@ class Link final : public Transport,
 
   Directory& directory_;
   const std::string id_;
-  const std::int64_t user_;
+  const Owner owner_;
   std::shared_ptr<TransportListener> listener_;  // until it was told of the end
   hub::Outbox* outbox_;
 
@@ -133,7 +144,7 @@ class Link final : public Transport,
   SteadyTime receiver_due_;  // a heartbeat with a receiver, the end without one
   bool full_ = false;        // something waits that nobody could take
 
-  std::deque<Sending> sends_;
+  std::vector<Sending> sends_;  // in their order
   InboundBudget budget_;
   const bool limited_;
   bool paused_ = false;  // by the listener

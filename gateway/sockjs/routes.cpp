@@ -1,5 +1,6 @@
 #include "gateway/sockjs/routes.hpp"
 
+#include "auth/rate_limit.hpp"
 #include "core/log.hpp"
 #include "gateway/sockjs/directory.hpp"
 #include "gateway/sockjs/messages.hpp"
@@ -98,7 +99,7 @@ Response frame_response(const std::string& frame) {
 
 struct Visitor {
   std::string session;
-  UserId user = 0;
+  Owner owner;
 };
 
 bool is_id(std::string_view text) noexcept {
@@ -126,7 +127,7 @@ Task<Result<Visitor>> meet(Room& room, Context& context) {
     co_return Error(ErrorCode::not_found, "There is nothing at this path.");
   const Result<UserId> user = co_await room.service->identify(context);
   if (!user) co_return user.error();
-  visitor.user = *user;
+  visitor.owner = {*user, auth::rate_key(context.request.peer)};
   co_return visitor;
 }
 
@@ -145,7 +146,7 @@ Response answer_to(const Reply& reply, Context& context) {
       break;
   }
   // The session's own limits count what belongs to it.
-  context.spare();
+  if (!reply.stray) context.spare();
   if (reply.kind == Reply::Kind::frame) return frame_response(reply.frame);
   Response response = http::no_content();
   response.headers.push_back(
@@ -164,7 +165,7 @@ Task<> open_there(Directory& home, std::size_t shard, Guest& guest, const Visito
   try {
     co_await guest.prepare(shard);
     const std::function<Listening()> make_listener = [&] { return guest.open(shard); };
-    home.create(visitor.session, visitor.user, make_listener);
+    home.create(visitor.session, visitor.owner, make_listener);
     errand(home, std::move(ticket));
   } catch (const std::exception& failure) {
     log::error("sockjs.not_opened", {{"cause", failure.what()}});
@@ -181,6 +182,10 @@ Task<Result<Reply>> visit_or_open(Room& room, Context& context, const Visitor& v
 
   Result<std::unique_ptr<Guest>> guest = co_await room.service->admit(context);
   if (!guest) co_return guest.error();
+  // Whoever has not said who it is pays by its address for what it makes.
+  if (!context.charged) {
+    if (const Result<> paid = context.charge_address(); !paid) co_return paid.error();
+  }
   const std::function<void(Ticket)> open = [&](Ticket ticket) {
     asio::co_spawn(home.place().context, open_there(home, shard, **guest, visitor, errand, std::move(ticket)),
                    asio::detached);
@@ -209,7 +214,7 @@ Task<Response> xhr(Room& room, Context& context) {
                     [lost]() noexcept { lost->home.lose_poll(lost->session, lost->number); });
   });
   const Errand errand = [&](Directory& home, Ticket ticket) {
-    home.poll(visitor->session, visitor->user, number, std::move(ticket));
+    home.poll(visitor->session, visitor->owner, number, std::move(ticket));
   };
   const Result<Reply> reply = co_await visit_or_open(room, context, *visitor, errand);
   if (!reply) co_return http::plain_problem(reply.error(), context.request);
@@ -226,7 +231,7 @@ Task<Response> xhr_send(Room& room, Context& context) {
   if (reading == Reading::broken) co_return blame("Broken JSON encoding.");
   Directory& home = room.home(visitor->session);
   const std::function<void(Ticket)> errand = [&](Ticket ticket) {
-    home.send(visitor->session, visitor->user, std::move(messages), std::move(ticket));
+    home.send(visitor->session, visitor->owner, std::move(messages), std::move(ticket));
   };
   const Reply reply = co_await visit(home.place().context, errand);
   co_return answer_to(reply, context);
@@ -243,7 +248,8 @@ class Descriptor {
   ~Descriptor() {
     if (fd_ >= 0) ::close(fd_);
   }
-  int give() noexcept { return std::exchange(fd_, -1); }
+  int get() const noexcept { return fd_; }
+  void let_go() noexcept { fd_ = -1; }
 
  private:
   int fd_;
@@ -252,8 +258,8 @@ class Descriptor {
 // Moves the socket to the session's home and gives it a body there.
 class StreamTakeover final : public http::Takeover {
  public:
-  StreamTakeover(std::shared_ptr<Room> room, std::string session, StreamKind kind, bool chunked)
-      : room_(std::move(room)), session_(std::move(session)), kind_(kind), chunked_(chunked) {}
+  StreamTakeover(std::shared_ptr<Room> room, Visitor visitor, StreamKind kind, bool chunked)
+      : room_(std::move(room)), visitor_(std::move(visitor)), kind_(kind), chunked_(chunked) {}
 
   void begin_with(std::string head) override { head_ = std::move(head); }
 
@@ -261,25 +267,38 @@ class StreamTakeover final : public http::Takeover {
     try {
       const asio::ip::tcp protocol = socket.local_endpoint().protocol();
       Descriptor descriptor(socket.release());
-      asio::io_context& home = room_->home(session_).place().context;
-      auto arrive = [room = room_, session = session_, kind = kind_, chunked = chunked_, head = head_,
-                     protocol, descriptor = std::move(descriptor)]() mutable {
-        Directory& directory = room->home(session);
-        Socket moved(directory.place().context, protocol, descriptor.give());
-        moved.non_blocking(true);
-        StreamStart start{std::move(moved), std::move(head), chunked, kind};
-        directory.attach(session,
-                         Stream::start(std::move(start), room->front_end.streams, directory.place()));
-      };
-      asio::post(home, std::move(arrive));
+      asio::io_context& home = room_->home(visitor_.session).place().context;
+      asio::post(home, [room = room_, visitor = visitor_, kind = kind_, chunked = chunked_, head = head_,
+                        protocol, descriptor = std::move(descriptor)]() mutable {
+        arrive(*room, visitor, {Socket(room->home(visitor.session).place().context), head, chunked, kind},
+               protocol, descriptor);
+      });
     } catch (const std::exception& failure) {
-      log::error("sockjs.stream_not_started", {{"cause", failure.what()}});
+      say_failure(failure);
     }
   }
 
  private:
+  // At the home.
+  static void arrive(Room& room, const Visitor& visitor, StreamStart start,
+                     const asio::ip::tcp& protocol, Descriptor& descriptor) noexcept {
+    try {
+      start.socket.assign(protocol, descriptor.get());
+      descriptor.let_go();
+      start.socket.non_blocking(true);
+      Directory& home = room.home(visitor.session);
+      home.attach(visitor.session, visitor.owner,
+                  Stream::start(std::move(start), room.front_end.streams, home.place()));
+    } catch (const std::exception& failure) {
+      say_failure(failure);
+    }
+  }
+  static void say_failure(const std::exception& failure) noexcept {
+    log::error("sockjs.stream_not_started", {{"cause", failure.what()}});
+  }
+
   std::shared_ptr<Room> room_;
-  std::string session_;
+  Visitor visitor_;
   std::string head_;
   StreamKind kind_;
   bool chunked_;
@@ -296,13 +315,13 @@ Task<Response> open_stream(std::shared_ptr<Room> room, Context& context, StreamK
   if (!visitor) co_return http::plain_problem(visitor.error(), context.request);
   if (context.request.method == http::Method::head) co_return response;
   const Errand errand = [&](Directory& home, Ticket ticket) {
-    home.enter(visitor->session, visitor->user, std::move(ticket));
+    home.enter(visitor->session, visitor->owner, std::move(ticket));
   };
   const Result<Reply> reply = co_await visit_or_open(*room, context, *visitor, errand);
   if (!reply) co_return http::plain_problem(reply.error(), context.request);
   if (reply->kind != Reply::Kind::done) co_return answer_to(*reply, context);
-  context.spare();
-  response.takeover = std::make_unique<StreamTakeover>(room, visitor->session, kind, context.request.http11);
+  if (!reply->stray) context.spare();
+  response.takeover = std::make_unique<StreamTakeover>(room, *visitor, kind, context.request.http11);
   co_return response;
 }
 

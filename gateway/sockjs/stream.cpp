@@ -70,6 +70,8 @@ class Body final : public SocketTransport {
     error_code ignored;
     socket().shutdown(Socket::shutdown_send, ignored);
   }
+  // Most of what a stream says may still be with the kernel when its body ends, and none of it is said again.
+  bool end_waits_for_reader() const noexcept override { return true; }
   SteadyTime open_due() const noexcept override { return never; }
   void on_open_due(SteadyTime) noexcept override {}
 
@@ -118,8 +120,8 @@ void Stream::say(std::string_view frame) {
     text.append(frame).append("\n");
   else
     text.append("data: ").append(frame).append("\r\n\r\n");
-  said_bytes_ += frame.size();
   outbox_.push(transport_->wrap().frame(text, Wrap::Part::whole, hub::Audience::one_connection()));
+  said_bytes_ += frame.size();
   transport_->flush();
 }
 

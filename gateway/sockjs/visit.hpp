@@ -24,6 +24,8 @@ struct Reply {
   };
   Kind kind = Kind::lost;
   std::string frame{};
+  // It was of no use to a session that lives, and no limit of a session counts it.
+  bool stray = false;
 };
 
 // One request that waits.

@@ -192,14 +192,32 @@ void SocketTransport::on_due(SteadyTime now) noexcept {
 
 void SocketTransport::closing_due(SteadyTime now) noexcept {
   if (now < close_due_) return;
-  if (last_out_) return abort();
   try {
+    if (last_out_) {
+      if (!end_waits_for_reader() || !is_still_taken(now)) abort();
+      return;
+    }
     sender_.end_now();
   } catch (const std::bad_alloc&) {
     return abort();
   }
   note_progress_of_end();
   flush();
+}
+
+// The peer reads on, so that its end has more time: while it acknowledges, and then once more for its end.
+bool SocketTransport::is_still_taken(SteadyTime now) {
+  const bool all_taken = sender_.finished() && unacknowledged_bytes(socket().native_handle()) == 0;
+  if (all_taken) {
+    close_due_ = now + timeouts_.close;
+    return std::exchange(progress_, nullptr) != nullptr;
+  }
+  if (!progress_)
+    progress_ = std::make_unique<SendProgress>(timeouts_.write, sender_.acknowledged(), now);
+  else if (!progress_->look(sender_.acknowledged(), now))
+    return false;
+  close_due_ = progress_->next_look();
+  return true;
 }
 
 }  // namespace corohub::gateway

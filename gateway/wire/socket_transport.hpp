@@ -47,6 +47,8 @@ class SocketTransport : public Transport, public Timed, public std::enable_share
   virtual std::string last_bytes(CloseReason reason) const = 0;
   virtual void on_closing() noexcept {}   // an end begins, maybe a sudden one
   virtual void on_all_sent() noexcept {}  // the last bytes are gone; may be told more than once
+  // Whether the last bytes have more than `close` of time while the peer acknowledges what is ahead of them.
+  virtual bool end_waits_for_reader() const noexcept { return false; }
   // The earliest deadline of its own while it is open, and what to do when it may have come.
   virtual SteadyTime open_due() const noexcept = 0;
   virtual void on_open_due(SteadyTime now) noexcept = 0;
@@ -81,6 +83,7 @@ class SocketTransport : public Transport, public Timed, public std::enable_share
   void start_write_loop() noexcept;
   void note_progress_of_end() noexcept;
   void closing_due(SteadyTime now) noexcept;
+  bool is_still_taken(SteadyTime now);
   SteadyTime next_due() const noexcept {
     if (closing_) return close_due_;
     return progress_ ? std::min(open_due(), progress_->next_look()) : open_due();

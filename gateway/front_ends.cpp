@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <string>
 #include <utility>
 
 namespace corohub::gateway {
@@ -41,16 +42,17 @@ Dialect& stomp_dialect(GatewayState& state) { return stomp::StompDialect::make(s
 
 constexpr auto native_sockets = &GatewayState::sockets;
 constexpr auto stomp_sockets = &GatewayState::stomp_sockets;
+constexpr auto sockjs_sockets = &GatewayState::sockjs_sockets;
 
 // SockJS under an address has its raw WebSocket at /websocket.
 constexpr std::array front_ends{
     FrontEnd{"/ws", native_names, Carrier::websocket, required, native_dialect, native_sockets},
     FrontEnd{"/ws", stomp_names, Carrier::websocket, optional, stomp_dialect, stomp_sockets},
-    FrontEnd{"/ws", no_names, Carrier::sockjs, optional, stomp_dialect, stomp_sockets},
+    FrontEnd{"/ws", no_names, Carrier::sockjs, optional, stomp_dialect, sockjs_sockets},
     FrontEnd{"/ws/websocket", stomp_or_none, Carrier::websocket, optional, stomp_dialect, stomp_sockets},
     FrontEnd{"/messenger/websocket", stomp_or_none, Carrier::websocket, optional, stomp_dialect,
              stomp_sockets},
-    FrontEnd{"/messenger/websocket", no_names, Carrier::sockjs, optional, stomp_dialect, stomp_sockets},
+    FrontEnd{"/messenger/websocket", no_names, Carrier::sockjs, optional, stomp_dialect, sockjs_sockets},
     FrontEnd{"/messenger/websocket/websocket", stomp_or_none, Carrier::websocket, optional, stomp_dialect,
              stomp_sockets},
     FrontEnd{"/api/v1/events/stream", no_names, Carrier::event_stream, required, native_dialect, nullptr},
@@ -200,12 +202,24 @@ Task<Response> open_stream(GatewayState& state, Context& context) {
 
 // ---- SockJS ----
 
+// The pages that may have our page inside are those that may connect.
+std::string frame_ancestors(const OriginRules& rules) {
+  if (std::ranges::find(rules.allowed, "*") != rules.allowed.end()) return {};
+  std::string sources = "'self'";
+  for (const std::string& origin : rules.allowed)
+    if (origin != "null") sources += " " + origin;
+  if (rules.loopback_only) sources += " http://localhost:* http://127.0.0.1:* http://[::1]:*";
+  return sources;
+}
+
 void add_sockjs(Routes& routes, const FrontEnd& row) {
   const std::shared_ptr<GatewayState>& state = routes.state();
   sockjs::FrontEnd front_end;
   front_end.prefix = row.path;
-  front_end.send_bytes_max = std::max<std::size_t>(65'536, 2 * state->stomp.message_bytes_max);
+  front_end.script = state->settings.sockjs_client_url;
+  front_end.frame_ancestors = frame_ancestors(state->origins);
   front_end.sockets = &((*state).*row.socket_settings);
+  front_end.send_bytes_max = front_end.sockets->messages.bytes;
   front_end.open_count = &state->sockets_open;
   front_end.links.rates = front_end.sockets->rates;
   front_end.streams.timeouts = state->streams.timeouts;

@@ -37,6 +37,13 @@ WebSocketSettings stomp_socket_settings(const GatewaySettings& settings) {
   return result;
 }
 
+// A frame of STOMP as a JSON string is longer.
+WebSocketSettings sockjs_socket_settings(const GatewaySettings& settings) {
+  WebSocketSettings result = stomp_socket_settings(settings);
+  result.messages.bytes = std::max<std::size_t>(65'536, 2 * result.messages.bytes);
+  return result;
+}
+
 EventStreamSettings stream_settings(const GatewaySettings& settings) {
   EventStreamSettings result;
   result.timeouts.write = settings.write_timeout;
@@ -63,6 +70,7 @@ GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_s
       sessions{settings.ping_interval, settings.outbox, parts.epoch, parts.topic_rules, {}, {}},
       sockets(socket_settings(settings)),
       stomp_sockets(stomp_socket_settings(settings)),
+      sockjs_sockets(sockjs_socket_settings(settings)),
       echo_sockets(echo_settings()),
       streams(stream_settings(settings)),
       stomp{settings.stomp_message_bytes_max, settings.stomp_fragments},

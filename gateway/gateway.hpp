@@ -29,7 +29,8 @@ struct GatewaySettings {
   hub::OutboxLimits outbox;
   std::size_t max_message_bytes = 65'536;        // that a client may send in the native protocol
   std::size_t stomp_message_bytes_max = 65'536;  // that a client may send in STOMP
-  bool stomp_fragments = true;           // an event leaves as two WebSocket fragments, of which one is shared
+  bool stomp_fragments = true;  // an event leaves as two WebSocket fragments, of which one is shared
+  std::string sockjs_client_url = "/assets/sockjs.min.js";  // for SockJS's pages in iframes
   std::size_t event_bytes_max = 65'536;  // of a whole published message where no topic's rule says otherwise
   std::chrono::seconds message_timeout{10};
   std::chrono::seconds write_timeout{10};

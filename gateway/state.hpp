@@ -44,6 +44,7 @@ struct GatewayState {
   const SessionSettings sessions;
   const WebSocketSettings sockets;
   const WebSocketSettings stomp_sockets;
+  const WebSocketSettings sockjs_sockets;
   const WebSocketSettings echo_sockets;
   const EventStreamSettings streams;
   const stomp::Settings stomp;

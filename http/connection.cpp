@@ -155,6 +155,7 @@ Task<> Connection::run() {
       response.emplace(std::move(late));
     }
     if (context) settle_rate(*context, *response);
+    patient_ = context && context->patient;
     ++served_;
     moment = record(*response);
     if (response->takeover) {
@@ -258,11 +259,12 @@ void Connection::name_request() {
 // `context` is there when no answer comes back.
 std::optional<Response> Connection::respond_now(std::optional<Context>& context) {
   const Request& request = reader_.request();
+  // Also of what is refused: the path says in which words, and what the log must not show.
+  Router::Match match = shard_->server->router().match(request.method, request.raw_path());
+  of_path_ = match.of_path;
   if (reader_.state() == RequestReader::State::failed) return refusal(reader_.error());
   if (timed_out_) return refusal(Error(ErrorCode::request_timeout, "The request's head took too long."));
-  Router::Match match = shard_->server->router().match(request.method, request.raw_path());
   route_ = match.route;
-  of_path_ = match.of_path;
   reader_.limit_body(options().body_max != 0 ? options().body_max : shard_->limits.max_body_bytes);
   if (reader_.state() == RequestReader::State::failed) return refusal(reader_.error());
   context.emplace(Context{request, shard_->index, shard_->authenticator, std::nullopt,
@@ -374,7 +376,7 @@ Response Connection::unrouted(std::string_view allow) const {
   if (!options().cors) {
     shard_->cors.apply_preflight(request, methods, response);
   } else if (!request.has("origin") || options().cors(request)) {
-    answer_preflight(request, methods, shard_->server->clock().unix_ms(), response);
+    answer_preflight(methods, shard_->server->clock().unix_ms(), response);
   } else {
     return refusal(Error(ErrorCode::origin_not_allowed, "Pages of this origin may not do this."));
   }
@@ -461,10 +463,11 @@ SteadyTime Connection::record(const Response& response) {
   if (response.counted_as != 0) status = response.counted_as;
   const SteadyTime answered = now();
   const std::chrono::duration<double> took = answered - request_started_;
-  shard_->metrics.count(route_, request.method, status, took);
+  // What waits for others says nothing of how fast we are.
+  shard_->metrics.count(route_, request.method, status, patient_ ? std::nullopt : std::optional(took));
 
   log::Level level = log::Level::debug;
-  if (status >= 400 || took > slow_request) level = log::Level::info;
+  if (status >= 400 || (took > slow_request && !patient_)) level = log::Level::info;
   if (status >= 500) level = log::Level::error;
   if (!log::enabled(level)) return answered;
   const std::string target = options().log_pattern ? of_path_->pattern : redacted_target(request.target);

@@ -102,6 +102,7 @@ class Connection final : public Timed, public ListedConnection {
   const Route* of_path_ = nullptr;  // see Router::Match
   UserId user_ = 0;
   bool admitted_ = false;
+  bool patient_ = false;  // see Context
 
   auth::KnownToken token_;  // the token of the last request that had one
 

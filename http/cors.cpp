@@ -34,7 +34,16 @@ void Cors::apply_preflight(const Request& request, std::string_view allow, Respo
   response.headers.push_back({"Access-Control-Max-Age", "600"});
 }
 
+namespace {
+
+constexpr std::size_t requested_headers_bytes_max = 1024;
+
+}  // namespace
+
 void share_with_page(const Request& request, bool allowed, Response& response) {
+  const std::string_view wanted = request.header("access-control-request-headers");
+  if (!wanted.empty() && wanted.size() <= requested_headers_bytes_max)
+    response.headers.push_back({"Access-Control-Allow-Headers", std::string(wanted)});
   response.headers.push_back({"Vary", "Origin"});
   if (!request.has("origin")) {
     response.headers.push_back({"Access-Control-Allow-Origin", "*"});
@@ -45,8 +54,6 @@ void share_with_page(const Request& request, bool allowed, Response& response) {
 }
 
 namespace {
-
-constexpr std::size_t requested_headers_bytes_max = 1024;
 
 // "OPTIONS, POST": HEAD needs no permission.
 std::string methods_for_pages(std::string_view allow) {
@@ -60,13 +67,10 @@ std::string methods_for_pages(std::string_view allow) {
 
 }  // namespace
 
-void answer_preflight(const Request& request, std::string_view allow, UnixMs now, Response& response) {
+void answer_preflight(std::string_view allow, UnixMs now, Response& response) {
   constexpr std::int64_t year_s = 365 * 24 * 60 * 60;
   const std::string seconds = std::to_string(year_s);
   response.headers.push_back({"Access-Control-Allow-Methods", methods_for_pages(allow)});
-  const std::string_view wanted = request.header("access-control-request-headers");
-  if (!wanted.empty() && wanted.size() <= requested_headers_bytes_max)
-    response.headers.push_back({"Access-Control-Allow-Headers", std::string(wanted)});
   response.headers.push_back({"Access-Control-Max-Age", seconds});
   response.headers.push_back({"Cache-Control", "public, max-age=" + seconds});
   response.headers.push_back({"Expires", http_date(now + year_s * 1000)});

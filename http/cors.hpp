@@ -31,10 +31,10 @@ class Cors {
 // ---- a route's own rule (RouteOptions::cors) ----
 
 // Lets an allowed page read the answer, with credentials. A request without an Origin comes from no page and
-// needs no permission.
+// needs no permission. Whatever headers the page asks for it may send.
 void share_with_page(const Request& request, bool allowed, Response& response);
 // Says what pages that may read may also send; browsers remember that for a year. `allow` are the methods of
 // the path.
-void answer_preflight(const Request& request, std::string_view allow, UnixMs now, Response& response);
+void answer_preflight(std::string_view allow, UnixMs now, Response& response);
 
 }  // namespace corohub::http

@@ -35,17 +35,19 @@ HttpMetrics::HttpMetrics(const Router& router)
                                        "Connections whose first request waits for its turn.")),
       router_(router) {}
 
-void HttpMetrics::count(const Route* route, Method method, int status, std::chrono::duration<double> took) {
+void HttpMetrics::count(const Route* route, Method method, int status,
+                        std::optional<std::chrono::duration<double>> took) {
   const std::vector<Route>& routes = router_.routes();
   if (slots_.empty()) slots_.resize((routes.size() + 1) * methods);
   const std::size_t row = route == nullptr ? routes.size() : static_cast<std::size_t>(route - routes.data());
   Slot& slot = slots_[row * methods + static_cast<std::size_t>(method)];
   counter(slot, route, method, status).Increment();
+  if (!took) return;
   if (slot.duration == nullptr)
     slot.duration = &metrics::histogram(
         "corohub_http_request_duration_seconds", "From the end of the head to the answer.",
         duration_buckets_s, {{"route", pattern_of(route)}, {"method", std::string(name(method))}});
-  slot.duration->Observe(took.count());
+  slot.duration->Observe(took->count());
 }
 
 metrics::Counter& HttpMetrics::counter(Slot& slot, const Route* route, Method method, int status) {

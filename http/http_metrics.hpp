@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -17,7 +18,9 @@ class HttpMetrics {
   explicit HttpMetrics(const Router& router);
 
   // `route` is null for a request that no route took: paths of strangers never become labels.
-  void count(const Route* route, Method method, int status, std::chrono::duration<double> took);
+  // No duration: the request waited for what others do.
+  void count(const Route* route, Method method, int status,
+             std::optional<std::chrono::duration<double>> took);
 
   metrics::Counter& connections_refused;  // by http.connections_max
   metrics::Counter& connections_crowded;  // by http.connections_per_address

@@ -38,6 +38,16 @@ std::string_view first_segment(std::string_view& rest) noexcept {
   return segment;
 }
 
+PathParams params_of(const Route& route, std::vector<std::string> captured) {
+  PathParams params;
+  std::size_t next = 0;
+  for (std::string_view rest = route.pattern; !rest.empty();) {
+    const std::string_view segment = first_segment(rest);
+    if (is_parameter(segment)) params.emplace_back(name_of(segment), std::move(captured[next++]));
+  }
+  return params;
+}
+
 }  // namespace
 
 struct Router::Node {
@@ -154,21 +164,32 @@ Router::Match Router::match(Method method, std::string_view path) const {
   // pattern.
   const auto literal = literal_.find(path);
   const Node* node = literal != literal_.end() ? literal->second : find(*root_, path, captured);
-  if (node == nullptr) return match;
-  match.allow = node->allow;
+  if (node == nullptr) {
+    match.of_path = cover_of(path);
+    return match;
+  }
   match.of_path = &routes_[node->any_route];
+  if (const auto& exists = match.of_path->options.exists;
+      exists && !exists(params_of(*match.of_path, captured)))
+    return match;
+  match.allow = node->allow;
   std::size_t route = node->route(method);
   if (route == no_route && method == Method::head) route = node->route(Method::get);
   if (route == no_route) return match;
 
   match.route = &routes_[route];
-  if (captured.empty()) return match;
-  std::size_t next = 0;
-  for (std::string_view rest = match.route->pattern; !rest.empty();) {
-    const std::string_view segment = first_segment(rest);
-    if (is_parameter(segment)) match.params.emplace_back(name_of(segment), std::move(captured[next++]));
-  }
+  if (!captured.empty()) match.params = params_of(*match.route, std::move(captured));
   return match;
+}
+
+void Router::cover(std::string prefix, RouteOptions options) {
+  covers_.push_back({Method::other, std::move(prefix), Access::guest, {}, {}, std::move(options)});
+}
+
+const Route* Router::cover_of(std::string_view path) const noexcept {
+  const auto covers = [&](const Route& cover) { return path.starts_with(cover.pattern); };
+  const auto found = std::ranges::find_if(covers_, covers);
+  return found == covers_.end() ? nullptr : &*found;
 }
 
 Result<> Context::charge(UserId user) {
@@ -188,6 +209,7 @@ std::string_view Context::param(std::string_view key) const noexcept {
 }
 
 void Context::on_peer_end(std::function<void()> then) {
+  patient = true;
   if (peer_watch != nullptr) peer_watch->on_end(std::move(then));
 }
 

@@ -31,18 +31,22 @@ enum class Access : std::uint8_t {
   admin,   // role admin or superadmin: else 403 "admin access required"
 };
 
+// {id} -> text, in the order of the path.
+using PathParams = std::vector<std::pair<std::string_view, std::string>>;
+
 // What a handler is given. Lives until the handler's task has ended; shard's thread only.
 struct Context {
   const Request& request;
-  std::size_t shard = 0;                                         // index of the shard this runs on
-  auth::Authenticator& authenticator;                            // of that shard
-  std::optional<auth::Principal> principal;                      // set unless the route is for guests
-  std::vector<std::pair<std::string_view, std::string>> params;  // {id} -> text
-  bool exempt = false;                                           // the caller is in limits.exempt_cidrs
-  RequestRate* rate = nullptr;                                   // null: requests are not counted
-  std::optional<UserId> charged{};                               // who pays; nobody yet: the caller's address
-  PeerWatch* peer_watch = nullptr;                               // null while nothing waits
-  bool spared = false;                                           // see spare()
+  std::size_t shard = 0;                     // index of the shard this runs on
+  auth::Authenticator& authenticator;        // of that shard
+  std::optional<auth::Principal> principal;  // set unless the route is for guests
+  PathParams params;
+  bool exempt = false;              // the caller is in limits.exempt_cidrs
+  RequestRate* rate = nullptr;      // null: requests are not counted
+  std::optional<UserId> charged{};  // who pays; nobody yet: the caller's address
+  PeerWatch* peer_watch = nullptr;  // null while nothing waits
+  bool spared = false;              // see spare()
+  bool patient = false;             // the handler waits for more than our own work
 
   // Counts the request for this user instead of the address, which others share. For holders, and for guests
   // who have proved to be a user (a login). rate_limited.
@@ -77,6 +81,8 @@ struct RouteOptions {
   std::function<bool(const Request&)> cors = {};
   bool log_pattern = false;   // the log shows the pattern: ids in the path are secrets
   bool plain_errors = false;  // an error before the handler is a short text, and 405 has no body
+  // Whether there is a path with these parameters; false: 404, whatever the method.
+  std::function<bool(const PathParams&)> exists = {};
 };
 
 struct Route {
@@ -100,11 +106,14 @@ class Router {
   void add(Method method, std::string pattern, Access access, Handler handler, PromptHandler prompt = {},
            RouteOptions options = {});
 
+  // Paths that begin with `prefix` and are no route's are answered with 404 in the way these options say.
+  void cover(std::string prefix, RouteOptions options);
+
   struct Match {
     const Route* route = nullptr;    // null: none for this method
-    const Route* of_path = nullptr;  // any route of this path, for its options; null: no such path
+    const Route* of_path = nullptr;  // any route of this path, or what covers it, for its options
     std::string_view allow;          // the methods of this path, for 405 and OPTIONS; empty: no such path
-    std::vector<std::pair<std::string_view, std::string>> params;
+    PathParams params;
   };
   // Finds the route of a path, which is given as sent, without the query: each segment is decoded on its own,
   // so that an encoded slash stays inside its parameter. A literal segment beats a parameter, and a parameter
@@ -119,6 +128,7 @@ class Router {
   const Node* find(const Node& node, std::string_view rest, std::vector<std::string>& captured) const;
   const Node* find_behind_rest(const Node& node, std::string_view path,
                                std::vector<std::string>& captured) const;
+  const Route* cover_of(std::string_view path) const noexcept;
 
   struct Hash : std::hash<std::string_view> {
     using is_transparent = void;
@@ -127,6 +137,7 @@ class Router {
   std::vector<Route> routes_;
   std::unique_ptr<Node> root_;                                                   // one level per segment
   std::unordered_map<std::string, const Node*, Hash, std::equal_to<>> literal_;  // without any parameter
+  std::vector<Route> covers_;  // their patterns are prefixes
 };
 
 // Turns an error of a handler into its response: `co_return fail(error, context)`.

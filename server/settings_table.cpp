@@ -184,6 +184,13 @@ void add_stomp(std::vector<Setting>& rows) {
       "fragments."));
 }
 
+void add_sockjs(std::vector<Setting>& rows) {
+  rows.push_back(
+      text("sockjs.client_url", FIELD(gateway.sockjs_client_url),
+           "Where iframe.html of SockJS finds sockjs-client, which this server does not bring "
+           "along: it must be the release that the pages use. Only browsers without CORS need it."));
+}
+
 void add_auth(std::vector<Setting>& rows) {
   rows.push_back(
       integer("auth.access_ttl_s", 5, day_s, FIELD(tokens.access_ttl), "Life of an access token."));
@@ -394,6 +401,7 @@ std::vector<Setting> make_table() {
   add_proxy(rows);
   add_websocket(rows);
   add_stomp(rows);
+  add_sockjs(rows);
   add_auth(rows);
   add_http(rows);
   add_connection_limits(rows);

@@ -176,9 +176,9 @@ void Link::deliver() noexcept {
       stream_->say(batch.frame);
       outbox_->consume(batch.bytes);
     }
-    const bool has_had_all =
-        stream_ && (stream_->is_spent() || (stream_->is_short() && stream_->has_said()));
+    const bool has_had_all = stream_ && (stream_->is_spent() || (stream_->is_short() && stream_->has_said()));
     if (has_had_all && !stream_->is_full()) {
+      spent_stream_ = stream_;
       stream_->end();
       receiver_left();
     }
@@ -273,8 +273,7 @@ void Link::say_last_words(bool late) noexcept {
 // ---- what the client says ----
 
 void Link::send(std::vector<std::string> messages, Ticket ticket) {
-  if (stage_ == Stage::ended)
-    return ticket.answer({Reply::Kind::done, {}, true});  // as behind a close frame
+  if (stage_ == Stage::ended) return ticket.answer({Reply::Kind::done, {}, true});  // as behind a close frame
   if (sends_.size() >= sends_waiting_max) return ticket.answer({Reply::Kind::busy, {}});
   // A request without messages counts as one.
   if (limited_ && messages.empty()) budget_.spend(0, 1, 0, now());
@@ -352,7 +351,14 @@ void Link::arm() noexcept { directory_.place().wheel.arm_by(*this, next_due()); 
 
 void Link::on_due(SteadyTime now) noexcept {
   if (stage_ == Stage::open && limited_) pay(now);
-  if (now >= receiver_due_) has_receiver() ? say_heartbeat(now) : forget();
+  if (now >= receiver_due_) {
+    if (has_receiver())
+      say_heartbeat(now);
+    else if (is_being_read())
+      receiver_due_ = now + directory_.settings().gone_after;
+    else
+      forget();
+  }
   if (!forgotten_) arm();
 }
 
@@ -374,6 +380,12 @@ void Link::say_heartbeat(SteadyTime now) noexcept {
   } catch (const std::bad_alloc&) {
     log::error("sockjs.out_of_memory");  // the next one tries again
   }
+}
+
+// The client can't ask anew before it has read what the kernel has.
+bool Link::is_being_read() const noexcept {
+  const std::shared_ptr<Stream> spent = spent_stream_.lock();
+  return stage_ == Stage::open && spent && spent->is_open();
 }
 
 // Nobody has asked for long.

@@ -130,6 +130,7 @@ class Link final : public Transport,
   void arm() noexcept;
   void pay(SteadyTime now) noexcept;
   void say_heartbeat(SteadyTime now) noexcept;
+  bool is_being_read() const noexcept;
   void forget() noexcept;
 
   Directory& directory_;
@@ -141,8 +142,9 @@ class Link final : public Transport,
   Ticket poll_;
   std::uint64_t poll_number_ = 0;
   std::shared_ptr<Stream> stream_;
-  SteadyTime receiver_due_;  // a heartbeat with a receiver, the end without one
-  bool full_ = false;        // something waits that nobody could take
+  std::weak_ptr<Stream> spent_stream_;  // the last one; its client may still be reading
+  SteadyTime receiver_due_;             // a heartbeat with a receiver, the end without one
+  bool full_ = false;                   // something waits that nobody could take
 
   std::vector<Sending> sends_;  // in their order
   InboundBudget budget_;

@@ -52,15 +52,22 @@ bool is_iframe_page(std::string_view name) noexcept {
   return std::ranges::all_of(version, is_version_char);
 }
 
-http::Response iframe_page(const http::Request& request, std::string_view script, UnixMs now) {
+http::Response iframe_page(const http::Request& request, std::string_view script,
+                           std::string_view frame_ancestors, UnixMs now) {
   http::Response response;
   response.body = page_with(script);
   const std::string tag = "\"" + std::to_string(std::hash<std::string>()(response.body)) + "\"";
   response.content_type = "text/html; charset=UTF-8";
   response.headers.push_back({"ETag", tag});
+  if (!frame_ancestors.empty())
+    response.headers.push_back(
+        {"Content-Security-Policy", "frame-ancestors " + std::string(frame_ancestors)});
   response.headers.push_back({"Cache-Control", "public, max-age=" + std::to_string(year_s)});
   response.headers.push_back({"Expires", http::http_date(now + year_s * 1000)});
-  if (request.header("If-None-Match") == tag) {
+  const bool is_known = request.has_token("If-None-Match", tag) ||
+                        request.has_token("If-None-Match", "W/" + tag) ||
+                        request.header("If-None-Match") == "*";
+  if (is_known) {
     response.status = 304;
     response.content_type = {};
     response.body.clear();

@@ -19,8 +19,10 @@ http::Response greeting();
 // iframe.html, iframe-<version>.html
 bool is_iframe_page(std::string_view name) noexcept;
 // A page of ours that talks with us in the name of a page of another site, where a browser can't do that
-// itself. `script`: where sockjs-client is. 304 for whoever has it already.
-http::Response iframe_page(const http::Request& request, std::string_view script, UnixMs now);
+// itself. `script`: where sockjs-client is. `frame_ancestors`: sources of the Content Security Policy, whose
+// pages may have it inside; empty: all. 304 for whoever has it already.
+http::Response iframe_page(const http::Request& request, std::string_view script,
+                           std::string_view frame_ancestors, UnixMs now);
 
 // What the server can do, and 32 random bits for clients without a good source of their own.
 http::Response info();

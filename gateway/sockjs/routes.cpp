@@ -10,7 +10,6 @@
 #include "gateway/wire/upgrade.hpp"
 
 #include <algorithm>
-#include <array>
 #include <exception>
 #include <functional>
 #include <mutex>
@@ -102,8 +101,12 @@ struct Visitor {
   Owner owner;
 };
 
-bool is_id(std::string_view text) noexcept {
-  return !text.empty() && text.size() <= id_bytes_max && text.find('.') == std::string_view::npos;
+// A server and a session.
+bool are_ids(const http::PathParams& params) {
+  return std::ranges::all_of(params, [](const auto& param) {
+    const auto& [name, text] = param;
+    return text.find('.') == std::string::npos && (name != "session" || text.size() <= id_bytes_max);
+  });
 }
 
 // A page that may not be here. Whoever sends no Origin is no script of another page, unless its browser says
@@ -123,8 +126,6 @@ Task<Result<Visitor>> meet(Room& room, Context& context) {
   Visitor visitor;
   if (const std::optional<Error> foreign = refuse_page(room, context.request)) co_return *foreign;
   visitor.session = context.param("session");
-  if (!is_id(visitor.session) || context.param("server").find('.') != std::string_view::npos)
-    co_return Error(ErrorCode::not_found, "There is nothing at this path.");
   const Result<UserId> user = co_await room.service->identify(context);
   if (!user) co_return user.error();
   visitor.owner = {*user, auth::rate_key(context.request.peer)};
@@ -280,8 +281,8 @@ class StreamTakeover final : public http::Takeover {
 
  private:
   // At the home.
-  static void arrive(Room& room, const Visitor& visitor, StreamStart start,
-                     const asio::ip::tcp& protocol, Descriptor& descriptor) noexcept {
+  static void arrive(Room& room, const Visitor& visitor, StreamStart start, const asio::ip::tcp& protocol,
+                     Descriptor& descriptor) noexcept {
     try {
       start.socket.assign(protocol, descriptor.get());
       descriptor.let_go();
@@ -370,10 +371,9 @@ Response refuse_upgrade(const Error& error, const http::Request& request) {
 }
 
 Task<Response> open_socket(std::shared_ptr<Room> room, Context& context) {
-  static constexpr std::array<std::string_view, 1> no_subprotocol{""};
-  const Result<Visitor> visitor = co_await meet(*room, context);
-  if (!visitor) co_return http::plain_problem(visitor.error(), context.request);
-  const Result<Upgrade> upgrade = read_upgrade(context.request, no_subprotocol);
+  if (const std::optional<Error> foreign = refuse_page(*room, context.request))
+    co_return http::plain_problem(*foreign, context.request);
+  const Result<Upgrade> upgrade = read_upgrade(context.request, {});
   if (!upgrade) co_return refuse_upgrade(upgrade.error(), context.request);
   Result<std::unique_ptr<Guest>> guest = co_await room->service->admit(context);
   if (!guest) co_return http::plain_problem(guest.error(), context.request);
@@ -386,7 +386,8 @@ Task<Response> open_socket(std::shared_ptr<Room> room, Context& context) {
 
 Task<Response> page(Room& room, Context& context) {
   if (!is_iframe_page(context.param("page"))) co_return plain(404, "There is nothing at this path.");
-  co_return iframe_page(context.request, room.front_end.script, room.place(context.shard).clock.unix_ms());
+  co_return iframe_page(context.request, room.front_end.script, room.front_end.frame_ancestors,
+                        room.place(context.shard).clock.unix_ms());
 }
 
 Task<Response> say_info(Room& room, Context& context) {
@@ -412,6 +413,7 @@ void add_routes(http::Router& router, FrontEnd front_end, std::shared_ptr<Servic
 
   const std::string& prefix = room->front_end.prefix;
   const std::string session = prefix + "/{server}/{session}";
+  router.cover(prefix + "/", options);
   const auto add = [&](Method method, const std::string& pattern, Access access, http::Handler handler) {
     router.add(method, pattern, access, std::move(handler), {}, options);
   };
@@ -420,6 +422,7 @@ void add_routes(http::Router& router, FrontEnd front_end, std::shared_ptr<Servic
       [room](Context& context) { return page(*room, context); });
   add(Method::get, prefix + "/info", Access::guest,
       [room](Context& context) { return say_info(*room, context); });
+  options.exists = are_ids;
   add(Method::post, session + "/xhr", Access::holder,
       [room](Context& context) { return xhr(*room, context); });
   add(Method::post, session + "/xhr_send", Access::holder,

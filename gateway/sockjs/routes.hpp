@@ -51,6 +51,7 @@ struct FrontEnd {
   std::string prefix;  // "/ws"
   std::string script =
       "/assets/sockjs.min.js";                 // for pages in iframes; of the same release as their clients'
+  std::string frame_ancestors = "'self'";      // who may have such pages inside, see iframe_page()
   std::size_t send_bytes_max = 65'536;         // of one xhr_send
   const WebSocketSettings* sockets = nullptr;  // outlives the routes, as the next
   std::atomic<std::size_t>* open_count = nullptr;  // see WebSocketPlace; of streams, too

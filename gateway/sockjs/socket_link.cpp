@@ -54,22 +54,30 @@ void SocketLink::on_message(MessageKind kind, std::string_view payload) {
 
 // An array of messages; a string alone is one message, as for other servers.
 void SocketLink::hear(std::string_view payload) {
-  auto unread = std::make_unique<Unread>();
-  Reading reading = read_messages(payload, messages_per_array_max, unread->messages);
-  if (reading == Reading::no_array)
-    reading = read_messages("[" + std::string(payload) + "]", 1, unread->messages);
+  std::vector<std::string> messages;
+  Reading reading = read_messages(payload, messages_per_array_max, messages);
+  if (reading == Reading::no_array) reading = read_messages("[" + std::string(payload) + "]", 1, messages);
   if (reading != Reading::good) return close(CloseReason::protocol_error, Drain::yes);
-  unread_ = std::move(unread);
-  read_on();
+  if (messages.size() > 1) socket_->count_messages(static_cast<std::uint32_t>(messages.size() - 1));
+  std::size_t next = 0;
+  read(messages, next);
+  if (next == messages.size() || closing_) return;
+  unread_ = std::make_unique<Unread>();
+  unread_->messages = std::move(messages);
+  unread_->next = next;
+}
+
+// Until the listener pauses.
+void SocketLink::read(std::vector<std::string>& messages, std::size_t& next) {
+  while (next < messages.size() && !paused_ && !closing_) {
+    const std::string message = std::move(messages[next++]);
+    listener_->on_message(MessageKind::text, message);
+  }
 }
 
 void SocketLink::read_on() noexcept {
   try {
-    while (unread_ && !paused_ && !closing_) {
-      if (unread_->next == unread_->messages.size()) break;
-      const std::string message = std::move(unread_->messages[unread_->next++]);
-      listener_->on_message(MessageKind::text, message);
-    }
+    if (unread_) read(unread_->messages, unread_->next);
   } catch (const std::exception& failure) {
     log::error("sockjs.message_failed", {{"cause", failure.what()}});
     close(CloseReason::internal_error, Drain::no);

@@ -8,9 +8,11 @@
 #include "hub/outbox.hpp"
 
 #include <chrono>
+#include <cstddef>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace corohub::gateway::sockjs {
 
@@ -58,6 +60,7 @@ class SocketLink final : public TransportListener,
   struct Unread;  // what came in one array with a message that made the listener pause
 
   void hear(std::string_view payload);
+  void read(std::vector<std::string>& messages, std::size_t& next);
   void read_on() noexcept;
   void resume() noexcept;
 

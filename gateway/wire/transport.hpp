@@ -56,6 +56,8 @@ class Transport : public hub::Outlet {
   virtual void allow_large_messages() noexcept {}
   // A message of the peer has begun and not ended.
   virtual bool is_receiving() const noexcept { return false; }
+  // What it has told as one message were so many more: its limits count them, too.
+  virtual void count_messages(std::uint32_t /*more*/) noexcept {}
 };
 
 // What a transport tells its session. It keeps its listener alive until on_closed() has returned.

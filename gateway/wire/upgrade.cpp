@@ -30,6 +30,7 @@ Result<std::string_view> choose_subprotocol(const http::Request& request,
   const auto names = offered_protocols(request);
   if (!names) return malformed("Sec-WebSocket-Protocol is not a list of names.");
   const auto known_name = [&](std::string_view name) { return std::ranges::find(known, name); };
+  if (known.empty()) return std::string_view();
   if (names->empty() && known_name("") != known.end()) return std::string_view();
   if (std::ranges::find(*names, known.front()) != names->end()) return known.front();
   const auto chosen =

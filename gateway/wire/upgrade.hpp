@@ -20,8 +20,9 @@ struct Upgrade {
 
 // `known`: the subprotocols of this address; an empty name stands for none at all. The first of them is
 // agreed on wherever it stands in the client's offer, of the others the one the client names first.
-// `compression`: permessage-deflate may be agreed on. upgrade_required; invalid_request;
-// unsupported_subprotocol: none of the names offered is known, or one must be offered and is not.
+// Without any the offer is ignored. `compression`: permessage-deflate may be agreed on. upgrade_required;
+// invalid_request; unsupported_subprotocol: none of the names offered is known, or one must be offered and is
+// not.
 Result<Upgrade> read_upgrade(const http::Request& request, std::span<const std::string_view> known,
                              bool compression = false);
 

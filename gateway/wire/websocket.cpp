@@ -55,6 +55,7 @@ class WebSocket final : public SocketTransport {
   void resume_reading() noexcept override;
   void allow_large_messages() noexcept override { decoder_.limit_bytes(0); }
   bool is_receiving() const noexcept override { return decoder_.in_message(); }
+  void count_messages(std::uint32_t more) noexcept override { spend(0, more, 0); }
 
  private:
   // ---- SocketTransport ----
@@ -75,7 +76,8 @@ class WebSocket final : public SocketTransport {
   bool act_on(const Received& received);
   void deliver(MessageKind kind, std::string_view payload) noexcept;
   void send_control(std::string_view frame) noexcept;
-  void charge(std::size_t bytes, const Received& received, SteadyTime now) noexcept;
+  void charge(std::size_t bytes, const Received& received) noexcept;
+  void spend(std::size_t bytes, std::uint32_t messages, std::uint32_t control) noexcept;
   void note_unfinished(bool began) noexcept;
 
   void check_budget(SteadyTime now) noexcept;
@@ -221,7 +223,7 @@ WebSocket::Intake WebSocket::take_in(std::span<char> bytes) {
     const std::size_t before = bytes.size();
     const Received received = decoder_.next(bytes);
     // What inflating adds is work too.
-    charge(before - bytes.size() + received.grown, received, now());
+    charge(before - bytes.size() + received.grown, received);
     if (received.kind == Received::Kind::nothing) break;
     if (!act_on(received)) return Intake::end_of_messages;
     began = began || !decoder_.unfinished();
@@ -293,7 +295,7 @@ void WebSocket::note_unfinished(bool began) noexcept {
   }
 }
 
-void WebSocket::charge(std::size_t bytes, const Received& received, SteadyTime now) noexcept {
+void WebSocket::charge(std::size_t bytes, const Received& received) noexcept {
   using Kind = Received::Kind;
   if (!limited_ || closing()) return;
   const Kind kind = received.kind;
@@ -301,8 +303,13 @@ void WebSocket::charge(std::size_t bytes, const Received& received, SteadyTime n
   const bool heartbeat = whole && listener().is_heartbeat(received.payload);
   const bool message = whole && !heartbeat;
   const bool control = heartbeat || kind == Kind::ping || kind == Kind::pong || kind == Kind::close;
+  spend(bytes, message ? 1 : 0, control ? 1 : 0);
+}
+
+void WebSocket::spend(std::size_t bytes, std::uint32_t messages, std::uint32_t control) noexcept {
+  if (!limited_ || closing()) return;
   const bool was_in_episode = budget_.in_episode();
-  budget_.spend(bytes, message ? 1 : 0, control ? 1 : 0, now);
+  budget_.spend(bytes, messages, control, now());
   if (!budget_.in_debt()) return;
   held_ = true;
   arm_by(open_due());

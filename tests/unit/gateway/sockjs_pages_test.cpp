@@ -61,7 +61,27 @@ TEST_F(SockjsPages, who_has_the_page_gets_304) {
   EXPECT_EQ(again.status, 304);
   EXPECT_EQ(again.header("content-type"), "");
   EXPECT_EQ(again.body, "");
+  for (const std::string& known : {"W/" + tag, "\"x\", " + tag, std::string("*")})
+    EXPECT_EQ(ask(get("/ws/iframe.html", "If-None-Match: " + known + "\r\n")).status, 304) << known;
   EXPECT_EQ(ask(get("/ws/iframe.html", "If-None-Match: \"x\"\r\n")).status, 200);
+}
+
+TEST_F(SockjsPages, T2_the_page_for_iframes_is_for_our_pages_and_those_that_are_listed) {
+  EXPECT_EQ(ask(get("/ws/iframe.html")).header("content-security-policy"), "frame-ancestors 'self'");
+  FrontEnd open;
+  open.frame_ancestors = "";
+  SockjsRig for_all(open);
+  EXPECT_EQ(Client(for_all.http).ask(get("/ws/iframe.html")).header("content-security-policy"), "");
+}
+
+TEST_F(SockjsPages, what_is_no_path_is_404_for_every_method) {
+  for (const char* target :
+       {"/ws/a./a/xhr", "/ws/a/a./xhr", "/ws/a./a/websocket", "/ws/a/a/x", "/ws/a/a/xhr/"})
+    for (const char* method : {"GET", "POST", "PUT", "OPTIONS"}) {
+      const Answer answer = ask(std::string(method) + " " + target + " HTTP/1.1\r\nHost: a\r\n\r\n");
+      EXPECT_EQ(answer.status, 404) << method << ' ' << target;
+      EXPECT_EQ(answer.header("content-type"), "text/plain; charset=UTF-8");
+    }
 }
 
 TEST_F(SockjsPages, says_what_the_server_can) {

@@ -86,12 +86,13 @@ class EchoService final : public Service {
   Task<Result<std::unique_ptr<Guest>>> admit(http::Context& context) override {
     if (refuse) co_return Error(ErrorCode::too_many_connections, "Too many.");
     ++admitted;
-    if (context.rate != nullptr) context.charge(1).value();
+    if (context.rate != nullptr && !nobody) context.charge(1).value();
     co_return std::unique_ptr<Guest>(std::make_unique<EchoGuest>(*this));
   }
 
   std::vector<Place> places;
   bool refuse = false;
+  bool nobody = false;  // those admitted are no users
   int admitted = 0;
   int prepared = 0;
   bool limited = true;

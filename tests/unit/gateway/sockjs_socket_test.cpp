@@ -138,6 +138,18 @@ TEST_F(SockjsSocket, T64_an_array_of_too_many_messages_ends_the_connection) {
   ASSERT_TRUE(until_end());
 }
 
+TEST_F(SockjsSocket, T64_each_message_of_an_array_counts) {
+  std::string many = "[\"x\"";
+  for (int i = 0; i < 199; ++i) many += ",\"x\"";
+  send(many + "]");
+  send("[\"x\"]");
+  EXPECT_EQ(listener->messages.size(), 201U);
+  send("[\"y\"]");
+  EXPECT_EQ(listener->messages.size(), 201U) << "it is in debt";
+  pass(1s);
+  EXPECT_EQ(listener->messages.back(), "y");
+}
+
 TEST_F(SockjsSocket, binary_messages_are_not_spoken) {
   client.send(gateway::test::encode({.opcode = 0x2, .payload = "[\"a\"]"}));
   ASSERT_TRUE(until_end());
@@ -198,6 +210,15 @@ TEST(SockjsUpgrade, leads_to_a_session_that_is_in_no_directory) {
     EXPECT_TRUE(rig.http.until([&] { return !client.silent(); })) << "o";
   }
   EXPECT_EQ(rig.service->admitted, 2);
+}
+
+TEST(SockjsUpgrade, takes_no_subprotocol_whatever_is_offered) {
+  SockjsRig rig;
+  Client client(rig.http);
+  const Answer answer =
+      client.ask(get("/ws/000/a/websocket", upgrade + "Sec-WebSocket-Protocol: v12.stomp, x\r\n"));
+  EXPECT_EQ(answer.status, 101);
+  EXPECT_EQ(answer.header("sec-websocket-protocol"), "");
 }
 
 TEST(SockjsUpgrade, says_what_is_missing_in_the_protocols_words) {

@@ -122,10 +122,16 @@ struct Answer {
 
 class Client {
  public:
-  explicit Client(Rig& rig, int receive_buffer = 0) : rig_(rig) {
+  // `source`: the address it calls from, on loopback.
+  explicit Client(Rig& rig, int receive_buffer = 0, const char* source = "127.0.0.1") : rig_(rig) {
     descriptor_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (receive_buffer > 0)
       ::setsockopt(descriptor_, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+    sockaddr_in from{};
+    from.sin_family = AF_INET;
+    ::inet_pton(AF_INET, source, &from.sin_addr);
+    if (::bind(descriptor_, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0)
+      throw std::runtime_error("bind failed");
     if (::connect(descriptor_, rig.endpoint.data(), static_cast<socklen_t>(rig.endpoint.size())) != 0)
       throw std::runtime_error("connect failed");
   }

@@ -75,6 +75,10 @@ struct RouteOptionsTest : testing::Test {
     rig.router.add(Method::post, "/s/{id}/send", Access::guest, say_size, {}, foreign());
     rig.router.add(Method::post, "/s/{id}/blame", Access::guest, blame_the_client, {}, foreign());
     rig.router.add(Method::post, "/s/{id}/throw", Access::guest, throw_it, {}, foreign());
+    RouteOptions with_ids = foreign();
+    with_ids.exists = [](const PathParams& params) { return params.at(0).second != "none"; };
+    rig.router.add(Method::post, "/s/{id}/close", Access::guest, say_size, {}, with_ids);
+    rig.router.cover("/s/", foreign());
     rig.router.add(Method::get, "/s/info", Access::guest, say_size, {}, foreign());
     RouteOptions large;
     large.body_max = 30;
@@ -168,6 +172,29 @@ TEST_F(RouteOptionsTest, T2_a_preflight_of_a_foreign_page_is_403) {
   EXPECT_EQ(answer.header("access-control-allow-origin"), "");
 }
 
+TEST_F(RouteOptionsTest, what_a_page_asks_to_send_it_may_send_also_with_the_request_itself) {
+  const std::string fields = "Origin: https://ours.example\r\nAccess-Control-Request-Headers: a, b, c\r\n";
+  EXPECT_EQ(ask("POST", "/s/1/send", fields).header("access-control-allow-headers"), "a, b, c");
+}
+
+TEST_F(RouteOptionsTest, a_path_whose_parameters_are_nothing_is_404_for_every_method) {
+  for (const char* method : {"GET", "POST", "OPTIONS"})
+    EXPECT_EQ(ask(method, "/s/none/close").status, 404) << method;
+  EXPECT_EQ(ask("GET", "/s/some/close").status, 405);
+  EXPECT_EQ(ask("POST", "/s/some/close").status, 200);
+}
+
+TEST_F(RouteOptionsTest, a_handler_that_waits_for_others_is_not_slow) {
+  CapturedLog captured;
+  rig.router.add(Method::get, "/waits", Access::guest, [this](Context& context) -> Task<Response> {
+    context.on_peer_end([] {});
+    rig.clock.advance(std::chrono::seconds(20));
+    co_return no_content();
+  });
+  EXPECT_EQ(ask("GET", "/waits").status, 204);
+  EXPECT_THAT(captured.text(), Not(HasSubstr("/waits")));
+}
+
 TEST_F(RouteOptionsTest, its_errors_are_plain) {
   const Answer method = ask("GET", "/s/1/send");
   EXPECT_EQ(method.status, 405);
@@ -188,7 +215,15 @@ TEST_F(RouteOptionsTest, T26_the_log_shows_the_pattern_and_not_the_path) {
   ask("GET", "/s/a-secret-id/send?token=x");
   ask("POST", "/s/a-secret-id/throw");
   ask("POST", "/s/a-secret-id/send", "", std::string(11, 'x'));
+  ask("POST", "/s/a-secret-id/nothing/");
+  ask("POST", "/s/a-secret-id/send", "Expect: something\r\n");
+  ask("POST", "/s/a-secret-id/send", "Content-Length: 1\r\n");
+  ask("GET", "/s/./a-secret-id");
   const std::string log = captured.text();
+  EXPECT_THAT(log, HasSubstr("target=/s/ status=404"));
+  EXPECT_THAT(log, HasSubstr("target=/s/{id}/send status=417"));
+  EXPECT_THAT(log, HasSubstr("target=/s/{id}/send status=400"));
+  EXPECT_THAT(log, HasSubstr("target=/s/ status=400"));
   EXPECT_THAT(log, HasSubstr("target=/s/{id}/send status=405"));
   EXPECT_THAT(log, HasSubstr("target=/s/{id}/throw status=500"));
   EXPECT_THAT(log, HasSubstr("target=/s/{id}/send status=413"));

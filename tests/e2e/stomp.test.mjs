@@ -326,7 +326,7 @@ test('R2: a server that ends says so, to each in its words', async (t) => {
 });
 
 test('a login by password ends with its connection', async (t) => {
-  const { server, john } = await party(t, { settings: { 'server.shards': 1 } });
+  const { server, john } = await party(t);
   const logins = async () => (await john.expect(200, 'GET', '/api/v1/auth/sessions')).length;
   const before = await logins();
   const stomp = await Stomp.open(server, { headers: { login: john.email, passcode: john.password } });

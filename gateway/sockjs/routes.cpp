@@ -385,7 +385,9 @@ Task<Response> open_socket(std::shared_ptr<Room> room, Context& context) {
 // ---- pages ----
 
 Task<Response> page(Room& room, Context& context) {
-  if (!is_iframe_page(context.param("page"))) co_return plain(404, "There is nothing at this path.");
+  // Not only SockJS lives below this prefix, so what is not there is said as everywhere.
+  if (!is_iframe_page(context.param("page")))
+    co_return http::fail(Error(ErrorCode::not_found, "There is nothing here."), context);
   co_return iframe_page(context.request, room.front_end.script, room.front_end.frame_ancestors,
                         room.place(context.shard).clock.unix_ms());
 }

@@ -72,7 +72,22 @@ std::vector<TopicRule> TopicRules::defaults() {
   };
 }
 
+namespace {
+
+// What gateways of APIs follow. No table of the configuration can say anything else of it.
+const TopicRule& rule_of_proxy_config() {
+  static const TopicRule rule{.pattern = "proxy_config_events",
+                              .subscribers = Audience::admin_bits,
+                              .publishers = Audience::admin_bits,
+                              .history_count = 1'000'000};
+  return rule;
+}
+
+}  // namespace
+
 const TopicRule* TopicRules::find(std::string_view topic) const noexcept {
+  const TopicRule& built_in = rule_of_proxy_config();
+  if (topic == built_in.pattern) return &built_in;
   if (is_reserved_topic(topic)) return nullptr;
   const auto found = std::ranges::find_if(
       rules_, [topic](const TopicRule& rule) { return matches_topic(rule.pattern, topic); });

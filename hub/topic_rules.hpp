@@ -46,7 +46,9 @@ class TopicRules {
 
   explicit TopicRules(std::vector<TopicRule> rules = defaults()) : rules_(std::move(rules)) {}
 
-  // The first that matches; null: nobody may anything there, as in the topics reserved for the server.
+  // The first that matches; null: nobody may anything there, as in the topics reserved for the server. Of
+  // those, proxy_config_events has a rule of its own: admins write and read there, and its history lasts as
+  // long as the log keeps it.
   const TopicRule* find(std::string_view topic) const noexcept;
   // The same for somebody who wants to subscribe or to read; null as well if this role may not.
   const TopicRule* readable(std::string_view topic, Role role) const noexcept {

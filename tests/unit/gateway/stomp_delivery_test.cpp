@@ -178,6 +178,20 @@ TEST_F(StompDelivery, types_in_a_topic_until_its_last_subscription_ends) {
   EXPECT_THAT(listener->next("MESSAGE").body, testing::HasSubstr(R"("typing":false)"));
 }
 
+TEST_F(StompDelivery, brings_proxy_config_events_to_admins_without_a_content_type) {
+  const AccountRef boss = rig_.add_account(9, Role::admin);
+  rig_.store(*boss);
+  const auto made = connected(*boss);
+  made->subscribe("s", "/topic/proxy_config_events");
+  made->send("SEND", "destination:/topic/proxy_config_events\ncontent-type:application/json\n", R"({"a":1})");
+  const StompMessage message = made->next("MESSAGE");
+  EXPECT_EQ(message.body, R"({"a":1})");
+  EXPECT_FALSE(message.headers.contains("content-type"));
+  const auto user = connected(*ann_);
+  user->send("SUBSCRIBE", "id:s\ndestination:/topic/proxy_config_events\n");
+  EXPECT_EQ(user->next("ERROR").value("code"), "forbidden");
+}
+
 // ---- transactions ----
 
 TEST_F(StompDelivery, publishes_a_transaction_when_it_is_committed) {

@@ -62,10 +62,19 @@ TEST(TopicRules, has_these_defaults) {
   EXPECT_FALSE(admin->may_subscribe(Role::user));
 }
 
+TEST(TopicRules, admins_alone_read_and_write_proxy_config_events_whatever_is_configured) {
+  const TopicRules rules({{.pattern = "**", .subscribers = Audience::everyone_bits}});
+  const TopicRule* rule = rules.find("proxy_config_events");
+  ASSERT_NE(rule, nullptr);
+  EXPECT_TRUE(rule->may_subscribe(Role::admin) && rule->may_publish(Role::admin) && rule->durable());
+  EXPECT_FALSE(rule->may_subscribe(Role::user) || rule->may_publish(Role::user) || rule->typing);
+  EXPECT_EQ(rule->presence, PresenceMode::off);
+}
+
 TEST(TopicRules, what_is_the_servers_matches_no_rule) {
   TopicRule everything{.pattern = "**", .subscribers = Audience::everyone_bits};
   const TopicRules rules({everything});
-  for (const char* topic : {"flags", "flags/a", "system", "user/7", "platform/x", "proxy_config_events"})
+  for (const char* topic : {"flags", "flags/a", "system", "user/7", "platform/x"})
     EXPECT_EQ(rules.find(topic), nullptr) << topic;
   EXPECT_NE(rules.find("flagship"), nullptr);
   for (const char* type : {"user.updated", "typing", "reply", "error", "stream.gap", "subscription.revoked"})

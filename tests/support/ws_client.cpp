@@ -3,6 +3,7 @@
 #include "support/online_events.hpp"
 #include "support/recording.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 
 #include <boost/json/parse.hpp>
@@ -28,13 +29,19 @@ std::uint64_t read_big_endian(std::string_view bytes) {
   return value;
 }
 
+bool offers_another_protocol(const WsOptions& options) {
+  return std::ranges::any_of(options.headers, [](const auto& header) {
+    return header.first == "Sec-WebSocket-Protocol" && header.second.find("stomp") != std::string::npos;
+  });
+}
+
 }  // namespace
 
 WsClient::WsClient(std::uint16_t port, const WsOptions& options)
     : stream_(port),
       target_(options.target),
       answer_pings_(options.answer_pings),
-      mirror_(options.target.starts_with("/ws/echo")) {
+      native_(!options.target.starts_with("/ws/echo") && !offers_another_protocol(options)) {
   HttpCall call{.target = options.target, .token = options.token};
   call.headers = {{"Connection", "Upgrade"},
                   {"Upgrade", "websocket"},
@@ -74,7 +81,7 @@ WsClient::Frame WsClient::read_frame() {
   if (!fill(head + size)) return end();
   frame.payload = buffer_.substr(head, size);
   buffer_.erase(0, head + size);
-  if (frame.opcode == text_frame && !mirror_) record_event(frame.payload);
+  if (frame.opcode == text_frame && native_) record_event(frame.payload);
   return frame;
 }
 

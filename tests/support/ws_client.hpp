@@ -65,7 +65,7 @@ class WsClient {
   std::string buffer_;
   HttpAnswer answer_;
   bool answer_pings_;
-  bool mirror_;  // what comes is what was sent, and no event
+  bool native_;  // what comes are events of the native protocol
   bool ended_ = false;
 };
 

@@ -37,6 +37,10 @@ WebSocketSettings stomp_socket_settings(const GatewaySettings& settings) {
   return result;
 }
 
+TokenBucket::Rate bucket_rate(const auth::Rate& rate) {
+  return {.per_second = rate.tokens / std::chrono::duration<double>(rate.per).count(), .burst = rate.burst};
+}
+
 // A frame of STOMP as a JSON string is longer.
 WebSocketSettings sockjs_socket_settings(const GatewaySettings& settings) {
   WebSocketSettings result = stomp_socket_settings(settings);
@@ -73,7 +77,8 @@ GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_s
       sockjs_sockets(sockjs_socket_settings(settings)),
       echo_sockets(echo_settings()),
       streams(stream_settings(settings)),
-      stomp{settings.stomp_message_bytes_max, settings.stomp_fragments},
+      stomp{settings.stomp_message_bytes_max, settings.stomp_fragments,
+            bucket_rate(settings.inbound_messages)},
       publishing(parts.hub, parts.writer, parts.topic_rules, parts.clock, settings.event_bytes_max,
                  settings.durable_bytes_per_user),
       presence(parts.hub, parts.topic_rules, parts.clock, settings.presence_per_user),

@@ -128,7 +128,11 @@ Task<> SessionTopics::look_up(std::shared_ptr<Pending> pending, RequestId id, Su
   hub::Interest* interest = pending->find();
   if (interest == nullptr)
     co_return session_.answer(id, Refusal{not_subscribed, "The subscription has ended meanwhile."});
-  if (!reach) co_return session_.answer(id, gateway::refusal_of(reach.error()));
+  if (!reach) {
+    // A client that names its subscriptions is told that this one is none, and asks again under another name.
+    if (asked.label != 0) session_.desk().shard.remove(session_, *interest);
+    co_return session_.answer(id, gateway::refusal_of(reach.error()));
+  }
   try {
     begin(id, *interest, asked, *reach);
   } catch (const std::bad_alloc&) {

@@ -247,7 +247,8 @@ void Link::end(CloseReason reason, std::string close_frame) noexcept {
   settle_later();
 }
 
-// What is left, and why it has ended: to who receives, if anybody does. Late: who asks came after the end.
+// What is left, and why it has ended: to whoever receives, if anybody does. Late: the request came after the
+// end; the first such request is a client's ordinary next one.
 void Link::say_last_words(bool late) noexcept {
   try {
     if (poll_) {
@@ -256,7 +257,8 @@ void Link::say_last_words(bool late) noexcept {
         words = std::move(words_.front());
         words_.erase(words_.begin());
       }
-      poll_.answer({Reply::Kind::frame, std::move(words), late});
+      poll_.answer({Reply::Kind::frame, std::move(words), late && told_end_});
+      told_end_ = true;  // whoever asks again is of no use
     } else if (stream_) {
       for (const std::string& word : words_) stream_->say(word);
       words_.clear();

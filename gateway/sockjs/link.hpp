@@ -157,6 +157,7 @@ class Link final : public Transport,
   std::vector<std::string> words_;  // what an ended session says first, once
   std::string close_frame_;         // and then, to all who ask
   std::size_t kept_bytes_ = 0;      // of words_, as the directory counts them
+  bool told_end_ = false;           // somebody has had words of the end
   bool opened_ = false;             // an ended session's listener had been told of its beginning
 
   FixedPost later_;

@@ -271,8 +271,7 @@ class StreamTakeover final : public http::Takeover {
       asio::io_context& home = room_->home(visitor_.session).place().context;
       asio::post(home, [room = room_, visitor = visitor_, kind = kind_, chunked = chunked_, head = head_,
                         protocol, descriptor = std::move(descriptor)]() mutable {
-        arrive(*room, visitor, {Socket(room->home(visitor.session).place().context), head, chunked, kind},
-               protocol, descriptor);
+        arrive(*room, visitor, std::move(head), chunked, kind, protocol, descriptor);
       });
     } catch (const std::exception& failure) {
       say_failure(failure);
@@ -281,13 +280,14 @@ class StreamTakeover final : public http::Takeover {
 
  private:
   // At the home.
-  static void arrive(Room& room, const Visitor& visitor, StreamStart start, const asio::ip::tcp& protocol,
-                     Descriptor& descriptor) noexcept {
+  static void arrive(Room& room, const Visitor& visitor, std::string head, bool chunked, StreamKind kind,
+                     const asio::ip::tcp& protocol, Descriptor& descriptor) noexcept {
     try {
+      Directory& home = room.home(visitor.session);
+      StreamStart start{Socket(home.place().context), std::move(head), chunked, kind};
       start.socket.assign(protocol, descriptor.get());
       descriptor.let_go();
       start.socket.non_blocking(true);
-      Directory& home = room.home(visitor.session);
       home.attach(visitor.session, visitor.owner,
                   Stream::start(std::move(start), room.front_end.streams, home.place()));
     } catch (const std::exception& failure) {

@@ -70,11 +70,12 @@ void StompDialect::read_frames(std::string_view bytes) {
     frame_due_ = SteadyTime::max();
     const ClientFrame& frame = parser_.frame();
     if (is_stranger_that_says_too_much()) return fail(frame, "rate_limited", "Say first who you are.");
-    sends_too_fast() ? hold_back(frame) : act_on(frame);
+    sends_too_fast() ? hold_back_sender(frame) : act_on(frame);
     if (!waiting_) continue;
     waiting_->rest = bytes;
     return;
   }
+  behind_since_ = SteadyTime::max();
   if (!parser_.is_within_frame()) {
     frame_due_ = SteadyTime::max();
   } else if (frame_due_ == SteadyTime::max()) {
@@ -170,9 +171,9 @@ void StompDialect::keep_waiting(const ClientFrame& frame) {
 void StompDialect::go_on() {
   const std::unique_ptr<Waiting> waiting = std::move(waiting_);
   heartbeat_.note_heard(now());  // it was not listened to meanwhile
-  stage_ = Stage::connected;
+  const bool was_judged = std::exchange(stage_, Stage::connected) == Stage::judging;
   waiting->frame.body = waiting->body;
-  if (waiting->frame.command == ClientCommand::connect)
+  if (was_judged && waiting->frame.command == ClientCommand::connect)
     welcome();
   else
     act_on(waiting->frame);
@@ -191,12 +192,20 @@ bool StompDialect::is_held_back(const ClientFrame& frame) {
 bool StompDialect::sends_too_fast() {
   if (session_->exempt() || !session_->is_identified()) return false;
   const SteadyTime time = session_->desk().shard.clock().steady();
-  if (!frames_left_) frames_left_ = std::make_unique<TokenBucket>(frames, time);
-  return !frames_left_->take(frames, time);
+  if (!frames_left_) frames_left_ = std::make_unique<TokenBucket>(settings_.frames, time);
+  return !frames_left_->take(settings_.frames, time);
 }
 
 bool StompDialect::is_stranger_that_says_too_much() noexcept {
   return !session_->is_identified() && ++frames_of_stranger_ > unidentified_frames_max;
+}
+
+// A client at the limit has caught up in a moment; one beyond it never does.
+void StompDialect::hold_back_sender(const ClientFrame& frame) {
+  const SteadyTime time = now();
+  if (behind_since_ == SteadyTime::max()) behind_since_ = time;
+  if (time - behind_since_ > patience) return fail(frame, "rate_limited", "You send faster than you may.");
+  hold_back(frame);
 }
 
 void StompDialect::hold_back(const ClientFrame& frame) {

@@ -31,8 +31,8 @@ class StompDialect final : public Dialect, private Timed {
   static constexpr std::chrono::seconds frame_time_max{10};
   // So long a client is not read from that subscribes faster than it may (T59), or sends frames faster.
   static constexpr std::chrono::milliseconds pause{500};
-  // Frames of a client, however many stand in a message of its carrier (T58).
-  static constexpr TokenBucket::Rate frames{.per_second = 100, .burst = 200};
+  // A client that sends frames faster than it may is closed if it has not caught up by then (T58).
+  static constexpr std::chrono::seconds patience{5};
   // Of a client that has not said who it is (T14).
   static constexpr std::uint32_t unidentified_frames_max = 8;
   // So long at most a carrier does not read from a client that sends faster than it may (T58).
@@ -99,6 +99,7 @@ class StompDialect final : public Dialect, private Timed {
   bool sends_too_fast();
   bool is_stranger_that_says_too_much() noexcept;
   void hold_back(const ClientFrame& frame);
+  void hold_back_sender(const ClientFrame& frame);
   void ask(const Request& request, Command command);
 
   // ---- what the server says ----
@@ -137,8 +138,9 @@ class StompDialect final : public Dialect, private Timed {
   Heartbeat heartbeat_;
   SteadyTime frame_due_ = SteadyTime::max();
   SteadyTime pause_ends_ = SteadyTime::max();
-  const hub::Form* form_ = nullptr;           // from open() on
-  std::unique_ptr<TokenBucket> frames_left_;  // these when they are needed
+  SteadyTime behind_since_ = SteadyTime::max();  // it sends frames faster than it may, and has not caught up
+  const hub::Form* form_ = nullptr;              // from open() on
+  std::unique_ptr<TokenBucket> frames_left_;     // these when they are needed
   std::unique_ptr<Transactions> transactions_;
   std::unique_ptr<Waiting> waiting_;
   std::string receipt_of_disconnect_;

@@ -197,6 +197,31 @@ TEST_F(StompSession, T58_counts_frames_however_many_stand_in_a_message) {
   EXPECT_FALSE(made->is_closed());
 }
 
+TEST_F(StompSession, T58_closes_who_sends_faster_than_it_may_and_never_catches_up) {
+  const auto made = connected(ann_.get());
+  std::string frames;
+  for (int i = 0; i < 2000; ++i) frames += stomp("ACK", "id:1\n");
+  made->send(frames);
+  rig_.settle();
+  rig_.pass(4s);
+  EXPECT_FALSE(made->is_closed()) << "it has five seconds";
+  rig_.pass(3s);
+  EXPECT_EQ(made->next("ERROR").value("code"), "rate_limited");
+  EXPECT_TRUE(made->is_closed());
+}
+
+TEST_F(StompSession, welcomes_nobody_twice_who_was_held_back) {
+  const auto made = connected(ann_.get());
+  std::string frames;
+  for (int i = 0; i < 199; ++i) frames += stomp("ACK", "id:1\n");
+  made->send(frames + stomp("CONNECT", "accept-version:1.2\nhost:x\n") +
+             stomp("CONNECT", "accept-version:1.2\nhost:x\n"));
+  rig_.settle();
+  rig_.pass(2s);
+  EXPECT_EQ(std::ranges::count(made->all(), std::string("CONNECTED"), &StompMessage::command), 1);
+  EXPECT_TRUE(made->is_closed());
+}
+
 TEST_F(StompSession, T58_counts_heartbeats_as_pings) {
   rig_.sockets.rates.messages = {1, 1s, 3};
   const auto made = connected(ann_.get());

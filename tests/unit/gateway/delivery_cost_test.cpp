@@ -4,6 +4,7 @@
 #include "session_rig.hpp"
 #include "support/allocations.hpp"
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@
 
 namespace {
 
-std::size_t sends = 0;
+std::atomic<std::size_t> sends{0};  // other tests of this program have threads
 
 }  // namespace
 

@@ -37,8 +37,9 @@ struct SockjsLink : testing::Test {
   }
   Life& life(std::size_t number = 0) { return rig.life(number); }
   void pass(std::chrono::milliseconds time) { rig.http.pass(time); }
-  SockjsRig rig;
   const LinkSettings settings;
+  const StreamSettings streams;  // outlives the streams, whose end is the rig's
+  SockjsRig rig;
 };
 
 TEST_F(SockjsLink, a_session_begins_with_o_and_takes_arrays_of_messages) {
@@ -257,7 +258,6 @@ TEST_F(SockjsLink, T54e_a_stream_that_comes_to_anothers_session_is_told_that_the
   const auto life = std::make_shared<Life>();
   const auto echo = std::make_shared<Echo>(life, rig.service->limits);
   directory.create("a", {1, "x"}, [&] { return Listening{echo, &echo->outbox, true}; });
-  const StreamSettings streams;
   for (const Owner& other : {Owner{2, "x"}, Owner{1, "y"}}) {
     asio::ip::tcp::acceptor acceptor(rig.http.context, {asio::ip::make_address("127.0.0.1"), 0});
     Socket client(rig.http.context);
@@ -269,6 +269,8 @@ TEST_F(SockjsLink, T54e_a_stream_that_comes_to_anothers_session_is_told_that_the
         "a", other,
         Stream::start({std::move(server), "HEAD", true, StreamKind::xhr}, streams, rig.service->places[0]));
     EXPECT_EQ(life->transport, nullptr) << "it has not opened the session";
+    client.close();
+    rig.http.settle();  // the stream is gone
   }
 }
 

@@ -51,7 +51,7 @@ Session::~Session() { dialect_.release(); }
 
 void Session::on_open(Transport& transport) {
   transport_ = &transport;
-  set_outlet(&transport);
+  set_outlet(&transport.outlet());
   dialect_.open(transport.wrap());
   if (stranger_->arrival.principal) {
     const std::unique_ptr<const Stranger> known = std::move(stranger_);

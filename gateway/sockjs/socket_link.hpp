@@ -42,6 +42,7 @@ class SocketLink final : public TransportListener,
   // ---- Transport: for the listener ----
   std::string_view name() const noexcept override { return "sockjs-websocket"; }
   const Wrap& wrap() const noexcept override;
+  hub::Outlet& outlet() noexcept override { return socket_ != nullptr ? socket_->outlet() : *this; }
   void flush() noexcept override;
   bool is_full() const noexcept override { return socket_ != nullptr && socket_->is_full(); }
   void close(CloseReason reason, Drain drain) noexcept override;

@@ -45,6 +45,9 @@ class Transport : public hub::Outlet {
   virtual std::string_view name() const noexcept = 0;  // "websocket"
   // How a text becomes its bytes; the same as long as it is open.
   virtual const Wrap& wrap() const noexcept = 0;
+  // What empties the outbox: this, or the transport it stands before, so that a delivery finds what it sends
+  // from without a detour.
+  virtual hub::Outlet& outlet() noexcept { return *this; }
   // The end of our own will; the first reason counts. Nothing pushed afterwards is sent.
   virtual void close(CloseReason reason, Drain drain) noexcept = 0;
   // Reset, now.

@@ -1,21 +1,12 @@
 #include "gateway/sockjs/stream.hpp"
 
-#include "core/log.hpp"
-#include "gateway/wire/wraps.hpp"
+#include "gateway/wire/body_transport.hpp"
 
-#include <exception>
-#include <optional>
 #include <utility>
-
-#include <netinet/tcp.h>
-#include <sys/socket.h>
 
 namespace corohub::gateway::sockjs {
 namespace {
 
-using boost::system::error_code;
-
-constexpr std::string_view end_of_body = "0\r\n\r\n";
 constexpr std::size_t prelude_bytes = 2048;  // some browsers show nothing before
 
 std::string prelude(StreamKind kind) {
@@ -23,14 +14,13 @@ std::string prelude(StreamKind kind) {
 }
 
 // The carrier: its listener is the Stream.
-class Body final : public SocketTransport {
+class Body final : public BodyTransport {
  public:
   Body(StreamStart& start, const StreamSettings& settings, const Place& place, hub::Outbox& outbox,
        std::shared_ptr<TransportListener> listener)
-      : SocketTransport(std::move(start.socket), place.wheel, place.clock, settings.timeouts, outbox,
-                        std::move(listener)),
-        settings_(settings),
-        chunked_(start.chunked) {
+      : BodyTransport(std::move(start.socket), place.wheel, place.clock, settings.timeouts, outbox,
+                      std::move(listener), {start.chunked, settings.inbound_bytes_max}),
+        settings_(settings) {
     if (settings_.open != nullptr) settings_.open->fetch_add(1, std::memory_order_relaxed);
   }
   ~Body() override {
@@ -41,60 +31,21 @@ class Body final : public SocketTransport {
     sender().add_control(head);
     sender().add_control(
         wrap().frame(beginning, Wrap::Part::whole, hub::Audience::one_connection())->bytes());
-    const auto timeout = static_cast<unsigned>(settings_.dead_peer_timeout.count());
-    ::setsockopt(socket().native_handle(), IPPROTO_TCP, TCP_USER_TIMEOUT, &timeout, sizeof timeout);
-    tell_open();
-    try {
-      run(shared_from_this());
-    } catch (const std::bad_alloc&) {
-      abort();
-      finish();
-    }
+    give_up_dead_peer_after(settings_.dead_peer_timeout);
+    serve();
   }
 
   // ---- Transport ----
   std::string_view name() const noexcept override { return "sockjs-stream"; }
-  const Wrap& wrap() const noexcept override { return chunked_ ? http_chunk() : bare(); }
-  void pause_reading() noexcept override {}  // nothing is read
-  void resume_reading() noexcept override {}
 
  private:
   // ---- SocketTransport ----
-  std::string last_bytes(CloseReason) const override {
-    return chunked_ ? std::string(end_of_body) : std::string();
-  }
-  // Once all is out our half is closed, and the client's end is waited for: a socket closed with unread bytes
-  // would take our last words back.
-  void on_all_sent() noexcept override {
-    if (std::exchange(shut_, true)) return;
-    error_code ignored;
-    socket().shutdown(Socket::shutdown_send, ignored);
-  }
   // Most of what a stream says may still be with the kernel when its body ends, and none of it is said again.
   bool end_waits_for_reader() const noexcept override { return true; }
   SteadyTime open_due() const noexcept override { return never; }
   void on_open_due(SteadyTime) noexcept override {}
 
-  // A client has nothing to say here; what is waited for is its end.
-  Detached run(std::shared_ptr<SocketTransport> /*keeps this*/) {
-    try {
-      while (!dead()) {
-        const error_code error = co_await SocketReady(socket(), Socket::wait_read);
-        if (error || dead()) break;
-        const std::optional<std::size_t> bytes = discard_input();
-        received_ += bytes.value_or(0);
-        if (!bytes || received_ > settings_.inbound_bytes_max) break;
-      }
-    } catch (const std::exception& failure) {
-      log::error("sockjs.stream_failed", {{"cause", failure.what()}});
-    }
-    finish();
-  }
-
   const StreamSettings& settings_;
-  std::size_t received_ = 0;
-  const bool chunked_;
-  bool shut_ = false;  // our half of the connection is closed
 };
 
 }  // namespace

@@ -95,7 +95,7 @@ class Members {
     return std::string(value->get_string());
   }
 
-  // Command was read, unless something is wrong with it.
+  // What was read, unless something is wrong with it.
   template <class Asked>
   Command result(Asked&& asked) && {
     if (refusal_) return std::move(*refusal_);
@@ -117,7 +117,7 @@ class Members {
   std::optional<Refusal> refusal_;
 };
 
-// ---- the commands. Command is between braces is read from left to right. ----
+// ---- the commands. What is between braces is read from left to right. ----
 
 Command read_ping(Members) { return Ping{}; }
 

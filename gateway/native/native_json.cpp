@@ -1,6 +1,6 @@
 #include "gateway/native/native_json.hpp"
 
-#include "gateway/session/event_query.hpp"
+#include "gateway/session/command_members.hpp"
 #include "gateway/session/raw_json.hpp"
 #include "hub/topic_rules.hpp"
 
@@ -26,39 +26,11 @@ Refusal invalid(std::string message) { return {"invalid_message", std::move(mess
 
 // ---- the members of a message's data: read one by one, the first complaint counts ----
 
-class Members {
+class Members : public CommandMembers {
  public:
   // `text` is the whole message.
-  Members(const json::object* data, std::string_view text) noexcept : data_(data), text_(text) {}
-
-  std::string topic() {
-    const json::value* value = find("topic");
-    if (value == nullptr || !value->is_string()) return complain("data needs a topic.");
-    const std::string_view name = value->get_string();
-    if (!hub::is_topic(name)) return complain("That is no name of a topic.", "invalid_topic");
-    return std::string(name);
-  }
-
-  std::optional<Position> since() {
-    const json::value* value = find("since");
-    if (value == nullptr) return std::nullopt;
-    if (const std::int64_t* seq = value->if_int64(); seq != nullptr && *seq >= 0)
-      return Position{.epoch = {}, .seq = *seq};
-    Result<Position> position = parse_position(value->is_string() ? value->get_string() : "");
-    if (position) return std::move(*position);
-    complain(position.error().detail, name(position.error().code));
-    return std::nullopt;
-  }
-
-  std::size_t limit() {
-    const json::value* value = find("limit");
-    if (value == nullptr) return page_limit_default;
-    const std::int64_t* number = value->if_int64();
-    if (number != nullptr && *number >= 1 && *number <= static_cast<std::int64_t>(page_limit_max))
-      return static_cast<std::size_t>(*number);
-    complain("limit is an integer from 1 to 300.");
-    return 0;
-  }
+  Members(const json::object* data, std::string_view text) noexcept
+      : CommandMembers(data, "data"), text_(text) {}
 
   std::string event_type() {
     const json::value* value = find("type");
@@ -70,7 +42,7 @@ class Members {
 
   // As it stands in the text: a parser would round numbers it cannot hold.
   std::string raw_data() {
-    if (data_ == nullptr || !data_->contains("data")) return complain("data needs data.");
+    if (object() == nullptr || !object()->contains("data")) return complain("data needs data.");
     return raw_member(*member_text(text_, "data"), "data").value_or("null");
   }
 
@@ -82,39 +54,8 @@ class Members {
     return complain("idempotency_key is 1 to 128 printable characters of ASCII.");
   }
 
-  bool typing() {
-    const json::value* value = find("typing");
-    if (value != nullptr && value->is_bool()) return value->get_bool();
-    complain("data needs typing, true or false.");
-    return false;
-  }
-
-  std::string token() {
-    const json::value* value = find("token");
-    if (value == nullptr || !value->is_string()) return complain("auth.refresh needs data with a token.");
-    return std::string(value->get_string());
-  }
-
-  // What was read, unless something is wrong with it.
-  template <class Asked>
-  Command result(Asked&& asked) && {
-    if (refusal_) return std::move(*refusal_);
-    return std::forward<Asked>(asked);
-  }
-
  private:
-  const json::value* find(std::string_view key) const noexcept {
-    const json::value* value = data_ == nullptr ? nullptr : data_->if_contains(key);
-    return value == nullptr || value->is_null() ? nullptr : value;
-  }
-  std::string complain(std::string message, std::string_view code = "invalid_message") {
-    if (!refusal_) refusal_ = Refusal{code, std::move(message)};
-    return {};
-  }
-
-  const json::object* data_;
   std::string_view text_;
-  std::optional<Refusal> refusal_;
 };
 
 // ---- the commands. What is between braces is read from left to right. ----
@@ -122,7 +63,7 @@ class Members {
 Command read_ping(Members) { return Ping{}; }
 
 Command read_refresh(Members members) {
-  AuthRefresh asked{members.token()};
+  AuthRefresh asked{members.token("auth.refresh needs data with a token.")};
   return std::move(members).result(std::move(asked));
 }
 
@@ -141,21 +82,6 @@ Command read_publish(Members members) {
                 .type = members.event_type(),
                 .data = members.raw_data(),
                 .idempotency_key = members.idempotency_key()};
-  return std::move(members).result(std::move(asked));
-}
-
-Command read_presence(Members members) {
-  PresenceQuery asked{members.topic()};
-  return std::move(members).result(std::move(asked));
-}
-
-Command read_typing(Members members) {
-  SetTyping asked{members.topic(), members.typing()};
-  return std::move(members).result(std::move(asked));
-}
-
-Command read_history(Members members) {
-  HistoryQuery asked{members.topic(), members.since(), members.limit()};
   return std::move(members).result(std::move(asked));
 }
 

@@ -1,5 +1,7 @@
 #include "gateway/credentials.hpp"
 
+#include "upgrade_requests.hpp"
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,21 +12,8 @@
 namespace corohub::gateway {
 namespace {
 
-http::Request good_request() {
-  http::Request request;
-  request.path = "/ws";
-  request.headers = {{"Host", "localhost:8080"},
-                     {"Connection", "keep-alive, Upgrade"},
-                     {"Upgrade", "WebSocket"},
-                     {"Sec-WebSocket-Version", "13"},
-                     {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}};
-  return request;
-}
-
-http::Request with(http::Request request, std::string_view name, std::string_view value) {
-  request.headers.push_back({name, value});
-  return request;
-}
+using test::good_request;
+using test::with;
 
 std::optional<ErrorCode> refused_credential(const http::Request& request, bool query_token = true) {
   const Result<std::optional<Credential>> credential = credential_of(request, query_token);

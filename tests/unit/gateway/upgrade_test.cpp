@@ -1,5 +1,7 @@
 #include "gateway/wire/upgrade.hpp"
 
+#include "upgrade_requests.hpp"
+
 #include <array>
 
 #include <gmock/gmock.h>
@@ -8,21 +10,8 @@
 namespace corohub::gateway {
 namespace {
 
-http::Request good_request() {
-  http::Request request;
-  request.path = "/ws";
-  request.headers = {{"Host", "localhost:8080"},
-                     {"Connection", "keep-alive, Upgrade"},
-                     {"Upgrade", "WebSocket"},
-                     {"Sec-WebSocket-Version", "13"},
-                     {"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="}};
-  return request;
-}
-
-http::Request with(http::Request request, std::string_view name, std::string_view value) {
-  request.headers.push_back({name, value});
-  return request;
-}
+using test::good_request;
+using test::with;
 
 http::Request replaced(std::string_view name, std::string_view value) {
   http::Request request = good_request();

@@ -168,7 +168,7 @@ test('G1, R23: configurations that can never work are refused by check and start
   const data = ['--data-dir', join(temporaryDirectory(t), 'data')];
   for (const [args, why] of [
     [['--ws-max-message-bytes', '4194304', '--ws-outbox-max-bytes', '16777216'], /limits\.ws_bytes_burst/],
-    [['--ws-max-message-bytes', '1048576'], /ws\.outbox_max_bytes/],
+    [['--events-max-bytes', '1048576'], /ws\.outbox_max_bytes/],
   ])
     for (const command of [['config', 'check'], ['serve']]) {
       const result = await corohub([...command, ...data, ...args]);

@@ -44,6 +44,16 @@ std::string_view name(ErrorCode code) noexcept {
       return "email_taken";
     case ErrorCode::last_superadmin:
       return "last_superadmin";
+    case ErrorCode::key_taken:
+      return "key_taken";
+    case ErrorCode::in_use:
+      return "in_use";
+    case ErrorCode::limit_reached:
+      return "limit_reached";
+    case ErrorCode::version_mismatch:
+      return "version_mismatch";
+    case ErrorCode::precondition_required:
+      return "precondition_required";
     case ErrorCode::idempotency_mismatch:
       return "idempotency_mismatch";
     case ErrorCode::gap:

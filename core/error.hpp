@@ -36,6 +36,11 @@ enum class ErrorCode : std::uint8_t {
   method_not_allowed,
   email_taken,
   last_superadmin,
+  key_taken,
+  in_use,
+  limit_reached,
+  version_mismatch,
+  precondition_required,
   idempotency_mismatch,
   gap,
   request_timeout,
@@ -86,15 +91,23 @@ struct Error {
     limit = attempts;
     return std::move(*this);
   }
+  // Adds what the answer says beside the words of the error: the text of a JSON object.
+  Error&& with(std::string its_members, std::string its_etag = {}) && {
+    members = std::move(its_members);
+    etag = std::move(its_etag);
+    return std::move(*this);
+  }
   Error&& at(std::string field, std::string word, std::string message) && {
     fields.push_back({std::move(field), std::move(word), std::move(message)});
     return std::move(*this);
   }
 
   ErrorCode code;
-  std::string detail;                               // public: a sentence for the caller
-  std::string cause;                                // private: for the log
-  std::vector<FieldError> fields;                   // 422 only
+  std::string detail;              // public: a sentence for the caller
+  std::string cause;               // private: for the log
+  std::string members{};           // public: members of its own, as the text of a JSON object
+  std::string etag{};              // public: of what `members` shows
+  std::vector<FieldError> fields;  // 422 only
   std::optional<std::chrono::seconds> retry_after;  // 429 and 503
   std::optional<std::uint64_t> limit;               // 429: requests per window, when one is known
 };

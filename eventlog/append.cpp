@@ -50,6 +50,10 @@ void deliver(storage::UnitOfWork& work, hub::EventDraft draft) {
   batch_of(work).add(hub::EventRef(new hub::Event(std::move(draft), 0, work.now())));
 }
 
+void change_shards(storage::UnitOfWork& work, hub::ShardChangeRef change) {
+  batch_of(work).add(std::move(change));
+}
+
 void change_account(storage::UnitOfWork& work, hub::AccountChanged change) {
   batch_of(work).add(std::move(change));
 }

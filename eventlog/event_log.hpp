@@ -32,6 +32,8 @@ void deliver(storage::UnitOfWork& work, hub::EventDraft draft);
 
 // Adds a change of rights at its place between the events: after the last event of the account itself, before
 // everything later.
+// A change of another room, applied by every shard before the unit is answered.
+void change_shards(storage::UnitOfWork& work, hub::ShardChangeRef change);
 void change_account(storage::UnitOfWork& work, hub::AccountChanged change);
 
 // What the writer calls: makes hub batches of what was committed, and finishes the units when all shards have

@@ -19,7 +19,7 @@ Result<std::string> read_credential(const http::Request& request) {
     return Error(ErrorCode::invalid_request, "Give one credential, once.");
   if (request.has("X-Api-Key")) {
     const std::string_view key = request.header("X-Api-Key");
-    if (!looks_like_service_key(key)) return Error(ErrorCode::invalid_token, "That is no key.");
+    if (!users::looks_like_service_key(key)) return Error(ErrorCode::invalid_token, "That is no key.");
     return std::string(key);
   }
   if (bearer.empty()) return Error(ErrorCode::unauthorized, "This needs a service's key or an access token.");
@@ -29,7 +29,7 @@ Result<std::string> read_credential(const http::Request& request) {
 Task<Result<Author>> author_by_key(GatewayState& state, std::string key) {
   auto read = [key = std::move(key),
                now = state.parts.clock.unix_ms()](storage::Snapshot& snapshot) -> Result<Author> {
-    std::optional<ServiceKey> found = find_service_key(snapshot, key, now);
+    std::optional<users::ServiceKey> found = users::find_service_key(snapshot, key, now);
     if (!found) return Error(ErrorCode::invalid_token, "The key is unknown, revoked or expired.");
     return Author{.service_key = found->id, .scopes = std::move(found->scopes)};
   };
@@ -54,7 +54,7 @@ Task<Result<Author>> read_author(GatewayState& state, Context& context) {
   const std::string address = auth::rate_key(context.request.peer);
   if (std::optional<Error> error = take(state.publish_failures, context, address)) co_return *error;
   Result<Author> author = Error(ErrorCode::internal_error);
-  if (looks_like_service_key(*credential))
+  if (users::looks_like_service_key(*credential))
     author = co_await author_by_key(state, *credential);
   else
     author = co_await author_by_token(context, *credential);

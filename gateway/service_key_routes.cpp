@@ -1,8 +1,8 @@
 // /api/v1/admin/api-keys: the keys of other services, made, listed and revoked by admins.
 #include "gateway/audit.hpp"
-#include "gateway/session/service_keys.hpp"
 #include "gateway/state.hpp"
 #include "http/fields.hpp"
+#include "users/service_keys.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -12,6 +12,8 @@ namespace {
 
 using http::Context;
 using http::Response;
+using users::ServiceKey;
+using users::ServiceKeyId;
 
 constexpr std::size_t scopes_max = 32;
 constexpr std::int64_t lifetime_seconds_max = 10LL * 366 * 24 * 3600;
@@ -47,10 +49,12 @@ void read_scopes(const json::object& body, http::Fields& fields, ServiceKey& key
   if (scopes->get_array().empty() || scopes->get_array().size() > scopes_max)
     return fields.refuse("scopes", "out_of_range", "Must have 1 to 32 entries.");
   for (const json::value& scope : scopes->get_array()) {
-    if (!scope.is_string() || !is_scope(scope.get_string()))
-      return fields.refuse("scopes", "unknown_value",
-                           "Must be of: publish, publish:user, publish:role, publish:all, publish:topic, "
-                           "publish:topic:<pattern>.");
+    if (!scope.is_string() || !users::is_scope(scope.get_string()))
+      return fields.refuse(
+          "scopes", "unknown_value",
+          "Must be of: publish, publish:user, publish:role, publish:all, publish:topic, "
+          "publish:topic:<pattern>, flags:read, flags:write, flags:evaluate (with :<namespace> "
+          "in one).");
     std::string text(scope.get_string());
     if (std::ranges::find(key.scopes, text) == key.scopes.end()) key.scopes.push_back(std::move(text));
   }
@@ -79,7 +83,7 @@ class CreateUnit {
 
   Result<ServiceKey> operator()(storage::UnitOfWork& work) {
     if (const Result<Role> role = live_admin(work, audit_.actor); !role) return role.error();
-    Result<ServiceKey> made = add_service_key(work, secret_, std::move(key_));
+    Result<ServiceKey> made = users::add_service_key(work, secret_, std::move(key_));
     if (!made) return made;
     audit_.detail["id"] = made->id;
     audit_.entity = "api-keys/" + std::to_string(made->id);
@@ -102,7 +106,7 @@ class RevokeUnit {
 
   Result<storage::Nothing> operator()(storage::UnitOfWork& work) {
     if (const Result<Role> role = live_admin(work, audit_.actor); !role) return role.error();
-    const std::optional<std::string> name = remove_service_key(work, id_);
+    const std::optional<std::string> name = users::remove_service_key(work, id_);
     if (!name) return Error(ErrorCode::not_found, "There is no such key.");
     audit_.detail["id"] = id_;
     audit_.entity = "api-keys/" + std::to_string(id_);
@@ -119,7 +123,7 @@ class RevokeUnit {
 Task<Response> create(GatewayState& state, Context& context) {
   Result<ServiceKey> key = read_key(context, state.parts.clock.unix_ms());
   if (!key) co_return http::fail(key.error(), context);
-  const std::string secret = make_service_key();
+  const std::string secret = users::make_service_key();
   CreateUnit unit(secret, std::move(*key), audit_row(context, "api_key.create", std::nullopt, {}));
   const auto made = co_await state.parts.writer.commit(std::move(unit));
   if (!made) co_return http::fail(made.error(), context);
@@ -130,7 +134,7 @@ Task<Response> create(GatewayState& state, Context& context) {
 
 Task<Response> list(GatewayState& state, Context& context) {
   const auto read = [now = state.parts.clock.unix_ms()](storage::Snapshot& snapshot) {
-    return Result<std::vector<ServiceKey>>(list_service_keys(snapshot, now));
+    return Result<std::vector<ServiceKey>>(users::list_service_keys(snapshot, now));
   };
   const Result<std::vector<ServiceKey>> keys = co_await state.parts.readers.read(read);
   if (!keys) co_return http::fail(keys.error(), context);

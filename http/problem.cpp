@@ -2,6 +2,7 @@
 #include "core/random.hpp"
 #include "http/response.hpp"
 
+#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 namespace corohub::http {
@@ -53,6 +54,16 @@ Kind kind_of(ErrorCode code) noexcept {
       return {409, "E-mail address is taken", "email taken"};
     case ErrorCode::last_superadmin:
       return {409, "Last superadmin", "last superadmin"};
+    case ErrorCode::key_taken:
+      return {409, "Key is taken", "key taken"};
+    case ErrorCode::in_use:
+      return {409, "Still in use", "in use"};
+    case ErrorCode::limit_reached:
+      return {409, "Limit reached", "limit reached"};
+    case ErrorCode::version_mismatch:
+      return {412, "Changed meanwhile", "version mismatch"};
+    case ErrorCode::precondition_required:
+      return {428, "If-Match is needed", "precondition required"};
     case ErrorCode::idempotency_mismatch:
       return {409, "Idempotency key was used for something else", "idempotency mismatch"};
     case ErrorCode::gap:
@@ -133,6 +144,9 @@ Response problem(const Error& error, const Request& request) {
       errors.push_back({{"field", field.field}, {"code", field.code}, {"message", field.message}});
     body["errors"] = std::move(errors);
   }
+  if (!error.members.empty())
+    for (json::key_value_pair& member : json::parse(error.members).as_object())
+      body[member.key()] = std::move(member.value());
 
   Response response;
   response.status = kind.status;
@@ -143,6 +157,7 @@ Response problem(const Error& error, const Request& request) {
     const bool bad_token = error.code == ErrorCode::invalid_token;
     response.headers.push_back({"WWW-Authenticate", bad_token ? "Bearer error=\"invalid_token\"" : "Bearer"});
   }
+  if (!error.etag.empty()) response.headers.push_back({"ETag", error.etag});
   if (kind.status == 429 || kind.status == 503) add_retry_headers(response, error);
   return response;
 }

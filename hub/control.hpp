@@ -7,6 +7,7 @@
 #include "hub/event.hpp"
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -39,7 +40,17 @@ struct Notice {
   bool if_idle = false;          // but not connections for which something waits
 };
 
-using Entry = std::variant<EventRef, AccountChanged, Kick, Notice>;
+// A change of what another room keeps for each shard, in its place among the events: whoever asks on a
+// shard's thread sees it exactly from there on. Shared by all shards.
+class ShardChange {
+ public:
+  virtual ~ShardChange() = default;
+  // Called on the thread of the shard with this index.
+  virtual void apply(std::size_t shard) const noexcept = 0;
+};
+using ShardChangeRef = std::shared_ptr<const ShardChange>;
+
+using Entry = std::variant<EventRef, AccountChanged, Kick, Notice, ShardChangeRef>;
 
 // What happens once every shard has applied a batch. `reached[i]` says of entry i how many subscriptions and
 // connections it was queued for (an event, a notice), or how many connections it closed (control). Called on

@@ -282,6 +282,11 @@ std::uint32_t Shard::apply(const Kick& kick) noexcept {
   return member != nullptr && member->dismiss(CloseReason::kicked) ? 1 : 0;
 }
 
+std::uint32_t Shard::apply(const ShardChangeRef& change) noexcept {
+  if (listener_ != nullptr) listener_->apply(*change);
+  return 0;
+}
+
 void Shard::move_to_role(Member& member, Role role) noexcept {
   members_.change_role(member, role);
   ++member.rights_version_;

@@ -59,6 +59,7 @@ class ShardListener {
   virtual ~ShardListener() = default;
   // Before the shard's own members are changed.
   virtual void account_changed(const AccountChanged& change) noexcept = 0;
+  virtual void apply(const ShardChange&) noexcept {}
 };
 
 class Shard {
@@ -180,6 +181,7 @@ class Shard {
   std::uint32_t apply(const AccountChanged& change) noexcept;
   std::uint32_t apply(const Kick& kick) noexcept;
   std::uint32_t apply(const Notice& notice) noexcept;
+  std::uint32_t apply(const ShardChangeRef& change) noexcept;
   std::uint32_t deliver_by_audience(Delivery& delivery) noexcept;
   std::uint32_t deliver_to_topic(Delivery& delivery) noexcept;
   std::uint32_t notify_by_audience(const Notice& notice, Delivery& delivery) noexcept;

@@ -63,6 +63,7 @@ class ShardThread final : private hub::ShardListener {
   void print_stack();
 
  private:
+  void apply(const hub::ShardChange& change) noexcept override { change.apply(index_); }
   void account_changed(const hub::AccountChanged& change) noexcept override;
   void thread_main();
 

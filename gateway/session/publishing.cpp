@@ -24,7 +24,7 @@ constexpr std::size_t envelope_bytes =
 Error not_allowed() { return Error(ErrorCode::forbidden, "You may not publish there."); }
 
 bool may(const Author& author, const hub::TopicRule* rule, const hub::EventDraft& draft) noexcept {
-  if (author.service_key != 0) return scopes_allow(author.scopes, draft.topic, draft.audience);
+  if (author.service_key != 0) return users::scopes_allow(author.scopes, draft.topic, draft.audience);
   return rule != nullptr ? rule->may_publish(author.role) : auth::is_admin(author.role);
 }
 
@@ -32,12 +32,12 @@ bool may(const Author& author, const hub::TopicRule* rule, const hub::EventDraft
 // let in.
 Result<> look_up(storage::UnitOfWork& work, Author& author) {
   if (author.service_key != 0) {
-    std::optional<std::vector<std::string>> scopes = scopes_of(work, author.service_key);
+    std::optional<std::vector<std::string>> scopes = users::scopes_of(work, author.service_key);
     if (!scopes)
       return Error(ErrorCode::invalid_token,
                    "The key is revoked, expired, or its maker is no administrator any more.");
     author.scopes = std::move(*scopes);
-    note_use(work, author.service_key);
+    users::note_use(work, author.service_key);
     return {};
   }
   const std::optional<LiveAccount> account = find_live_account(work, author.user_id);

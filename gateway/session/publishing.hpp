@@ -10,11 +10,11 @@
 #include "auth/rate_limit.hpp"
 #include "core/task.hpp"
 #include "gateway/session/publication.hpp"
-#include "gateway/session/service_keys.hpp"
 #include "hub/event.hpp"
 #include "hub/hub.hpp"
 #include "hub/topic_rules.hpp"
 #include "storage/writer.hpp"
+#include "users/service_keys.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -29,9 +29,9 @@ namespace corohub::gateway {
 struct Author {
   UserId user_id = 0;
   Role role = Role::user;
-  ServiceKeyId service_key = 0;       // 0: it is a user
-  std::vector<std::string> scopes{};  // of the key
-  bool exempt = false;                // from limits of rates
+  users::ServiceKeyId service_key = 0;  // 0: it is a user
+  std::vector<std::string> scopes{};    // of the key
+  bool exempt = false;                  // from limits of rates
 };
 
 // What became of a publish.

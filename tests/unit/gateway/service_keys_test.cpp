@@ -1,4 +1,4 @@
-#include "gateway/session/service_keys.hpp"
+#include "users/service_keys.hpp"
 
 #include "gateway/session/publishing.hpp"
 #include "support/test_database.hpp"
@@ -11,16 +11,28 @@
 namespace corohub::gateway {
 namespace {
 
+using namespace corohub::users;
+
 using corohub::test::run_task;
 using Scopes = std::vector<std::string>;
 
 TEST(ServiceKeys, knows_its_scopes) {
-  for (const char* scope : {"publish", "publish:user", "publish:role", "publish:all", "publish:topic",
-                            "publish:topic:rooms/one", "publish:topic:rooms/*", "publish:topic:**"})
+  for (const char* scope :
+       {"publish", "publish:user", "publish:role", "publish:all", "publish:topic", "publish:topic:rooms/one",
+        "publish:topic:rooms/*", "publish:topic:**", "flags:read", "flags:write:bep", "flags:evaluate:a.b"})
     EXPECT_TRUE(is_scope(scope)) << scope;
   for (const char* scope : {"", "*", "read", "publish:", "publish:users", "publish:topic:",
-                            "publish:topic:/a", "publish:topic:a b", "publish:topic:**/a", "PUBLISH"})
+                            "publish:topic:/a", "publish:topic:a b", "publish:topic:**/a", "PUBLISH", "flags",
+                            "flags:read:", "flags:reads", "flags:read:-a", "flags:read:a/b"})
     EXPECT_FALSE(is_scope(scope)) << scope;
+}
+
+TEST(ServiceKeys, a_right_holds_everywhere_or_in_one_namespace) {
+  EXPECT_TRUE(scopes_allow({"flags:read"}, "flags:read", "bep"));
+  EXPECT_TRUE(scopes_allow({"flags:read:bep"}, "flags:read", "bep"));
+  EXPECT_FALSE(scopes_allow({"flags:read:bep"}, "flags:read", "be"));
+  EXPECT_FALSE(scopes_allow({"flags:read:bep"}, "flags:read", "other"));
+  EXPECT_FALSE(scopes_allow({"flags:write", "publish"}, "flags:read", "bep"));
 }
 
 TEST(ServiceKeys, a_scope_allows_what_it_names) {

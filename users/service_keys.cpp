@@ -1,7 +1,8 @@
-#include "gateway/session/service_keys.hpp"
+#include "users/service_keys.hpp"
 
 #include "core/encoding.hpp"
 #include "core/json.hpp"
+#include "core/key_name.hpp"
 #include "core/random.hpp"
 #include "hub/topic_rules.hpp"
 
@@ -12,13 +13,14 @@
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
-namespace corohub::gateway {
+namespace corohub::users {
 namespace {
 
 constexpr std::size_t key_bytes = 32;
 constexpr std::size_t key_characters = 43;  // of base64url
 constexpr UnixMs use_is_noted_every = 60'000;
 constexpr std::string_view topic_scope = "publish:topic:";
+constexpr std::array<std::string_view, 3> namespace_rights = {"flags:read", "flags:write", "flags:evaluate"};
 
 bool allows(std::string_view scope, std::string_view topic, const hub::Audience& audience) noexcept {
   if (scope == "publish") return true;
@@ -73,7 +75,21 @@ bool looks_like_service_key(std::string_view text) noexcept {
 bool is_scope(std::string_view text) noexcept {
   constexpr std::array words = {"publish", "publish:user", "publish:role", "publish:all", "publish:topic"};
   if (std::ranges::find(words, text) != words.end()) return true;
+  for (const std::string_view right : namespace_rights) {
+    if (!text.starts_with(right)) continue;
+    const std::string_view rest = text.substr(right.size());
+    return rest.empty() || (rest.front() == ':' && is_key_name(rest.substr(1)));
+  }
   return text.starts_with(topic_scope) && hub::is_topic_pattern(text.substr(topic_scope.size()));
+}
+
+bool scopes_allow(const std::vector<std::string>& scopes, std::string_view right,
+                  std::string_view name_space) noexcept {
+  return std::ranges::any_of(scopes, [&](std::string_view scope) {
+    if (!scope.starts_with(right)) return false;
+    scope.remove_prefix(right.size());
+    return scope.empty() || (scope.front() == ':' && scope.substr(1) == name_space);
+  });
 }
 
 bool scopes_allow(const std::vector<std::string>& scopes, std::string_view topic,
@@ -139,4 +155,4 @@ std::optional<std::string> remove_service_key(storage::UnitOfWork& work, Service
   return name;
 }
 
-}  // namespace corohub::gateway
+}  // namespace corohub::users

@@ -1,5 +1,5 @@
-// Keys by which other services publish: what they are made of, what they may, and where they are kept. A key
-// is good for nothing but publishing.
+// Keys of other services, by which these publish or work with flags: what keys are made of, what they may,
+// and where they are kept.
 //
 // Only the SHA-256 of a key is stored, and a key is looked up by that. The time of such a search tells
 // nothing: whoever could steer the hash towards a stored one would have broken SHA-256, and 256 random bits
@@ -17,7 +17,7 @@
 #include <string_view>
 #include <vector>
 
-namespace corohub::gateway {
+namespace corohub::users {
 
 using ServiceKeyId = std::int64_t;  // positive, never reused
 
@@ -40,11 +40,16 @@ std::string make_service_key();
 bool looks_like_service_key(std::string_view text) noexcept;
 
 // "publish" (anything), "publish:user", "publish:role", "publish:all", "publish:topic" (any),
-// "publish:topic:<pattern>".
+// "publish:topic:<pattern>"; "flags:read", "flags:write" and "flags:evaluate", in every namespace of flags,
+// or with ":<namespace>" in that one.
 bool is_scope(std::string_view text) noexcept;
 // Whether the scopes allow to publish in the topic or, if that is empty, to the audience.
 bool scopes_allow(const std::vector<std::string>& scopes, std::string_view topic,
                   const hub::Audience& audience) noexcept;
+
+// Whether one of the scopes is `right` ("flags:read") for every namespace, or for this one.
+bool scopes_allow(const std::vector<std::string>& scopes, std::string_view right,
+                  std::string_view name_space) noexcept;
 
 // ---- storage ----
 // Only one that is active.
@@ -58,4 +63,4 @@ Result<ServiceKey> add_service_key(storage::UnitOfWork& work, std::string_view k
 // The revoked key's name; nothing if there is none.
 std::optional<std::string> remove_service_key(storage::UnitOfWork& work, ServiceKeyId id);
 
-}  // namespace corohub::gateway
+}  // namespace corohub::users

@@ -1,0 +1,22 @@
+// JSON as text in the two shapes that people and other programs compare. Numbers stand as ECMAScript writes
+// them: integers exactly, a double in the fewest digits that bring it back. Pure.
+#pragma once
+
+#include "core/json.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace corohub {
+
+// Members in their order, no blanks.
+void append_json_text(std::string& out, const json::value& value);
+std::string json_text(const json::value& value);
+
+// RFC 8785 (JSON Canonicalization Scheme): members sorted by the UTF-16 units of their names.
+void append_canonical_json(std::string& out, const json::value& value);
+
+// The number as ECMAScript's Number::toString writes it (ECMA-262, 6.1.6.1.20). Not for NaN and infinities.
+std::string number_text(double value);
+
+}  // namespace corohub

@@ -1,0 +1,74 @@
+#include "flags/evaluation/environment.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace corohub::flags {
+namespace {
+
+constexpr std::array<std::string_view, 3> access_words = {"public", "users", "clients"};
+
+}  // namespace
+
+std::string_view name(NamespaceAccess access) noexcept {
+  return access_words[static_cast<std::size_t>(access)];
+}
+
+std::optional<NamespaceAccess> parse_namespace_access(std::string_view word) noexcept {
+  const auto found = std::ranges::find(access_words, word);
+  if (found == access_words.end()) return std::nullopt;
+  return static_cast<NamespaceAccess>(found - access_words.begin());
+}
+
+Environment::Environment(EnvironmentParts parts, std::vector<Flag> flags,
+                         const std::vector<PlatformRef>& platforms)
+    : EnvironmentParts(std::move(parts)), flags_(std::move(flags)) {
+  std::ranges::sort(flags_, {}, [](const Flag& flag) -> const std::string& { return flag.key(); });
+  for (Flag& flag : flags_) {
+    if (flag.identity->parent) flag.parent = find(*flag.identity->parent);
+    if (flag.identity->platform) {
+      const auto platform = std::ranges::lower_bound(platforms, *flag.identity->platform, {},
+                                                     [](const PlatformRef& one) { return one->key; });
+      flag.platform_enabled =
+          platform == platforms.end() || (*platform)->key != *flag.identity->platform || (*platform)->enabled;
+    }
+    reads_time_ = reads_time_ || flag.definition->reads_time();
+  }
+  for (Flag& flag : flags_) {
+    flag.enabled = true;
+    for (const Flag* one = &flag; one != nullptr; one = one->parent)
+      flag.enabled = flag.enabled && one->definition->state == State::enabled && one->platform_enabled;
+  }
+  by_id_.resize(flags_.size());
+  for (std::uint32_t i = 0; i < by_id_.size(); ++i) by_id_[i] = i;
+  std::ranges::sort(by_id_, {}, [this](std::uint32_t i) { return flags_[i].identity->id; });
+}
+
+const Flag* Environment::find(std::string_view key) const noexcept {
+  const auto found = std::ranges::lower_bound(
+      flags_, key, {}, [](const Flag& flag) -> std::string_view { return flag.key(); });
+  return found != flags_.end() && found->key() == key ? &*found : nullptr;
+}
+
+const Flag* Environment::find(std::int64_t flag_id) const noexcept {
+  const auto found = std::ranges::lower_bound(by_id_, flag_id, {},
+                                              [this](std::uint32_t i) { return flags_[i].identity->id; });
+  return found != by_id_.end() && flags_[*found].identity->id == flag_id ? &flags_[*found] : nullptr;
+}
+
+const Segment* Environment::segment(std::string_view wanted) const noexcept {
+  const auto found = std::ranges::lower_bound(
+      segments, wanted, {}, [](const SegmentRef& one) -> std::string_view { return one->key; });
+  return found != segments.end() && (*found)->key == wanted ? found->get() : nullptr;
+}
+
+const EnvironmentRef* Namespace::environment(std::string_view wanted) const noexcept {
+  for (const EnvironmentRef& one : environments)
+    if (wanted.empty() ? one->is_default : one->key == wanted) return &one;
+  return nullptr;
+}
+
+const Environment& Namespace::default_environment() const noexcept { return **environment({}); }
+
+}  // namespace corohub::flags

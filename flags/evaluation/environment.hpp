@@ -1,0 +1,113 @@
+// What evaluations read: a namespace with its environments, all immutable and shared by every thread. A
+// change makes a new namespace, which shares with the old one what has not changed. Pure.
+#pragma once
+
+#include "core/clock.hpp"
+#include "core/position.hpp"
+#include "flags/evaluation/definition.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace corohub::flags {
+
+// What every entity has.
+struct Entity {
+  std::int64_t id = 0;  // positive, never reused
+  std::string key;      // fixed
+  std::string name;
+  std::int64_t version = 1;
+  UnixMs created_at = 0;
+  UnixMs updated_at = 0;
+};
+
+// A flag without its definitions: the same in all environments.
+struct FlagIdentity : Entity {
+  std::string description;
+  std::vector<std::string> tags;
+  ValueType type = ValueType::boolean;  // of the variants; fixed
+  std::optional<std::string> parent;    // key of the flag that this one is a sub-feature of
+  std::optional<std::string> platform;  // key
+  bool package_gated = false;
+  std::optional<std::string> off_variant;  // served while a gate is closed
+  bool client_visible = true;
+};
+using FlagIdentityRef = std::shared_ptr<const FlagIdentity>;
+
+// A flag in one environment. `Entity` of the definition: its own version and times; key and id are the
+// flag's.
+struct Flag {
+  FlagIdentityRef identity;
+  DefinitionRef definition;
+  std::int64_t version = 1;      // of the definition
+  UnixMs updated_at = 0;         // of the definition
+  const Flag* parent = nullptr;  // in the same environment
+  bool platform_enabled = true;
+  bool enabled = false;  // the effective switch: own state, all ancestors', its platform's
+
+  const std::string& key() const noexcept { return identity->key; }
+};
+
+struct Segment : Entity {
+  SegmentRule rule;
+};
+using SegmentRef = std::shared_ptr<const Segment>;
+
+struct Platform : Entity {
+  bool enabled = true;
+  std::string config;  // JSON text of an object
+};
+using PlatformRef = std::shared_ptr<const Platform>;
+
+struct EnvironmentParts : Entity {
+  bool is_default = false;
+  json::object metadata;             // of the flag set
+  Seq revision = 0;                  // of the last change that may alter an evaluation
+  std::vector<SegmentRef> segments;  // sorted by key
+};
+
+// Owns its flags; their `parent` and `enabled` are those of this environment.
+class Environment : public EnvironmentParts {
+ public:
+  // `flags`: in any order, with identity, definition, version, updated_at; the rest is found out here. A
+  // parent or platform that is not there closes nothing.
+  Environment(EnvironmentParts parts, std::vector<Flag> flags, const std::vector<PlatformRef>& platforms);
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+  const std::vector<Flag>& flags() const noexcept { return flags_; }  // sorted by key
+  const Flag* find(std::string_view key) const noexcept;              // null: none
+  const Flag* find(std::int64_t flag_id) const noexcept;              // null: none
+  const Segment* segment(std::string_view key) const noexcept;        // null: none
+  bool reads_time() const noexcept { return reads_time_; }            // some rule reads $flagd.timestamp
+
+ private:
+  std::vector<Flag> flags_;
+  std::vector<std::uint32_t> by_id_;
+  bool reads_time_ = false;
+};
+using EnvironmentRef = std::shared_ptr<const Environment>;
+
+enum class NamespaceAccess : std::uint8_t { everybody, users, clients };
+std::string_view name(NamespaceAccess access) noexcept;  // "public", "users", "clients"
+std::optional<NamespaceAccess> parse_namespace_access(std::string_view word) noexcept;
+
+struct Namespace : Entity {
+  std::string tenant_id;
+  std::string app_id;
+  NamespaceAccess access = NamespaceAccess::users;
+  std::vector<EnvironmentRef> environments;  // sorted by key; exactly one is the default
+  std::vector<PlatformRef> platforms;        // sorted by key
+
+  const EnvironmentRef* environment(
+      std::string_view key) const noexcept;  // null: none; empty key: the default
+  const Environment& default_environment() const noexcept;
+};
+using NamespaceRef = std::shared_ptr<const Namespace>;
+
+}  // namespace corohub::flags

@@ -1,0 +1,113 @@
+// One flag's value for one caller: OpenFeature's reasons, flagd's rules, our gates. Pure; an evaluator
+// belongs to one thread and one request.
+#pragma once
+
+#include "core/account.hpp"
+#include "flags/evaluation/environment.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace corohub::flags {
+
+// Who asks, as far as flags are concerned. A plain value.
+struct Viewer {
+  enum class Kind : std::uint8_t { guest, user, service };
+
+  Kind kind = Kind::guest;
+  UserId user_id = 0;                 // of a user
+  Role role = Role::user;             // of a user
+  std::int64_t service_key = 0;       // of a service
+  std::vector<std::string> scopes{};  // of a service: see users::scopes_allow
+
+  // Whether the viewer may evaluate in the namespace at all.
+  bool may_evaluate(const Namespace& name_space) const noexcept;
+  // Whether the viewer knows of the flag: hidden flags, those below a hidden one and those behind a package
+  // are for services only.
+  bool sees(const Flag& flag) const noexcept;
+};
+
+inline constexpr std::size_t context_bytes_max = 16 << 10;
+inline constexpr std::size_t context_levels_max = 16;
+inline constexpr std::size_t context_members_max = 500;  // at every depth
+
+// What a rule reads of the caller and of the world. Made once per request.
+class Context {
+ public:
+  // The context that a stranger sent, without its members `$flagd` and `corohub`, which are the server's. An
+  // empty one: `{}`. invalid_request, with why: no text as targetingKey, more than a context may have.
+  static Result<Context> read(json::object sent);
+
+  // Adds what the server knows: `corohub`, and targetingKey ("user:<id>") if none was sent.
+  void set_caller(const Viewer& viewer, std::string_view name_space, std::string_view environment);
+
+  const json::object& object() const noexcept { return object_; }
+  // RFC 8785, with `corohub`, without `$flagd`.
+  std::string canonical() const;
+
+ private:
+  json::object object_;
+};
+
+enum class Reason : std::uint8_t { static_value, default_value, targeting_match, disabled, error };
+std::string_view name(Reason reason) noexcept;  // "STATIC" "DEFAULT" "TARGETING_MATCH" "DISABLED" "ERROR"
+
+// OpenFeature's words, as far as they occur.
+enum class EvaluationError : std::uint8_t { none, flag_not_found, parse_error, general };
+std::string_view name(EvaluationError error) noexcept;  // "FLAG_NOT_FOUND"
+
+enum class Gate : std::uint8_t { open, parent, platform };
+
+// Its pointers hold as long as the environment.
+struct Evaluation {
+  const Flag* flag = nullptr;
+  const Variant* variant = nullptr;  // null: no value
+  Reason reason = Reason::static_value;
+  EvaluationError error = EvaluationError::none;
+  std::string_view details{};  // of an error: why, for people; a literal
+  Gate gate = Gate::open;
+};
+
+// What a dry run shows: an applied operator, in the order of evaluation.
+struct TracedStep {
+  std::string path;  // JSON pointer into the rule
+  std::string op;
+  std::string args;    // JSON text, evaluated
+  std::string result;  // JSON text
+};
+
+inline constexpr std::size_t steps_per_flag_max = 10'000;
+inline constexpr std::size_t steps_per_bulk_max = 1'000'000;
+inline constexpr std::size_t built_text_per_flag_max = 64 << 10;
+
+class Evaluator {
+ public:
+  // All of it outlives the evaluator. `now_seconds`: $flagd.timestamp.
+  Evaluator(const Environment& environment, const Context& context, std::int64_t now_seconds);
+  ~Evaluator();
+  Evaluator(const Evaluator&) = delete;
+  Evaluator& operator=(const Evaluator&) = delete;
+
+  // The flag as it stands, gates and all, whoever asks. `definition`: instead of its own (a dry run).
+  Evaluation evaluate(const Flag& flag, const Definition* definition = nullptr);
+  // The applied operators of every evaluation from here on are added to the list.
+  void trace(std::vector<TracedStep>* steps) noexcept;
+  std::size_t steps_left() const noexcept;  // of the bulk
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+// One item as OFREP answers it: {"key","value","reason","variant","metadata"}, or with errorCode and
+// errorDetails. The metadata: the environment's, over it the flag's, `gate`.
+void append_evaluation(std::string& out, const Environment& environment, const Evaluation& evaluation);
+// The same for a flag that is not there, or not for this viewer.
+void append_flag_not_found(std::string& out, std::string_view key);
+
+}  // namespace corohub::flags

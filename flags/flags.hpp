@@ -1,0 +1,48 @@
+// Feature flags: the rules, their storage and their routes, as one thing to compose.
+#pragma once
+
+#include "flags/directory.hpp"
+#include "http/router.hpp"
+#include "storage/reader_pool.hpp"
+#include "storage/writer.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+namespace corohub::flags {
+
+struct FlagsSettings {};
+
+// All of it outlives Flags.
+struct FlagsParts {
+  storage::Writer& writer;
+  storage::ReaderPool& readers;
+  // For what takes long: documents are parsed and checked there before the writer sees them.
+  storage::ReaderPool& list_readers;
+  const Clock& clock;
+  std::string epoch;
+};
+
+struct FlagServices;  // flags/services.hpp
+
+// Safe from any shard's thread, but for what says otherwise.
+class Flags {
+ public:
+  Flags(FlagsParts parts, FlagsSettings settings);
+  ~Flags();
+  Flags(const Flags&) = delete;
+  Flags& operator=(const Flags&) = delete;
+
+  // Reads all namespaces for so many shards. Before anything is served or written; blocks. Throws
+  // storage::StartError.
+  void begin(std::size_t shards);
+  // Every route of management: /api/v1/namespaces…
+  void add_routes(http::Router& router);
+  Directories& directories() noexcept;
+
+ private:
+  std::shared_ptr<FlagServices> services_;
+};
+
+}  // namespace corohub::flags

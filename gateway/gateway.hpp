@@ -6,6 +6,7 @@
 #include "auth/rate_limit.hpp"
 #include "auth/tickets.hpp"
 #include "eventlog/event_log.hpp"
+#include "flags/directory.hpp"
 #include "http/router.hpp"
 #include "hub/hub.hpp"
 #include "hub/topic_rules.hpp"
@@ -60,6 +61,7 @@ struct GatewayParts {
   storage::ReaderPool& readers;
   auth::TicketStore& tickets;
   const hub::TopicRules& topic_rules;
+  flags::Directories& flags;  // begun with as many as there are shards, before add_shard()
   const Clock& clock;
   std::string epoch;
   auth::PasswordLogin* passwords = nullptr;  // null: no protocol takes a password

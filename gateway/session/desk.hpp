@@ -5,6 +5,7 @@
 #include "auth/authenticator.hpp"
 #include "auth/password_login.hpp"
 #include "core/metrics.hpp"
+#include "flags/directory.hpp"
 #include "gateway/session/presence_desk.hpp"
 #include "gateway/session/publishing.hpp"
 #include "gateway/session/reception.hpp"
@@ -47,6 +48,7 @@ struct Desk {
   Publishing& publishing;
   PresenceDesk& presence;
   Reception& reception;
+  flags::Directory& flags;                   // as this shard knows the flags
   auth::PasswordLogin* passwords = nullptr;  // null: a password proves nothing here
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "auth/authenticator.hpp"
+#include "flags/directory.hpp"
 #include "gateway/native/dialect.hpp"
 #include "gateway/session/session.hpp"
 #include "gateway/wire/websocket.hpp"
@@ -116,7 +117,9 @@ class SessionRig {
   Publishing publishing{hub, database.writer, topic_rules, clock, 65'536};
   PresenceDesk presence{hub, topic_rules, clock, {5, std::chrono::seconds(1), 5}};
   Reception reception{hub.roster(), {}, clock};
-  Desk desk{shard, authenticator, database.readers, settings, publishing, presence, reception, nullptr};
+  flags::Directory flags;
+  Desk desk{shard,     authenticator, database.readers, settings, publishing, presence,
+            reception, flags,         nullptr};
   WebSocketSettings sockets;
   bool deflate = false;     // agreed on by those who connect
   bool loads_fail = false;  // with an exception

@@ -58,6 +58,11 @@ Task<Result<AccountRef>> AccountCache::get(UserId id) {
 }
 
 void AccountCache::apply(UserId id, AccountRef account) noexcept {
+  replace(id, account);
+  for (AccountListener* listener : listeners_) listener->account_changed(id, account);
+}
+
+void AccountCache::replace(UserId id, AccountRef account) noexcept {
   const auto fill = fills_.find(id);
   if (fill != fills_.end()) ++fill->second.changes;
   if (!account) {

@@ -18,6 +18,16 @@ namespace corohub::auth {
 // Reads an account with its live logins from storage; a null pointer: no such user.
 using AccountLoader = std::function<Task<Result<AccountRef>>(UserId)>;
 
+// Told on the cache's thread.
+class AccountListener {
+ public:
+  // The account is so from here on; null: it is gone.
+  virtual void account_changed(UserId id, const AccountRef& account) noexcept = 0;
+
+ protected:
+  ~AccountListener() = default;
+};
+
 class AccountCache {
  public:
   AccountCache(AccountLoader loader, std::size_t capacity);
@@ -30,6 +40,10 @@ class AccountCache {
   // Applies a control entry: replaces what is cached, forgets a user who is gone (null), and marks a read
   // under way as outdated.
   void apply(UserId id, AccountRef account) noexcept;
+
+  // The listener hears of every control entry, whether the account is cached or not, as long as apply() is
+  // called.
+  void add_listener(AccountListener& listener) { listeners_.push_back(&listener); }
 
   std::size_t size() const noexcept { return entries_.size(); }
 
@@ -45,6 +59,7 @@ class AccountCache {
 
   class Filling;
 
+  void replace(UserId id, AccountRef account) noexcept;
   void keep(UserId id, AccountRef account);
   std::size_t free_place() noexcept;
 
@@ -54,6 +69,7 @@ class AccountCache {
   std::unordered_map<UserId, Fill> fills_;
   std::vector<UserId> clock_;  // a circle of keys for eviction; those of users who are gone are free places
   std::size_t hand_ = 0;
+  std::vector<AccountListener*> listeners_;
 };
 
 }  // namespace corohub::auth

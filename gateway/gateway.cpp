@@ -110,9 +110,11 @@ void Gateway::add_routes(http::Router& router) {
 void Gateway::add_shard(hub::Shard& shard, auth::Authenticator& authenticator) {
   GatewayState& state = *state_;
   flags::Directory& flags = state.parts.flags.of(state.desks.size());
-  state.desks.push_back(std::unique_ptr<const Desk>(new Desk{shard, authenticator, state.parts.readers,
-                                                             state.sessions, state.publishing, state.presence,
-                                                             state.reception, flags, state.parts.passwords}));
+  const auto& keys = state.service_keys.emplace_back(std::make_unique<users::ServiceKeyCache>(
+      state.parts.readers, authenticator.accounts(), state.parts.clock));
+  state.desks.push_back(std::unique_ptr<const Desk>(
+      new Desk{shard, authenticator, state.parts.readers, state.sessions, state.publishing, state.presence,
+               state.reception, flags, *keys, state.parts.passwords}));
 }
 
 void Gateway::begin_drain() {

@@ -26,14 +26,10 @@ Result<std::string> read_credential(const http::Request& request) {
   return std::string(bearer);
 }
 
-Task<Result<Author>> author_by_key(GatewayState& state, std::string key) {
-  auto read = [key = std::move(key),
-               now = state.parts.clock.unix_ms()](storage::Snapshot& snapshot) -> Result<Author> {
-    std::optional<users::ServiceKey> found = users::find_service_key(snapshot, key, now);
-    if (!found) return Error(ErrorCode::invalid_token, "The key is unknown, revoked or expired.");
-    return Author{.service_key = found->id, .scopes = std::move(found->scopes)};
-  };
-  co_return co_await state.parts.readers.read(std::move(read));
+Task<Result<Author>> author_by_key(users::ServiceKeyCache& keys, std::string key) {
+  const Result<users::ServiceKeyRef> found = co_await keys.get(std::move(key));
+  if (!found) co_return found.error();
+  co_return Author{.service_key = (*found)->id, .scopes = (*found)->scopes};
 }
 
 Task<Result<Author>> author_by_token(Context& context, std::string token) {
@@ -55,7 +51,7 @@ Task<Result<Author>> read_author(GatewayState& state, Context& context) {
   if (std::optional<Error> error = take(state.publish_failures, context, address)) co_return *error;
   Result<Author> author = Error(ErrorCode::internal_error);
   if (users::looks_like_service_key(*credential))
-    author = co_await author_by_key(state, *credential);
+    author = co_await author_by_key(state.desk(context.shard).service_keys, *credential);
   else
     author = co_await author_by_token(context, *credential);
   if ((author || context.charged) && !context.exempt) state.publish_failures.give_back(address);

@@ -1,7 +1,9 @@
 // /api/v1/admin/api-keys: the keys of other services, made, listed and revoked by admins.
+#include "eventlog/event_log.hpp"
 #include "gateway/audit.hpp"
 #include "gateway/state.hpp"
 #include "http/fields.hpp"
+#include "users/service_key_cache.hpp"
 #include "users/service_keys.hpp"
 
 #include <algorithm>
@@ -102,7 +104,8 @@ class CreateUnit {
 
 class RevokeUnit {
  public:
-  RevokeUnit(ServiceKeyId id, AuditRow audit) : id_(id), audit_(std::move(audit)) {}
+  RevokeUnit(ServiceKeyId id, hub::ShardChangeRef change, AuditRow audit)
+      : id_(id), change_(std::move(change)), audit_(std::move(audit)) {}
 
   Result<storage::Nothing> operator()(storage::UnitOfWork& work) {
     if (const Result<Role> role = live_admin(work, audit_.actor); !role) return role.error();
@@ -112,11 +115,13 @@ class RevokeUnit {
     audit_.entity = "api-keys/" + std::to_string(id_);
     audit_.detail["name"] = *name;
     record(work, audit_);
+    eventlog::change_shards(work, change_);
     return storage::Nothing{};
   }
 
  private:
   ServiceKeyId id_;
+  hub::ShardChangeRef change_;  // no shard knows the key any more
   AuditRow audit_;
 };
 
@@ -146,7 +151,8 @@ Task<Response> list(GatewayState& state, Context& context) {
 Task<Response> revoke(GatewayState& state, Context& context) {
   const Result<std::int64_t> id = context.id_param("id");
   if (!id) co_return http::fail(id.error(), context);
-  RevokeUnit unit(*id, audit_row(context, "api_key.revoke", std::nullopt, {}));
+  RevokeUnit unit(*id, users::service_key_removed(state.service_keys, *id),
+                  audit_row(context, "api_key.revoke", std::nullopt, {}));
   const auto revoked = co_await state.parts.writer.commit(std::move(unit));
   if (!revoked) co_return http::fail(revoked.error(), context);
   co_return http::no_content();

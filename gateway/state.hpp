@@ -12,6 +12,7 @@
 #include "gateway/wire/event_stream.hpp"
 #include "gateway/wire/origin.hpp"
 #include "gateway/wire/websocket.hpp"
+#include "users/service_key_cache.hpp"
 
 #include <array>
 #include <atomic>
@@ -57,7 +58,9 @@ struct GatewayState {
   auth::RateLimiter service_publishes;  // by key
   auth::RateLimiter publish_failures;   // credentials of services, by address
   const RefusedHandshakes handshakes_refused;
-  std::vector<std::unique_ptr<const Desk>> desks;  // by shard; made before anything is served
+  // By shard; made before anything is served.
+  users::ServiceKeyCaches service_keys;
+  std::vector<std::unique_ptr<const Desk>> desks;
   std::atomic<std::size_t> sockets_open{0};
   std::atomic<bool> draining{false};
 };

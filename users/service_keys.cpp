@@ -52,6 +52,11 @@ std::string select_keys(std::string_view rest) {
   return sql.append(rest);
 }
 
+const std::string& select_active_by_id() {
+  static const std::string sql = select_keys("WHERE k.id = ?2 AND active");
+  return sql;
+}
+
 // Of select_keys().
 ServiceKey key_of(const storage::Query& row) {
   return {.id = row.integer(0),
@@ -106,6 +111,13 @@ std::optional<ServiceKey> find_service_key(storage::Snapshot& snapshot, std::str
   return key_of(query);
 }
 
+std::optional<ServiceKey> find_service_key(storage::Snapshot& snapshot, ServiceKeyId id, UnixMs now) {
+  storage::Query query = snapshot.query(select_active_by_id());
+  query.bind(now, id);
+  if (!query.next()) return std::nullopt;
+  return key_of(query);
+}
+
 std::vector<ServiceKey> list_service_keys(storage::Snapshot& snapshot, UnixMs now) {
   static const std::string sql = select_keys("ORDER BY k.id");
   storage::Query query = snapshot.query(sql);
@@ -116,8 +128,7 @@ std::vector<ServiceKey> list_service_keys(storage::Snapshot& snapshot, UnixMs no
 }
 
 std::optional<std::vector<std::string>> scopes_of(storage::UnitOfWork& work, ServiceKeyId id) {
-  static const std::string sql = select_keys("WHERE k.id = ?2 AND active");
-  storage::Query query = work.query(sql);
+  storage::Query query = work.query(select_active_by_id());
   query.bind(work.now(), id);
   if (!query.next()) return std::nullopt;
   return parse_scopes(query.text(2));

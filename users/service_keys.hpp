@@ -54,6 +54,7 @@ bool scopes_allow(const std::vector<std::string>& scopes, std::string_view right
 // ---- storage ----
 // Only one that is active.
 std::optional<ServiceKey> find_service_key(storage::Snapshot& snapshot, std::string_view key, UnixMs now);
+std::optional<ServiceKey> find_service_key(storage::Snapshot& snapshot, ServiceKeyId id, UnixMs now);
 std::vector<ServiceKey> list_service_keys(storage::Snapshot& snapshot, UnixMs now);
 // The key's scopes now; nothing if the key has been revoked, or is not active any more.
 std::optional<std::vector<std::string>> scopes_of(storage::UnitOfWork& work, ServiceKeyId id);

@@ -11,6 +11,7 @@
 #include "gateway/session/reception.hpp"
 #include "hub/shard.hpp"
 #include "storage/reader_pool.hpp"
+#include "users/service_key_cache.hpp"
 
 #include <array>
 #include <chrono>
@@ -49,6 +50,7 @@ struct Desk {
   PresenceDesk& presence;
   Reception& reception;
   flags::Directory& flags;                   // as this shard knows the flags
+  users::ServiceKeyCache& service_keys;      // as this shard knows them
   auth::PasswordLogin* passwords = nullptr;  // null: a password proves nothing here
 };
 

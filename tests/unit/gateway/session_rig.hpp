@@ -118,8 +118,9 @@ class SessionRig {
   PresenceDesk presence{hub, topic_rules, clock, {5, std::chrono::seconds(1), 5}};
   Reception reception{hub.roster(), {}, clock};
   flags::Directory flags;
+  users::ServiceKeyCache service_keys{database.readers, cache, clock};
   Desk desk{shard,     authenticator, database.readers, settings, publishing, presence,
-            reception, flags,         nullptr};
+            reception, flags,         service_keys,     nullptr};
   WebSocketSettings sockets;
   bool deflate = false;     // agreed on by those who connect
   bool loads_fail = false;  // with an exception

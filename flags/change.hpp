@@ -5,67 +5,80 @@
 #pragma once
 
 #include "core/error.hpp"
+#include "flags/author.hpp"
+#include "flags/copies.hpp"
 #include "flags/directory.hpp"
+#include "flags/edits.hpp"
 #include "storage/unit_of_work.hpp"
-#include "users/caller.hpp"
-#include "users/service_keys.hpp"
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
+#include <vector>
 
 namespace corohub::flags {
 
-enum class Source : std::uint8_t { api, schedule, import, copy };
-std::string_view name(Source source) noexcept;
-
-// Who changes something, and how the trail and the events name it.
-struct Author {
-  users::Caller caller;  // user_id null: a key, or the command line
-  std::optional<users::ServiceKeyId> service_key;
-  Source source = Source::api;
-  std::string comment;  // for the audit row
-};
-
-// The namespaces as the last committed unit left them, kept so that a unit need not read them again. One that
-// does not have the revision of its rows (its unit was rolled back) is read again.
-class Copies {
- public:
-  // Null: there is none.
-  NamespaceRef find(storage::UnitOfWork& work, std::string_view key);
-  void keep(const NamespaceRef& now);
-  void forget(std::string_view key);
-
- private:
-  std::unordered_map<std::string, NamespaceRef> by_key_;
-};
+inline constexpr std::size_t namespaces_max = 1'000;
+inline constexpr std::size_t environments_max = 20;  // of a namespace
+inline constexpr std::size_t flags_max = 2'000;      // of a namespace
+inline constexpr std::size_t segments_max = 500;     // of an environment
+inline constexpr std::size_t flag_levels_max = 3;    // a flag, its parent, and the parent's parent
 
 class NamespaceEdit {
  public:
   // not_found.
   static Result<NamespaceEdit> open(storage::UnitOfWork& work, Copies& copies, Directories& directories,
                                     std::string_view key);
+  // A namespace that is to be made, with an environment `default`. finish() says if its key is taken.
+  static NamespaceEdit make(storage::UnitOfWork& work, Copies& copies, Directories& directories,
+                            NamespaceProperties properties);
 
-  const Namespace& before() const noexcept;
+  // As it was when the edit began; one without id for a namespace that is to be made.
+  const Namespace& before() const noexcept { return *before_; }
+  const NamespaceRef& before_ref() const noexcept { return before_; }
 
   // ---- what is to be there afterwards; nothing is judged before finish() ----
-  // The key of a new flag, or of one that is there; version and times are not read.
-  void put_identity(FlagIdentity identity);
-  void put_definition(std::string_view environment, std::string_view flag, DefinitionRef definition);
+  // `at` is the JSON pointer of the document that each comes from: complaints stand below it.
+
+  void put_namespace(NamespaceProperties properties);
+  void remove_namespace();
+  // The key of a new environment, or of one that is there; id, version, times, revision and segments are not
+  // read. A new one gets the segments and the definitions, DISABLED, of `copy_from`; empty: of the default
+  // one.
+  void put_environment(EnvironmentParts parts, std::string_view copy_from = {});
+  void remove_environment(std::string_view key);
+  // The key of a new flag, or of one that is there; id, version and times are not read. A new flag needs one
+  // definition at least; in the environments without one it gets the same, DISABLED.
+  void put_identity(FlagIdentity identity, std::string at = {});
+  void put_definition(std::string_view environment, std::string_view flag, DefinitionRef definition,
+                      std::string at = {}, Dangling dangling = Dangling::refused);
   void remove_flag(std::string_view flag);
   void put_segment(std::string_view environment, std::string_view key, std::string_view name,
                    SegmentRule rule);
   void remove_segment(std::string_view environment, std::string_view key);
-  void put_environment(EnvironmentParts parts);  // segments are not read
-  void remove_environment(std::string_view key);
-  void put_namespace(Entity entity, std::string tenant_id, std::string app_id, NamespaceAccess access);
+  void put_platform(Platform platform);
 
   // Judges the whole (references, types, cycles, depth, limits), writes what differs, appends audit rows,
   // events and the change of the shards, and answers with the namespace as it is now: the one from before if
-  // nothing differs. Errors: validation_failed with places below `at`, limit_reached, in_use.
-  Result<NamespaceRef> finish(const Author& author, std::string_view at = {});
+  // nothing differs, null if it is gone. Errors: validation_failed, key_taken, limit_reached, in_use (with
+  // `flags`), not_found for an environment that is not there. After an error the unit must fail, too.
+  Result<NamespaceRef> finish(const Author& author);
+  // What finish() would do, written nowhere: after judge() the edit may go on to finish() or be forgotten.
+  Result<> judge();
+  // How the namespace would differ; after judge() or finish().
+  const Difference& difference() const noexcept { return difference_; }
+  // After judge() or finish(): segments that are named but not there.
+  const std::vector<FieldError>& warnings() const noexcept { return warnings_; }
+
+ private:
+  NamespaceEdit(storage::UnitOfWork& work, Copies& copies, Directories& directories, NamespaceRef before);
+
+  storage::UnitOfWork* work_;
+  Copies* copies_;
+  Directories* directories_;
+  NamespaceRef before_;
+  Edits edits_;
+  Difference difference_;
+  std::vector<FieldError> warnings_;
 };
 
 }  // namespace corohub::flags

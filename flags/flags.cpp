@@ -1,5 +1,6 @@
 #include "flags/flags.hpp"
 
+#include "flags/repository.hpp"
 #include "flags/services.hpp"
 
 #include <utility>
@@ -11,9 +12,24 @@ Flags::Flags(FlagsParts parts, FlagsSettings settings)
 
 Flags::~Flags() = default;
 
-void Flags::begin(std::size_t shards) { services_->directories.begin(shards, {}); }
+Task<Result<>> Flags::begin(std::size_t shards) {
+  auto read = [](storage::Snapshot& snapshot) -> Result<std::vector<Stamped>> {
+    std::vector<Stamped> all;
+    for (const std::string& key : namespace_keys(snapshot)) all.push_back(read_namespace(snapshot, key));
+    return all;
+  };
+  Result<std::vector<Stamped>> read_all = co_await services_->parts.list_readers.read(std::move(read));
+  if (!read_all) co_return read_all.error();
+  std::vector<NamespaceRef> all;
+  for (Stamped& one : *read_all) {
+    all.push_back(one.name_space);
+    services_->copies.keep(std::move(one));
+  }
+  services_->directories.begin(shards, all);
+  co_return Result<>();
+}
 
-void Flags::add_routes(http::Router&) {}
+void Flags::add_routes(http::Router& router) { Routes routes(router, services_); }
 
 Directories& Flags::directories() noexcept { return services_->directories; }
 

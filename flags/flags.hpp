@@ -1,12 +1,16 @@
 // Feature flags: the rules, their storage and their routes, as one thing to compose.
 #pragma once
 
+#include "core/clock.hpp"
+#include "core/position.hpp"
+#include "core/task.hpp"
 #include "flags/directory.hpp"
 #include "http/router.hpp"
 #include "storage/reader_pool.hpp"
 #include "storage/writer.hpp"
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,6 +26,8 @@ struct FlagsParts {
   storage::ReaderPool& list_readers;
   const Clock& clock;
   std::string epoch;
+  // The last durable seq that a shard has applied, asked on its thread: the position of what is read there.
+  std::function<Seq(std::size_t shard)> applied_seq;
 };
 
 struct FlagServices;  // flags/services.hpp
@@ -34,9 +40,9 @@ class Flags {
   Flags(const Flags&) = delete;
   Flags& operator=(const Flags&) = delete;
 
-  // Reads all namespaces for so many shards. Before anything is served or written; blocks. Throws
-  // storage::StartError.
-  void begin(std::size_t shards);
+  // Reads all namespaces for so many shards. Before anything is served or written. Errors: of storage; an
+  // internal_error whose cause says which document cannot be read.
+  Task<Result<>> begin(std::size_t shards);
   // Every route of management: /api/v1/namespaces…
   void add_routes(http::Router& router);
   Directories& directories() noexcept;

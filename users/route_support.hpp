@@ -4,6 +4,7 @@
 
 #include "auth/password_login.hpp"
 #include "http/router.hpp"
+#include "users/request_caller.hpp"
 #include "users/services.hpp"
 
 #include <memory>
@@ -48,8 +49,7 @@ void add_auth_routes(Routes& routes);     // /api/v1/auth/…, /api/v1/setup
 void add_profile_routes(Routes& routes);  // /api/v1/users/me…
 void add_admin_routes(Routes& routes);    // /api/v1/admin/users…, /api/v1/admin/audit
 
-// The caller as audit rows and the list of logins name them.
-Caller caller_of(const Context& context);
+// The caller of a command that is no request of HTTP; for requests: users/request_caller.hpp.
 Caller caller_of(const auth::PasswordLogin::Caller& caller);
 
 // Adds the position: that of the event which the request caused, else the one at which the shown state was

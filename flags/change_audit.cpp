@@ -1,0 +1,104 @@
+// The audit rows of a change: one for each thing that was changed, with all of it before and afterwards.
+#include "flags/answers.hpp"
+#include "flags/effects.hpp"
+#include "users/audit.hpp"
+
+#include <string>
+#include <utility>
+
+namespace corohub::flags {
+namespace {
+
+json::value shown(const json::object& object) { return object; }
+
+template <class T>
+json::value shown(const std::shared_ptr<T>& thing) {
+  return thing ? json::value(to_json(*thing)) : json::value();
+}
+
+std::string_view verb(bool is_new, bool goes) { return is_new ? ".create" : goes ? ".delete" : ".update"; }
+
+class Trail {
+ public:
+  Trail(storage::UnitOfWork& work, const Difference& difference, const Author& author)
+      : work_(work),
+        author_(author),
+        difference_(difference),
+        name_space_(difference.after ? difference.after->key : difference.before->key) {}
+
+  void record_all() {
+    record_namespace();
+    if (!difference_.after) return;
+    for (const auto& [key, change] : difference_.platforms)
+      add("platform", "platforms", {}, key, shown(change.before), shown(change.after));
+    for (const auto& [key, change] : difference_.flags) record_identity(key, change);
+    for (const auto& [key, change] : difference_.environments) record_environment(key, change);
+  }
+
+ private:
+  void record_namespace() {
+    if (difference_.after && !difference_.is_new() && difference_.changes.empty()) return;
+    const json::value before = difference_.is_new() ? json::value() : to_json(*difference_.before);
+    const json::value after = difference_.after ? json::value(to_json(*difference_.after)) : json::value();
+    add("namespace", {}, {}, name_space_, before, after);
+  }
+
+  void record_environment(const std::string& key, const EnvironmentChange& change) {
+    if (!difference_.is_new() && (change.is_new() || change.goes() || !change.changes.empty())) {
+      json::value before;
+      json::value after;
+      if (change.before) before = to_json(static_cast<const EnvironmentParts&>(*change.before));
+      if (change.after) after = to_json(*change.after);
+      add("environment", "environments", key, key, std::move(before), std::move(after));
+    }
+    if (change.is_new() || change.goes()) return;  // its content is a copy, or goes with it
+    for (const auto& [segment, one] : change.segments)
+      add("segment", "environments/" + key + "/segments", key, segment, shown(one.before), shown(one.after));
+    for (const auto& [flag, one] : change.definitions)
+      if (one.before != nullptr)  // the first ones belong to flag.create
+        add("flag", "flags", key, flag, shown(one.before->definition->document), shown(one.after->document));
+  }
+
+  // A new flag is shown with its definition in the default environment.
+  void record_identity(const std::string& key, const IdentityChange& change) {
+    json::value after = shown(change.after);
+    if (!change.before) {
+      for (const auto& [name, environment] : difference_.environments) {
+        if (environment.goes() || !environment.after->is_default) continue;
+        for (const json::key_value_pair& member : environment.definitions.find(key)->second.after->document)
+          after.get_object()[member.key()] = member.value();
+      }
+    }
+    add("flag", "flags", {}, key, shown(change.before), std::move(after));
+  }
+
+  void add(std::string_view kind, std::string_view folder, std::string_view environment, std::string_view key,
+           json::value before, json::value after) {
+    const std::string action = std::string(kind).append(verb(before.is_null(), after.is_null()));
+    std::string entity = name_space_;
+    if (!folder.empty()) entity.append("/").append(folder).append("/").append(key);
+    json::object detail;
+    detail["namespace"] = name_space_;
+    detail["environment"] = environment.empty() ? json::value() : json::value(environment);
+    detail["key"] = key;
+    detail["before"] = std::move(before);
+    detail["after"] = std::move(after);
+    detail["comment"] = author_.comment.empty() ? json::value() : json::value(author_.comment);
+    detail["source"] = name(author_.source);
+    if (author_.service_key) detail["service_key"] = *author_.service_key;
+    users::record(work_, author_.caller, action, std::nullopt, detail, entity);
+  }
+
+  storage::UnitOfWork& work_;
+  const Author& author_;
+  const Difference& difference_;
+  const std::string name_space_;
+};
+
+}  // namespace
+
+void record_audit(storage::UnitOfWork& work, const Difference& difference, const Author& author) {
+  Trail(work, difference, author).record_all();
+}
+
+}  // namespace corohub::flags

@@ -1,0 +1,233 @@
+// The events of a change: one per flag and environment, others that the change alters, and those for
+// administrators.
+#include "flags/effects.hpp"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include <boost/json/serialize.hpp>
+
+namespace corohub::flags {
+namespace {
+
+struct FlagEvent {
+  const Flag* flag = nullptr;  // as it is afterwards; as it was, if it is gone
+  std::string_view action;     // created, updated, deleted, enabled, disabled
+  MemberNames changes{};
+  std::string cause{};  // empty: the flag itself was changed
+  std::int64_t version = 0;
+};
+
+// Whether the predicate holds for the flag or for one above it.
+template <class Predicate>
+bool any_in_chain(const Flag& flag, Predicate predicate) {
+  for (const Flag* one = &flag; one != nullptr; one = one->parent)
+    if (predicate(*one->identity)) return true;
+  return false;
+}
+
+// By what a subscription judges whether its viewer may hear of the flag.
+std::string attributes_of(const Flag& flag) {
+  json::object about;
+  about["id"] = flag.identity->id;
+  about["hidden"] = any_in_chain(flag, [](const FlagIdentity& one) { return !one.client_visible; });
+  about["gated"] = any_in_chain(flag, [](const FlagIdentity& one) { return one.package_gated; });
+  json::object attributes;
+  attributes["flag"] = std::move(about);
+  return json::serialize(attributes);
+}
+
+class Events {
+ public:
+  Events(const Difference& difference, const Namespace* after, const Author& author)
+      : difference_(difference), after_(after), author_(author) {}
+
+  std::vector<hub::EventDraft> list() && {
+    add_namespace_events();
+    for (const auto& [key, change] : difference_.environments) {
+      if (after_ == nullptr) break;
+      add_environment_events(key, change);
+      if (change.is_new() || change.goes()) continue;
+      add_own_events(change, **after_->environment(key));
+      add_caused_events(change, **after_->environment(key));
+    }
+    return std::move(drafts_);
+  }
+
+ private:
+  const std::string& name_space() const {
+    return difference_.after ? difference_.after->key : difference_.before->key;
+  }
+
+  void add_author(json::object& data, std::int64_t version) const {
+    data["changed_by"] = author_.caller.user_id ? json::value(*author_.caller.user_id) : json::value();
+    data["version"] = version;
+  }
+
+  // ---- for administrators ----
+
+  void add_admin_event(std::string type, std::string_view environment, std::string_view key,
+                       std::int64_t version) {
+    json::object data;
+    data["namespace"] = name_space();
+    if (!environment.empty()) data["environment"] = environment;
+    data["key"] = key;
+    add_author(data, version);
+    drafts_.push_back({std::move(type), json::serialize(data), hub::Audience::admins()});
+  }
+
+  void add_namespace_events() {
+    const std::string& key = name_space();
+    if (!difference_.after)
+      add_admin_event("namespace.deleted", {}, key, difference_.before->version);
+    else if (difference_.is_new())
+      add_admin_event("namespace.created", {}, key, difference_.after->version);
+    else if (!difference_.changes.empty())
+      add_admin_event("namespace.updated", {}, key, difference_.after->version);
+  }
+
+  void add_environment_events(const std::string& key, const EnvironmentChange& change) {
+    const bool tells = !difference_.is_new() && (change.is_new() || change.goes() || !change.changes.empty());
+    if (tells)
+      add_admin_event("namespace.updated", key, name_space(),
+                      change.after ? change.after->version : change.before->version);
+    if (change.is_new() || change.goes()) return;
+    for (const auto& [segment, one] : change.segments) {
+      const std::string_view verb = !one.before ? "created" : one.after ? "updated" : "deleted";
+      add_admin_event("segment." + std::string(verb), key, segment,
+                      one.after ? one.after->version : one.before->version);
+    }
+  }
+
+  // ---- of flags ----
+
+  void add_flag_event(const EnvironmentParts& environment, const FlagEvent& event) {
+    const bool created = event.action == "created";
+    const bool deleted = event.action == "deleted";
+    json::object data;
+    data["namespace"] = name_space();
+    data["environment"] = environment.key;
+    data["flag_id"] = event.flag->identity->id;
+    data["flag_key"] = event.flag->key();
+    data["action"] = event.action;
+    data["enabled"] = !deleted && event.flag->enabled;
+    json::array& changes = data["changes"].emplace_array();
+    for (const std::string_view member : event.changes) changes.emplace_back(member);
+    if (!event.cause.empty()) data["cause"] = event.cause;
+    data["source"] = name(author_.source);
+    add_author(data, event.version);
+    hub::EventDraft draft;
+    draft.type = created ? "flag.created" : deleted ? "flag.deleted" : "flag.updated";
+    draft.data = json::serialize(data);
+    draft.topic = topic_of(name_space(), environment);
+    draft.attributes = attributes_of(*event.flag);
+    drafts_.push_back(std::move(draft));
+  }
+
+  void add_own_events(const EnvironmentChange& change, const Environment& after) {
+    own_.clear();
+    for (const auto& [key, one] : difference_.flags) own_.insert(key);
+    for (const auto& [key, one] : change.definitions) own_.insert(key);
+    for (const std::string_view key : own_) add_flag_event(after, own_event(key, change, after));
+  }
+
+  FlagEvent own_event(std::string_view key, const EnvironmentChange& change, const Environment& after) const {
+    const auto identity = difference_.flags.find(key);
+    const auto definition = change.definitions.find(key);
+    FlagEvent event;
+    if (identity != difference_.flags.end() && !identity->second.after) {
+      event.flag = change.before->find(key);
+      event.action = "deleted";
+      event.version = identity->second.before->version;
+      return event;
+    }
+    event.flag = after.find(key);
+    event.action = "updated";
+    if (identity != difference_.flags.end()) {
+      event.changes = identity->second.changes;
+      event.version = identity->second.after->version;
+    }
+    if (definition == change.definitions.end()) return event;
+    event.version = definition->second.version;
+    if (definition->second.before == nullptr) {
+      event.action = "created";
+      return event;
+    }
+    const MemberNames& members = definition->second.changes;
+    event.changes.insert(event.changes.end(), members.begin(), members.end());
+    if (std::ranges::find(members, "state") != members.end())
+      event.action = event.flag->definition->state == State::enabled ? "enabled" : "disabled";
+    return event;
+  }
+
+  void add_caused_events(const EnvironmentChange& change, const Environment& after) {
+    if (difference_.flags.empty() && difference_.platforms.empty() && change.definitions.empty() &&
+        change.segments.empty())
+      return;
+    for (const Flag& flag : after.flags()) {
+      if (own_.contains(flag.key())) continue;
+      const Flag* before = change.before->find(flag.key());
+      if (before->enabled != flag.enabled) {
+        add_flag_event(after, {&flag,
+                               flag.enabled ? "enabled" : "disabled",
+                               {"enabled"},
+                               cause_of_switch(change, flag),
+                               flag.version});
+      } else if (std::optional<std::string> segment = changed_segment(change, *flag.definition)) {
+        add_flag_event(after, {&flag, "updated", {"targeting"}, "segment:" + *segment, flag.version});
+      }
+    }
+  }
+
+  // The nearest thing at or above the flag that was changed itself.
+  std::string cause_of_switch(const EnvironmentChange& change, const Flag& flag) const {
+    for (const Flag* one = &flag; one != nullptr; one = one->parent) {
+      if (one != &flag && is_switched(change, *one)) return "parent:" + one->key();
+      const std::optional<std::string>& platform = one->identity->platform;
+      if (platform && difference_.platforms.contains(*platform)) return "platform:" + *platform;
+    }
+    return "parent:" + flag.identity->parent.value_or("");
+  }
+
+  bool is_switched(const EnvironmentChange& change, const Flag& flag) const {
+    if (difference_.flags.contains(flag.key())) return true;
+    const auto definition = change.definitions.find(flag.key());
+    if (definition == change.definitions.end()) return false;
+    return std::ranges::find(definition->second.changes, "state") != definition->second.changes.end();
+  }
+
+  static std::optional<std::string> changed_segment(const EnvironmentChange& change,
+                                                    const Definition& definition) {
+    for (const std::string& segment : definition.segments()) {
+      const auto changed = change.segments.find(segment);
+      if (changed == change.segments.end()) continue;
+      const MemberNames& members = changed->second.changes;
+      const bool renamed = changed->second.before && changed->second.after &&
+                           std::ranges::find(members, "rule") == members.end();
+      if (!renamed) return segment;
+    }
+    return std::nullopt;
+  }
+
+  const Difference& difference_;
+  const Namespace* after_;
+  const Author& author_;
+  std::vector<hub::EventDraft> drafts_;
+  std::set<std::string_view> own_;  // flags that were changed themselves, in the environment in hand
+};
+
+}  // namespace
+
+std::vector<hub::EventDraft> events_of(const Difference& difference, const Namespace* after,
+                                       const Author& author) {
+  return Events(difference, after, author).list();
+}
+
+std::string topic_of(std::string_view name_space, const EnvironmentParts& environment) {
+  std::string topic = "flags/" + std::string(name_space);
+  return environment.is_default ? topic : topic + '/' + environment.key;
+}
+
+}  // namespace corohub::flags

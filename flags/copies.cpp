@@ -1,0 +1,30 @@
+#include "flags/copies.hpp"
+
+#include "flags/repository.hpp"
+
+#include <optional>
+#include <utility>
+
+namespace corohub::flags {
+
+NamespaceRef Copies::find(storage::UnitOfWork& work, std::string_view key) {
+  const std::optional<std::int64_t> stamp = read_stamp(work, key);
+  if (!stamp) return nullptr;
+  const auto kept = by_key_.find(std::string(key));
+  if (kept != by_key_.end())
+    for (const Stamped& one : kept->second)
+      if (one.name_space && one.stamp == *stamp) return one.name_space;
+  ++reads_;
+  Stamped read = read_namespace(work, key);
+  const NamespaceRef found = read.name_space;
+  keep(std::move(read));
+  return found;
+}
+
+void Copies::keep(Stamped now) {
+  if (!now.name_space) return;
+  std::array<Stamped, 2>& kept = by_key_[now.name_space->key];
+  kept[1] = std::exchange(kept[0], std::move(now));
+}
+
+}  // namespace corohub::flags

@@ -1,0 +1,39 @@
+// The namespaces as the last units left them, kept so that a unit need not read them again. Used on the
+// writer's thread, and before it runs.
+#pragma once
+
+#include "flags/evaluation/environment.hpp"
+#include "storage/unit_of_work.hpp"
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace corohub::flags {
+
+// A namespace and the stamp of its row, which is another one after each change of anything in the namespace.
+// A stamp is random: that of a unit which was rolled back does not come again.
+struct Stamped {
+  NamespaceRef name_space;  // null: there is none
+  std::int64_t stamp = 0;
+};
+
+class Copies {
+ public:
+  // The namespace as the unit sees it: the kept one if that has the stamp of the row, else read from the
+  // tables. Null: there is none.
+  NamespaceRef find(storage::UnitOfWork& work, std::string_view key);
+  // What the namespace will be once the unit is committed. What was there before is kept, too, for the unit
+  // that follows if this one is rolled back.
+  void keep(Stamped now);
+  void forget(std::string_view key) { by_key_.erase(std::string(key)); }
+  std::size_t reads() const noexcept { return reads_; }  // from the tables, for tests
+
+ private:
+  std::unordered_map<std::string, std::array<Stamped, 2>> by_key_;  // the newer first
+  std::size_t reads_ = 0;
+};
+
+}  // namespace corohub::flags

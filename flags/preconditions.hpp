@@ -1,0 +1,42 @@
+// If-Match and If-None-Match (RFC 9110, section 13.1) of requests for an entity whose tag is "v<version>".
+#pragma once
+
+#include "core/error.hpp"
+#include "core/json.hpp"
+#include "http/request.hpp"
+#include "http/response.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace corohub::flags {
+
+std::string version_tag(std::int64_t version);  // "v3", in quotes
+
+// What If-Match asks of the entity's version.
+class IfMatch {
+ public:
+  // precondition_required if there is none.
+  static Result<IfMatch> read(const http::Request& request);
+  // The same for what needs no If-Match: without one, any version will do.
+  static IfMatch read_optional(const http::Request& request);
+  static IfMatch any() { return {}; }
+  static IfMatch version(std::int64_t wanted);
+
+  bool holds(std::int64_t version) const noexcept;
+  // Of the entity as it is: version_mismatch, which shows it.
+  Result<> check(std::int64_t version, const json::object& current) const;
+
+ private:
+  bool any_ = true;                     // no If-Match, or "*"
+  std::vector<std::int64_t> versions_;  // of the tags that may match; weak ones never do
+};
+
+// Whether the caller has it already: any of the tags is `tag` (weak comparison), or "*".
+bool is_known(const http::Request& request, std::string_view tag);
+// 304 with the tag.
+http::Response not_modified(std::string tag);
+
+}  // namespace corohub::flags

@@ -1,5 +1,7 @@
 #include "flags/evaluation/environment.hpp"
 
+#include "flags/evaluation/rule.hpp"
+
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -35,6 +37,7 @@ Environment::Environment(EnvironmentParts parts, std::vector<Flag> flags,
     }
     reads_time_ = reads_time_ || flag.definition->reads_time();
   }
+  for (const SegmentRef& one : segments) reads_time_ = reads_time_ || one->rule.rule->reads_time();
   for (Flag& flag : flags_) {
     flag.enabled = true;
     for (const Flag* one = &flag; one != nullptr; one = one->parent)

@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,7 +42,9 @@ class Context {
  public:
   // The context that a stranger sent, without its members `$flagd` and `corohub`, which are the server's. An
   // empty one: `{}`. invalid_request, with why: no text as targetingKey, more than a context may have.
-  static Result<Context> read(json::object sent);
+  // `text_bytes`: of a text that the context was a part of; if that was short enough, the context is, too.
+  static Result<Context> read(json::object sent,
+                              std::size_t text_bytes = std::numeric_limits<std::size_t>::max());
 
   // Adds what the server knows: `corohub`, and targetingKey ("user:<id>") if none was sent.
   void set_caller(const Viewer& viewer, std::string_view name_space, std::string_view environment);
@@ -62,6 +65,7 @@ enum class EvaluationError : std::uint8_t { none, flag_not_found, parse_error, g
 std::string_view name(EvaluationError error) noexcept;  // "FLAG_NOT_FOUND"
 
 enum class Gate : std::uint8_t { open, parent, platform };
+std::string_view name(Gate gate) noexcept;  // "parent" "platform"
 
 // Its pointers hold as long as the environment.
 struct Evaluation {
@@ -105,8 +109,10 @@ class Evaluator {
 };
 
 // One item as OFREP answers it: {"key","value","reason","variant","metadata"}, or with errorCode and
-// errorDetails. The metadata: the environment's, over it the flag's, `gate`.
-void append_evaluation(std::string& out, const Environment& environment, const Evaluation& evaluation);
+// errorDetails. The metadata: the environment's, over it the flag's, `gate`. `definition`: the one that was
+// evaluated instead of the flag's own.
+void append_evaluation(std::string& out, const Environment& environment, const Evaluation& evaluation,
+                       const Definition* definition = nullptr);
 // The same for a flag that is not there, or not for this viewer.
 void append_flag_not_found(std::string& out, std::string_view key);
 

@@ -1,0 +1,153 @@
+#include "flags/evaluation/evaluate.hpp"
+
+#include "core/json_text.hpp"
+#include "flags/evaluation/interpreter.hpp"
+
+#include <array>
+#include <utility>
+
+namespace corohub::flags {
+namespace {
+
+constexpr std::array<std::string_view, 5> reason_words = {"STATIC", "DEFAULT", "TARGETING_MATCH", "DISABLED",
+                                                          "ERROR"};
+constexpr std::array<std::string_view, 4> error_words = {"", "FLAG_NOT_FOUND", "PARSE_ERROR", "GENERAL"};
+constexpr std::array<std::string_view, 3> gate_words = {"", "parent", "platform"};
+
+Evaluation failure(const Flag& flag, EvaluationError error, std::string_view details) {
+  return {.flag = &flag, .reason = Reason::error, .error = error, .details = details};
+}
+
+Evaluation closed(const Flag& flag, const Definition& definition, Gate gate) {
+  const std::optional<std::string>& off = flag.identity->off_variant;
+  return {.flag = &flag,
+          .variant = off ? definition.variant(*off) : nullptr,
+          .reason = Reason::disabled,
+          .gate = gate};
+}
+
+Evaluation by_default(const Flag& flag, const Definition& definition, Reason reason) {
+  if (!definition.default_variant) return {.flag = &flag, .reason = Reason::default_value};
+  return {.flag = &flag, .variant = &definition.variants[*definition.default_variant], .reason = reason};
+}
+
+}  // namespace
+
+std::string_view name(Reason reason) noexcept { return reason_words[static_cast<std::size_t>(reason)]; }
+std::string_view name(EvaluationError error) noexcept { return error_words[static_cast<std::size_t>(error)]; }
+std::string_view name(Gate gate) noexcept { return gate_words[static_cast<std::size_t>(gate)]; }
+
+struct Evaluator::State {
+  State(const Environment& its_environment, const Context& context, std::int64_t now_seconds)
+      : environment(its_environment), interpreter(its_environment, context.object(), now_seconds) {}
+
+  Evaluation evaluate(const Flag& flag, const Definition& definition, std::vector<TracedStep>* trace) {
+    if (definition.state == flags::State::disabled) return {.flag = &flag, .reason = Reason::disabled};
+    if (flag.parent != nullptr && is_off(*flag.parent)) return closed(flag, definition, Gate::parent);
+    if (!flag.platform_enabled) return closed(flag, definition, Gate::platform);
+    if (!definition.targeting) return by_default(flag, definition, Reason::static_value);
+    return target(flag, definition, trace);
+  }
+
+  Evaluation target(const Flag& flag, const Definition& definition, std::vector<TracedStep>* trace) {
+    const auto [value, error, details] = interpreter.run(*definition.targeting, flag.key(), trace);
+    if (error != EvaluationError::none) return failure(flag, error, details);
+    if (value.is_null()) return by_default(flag, definition, Reason::default_value);
+    TextRoom room;
+    const std::optional<std::string_view> name = text_of(value, room);
+    const Variant* const variant = name ? definition.variant(*name) : nullptr;
+    if (variant == nullptr)
+      return failure(flag, EvaluationError::general, "The rule gives what is no variant of the flag.");
+    return {.flag = &flag, .variant = variant, .reason = Reason::targeting_match};
+  }
+
+  // As a gate in front of its children.
+  bool is_off(const Flag& parent) {
+    const Evaluation evaluation = of_parent(parent);
+    if (evaluation.reason == Reason::disabled || evaluation.error != EvaluationError::none) return true;
+    if (parent.definition->type != ValueType::boolean) return false;
+    return evaluation.variant == nullptr || !evaluation.variant->value.get_bool();
+  }
+
+  // Flags share their parents, and a bulk asks for these as well: each is evaluated once.
+  Evaluation of_parent(const Flag& parent) {
+    for (const Evaluation& known : parents)
+      if (known.flag == &parent) return known;
+    if (levels == parent_levels_max) return {.flag = &parent, .reason = Reason::disabled};
+    ++levels;
+    const Evaluation evaluation = evaluate(parent, *parent.definition, nullptr);
+    --levels;
+    if (parents.size() < known_parents_max) parents.push_back(evaluation);
+    return evaluation;
+  }
+
+  static constexpr std::size_t parent_levels_max = 8;  // more than a flag may have
+  static constexpr std::size_t known_parents_max = 64;
+
+  const Environment& environment;
+  Interpreter interpreter;
+  std::vector<Evaluation> parents;
+  std::size_t levels = 0;
+  std::vector<TracedStep>* steps = nullptr;
+};
+
+Evaluator::Evaluator(const Environment& environment, const Context& context, std::int64_t now_seconds)
+    : state_(std::make_unique<State>(environment, context, now_seconds)) {}
+Evaluator::~Evaluator() = default;
+
+Evaluation Evaluator::evaluate(const Flag& flag, const Definition* definition) {
+  return state_->evaluate(flag, definition != nullptr ? *definition : *flag.definition, state_->steps);
+}
+
+void Evaluator::trace(std::vector<TracedStep>* steps) noexcept { state_->steps = steps; }
+std::size_t Evaluator::steps_left() const noexcept { return state_->interpreter.steps_left(); }
+
+namespace {
+
+void append_metadata(std::string& out, const Environment& environment, const Evaluation& evaluation,
+                     const Definition& definition) {
+  const bool plain = evaluation.gate == Gate::open;
+  if (plain && definition.metadata.empty()) return append_json_text(out, environment.metadata);
+  if (plain && environment.metadata.empty()) return append_json_text(out, definition.metadata);
+  json::object metadata = environment.metadata;
+  for (const auto& member : definition.metadata) metadata[member.key()] = member.value();
+  if (!plain) metadata["gate"] = name(evaluation.gate);
+  append_json_text(out, metadata);
+}
+
+void append_key(std::string& out, std::string_view key) {
+  out += "{\"key\":";
+  append_json(out, key);
+}
+
+void append_failure(std::string& out, std::string_view key, EvaluationError error, std::string_view details) {
+  append_key(out, key);
+  out.append(",\"errorCode\":\"").append(name(error)).append("\",\"errorDetails\":");
+  append_json(out, details);
+  out += '}';
+}
+
+}  // namespace
+
+void append_evaluation(std::string& out, const Environment& environment, const Evaluation& evaluation,
+                       const Definition* definition) {
+  const Flag& flag = *evaluation.flag;
+  if (evaluation.error != EvaluationError::none)
+    return append_failure(out, flag.key(), evaluation.error, evaluation.details);
+  append_key(out, flag.key());
+  if (evaluation.variant != nullptr) out.append(",\"value\":").append(evaluation.variant->text);
+  out.append(",\"reason\":\"").append(name(evaluation.reason)).append("\"");
+  if (evaluation.variant != nullptr) {
+    out += ",\"variant\":";
+    append_json(out, evaluation.variant->name);
+  }
+  out += ",\"metadata\":";
+  append_metadata(out, environment, evaluation, definition != nullptr ? *definition : *flag.definition);
+  out += '}';
+}
+
+void append_flag_not_found(std::string& out, std::string_view key) {
+  append_failure(out, key, EvaluationError::flag_not_found, "There is no such flag.");
+}
+
+}  // namespace corohub::flags

@@ -1,0 +1,50 @@
+// What a document of a stranger has wrong, each with its place, while it is read from top to bottom. For this
+// room only.
+#pragma once
+
+#include "flags/evaluation/definition.hpp"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace corohub::flags {
+
+inline constexpr std::size_t findings_max = 100;  // of each kind; a document with more has shown enough
+
+class Findings {
+ public:
+  explicit Findings(Reading& reading) : reading_(reading), place_(reading.at) {}
+  Findings(const Findings&) = delete;
+  Findings& operator=(const Findings&) = delete;
+
+  // The place is one member deeper as long as this lives.
+  class Inside {
+   public:
+    Inside(Findings& findings, std::string_view member);
+    Inside(Findings& findings, std::size_t index) : Inside(findings, std::to_string(index)) {}
+    ~Inside() { findings_.place_.resize(length_); }
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+
+   private:
+    Findings& findings_;
+    std::size_t length_;
+  };
+
+  void refuse(std::string_view code, std::string message);
+  // For what flagd runs all the same: an error if the reading is strict, otherwise a warning.
+  void doubt(std::string_view code, std::string message);
+
+  bool ok() const noexcept { return errors_.empty(); }
+  std::size_t count() const noexcept { return errors_.size() + reading_.warnings.size(); }
+  Error error() const;  // not ok()
+
+ private:
+  Reading& reading_;
+  std::string place_;
+  std::vector<FieldError> errors_;
+};
+
+}  // namespace corohub::flags

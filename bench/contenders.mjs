@@ -1,151 +1,21 @@
-// The servers of a comparison: started when first asked for, on a free port of 127.0.0.1, and ended by process id.
+// The servers of a comparison: started when first asked for, and ended by process id.
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
-import { Api, Feed } from '../tests/e2e/api.mjs';
-import { Process, Server, run } from '../tests/e2e/server.mjs';
+import { Process, run } from '../tests/e2e/server.mjs';
+import { CorohubFlags, FlagdCore, OwnEvaluation, Unleash } from './flag_servers.mjs';
+import { Corohub, ends, freePort, HERE, Peer, PEER_ENVIRONMENT, PROGRAMS, temporaryDirectory } from './servers.mjs';
 
-const HERE = dirname(fileURLToPath(import.meta.url));
-export const PROGRAMS = process.env.COROHUB_BENCH_PROGRAMS || join(HERE, '../build/release/bench');
 const GO_HUB = join(HERE, '../build/bench/go-hub');
-const ACCOUNTS = 500;
-const PEER_ENVIRONMENT = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin` }; // where Debian has nginx
-
-// What is lifted is what would refuse one machine that plays thousands of people; everything else is as shipped.
-const SETTINGS = {
-  'auth.access_ttl_s': 86_400,
-  'http.requests_per_connection': 1_000_000,
-  'server.admin_listen': '127.0.0.1:0',
-};
 // Hashing as shipped, for what is about hashing: fewer accounts, for registering one takes long.
 const HASHING = { settings: { 'auth.argon2_memory_kib': 19_456, 'auth.argon2_passes': 2 }, accounts: 100 };
 
-const ends = [];
 const started = new Map(); // by name
 const absent = new Set();
 export async function endAll() {
   for (const end of ends.splice(0).reverse()) await end();
   started.clear();
-}
-
-function temporaryDirectory() {
-  const directory = mkdtempSync(join(tmpdir(), 'corohub-bench-'));
-  ends.push(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
-
-function temporaryFile(name, lines) {
-  const path = join(temporaryDirectory(), name);
-  writeFileSync(path, lines.join('\n'));
-  return path;
-}
-
-const freePort = () => new Promise((done) => {
-  const server = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = server.address();
-    server.close(() => done(port));
-  });
-});
-
-export class Corohub {
-  constructor({ settings = {}, accounts = ACCOUNTS, wrap, binary } = {}) {
-    this.wrap = wrap;
-    this.binary = binary;
-    this.settings = { ...SETTINGS, ...settings };
-    this.accounts = accounts;
-  }
-
-  async start() {
-    this.server = await Server.start({ after: (end) => ends.push(end) }, { settings: this.settings, wrap: this.wrap, binary: this.binary });
-    const api = new Api(this.server);
-    this.root = await api.member('superadmin');
-    this.admin = await api.member('admin');
-    this.users = [];
-    while (this.users.length < this.accounts) this.users.push(...await Promise.all(Array.from({ length: 10 }, () => api.register())));
-    this.tokens = temporaryFile('tokens', this.users.map((user) => user.token));
-  }
-
-  // The same accounts, none of the memory.
-  async restart() {
-    await this.server.stop();
-    await this.server.launch();
-  }
-
-  async kill() {
-    if (this.server?.process.running) await this.server.crash();
-  }
-
-  async metrics() { return (await fetch(`${await this.server.adminUrl()}/metrics`)).text(); }
-
-  // Tokens of `count` clients of which `few` belong to one account and the others to all but the first user.
-  dealt(count, few, account) {
-    const others = this.users.slice(1);
-    return temporaryFile('tokens', Array.from({ length: count }, (_, i) => (i < few ? account : others[i % others.length]).token));
-  }
-
-  get port() { return this.server.port; }
-  get pid() { return this.server.pid; }
-
-  client() { return { tokens: this.tokens, ready: 'connection.established' }; }
-
-  // Clients that hear a topic without history.
-  subscribed(topic) {
-    return { tokens: this.tokens, hello: `{"type":"subscribe","id":1,"data":{"topic":"${topic}"}}`, ready: '"type":"reply"' };
-  }
-
-  volatile(topic = 'public/bench') {
-    return {
-      ...this.subscribed(topic),
-      drive: 'websocket',
-      'sender-token': this.root.token,
-      event: `{"type":"publish","id":{id},"data":{"topic":"${topic}","data":"{mark}{pad}"}}`,
-    };
-  }
-
-  durable() {
-    return { ...this.client(), drive: 'http', 'sender-token': this.root.token, request: 'POST /ws/broadcast', event: '{"message":"{mark}{pad}"}' };
-  }
-
-  // Into the log, with nobody to hear it.
-  log(drive) {
-    const data = '"data":"{mark}{pad}"';
-    return drive === 'websocket'
-      ? { drive, 'sender-token': this.root.token, event: `{"type":"publish","id":{id},"data":{"topic":"rooms/bench",${data}}}` }
-      : { drive, 'sender-token': this.root.token, request: 'POST /api/v1/topics/rooms/bench/events', event: `{${data}}` };
-  }
-
-  // To few of all clients: a user, or a role.
-  targeted(clients, few) {
-    const account = few === 1 ? this.users[0] : this.admin;
-    const to = few === 1 ? `{"user_id":${account.id}}` : '{"role":"admin"}';
-    return {
-      tokens: this.dealt(clients, few, account),
-      ready: 'connection.established',
-      drive: 'http',
-      'sender-token': this.root.token,
-      request: 'POST /api/v1/publish',
-      event: `{"to":${to},"type":"bench","data":"{mark}{pad}"}`,
-    };
-  }
-
-  get(path) { return { drive: 'http', 'sender-token': path === '/health' ? '' : this.root.token, request: `GET ${path}` }; }
-
-  // Nobody's logins: each is hashed, or refused because too many wait.
-  logins() { return { drive: 'http', request: 'POST /api/v1/auth/login', event: '{"email":"nobody{id}@example.com","password":"{mark}"}' }; }
-
-  // Clients that come back and missed so many events.
-  async resuming(missed) {
-    const feed = await Feed.open(this.server, { token: this.root.token });
-    const broadcast = (message) => this.root.expect(200, 'POST', '/ws/broadcast', { body: { message } });
-    const { seq } = await broadcast('the last one seen');
-    for (let i = 1; i <= missed; ++i) await broadcast(`missed ${i}.`);
-    feed.socket.terminate();
-    return { tokens: this.tokens, path: `/ws?since=${encodeURIComponent(`${feed.welcome.data.epoch}:${seq}`)}`, ready: `missed ${missed}.` };
-  }
 }
 
 // Frames of STOMP: a client that connects, and subscribes if there is a topic.
@@ -178,45 +48,6 @@ class CorohubXhr extends CorohubSockJs {
     const { path, hello } = super.carrier(frames);
     return { path: path.replace('/websocket?', '/xhr_streaming?'), 'say-path': path.replace('/websocket?', '/xhr_send?'), hello };
   }
-}
-
-// A program with the routes of limit.cpp.
-class Peer {
-  constructor(command, ...args) {
-    this.command = command;
-    this.args = args;
-  }
-
-  async start() {
-    ends.push(() => this.kill());
-    await this.launch();
-  }
-
-  async launch() {
-    this.spawn();
-    [, this.port] = await this.process.printed(/"port":(\d+)/);
-  }
-
-  spawn(...more) {
-    this.process = new Process(this.command, [...this.args, ...more], { cwd: HERE, env: PEER_ENVIRONMENT });
-  }
-
-  async restart() {
-    await this.kill();
-    await this.launch();
-  }
-
-  async kill() {
-    this.process.signal('SIGKILL');
-    await this.process.exited.catch(() => {}); // there was no such program
-  }
-
-  get pid() { return this.process.child.pid; }
-
-  client() { return {}; }
-  volatile() { return { ...this.client(), drive: 'websocket', 'sender-path': '/publish', event: '{"type":"message","data":"{mark}{pad}"}' }; }
-  durable() { return { ...this.client(), drive: 'http', request: 'POST /broadcast', event: '{"type":"message","data":"{mark}{pad}"}' }; }
-  get() { return { drive: 'http', request: 'GET /' }; }
 }
 
 // Texts of Engine.IO 4: "40" joins, "2" is a ping.
@@ -359,6 +190,10 @@ const known = {
   'sockjs-xhr': new SockJs('xhr_streaming'),
   rabbitmq: new RabbitMq('/usr/lib/rabbitmq/bin/rabbitmq-server'),
   nchan: new Nchan('nginx'),
+  'corohub-flags': new CorohubFlags(),
+  unleash: new Unleash(),
+  'flagd-core': new FlagdCore(),
+  'corohub-evaluation': new OwnEvaluation(),
   nats: new Nats('nats-server', '-c', 'nats.conf'),
 };
 export const wanted = process.env.SERVERS?.split(',');
@@ -393,9 +228,13 @@ export async function versions() {
     const { code, output } = await run(name, args, { env: PEER_ENVIRONMENT }).catch(() => ({}));
     return code === 0 ? `${name} ${output.match(/\d+\.\d+[.\d]*/)}` : '';
   }));
-  const rabbitmq = run('dpkg-query', ['-W', '-f=rabbitmq-server ${Version}', 'rabbitmq-server']).catch(() => ({}));
-  const { code, stdout } = await rabbitmq;
-  return [...texts, code === 0 && stdout].filter(Boolean).join(', ');
+  const packages = await Promise.all(['rabbitmq-server', 'postgresql'].map(async (name) => {
+    const { code, stdout } = await run('dpkg-query', ['-W', `-f=${name} \${Version}`, name]).catch(() => ({}));
+    return code === 0 && stdout;
+  }));
+  const { dependencies } = JSON.parse(readFileSync(join(HERE, 'package.json'), 'utf8'));
+  const npm = ['unleash-server', '@openfeature/flagd-core'].map((name) => `${name} ${dependencies[name]}`);
+  return [...texts, ...packages, ...npm].filter(Boolean).join(', ');
 }
 
 // After something went wrong with it: the next one who asks gets a fresh one.

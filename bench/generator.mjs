@@ -3,7 +3,7 @@ import { loadavg } from 'node:os';
 import { join } from 'node:path';
 
 import { Process } from '../tests/e2e/server.mjs';
-import { PROGRAMS } from './contenders.mjs';
+import { PROGRAMS } from './servers.mjs';
 
 export const SECONDS = Number(process.env.SECONDS || 2);
 

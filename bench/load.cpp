@@ -16,7 +16,6 @@
 namespace corohub::bench {
 namespace {
 
-constexpr std::string_view mark_begin = "#bench:";
 constexpr std::size_t mark_digits = 8;
 constexpr std::size_t handshakes_at_a_time = 128;
 constexpr std::size_t clients_per_address = 5000;
@@ -30,12 +29,6 @@ std::int64_t nanoseconds(double seconds) { return static_cast<std::int64_t>(seco
 void replace(std::string& text, std::string_view name, const std::string& value) {
   const std::size_t at = text.find(name);
   if (at != std::string::npos) text.replace(at, name.size(), value);
-}
-
-std::string mark_of(std::size_t event) {
-  std::string digits = std::to_string(event);
-  digits.insert(0, mark_digits - std::min(mark_digits, digits.size()), '0');
-  return std::string(mark_begin) + digits;
 }
 
 template <class Number>
@@ -58,6 +51,12 @@ Load::~Load() {
   for (const Connection& connection : connections_)
     if (connection.fd >= 0) close(connection.fd);
   close(epoll_);
+}
+
+std::string Load::mark_of(std::size_t event) const {
+  std::string digits = std::to_string(event);
+  digits.insert(0, mark_digits - std::min(mark_digits, digits.size()), '0');
+  return options_.mark + digits;
 }
 
 // ---- connecting ----
@@ -94,9 +93,9 @@ void Load::begin_connection(std::size_t index) {
   Connection& connection = connections_[index];
   connection.fd = connect_to_loopback(options_.port, static_cast<unsigned>(1 + index / clients_per_address),
                                       options_.unread && !connection.sender);
-  connection.stream = !connection.sender && !options_.say_path.empty();
+  connection.stream = !connection.sender && (options_.get_streams || !options_.say_path.empty());
   if (connection.stream) {
-    connection.output = post(options_.path, index, "");
+    connection.output = stream_request(index);
   } else if (!connection.plain_http) {
     connection.output = upgrade_request(connection, index);
   }
@@ -121,6 +120,15 @@ std::string Load::post(const std::string& target, std::size_t index, std::string
   if (!token.empty()) request += "\r\nAuthorization: Bearer " + token;
   request += "\r\nContent-Type: text/plain\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n";
   return request.append(body);
+}
+
+std::string Load::stream_request(std::size_t index) const {
+  if (!options_.get_streams) return post(options_.path, index, "");
+  std::string request =
+      "GET " + options_.path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(options_.port);
+  const std::string token = fill_in(request, index);
+  if (!token.empty()) request += "\r\nAuthorization: Bearer " + token;
+  return request + "\r\n\r\n";
 }
 
 std::string Load::upgrade_request(const Connection& connection, std::size_t index) const {
@@ -261,7 +269,7 @@ std::size_t Load::consume_answer(std::size_t index, std::string_view bytes) {
   }
   connection.waiting = false;
   if (status == "503") ++unavailable_;
-  if (!status.starts_with('2') && ++refusals_ <= refusals_shown)
+  if (!status.starts_with('2') && status != "304" && ++refusals_ <= refusals_shown)
     std::cerr << "refused: " << answer->head.substr(0, answer->head.find('\r')) << ' ' << answer->body
               << '\n';
   if (options_.receivers == 0) delivered(connection.request_event, answer->body.size());
@@ -283,7 +291,7 @@ std::size_t Load::consume_chunk(std::size_t index, std::string_view bytes) {
   const auto chunk = first_chunk(bytes);
   if (!chunk) return 0;
   if (chunk->data.empty()) {  // enough for one answer
-    connections_[index].output += post(options_.path, index, "");
+    connections_[index].output += stream_request(index);
     write_to(index);
   } else {
     text_came(index, chunk->data);
@@ -315,13 +323,18 @@ void Load::text_came(std::size_t index, std::string_view text) {
   const std::string& expected = connection.sender ? options_.sender_ready : options_.ready;
   if (connection.state == State::greeting && text.find(expected) != std::string_view::npos) opened(index);
   if (connection.sender) return answer_came(text);
+  if (!options_.any.empty()) {
+    if (!events_.empty() && text.find(options_.any) != std::string_view::npos)
+      delivered(static_cast<std::uint32_t>(events_.size() - 1), text.size());
+    return;
+  }
   // Some servers join events into one text; its bytes are counted once.
   std::size_t bytes = text.size();
   for (;;) {
-    const void* found = memmem(text.data(), text.size(), mark_begin.data(), mark_begin.size());
+    const void* found = memmem(text.data(), text.size(), options_.mark.data(), options_.mark.size());
     if (found == nullptr) return;
     text.remove_prefix(static_cast<std::size_t>(static_cast<const char*>(found) - text.data()) +
-                       mark_begin.size());
+                       options_.mark.size());
     delivered(number_at<std::uint32_t>(text, 0, mark_digits), bytes);
     bytes = 0;
   }
@@ -366,11 +379,13 @@ void Load::send_event(Connection& sender) {
   std::string text = options_.event;
   replace(text, "{mark}", mark_of(number));
   replace(text, "{id}", std::to_string(number));
-  replace(text, "{size}", std::to_string(mark_begin.size() + mark_digits + pad_));
+  replace(text, "{size}", std::to_string(options_.mark.size() + mark_digits + pad_));
   replace(text, "{pad}", std::string(pad_, 'x'));
   if (sender.plain_http) {
-    sender.output =
-        options_.request + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(options_.port) + "\r\n";
+    std::string request = options_.request;
+    replace(request, "{mark}", mark_of(number));
+    sender.output = request + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(options_.port) + "\r\n";
+    if (!options_.header.empty()) sender.output += options_.header + "\r\n";
     if (!options_.sender_token.empty())
       sender.output += "Authorization: Bearer " + options_.sender_token + "\r\n";
     if (!text.empty())

@@ -1,10 +1,11 @@
 // The load: many WebSockets or streamed answers that receive, some connections that send, one thread, one
 // epoll.
 //
-// An event carries a mark, `#bench:` and eight digits, by which a receipt is counted for it: nothing else of
-// a text is looked at. Latency is from the moment an event was handed to the kernel to the moment the read
-// that brought it returned; an event is complete when all its receivers have it (or, with no receivers, when
-// it was answered).
+// An event carries a mark, `#bench:` (--mark) and eight digits, by which a receipt is counted for it: nothing
+// else of a text is looked at. Where texts can carry none, any with a word (--any) is the newest event's.
+// Latency is from the moment an event was handed to the kernel to the moment the read that brought it
+// returned; an event is complete when all its receivers have it (or, with no receivers, when it was
+// answered).
 #pragma once
 
 #include "bench/histogram.hpp"
@@ -74,7 +75,7 @@ class Load {
     State state = State::connecting;
     bool sender = false;
     bool plain_http = false;
-    bool stream = false;   // a POST whose answer brings the events, asked again when it ends
+    bool stream = false;   // a request whose answer brings the events, asked again when it ends
     bool greeted = false;  // a stream that goes on with another answer
     bool waiting = false;  // a request is not answered yet
     bool writable_wanted = false;
@@ -94,6 +95,8 @@ class Load {
   void begin_connection(std::size_t index);
   std::string upgrade_request(const Connection& connection, std::size_t index) const;
   std::string post(const std::string& target, std::size_t index, std::string_view body) const;
+  std::string stream_request(std::size_t index) const;
+  std::string mark_of(std::size_t event) const;
   std::string fill_in(std::string& request, std::size_t index) const;
   void turn(std::int64_t until);
   void handle(const epoll_event& ready);

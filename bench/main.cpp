@@ -84,6 +84,7 @@ void report_driving(Load& load, const Options& options, Report& report) {
   report.add("p99_ms", measured.receipt.percentile_ms(0.99));
   report.add("max_ms", measured.receipt.max_ms());
   report.add("last_p50_ms", measured.last.percentile_ms(0.5));
+  report.add("last_p99_ms", measured.last.percentile_ms(0.99));
   report.add("last_max_ms", measured.last.max_ms());
   report.add("late_p99_ms", measured.lateness.percentile_ms(0.99));
 }

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { BINARY, run } from '../tests/e2e/server.mjs';
-import { Corohub } from './contenders.mjs';
+import { Corohub } from './servers.mjs';
 import { Generator } from './generator.mjs';
 import { number, table } from './tables.mjs';
 

@@ -52,6 +52,7 @@ std::string help_text() {
   --tokens FILE       bearer tokens, one per line, dealt in turn
                       {index} in a target is the number of the client, {token} its token
   --say-path TARGET   clients are POSTs to --path whose answers are streams; what they say is POSTed to this target
+  --get-streams 1     clients are GETs of --path whose answers are streams
   --hello TEXT        sent by each once connected        --ready TEXT       connected when a text contains it
   --ping TEXT         a text that ends so is answered    --pong TEXT        with this one
   --unread 1          never read once connected, with small buffers; connect again when the server closes
@@ -60,10 +61,13 @@ std::string help_text() {
   --drive websocket|http
   --senders N         connections that send (1)          --sender-token T   their bearer token
   --sender-path P     of WebSockets (/ws)                --request 'POST /path'  start line over HTTP
+  --header LINE       one more line of its head, over HTTP
   --sender-hello TEXT, --sender-ready TEXT               as --hello and --ready
   --event TEXT        text or body; {mark} finds the event again, {id} is its number, {size} the bytes
                       of {mark}{pad}, {pad} fills up to
-                      {nul} in any TEXT is the byte 0
+                      {nul} in any TEXT is the byte 0; {mark} may stand in --request, too
+  --mark TEXT (#bench:)  before the eight digits of {mark}
+  --any TEXT          what has this is a receipt of the newest event: for texts that carry no mark
   --text-bytes N      the size of the text that arrives  --pad-bytes N      instead: the size of {pad}
   --rate R            events per second; without it: --window N of them under way (1)
   --receivers N       of each event (all clients; with no client an event is done when it is answered)
@@ -83,6 +87,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
       {"--path", [&](const auto& v) { options.path = v; }},
       {"--tokens", [&](const auto& v) { options.tokens = lines_of(v); }},
       {"--say-path", [&](const auto& v) { options.say_path = v; }},
+      {"--get-streams", [&](const auto& v) { options.get_streams = whole(v) != 0; }},
       {"--hello", [&](const auto& v) { options.hello = text_of(v); }},
       {"--ready", [&](const auto& v) { options.ready = v; }},
       {"--ping", [&](const auto& v) { options.ping = text_of(v); }},
@@ -96,6 +101,9 @@ Options parse_options(const std::vector<std::string>& arguments) {
       {"--sender-hello", [&](const auto& v) { options.sender_hello = text_of(v); }},
       {"--sender-ready", [&](const auto& v) { options.sender_ready = v; }},
       {"--request", [&](const auto& v) { options.request = v; }},
+      {"--header", [&](const auto& v) { options.header = v; }},
+      {"--mark", [&](const auto& v) { options.mark = v; }},
+      {"--any", [&](const auto& v) { options.any = v; }},
       {"--event", [&](const auto& v) { options.event = text_of(v); }},
       {"--senders", [&](const auto& v) { options.senders = whole(v); }},
       {"--rate", [&](const auto& v) { options.rate = number(v); }},

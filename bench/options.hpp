@@ -20,6 +20,7 @@ struct Options {
   std::size_t clients = 0;
   std::string path = "/ws";  // {index} in it is the client's number
   std::string say_path;  // not empty: clients are POSTs whose answers are streams; what they say goes there
+  bool get_streams = false;         // clients are GETs whose answers are streams; they say nothing
   std::vector<std::string> tokens;  // dealt to the clients in turn; none: no Authorization
   std::string hello;                // a text every client sends once it is connected
   std::string ready;                // connected once a text with this came; empty: with the upgrade
@@ -34,8 +35,11 @@ struct Options {
   std::string sender_token;
   std::string sender_hello;  // as `hello` and `ready`, of senders
   std::string sender_ready;
-  std::string request;  // start line of senders that speak HTTP: "POST /ws/broadcast"
+  std::string request;  // start line of senders that speak HTTP: "POST /ws/broadcast"; {mark} as in `event`
+  std::string header;   // one more line of theirs: "If-None-Match: \"x\""
   std::string event;    // text or body, with {mark}, {pad}, {id} and {size}
+  std::string mark = "#bench:";  // what eight digits follow, by which a receipt is known
+  std::string any;               // not empty: instead of a mark, this, and it is the newest event's
   std::size_t senders = 1;
   double rate = 0;             // events per second; 0: as fast as `window` allows
   std::size_t window = 1;      // events under way

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 import * as beside from './beside.mjs';
 import { contender, discard, endAll, versions, withBefore } from './contenders.mjs';
+import * as flags from './flags.mjs';
 import { SECONDS, drive } from './generator.mjs';
 import * as latency from './latency.mjs';
 import { groups } from './scenarios.mjs';
@@ -52,7 +53,7 @@ const idle = {
   },
 };
 
-const kinds = { driven, idle, latency, beside };
+const kinds = { driven, idle, latency, beside, flags };
 
 // Round by round, so that what else the machine does meets all alike: results[row][server] is a list.
 async function measureGroup({ rows, kind = 'driven', fresh }) {

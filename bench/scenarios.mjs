@@ -25,6 +25,8 @@ const PAD = 85;
 
 // Beside: paced traffic to 200 clients, and a companion.
 const PACED = { clients: 200, rate: 100, ...EVENT };
+// A change of a flag, heard by all.
+const CHANGES = { clients: 10_000, rate: 5, settle: 1, seconds: Math.min(60, Math.max(10, 5 * SECONDS)) };
 const CROWD = 19_000;
 const COMING_BACK = 1000;
 const MISSED = 50;
@@ -99,6 +101,18 @@ export const groups = {
       { title: '`GET /health`', load: (server) => server.get('/health'), servers: ['limit', 'corohub', 'go-hub', 'node-ws'] },
       { title: '`GET /api/v1/users/me`, authenticated', load: (server) => server.get('/api/v1/users/me'), servers: ['limit', 'corohub'] },
     ].map((row) => ({ ...row, options: { senders: 32, window: 32 } })),
+  },
+  flags: {
+    what: 'fifty flags, each a rule and a share, of one context; 32 keep-alive connections; a change for 10,000 at once',
+    kind: 'flags',
+    rows: [
+      { part: 'requests', title: 'all flags of a context', load: (server) => server.request(), options: { senders: 32, window: 32 }, servers: ['corohub-flags', 'unleash'] },
+      { part: 'requests', title: 'the same again, unchanged (304)', load: (server) => server.unchanged(), options: { senders: 32, window: 32 }, servers: ['corohub-flags', 'unleash'] },
+      { part: 'changes', title: '10,000 subscribers of the topic', load: (server) => server.toSubscribers(), options: CHANGES, servers: ['corohub-flags'] },
+      { part: 'changes', title: '10,000 streams of OFREP', load: (server) => server.toStreams(), options: CHANGES, servers: ['corohub-flags'] },
+      { part: 'memory', title: 'of 1,000 flags with their rules, in 10,000', servers: ['corohub-flags'] },
+      { part: 'evaluations', title: 'one evaluation', servers: ['corohub-evaluation', 'flagd-core'] },
+    ],
   },
   idle: {
     what: 'idle connections, authenticated by JWT, 500 accounts; a fresh server each time',

@@ -285,7 +285,8 @@ Value Interpreter::substring(const Node& node, const Value& scope) {
   return Value(text.substr(0, offset_of(text, end - begin)));
 }
 
-// A part of a text, or an element of a list of the same type. Nothing is in anything else.
+// A part of a text, or an element of a list of the same type. Nothing is in the empty text, and in anything
+// else.
 Value Interpreter::contains(const Node& node, const Value& scope) {
   const auto [values, count] = few(node, scope);
   if (failed()) return {};
@@ -295,7 +296,7 @@ Value Interpreter::contains(const Node& node, const Value& scope) {
     TextRoom room;
     const std::optional<std::string_view> part = text_of(wanted, room);
     if (!scan(where.text().size())) return {};
-    return Value(part && has(where.text(), *part));
+    return Value(part && !where.text().empty() && has(where.text(), *part));
   }
   if (!where.is_list()) return Value(false);
   for (std::size_t i = 0; i < where.size(); ++i) {

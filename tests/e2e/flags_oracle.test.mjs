@@ -2,31 +2,14 @@
 // from fixed seeds, within the bounds in which flagd's implementations agree with each other: operands have the types that
 // operators want, bucketing keys are ASCII, `cat` joins what is there and has no blanks at its ends.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 
 import { FlagdCore } from '@openfeature/flagd-core';
 
+import { Chance, Ours, SILENT } from './flags_oracle.mjs';
+
 const SEEDS = [1, 2, 3, 4];
 const RULES_PER_SEED = 6_000;
-
-// ---- chance, which is the same in every run ----
-
-class Chance {
-  constructor(seed) { this.state = seed; }
-  unit() {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
-    t ^= t + Math.imul(t ^ (t >>> 7), 61 | t);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  }
-  below(n) { return Math.floor(this.unit() * n); }
-  is(probability) { return this.unit() < probability; }
-  one(list) { return list[this.below(list.length)]; }
-  many(min, max, make) { return Array.from({ length: min + this.below(max - min + 1) }, make); }
-}
 
 // ---- contexts: what is always there, and what may be missing ----
 
@@ -176,26 +159,6 @@ function makeCase(chance) {
 
 // ---- both sides ----
 
-class Ours {
-  constructor(program) {
-    this.process = spawn(program, [], { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.lines = createInterface({ input: this.process.stdout })[Symbol.asyncIterator]();
-  }
-  async evaluate(cases) {
-    const text = cases.map(({ key, definition, segments, context }) => `${JSON.stringify({ key, definition, segments, context })}\n`).join('');
-    this.process.stdin.write(text);
-    const answers = [];
-    for (let i = 0; i < cases.length; ++i) answers.push(JSON.parse((await this.lines.next()).value));
-    return answers.map(({ refused, value, variant, reason, errorCode }) => (refused ? { refused } : errorCode ? { error: errorCode } : { value, variant, reason }));
-  }
-  async end() {
-    this.process.stdin.end();
-    await once(this.process, 'exit');
-  }
-}
-
-const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
-
 function theirs({ key, type, definition, segments, context }) {
   const core = new FlagdCore(undefined, SILENT);
   core.setConfigurations(JSON.stringify({ flags: { [key]: definition }, $evaluators: segments }));
@@ -245,7 +208,7 @@ async function shrink(ours, found) {
 for (const seed of SEEDS) {
   test(`flags: ${RULES_PER_SEED} generated rules give what flagd gives (seed ${seed})`, async () => {
     const chance = new Chance(seed);
-    const ours = new Ours(process.env.COROHUB_FLAGS_ORACLE);
+    const ours = new Ours();
     const counts = {};
     try {
       for (let done = 0; done < RULES_PER_SEED; done += 500) {

@@ -29,7 +29,12 @@ Task<Result<>> Flags::begin(std::size_t shards) {
   co_return Result<>();
 }
 
-void Flags::add_routes(http::Router& router) { Routes routes(router, services_); }
+void Flags::add_routes(http::Router& router) {
+  Routes routes(router, services_);
+  add_namespace_routes(routes);
+  add_flag_routes(routes);
+  add_definition_routes(routes);
+}
 
 Directories& Flags::directories() noexcept { return services_->directories; }
 

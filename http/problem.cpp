@@ -144,9 +144,10 @@ Response problem(const Error& error, const Request& request) {
       errors.push_back({{"field", field.field}, {"code", field.code}, {"message", field.message}});
     body["errors"] = std::move(errors);
   }
-  if (!error.members.empty())
-    for (json::key_value_pair& member : json::parse(error.members).as_object())
-      body[member.key()] = std::move(member.value());
+  if (!error.members.empty()) {
+    json::value members = json::parse(error.members);
+    for (json::key_value_pair& member : members.as_object()) body[member.key()] = std::move(member.value());
+  }
 
   Response response;
   response.status = kind.status;

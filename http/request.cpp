@@ -119,7 +119,7 @@ std::optional<std::string_view> Request::bearer() const noexcept {
   return trim_blanks(value);
 }
 
-Result<json::object> Request::json_object() const {
+Result<> Request::check_json() const {
   if (count("content-type") > 1) return Error(ErrorCode::invalid_request, "Content-Type stands there twice.");
   if (has("content-type")) {
     std::string_view rest = header("content-type");
@@ -136,6 +136,11 @@ Result<json::object> Request::json_object() const {
   if (has("content-encoding") && !same_word(header("content-encoding"), "identity"))
     return Error(ErrorCode::unsupported_media_type, "The body must come without Content-Encoding.");
   if (body.empty()) return Error(ErrorCode::invalid_json, "The body is empty; a JSON object is expected.");
+  return {};
+}
+
+Result<json::object> Request::json_object() const {
+  if (const Result<> checked = check_json(); !checked) return checked.error();
   Result<json::value> value = parse_json(body);
   if (!value) return value.error();
   if (!value->is_object()) return Error(ErrorCode::invalid_json, "The body must be a JSON object.");

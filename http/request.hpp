@@ -106,6 +106,9 @@ class Request {
   // and not Bearer.
   std::optional<std::string_view> bearer() const noexcept;
 
+  // Whether the headers say that the body is JSON, and there is one: for handlers that parse it elsewhere.
+  // 415 and 400 as json_object().
+  Result<> check_json() const;
   // The body as a JSON object: 415 unless Content-Type is application/json (or absent), 400 if it is no JSON
   // object.
   Result<json::object> json_object() const;

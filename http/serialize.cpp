@@ -150,6 +150,8 @@ std::string_view reason_phrase(int status) noexcept {
       return "Conflict";
     case 410:
       return "Gone";
+    case 412:
+      return "Precondition Failed";
     case 413:
       return "Content Too Large";
     case 414:
@@ -162,6 +164,8 @@ std::string_view reason_phrase(int status) noexcept {
       return "Unprocessable Content";
     case 426:
       return "Upgrade Required";
+    case 428:
+      return "Precondition Required";
     case 429:
       return "Too Many Requests";
     case 431:

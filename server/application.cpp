@@ -1,7 +1,6 @@
 #include "server/application.hpp"
 
 #include "core/random.hpp"
-#include "flags/directory.hpp"
 #include "server/drain.hpp"
 #include "server/health.hpp"
 #include "server/key_reload.hpp"
@@ -48,7 +47,6 @@ struct Application::State {
   const Settings& settings;
   const Clock& clock;
   Services services;
-  flags::Directories flags;
   HealthBoard board;
   gateway::Gateway gateway;
   http::Router router;
@@ -68,8 +66,8 @@ Application::State::State(const Settings& given, const Clock& given_clock)
     : settings(given),
       clock(given_clock),
       services(settings, clock),
-      gateway({services.hub, services.writer, services.readers, services.tickets, services.topic_rules, flags,
-               clock, services.head.epoch, &services.users.password_login()},
+      gateway({services.hub, services.writer, services.readers, services.tickets, services.topic_rules,
+               services.flags.directories(), clock, services.head.epoch, &services.users.password_login()},
               gateway_settings(settings)),
       server(router, settings.http, auth::CidrList::parse(settings.exempt_cidrs).value(), clock),
       admin_server(admin_router, admin_settings(settings), {}, clock),
@@ -77,8 +75,9 @@ Application::State::State(const Settings& given, const Clock& given_clock)
       admin_shard(admin_server, 0, shards.first().context(), shards.first().shard().wheel(),
                   shards.first().authenticator()),
       supervisor(services, settings, board, gateway, shards) {
-  flags.begin(shards.size(), {});
+  services.begin_flags(shards.size());
   services.users.add_routes(router);
+  services.flags.add_routes(router);
   gateway.add_routes(router);
   web::add_page_routes(router, settings.pages);
   add_health_routes(router, board, clock, false);

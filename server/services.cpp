@@ -34,7 +34,10 @@ Services::Services(const Settings& settings, const Clock& clock, storage::Caller
       tickets(clock, settings.tickets_max),
       users({writer, readers, list_readers, hasher, tokens, tickets, clock, head.epoch,
              [this](std::size_t shard) { return hub.shards()[shard]->head(); }},
-            settings.users) {
+            settings.users),
+      flags({writer, readers, list_readers, clock, head.epoch,
+             [this](std::size_t shard) { return hub.shards()[shard]->head(); }},
+            {}) {
   writer.set_committed_seq(head.seq);
 }
 
@@ -46,6 +49,12 @@ hub::LogState Services::read_recent(const hub::TailLimits& limits) {
   Result<hub::LogState> log = run_here(context, readers.read(std::move(read)));
   if (!log) throw storage::StartError(exit_io, "cannot read the event log: " + log.error().detail);
   return std::move(*log);
+}
+
+void Services::begin_flags(std::size_t shards) {
+  asio::io_context context{1};
+  const Result<> begun = run_here(context, flags.begin(shards));
+  if (!begun) throw storage::StartError(exit_io, "cannot read the flags; the log says why");
 }
 
 void Services::stop() {

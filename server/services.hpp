@@ -7,6 +7,7 @@
 #include "auth/tickets.hpp"
 #include "auth/token.hpp"
 #include "eventlog/event_log.hpp"
+#include "flags/flags.hpp"
 #include "hub/hub.hpp"
 #include "hub/topic_rules.hpp"
 #include "server/settings.hpp"
@@ -14,6 +15,8 @@
 #include "storage/storage.hpp"
 #include "storage/writer.hpp"
 #include "users/users.hpp"
+
+#include <cstddef>
 
 namespace corohub::server {
 
@@ -32,6 +35,8 @@ struct Services {
   Services(const Settings& settings, const Clock& clock, storage::Caller caller = storage::Caller::server);
   // The state of the log that the shards begin with. Call this before anything is written; throws StartError.
   hub::LogState read_recent(const hub::TailLimits& limits);
+  // Reads the flags for so many shards. Call this before anything is written; throws StartError.
+  void begin_flags(std::size_t shards);
   // Finishes the work that was accepted. Idempotent.
   void stop();
 
@@ -48,6 +53,7 @@ struct Services {
   auth::Tokens tokens;
   auth::TicketStore tickets;
   users::Users users;
+  flags::Flags flags;
 };
 
 }  // namespace corohub::server

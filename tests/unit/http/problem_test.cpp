@@ -33,6 +33,13 @@ TEST(Problem, has_these_members) {
     "error":"email taken","request_id":"r-1"})"));
 }
 
+TEST(Problem, shows_members_of_its_own_with_their_tag) {
+  const Error error = Error(ErrorCode::version_mismatch).with(R"({"current":{"key":"a"}})", "\"v3\"");
+  EXPECT_EQ(answer(error).status, 412);
+  EXPECT_EQ(body(error)["current"], json::parse(R"({"key":"a"})"));
+  EXPECT_EQ(header(answer(error), "ETag"), "\"v3\"");
+}
+
 TEST(Problem, T26_neither_the_query_nor_the_cause_is_told) {
   const Error error = Error(ErrorCode::internal_error).because("password of row 7");
   EXPECT_EQ(answer(error).body.find("secret"), std::string::npos);

@@ -1,0 +1,265 @@
+#include "flags/bodies.hpp"
+
+#include "core/encoding.hpp"
+#include "core/json_text.hpp"
+#include "core/key_name.hpp"
+#include "flags/answers.hpp"
+#include "flags/definition_patch.hpp"
+#include "http/fields.hpp"
+
+#include <algorithm>
+#include <initializer_list>
+#include <utility>
+
+namespace corohub::flags {
+namespace {
+
+using http::Fields;
+using Words = std::initializer_list<std::string_view>;
+
+// Complains about members that nobody knows; extensions are passed over.
+void check_members(Fields& fields, const json::object& object, Words known) {
+  for (const json::key_value_pair& member : object) {
+    const std::string_view key = member.key();
+    if (key.starts_with('$') || key.starts_with("x-") || std::ranges::find(known, key) != known.end())
+      continue;
+    fields.refuse(key, "unknown_member", "There is no such member.");
+  }
+}
+
+std::string read_key(Fields& fields, std::size_t bytes_max = key_name_bytes_max, std::string_view more = {}) {
+  std::string key = fields.required_text("key", {.max = bytes_max});
+  if (!key.empty() && !is_key_name(key, bytes_max, more))
+    fields.refuse("key", "invalid_format",
+                  "Must be letters, digits and '.', '_', '-', a letter or digit first.");
+  return key;
+}
+
+std::string read_name(Fields& fields, const std::string& key) {
+  return fields.text("name", {.min = 1, .max = entity_name_max, .trim = true}).value_or(key);
+}
+
+// The key of another entity, or null.
+std::optional<std::string> read_reference(Fields& fields, std::string_view member, std::size_t bytes_max,
+                                          std::string_view more) {
+  if (fields.is_null(member)) return std::nullopt;
+  std::optional<std::string> key = fields.text(member, {.max = bytes_max});
+  if (key && !is_key_name(*key, bytes_max, more)) fields.refuse(member, "invalid_format", "Must be a key.");
+  return key;
+}
+
+// ---- namespaces ----
+
+std::optional<std::string> read_application(Fields& fields, std::string_view member) {
+  std::optional<std::string> text = fields.text(member, {.min = 1, .max = application_bytes_max});
+  const auto is_good = [](char c) { return c >= 0x20 && c <= 0x7e && c != '#'; };
+  if (text && !std::ranges::all_of(*text, is_good))
+    fields.refuse(member, "invalid_format", "Must be printable ASCII without '#'.");
+  return text;
+}
+
+Result<NamespaceProperties> read_namespace_properties(Fields& fields, NamespaceProperties properties) {
+  properties.name = read_name(fields, properties.key);
+  properties.tenant_id = read_application(fields, "tenant_id").value_or("default");
+  properties.app_id = read_application(fields, "app_id").value_or(properties.key);
+  if (const auto access = fields.one_of("access", {"public", "users", "clients"}))
+    properties.access = *parse_namespace_access(*access);
+  if (const Result<> read = fields.result(); !read) return read.error();
+  return properties;
+}
+
+// ---- environments ----
+
+json::object read_metadata(Fields& fields) {
+  const json::object* metadata = fields.object("metadata");
+  if (metadata == nullptr) return {};
+  if (json_text(*metadata).size() > metadata_bytes_max)
+    fields.refuse("metadata", "out_of_range", "Must have at most 8 KiB.");
+  for (const json::key_value_pair& member : *metadata)
+    if (member.value().is_null() || member.value().is_structured())
+      fields.refuse("metadata", "invalid_type", "Its members must be texts, numbers or booleans.");
+  return *metadata;
+}
+
+Result<EnvironmentParts> read_environment_members(Fields& fields, EnvironmentParts parts) {
+  parts.name = read_name(fields, parts.key);
+  parts.is_default = fields.boolean("is_default").value_or(false);
+  parts.metadata = read_metadata(fields);
+  if (const Result<> read = fields.result(); !read) return read.error();
+  return parts;
+}
+
+// ---- flags ----
+
+std::vector<std::string> read_tags(Fields& fields, const json::object& object) {
+  const json::value* tags = object.if_contains("tags");
+  std::vector<std::string> read;
+  if (tags == nullptr) return read;
+  if (!tags->is_array()) {
+    fields.refuse("tags", "invalid_type", "Must be a list.");
+    return read;
+  }
+  for (const json::value& tag : tags->get_array()) {
+    const std::size_t length = tag.is_string() ? code_points(tag.get_string()) : 0;
+    if (length < 1 || length > tag_max) {
+      fields.refuse("tags", tag.is_string() ? "out_of_range" : "invalid_type",
+                    "Each must be a text of 1 to 50 characters.");
+      return read;
+    }
+    std::string text(tag.get_string());
+    if (std::ranges::find(read, text) == read.end()) read.push_back(std::move(text));
+  }
+  if (read.size() > tags_max) fields.refuse("tags", "out_of_range", "There may be 20 at most.");
+  return read;
+}
+
+void read_identity_members(Fields& fields, const json::object& object, FlagIdentity& flag) {
+  flag.name = read_name(fields, flag.key);
+  flag.description = fields.text("description", {.max = description_max, .controls = true}).value_or("");
+  flag.tags = read_tags(fields, object);
+  flag.parent = read_reference(fields, "parent", flag_key_bytes_max, flag_key_characters);
+  flag.platform = read_reference(fields, "platform", key_name_bytes_max, {});
+  flag.package_gated = fields.boolean("package_gated").value_or(false);
+  flag.client_visible = fields.boolean("client_visible").value_or(true);
+  flag.off_variant = std::nullopt;
+  if (!fields.is_null("off_variant"))
+    flag.off_variant = fields.text("off_variant", {.min = 1, .max = 256, .controls = true});
+}
+
+// What a patch works on: the members that a client may set, as they are.
+json::object writable(json::object entity, Words server_sets) {
+  for (const std::string_view key : server_sets) entity.erase(key);
+  return entity;
+}
+
+// Reads a patch onto the members that are there.
+template <class Read>
+auto patched(json::object document, const json::object& patch, Words known, Words server_sets, std::string at,
+             Read read) {
+  Fields sent(patch, at);
+  sent.forbid(server_sets);
+  json::object others = patch;
+  for (const std::string_view key : server_sets) others.erase(key);
+  Fields complaints(others, at);
+  check_members(complaints, others, known);
+  sent.merge(std::move(complaints));
+  merge_patch(document, patch);
+  Fields fields(document, std::move(at));
+  fields.merge(std::move(sent));
+  return read(fields, document);
+}
+
+}  // namespace
+
+Result<NamespaceProperties> read_new_namespace(const json::object& body) {
+  json::object document;
+  merge_patch(document, body);
+  Fields fields(document);
+  check_members(fields, document, {"key", "name", "tenant_id", "app_id", "access"});
+  NamespaceProperties properties;
+  properties.key = read_key(fields);
+  return read_namespace_properties(fields, std::move(properties));
+}
+
+Result<NamespaceProperties> patch_namespace(const Namespace& base, const json::object& patch) {
+  const Words server_sets = {"id", "key", "version", "created_at", "updated_at"};
+  const Words known = {"name", "tenant_id", "app_id", "access"};
+  return patched(writable(to_json(base), server_sets), patch, known, server_sets, {},
+                 [&](Fields& fields, const json::object&) {
+                   NamespaceProperties properties;
+                   properties.key = base.key;
+                   return read_namespace_properties(fields, std::move(properties));
+                 });
+}
+
+Result<NewEnvironment> read_new_environment(const json::object& body) {
+  json::object document;
+  merge_patch(document, body);
+  Fields fields(document);
+  check_members(fields, document, {"key", "name", "copy_from", "metadata", "is_default"});
+  NewEnvironment made;
+  made.parts.key = read_key(fields);
+  made.copy_from = read_reference(fields, "copy_from", key_name_bytes_max, {}).value_or("");
+  Result<EnvironmentParts> parts = read_environment_members(fields, std::move(made.parts));
+  if (!parts) return parts.error();
+  made.parts = std::move(*parts);
+  return made;
+}
+
+Result<EnvironmentParts> patch_environment(const EnvironmentParts& base, const json::object& patch) {
+  const Words server_sets = {"id", "key", "revision", "version", "created_at", "updated_at"};
+  const Words known = {"name", "is_default", "metadata"};
+  return patched(writable(to_json(base), server_sets), patch, known, server_sets, {},
+                 [&](Fields& fields, const json::object&) {
+                   EnvironmentParts parts;
+                   parts.key = base.key;
+                   return read_environment_members(fields, std::move(parts));
+                 });
+}
+
+Result<FlagIdentity> patch_identity(const FlagIdentity& base, const json::object& patch, std::string at) {
+  const Words server_sets = {"id",         "key",          "version",     "created_at",
+                             "updated_at", "environments", "sub_features"};
+  const Words known = {"name",     "description",   "tags",        "type",          "parent",
+                       "platform", "package_gated", "off_variant", "client_visible"};
+  return patched(writable(to_json(base), server_sets), patch, known, server_sets, std::move(at),
+                 [&](Fields& fields, const json::object& document) -> Result<FlagIdentity> {
+                   FlagIdentity flag;
+                   flag.key = base.key;
+                   flag.type = base.type;
+                   read_identity_members(fields, document, flag);
+                   const json::value* type = patch.if_contains("type");
+                   if (type != nullptr && *type != json::value(name(base.type)))
+                     fields.refuse("type", "type_fixed", "The type of a flag is fixed.");
+                   if (const Result<> read = fields.result(); !read) return read.error();
+                   return flag;
+                 });
+}
+
+Result<NewFlag> read_new_flag(const json::object& body, Reading& reading) {
+  const Words in_definition = {"state", "variants", "defaultVariant", "targeting", "metadata"};
+  json::object document;
+  json::object identity;
+  for (const json::key_value_pair& member : body) {
+    const bool defines =
+        std::ranges::find(in_definition, std::string_view(member.key())) != in_definition.end();
+    if (!member.value().is_null()) (defines ? document : identity)[member.key()] = member.value();
+  }
+  if (!document.contains("state")) document["state"] = name(State::disabled);
+
+  Fields fields(identity);
+  check_members(fields, identity,
+                {"key", "name", "description", "tags", "type", "parent", "platform", "package_gated",
+                 "off_variant", "client_visible", "environment"});
+  NewFlag made;
+  made.identity.key = read_key(fields, flag_key_bytes_max, flag_key_characters);
+  made.environment = read_reference(fields, "environment", key_name_bytes_max, {}).value_or("");
+  read_identity_members(fields, identity, made.identity);
+  Result<DefinitionRef> definition = parse_definition(document, reading);
+  if (definition) {
+    const json::value* type = identity.if_contains("type");
+    if (type != nullptr && *type != json::value(name((*definition)->type)))
+      fields.refuse("type", "type_fixed", "It follows from the variants.");
+  }
+  Result<> read = fields.result();
+  if (!read || !definition) {
+    Error error(ErrorCode::validation_failed);
+    if (!read) error = read.error();
+    if (!definition)
+      error.fields.insert(error.fields.end(), definition.error().fields.begin(),
+                          definition.error().fields.end());
+    return error;
+  }
+  made.definition = std::move(*definition);
+  made.identity.type = made.definition->type;
+  if (!body.contains("off_variant"))
+    if (const Variant* off = default_off_variant(*made.definition)) made.identity.off_variant = off->name;
+  return made;
+}
+
+Result<DefinitionRef> read_definition(json::object body, Reading& reading) {
+  for (const std::string_view shown : {"key", "version", "enabled"}) body.erase(shown);
+  return parse_definition(body, reading);
+}
+
+}  // namespace corohub::flags

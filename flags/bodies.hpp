@@ -1,0 +1,49 @@
+// The bodies of the routes of namespaces, environments and flags: members, lengths, what only the server
+// sets. Pure. Errors: validation_failed and field_not_allowed with every rejected member.
+#pragma once
+
+#include "core/error.hpp"
+#include "core/json.hpp"
+#include "flags/edits.hpp"
+#include "flags/evaluation/definition.hpp"
+#include "flags/evaluation/environment.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace corohub::flags {
+
+inline constexpr std::size_t entity_name_max = 100;        // code points
+inline constexpr std::size_t description_max = 2'000;      // code points
+inline constexpr std::size_t tags_max = 20;                // of a flag
+inline constexpr std::size_t tag_max = 50;                 // code points
+inline constexpr std::size_t application_bytes_max = 128;  // of tenant_id and app_id
+inline constexpr std::size_t metadata_bytes_max = 8 << 10;
+inline constexpr std::size_t flag_key_bytes_max = 128;
+inline constexpr std::string_view flag_key_characters = ":@";  // beside those of every key
+
+Result<NamespaceProperties> read_new_namespace(const json::object& body);
+Result<NamespaceProperties> patch_namespace(const Namespace& base, const json::object& patch);
+
+struct NewEnvironment {
+  EnvironmentParts parts;
+  std::string copy_from;  // empty: the default one
+};
+Result<NewEnvironment> read_new_environment(const json::object& body);
+Result<EnvironmentParts> patch_environment(const EnvironmentParts& base, const json::object& patch);
+
+struct NewFlag {
+  FlagIdentity identity;
+  DefinitionRef definition;
+  std::string environment;  // empty: the default one
+};
+// Without `state` the flag is DISABLED.
+Result<NewFlag> read_new_flag(const json::object& body, Reading& reading);
+// The members of an identity in another document: `at` points at it. A member that is absent is as in `base`.
+Result<FlagIdentity> patch_identity(const FlagIdentity& base, const json::object& patch, std::string at = {});
+
+// A whole definition; `key`, `version` and `enabled`, which the server shows beside it, are passed over.
+Result<DefinitionRef> read_definition(json::object body, Reading& reading);
+
+}  // namespace corohub::flags

@@ -1,0 +1,51 @@
+#include "flags/change_unit.hpp"
+
+#include "flags/answers.hpp"
+#include "flags/manager.hpp"
+#include "users/query_reader.hpp"
+
+#include <utility>
+
+namespace corohub::flags {
+
+Task<Result<Change>> begin_change(FlagServices& services, http::Context& context, Matching matching,
+                                  Source source) {
+  const Result<Manager> manager = co_await read_manager(services, context, Right::write);
+  if (!manager) co_return manager.error();
+  const Result<NamespaceRef> name_space = namespace_of(services, context);
+  if (!name_space) co_return name_space.error();
+  Result<std::string> comment = read_comment(context.request);
+  if (!comment) co_return comment.error();
+  Change change;
+  change.name_space = (*name_space)->key;
+  change.author = manager->author(source, std::move(*comment));
+  if (matching == Matching::optional) {
+    change.match = IfMatch::read_optional(context.request);
+    co_return change;
+  }
+  Result<IfMatch> match = IfMatch::read(context.request);
+  if (!match) co_return match.error();
+  change.match = std::move(*match);
+  co_return change;
+}
+
+Result<Reading> read_strictness(const http::Request& request) {
+  users::QueryReader reader(request);
+  Reading reading;
+  if (const auto word = reader.one_of("strict", {"false", "true"})) reading.strict = *word == 1;
+  if (const Result<> read = reader.result(); !read) return read.error();
+  return reading;
+}
+
+void add_warnings(Changed& changed, const Reading& reading) {
+  changed.warnings.insert(changed.warnings.begin(), reading.warnings.begin(), reading.warnings.end());
+}
+
+Result<json::object> parse_document(const std::string& text, JsonLimits limits) {
+  Result<json::value> value = parse_json(text, limits);
+  if (!value) return value.error();
+  if (!value->is_object()) return Error(ErrorCode::invalid_json, "The body must be a JSON object.");
+  return std::move(value->get_object());
+}
+
+}  // namespace corohub::flags

@@ -1,0 +1,90 @@
+// One change by a request: its body is read away from the shard, then a unit asks for the right again, edits
+// the namespace and answers with what became of it.
+#pragma once
+
+#include "core/json.hpp"
+#include "flags/change.hpp"
+#include "flags/preconditions.hpp"
+#include "flags/services.hpp"
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace corohub::flags {
+
+// What every change of a namespace begins with.
+struct Change {
+  std::string name_space;  // as the path has it
+  Author author;
+  IfMatch match;
+};
+enum class Matching : std::uint8_t { required, optional };  // whether there must be an If-Match
+// Who asks, with which right, for what (the namespace is there), ?comment= and If-Match. Errors: those of
+// read_manager(), not_found, precondition_required, validation_failed.
+Task<Result<Change>> begin_change(FlagServices& services, http::Context& context,
+                                  Matching matching = Matching::required, Source source = Source::api);
+
+// ?strict=false; validation_failed.
+Result<Reading> read_strictness(const http::Request& request);
+// What a reader has made of a document, with its warnings.
+template <class T>
+struct Prepared {
+  T value{};
+  Reading reading{};
+};
+inline Dangling dangling_of(const Reading& reading) {
+  return reading.strict ? Dangling::refused : Dangling::warned;
+}
+
+struct Changed {
+  NamespaceRef name_space;           // afterwards; null: it is gone
+  std::vector<FieldError> warnings;  // segments that are named but not there
+};
+using ChangeOutcome = Result<storage::Committed<Changed>>;
+
+inline constexpr JsonLimits document_limits = {.depth = 128, .members = 20'000};
+
+// Warnings of the reading stand before those of the unit.
+void add_warnings(Changed& changed, const Reading& reading);
+
+// For read_body(): the body as it is.
+inline Result<json::object> keep_body(const json::object& body) { return body; }
+
+// A JSON object with room for what is refused as too complex. invalid_json.
+Result<json::object> parse_document(const std::string& text, JsonLimits limits = document_limits);
+
+// Reads the body on a patient reader: `read` is a Result<T>(const json::object&) that owns what it works on.
+template <class F>
+auto read_body(FlagServices& services, const http::Request& request, F read)
+    -> Task<std::invoke_result_t<F&, const json::object&>> {
+  if (const Result<> good = request.check_json(); !good) co_return good.error();
+  auto look = [text = request.body, read = std::move(read)](
+                  storage::Snapshot&) mutable -> std::invoke_result_t<F&, const json::object&> {
+    const Result<json::object> body = parse_document(text);
+    if (!body) return body.error();
+    return read(*body);
+  };
+  co_return co_await services.parts.list_readers.read(std::move(look));
+}
+
+// `edit` is a Result<>(NamespaceEdit&) that owns its input: it says what is to be. Errors beside its own:
+// those of check_right() and NamespaceEdit.
+template <class F>
+Task<ChangeOutcome> change_namespace(FlagServices& services, std::string key, Author author, F edit,
+                                     std::size_t bytes = 0) {
+  auto unit = [&services, key = std::move(key), author = std::move(author),
+               edit = std::move(edit)](storage::UnitOfWork& work) mutable -> Result<Changed> {
+    if (const Result<> right = check_right(work, author, Right::write, key); !right) return right.error();
+    Result<NamespaceEdit> opened = NamespaceEdit::open(work, services.copies, services.directories, key);
+    if (!opened) return opened.error();
+    if (const Result<> said = edit(*opened); !said) return said.error();
+    Result<NamespaceRef> after = opened->finish(author);
+    if (!after) return after.error();
+    return Changed{std::move(*after), opened->warnings()};
+  };
+  co_return co_await services.parts.writer.commit(std::move(unit), bytes);
+}
+
+}  // namespace corohub::flags

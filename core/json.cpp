@@ -3,6 +3,7 @@
 #include "core/integer.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include <boost/json/basic_parser_impl.hpp>
@@ -70,10 +71,13 @@ class Builder {
   bool on_double(double number, view text, error_code& ec) {
     if (!std::isfinite(number)) return refuse(ec, "a number is out of range");
     const std::optional<std::int64_t> integer = parse_integer({text.data(), text.size()});
-    if (integer && is_exact(*integer))
+    if (integer && is_exact(*integer)) {
       stack_.push_int64(*integer);
-    else
-      stack_.push_double(number);
+      return true;
+    }
+    // What the parser has made of it may be beside it by the last bit.
+    std::from_chars(text.data(), text.data() + text.size(), number);
+    stack_.push_double(number);
     return true;
   }
   bool on_bool(bool value, error_code&) {

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <optional>
+#include <stdexcept>
 #include <utility>
 
 namespace corohub::flags {
@@ -124,7 +125,8 @@ class Compiler {
  private:
   Node& node(std::uint32_t index) noexcept { return rule_.nodes_[index]; }
 
-  std::string_view keep(std::string_view text) noexcept {
+  std::string_view keep(std::string_view text) {
+    if (used_ + text.size() > rule_.texts_bytes_) throw std::logic_error("a text of the rule is kept twice");
     char* const place = rule_.texts_.get() + used_;
     std::ranges::copy(text, place);
     used_ += text.size();
@@ -266,10 +268,11 @@ class Compiler {
       if (!is_constant((*list)[i])) return false;
       const std::optional<Bucket> bucket = read_bucket(Value((*list)[i]));
       if (!bucket) return false;
-      const Value& variant = bucket->variant;
-      buckets.each.push_back({variant.is_text() ? Value(keep(variant.text())) : variant, bucket->weight});
+      buckets.each.push_back(*bucket);
       buckets.total += bucket->weight;
     }
+    for (Bucket& one : buckets.each)  // their texts are the document's, which goes
+      if (one.variant.is_text()) one.variant = Value(keep(one.variant.text()));
     node(index).takes_list = true;
     node(index).extra = static_cast<std::uint32_t>(rule_.buckets_.size());
     rule_.buckets_.push_back(std::move(buckets));

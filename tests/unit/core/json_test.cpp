@@ -30,6 +30,13 @@ TEST(ParseJson, takes_what_rfc_8259_allows) {
     EXPECT_TRUE(parse_json(text)) << text;
 }
 
+TEST(ParseJson, reads_the_nearest_double) {
+  EXPECT_EQ(parse_json("-4.1e+215")->as_double(), -4.1e+215);
+  EXPECT_EQ(parse_json("1.7976931348623157e308")->as_double(), 1.7976931348623157e308);
+  EXPECT_EQ(parse_json("5e-324")->as_double(), 5e-324);
+  EXPECT_EQ(parse_json("0.1")->as_double(), 0.1);
+}
+
 TEST(ParseJson, T54b_refuses_what_is_not_json) {
   for (const std::string& text :
        {""s,          " "s,         "{"s,        "["s,         "\""s,       "nul"s,        "tru"s,

@@ -296,6 +296,7 @@ TEST(Operators, fractional_gives_null_for_bad_input) {
       {R"({"fractional":["key",[7]]})", "7"},
       {R"({"fractional":["key",[null]]})", "null"},
       {R"({"fractional":["key",["a",{"-":[1,5]}],[{"cat":["b","c"]},{"var":"age"}]]})", R"("bc")"},
+      {R"({"fractional":["key",["a",0],["b",{"var":"age"}]]})", R"("b")"},
       {R"({"fractional":["key",["a",0]]})", "null"},
       {R"({"fractional":["key",["a",1.5],["b",1]]})", "null"},
       {R"({"fractional":["key",["a","1"]]})", "null"},

@@ -22,7 +22,7 @@ Interpreter::Outcome Interpreter::run(const Rule& rule, std::string_view flag_ke
   steps_left_ = steps_per_flag_max;
   text_left_ = built_text_per_flag_max;
   list_bytes_left_ = made_list_bytes_per_flag_max;
-  scans_left_ = scanned_text_per_flag_max;
+  scans_left_ = scanned_bytes_per_flag_max;
   error_ = EvaluationError::none;
   details_ = {};
   trace_ = trace;
@@ -160,7 +160,8 @@ Interpreter::Few Interpreter::few(const Node& node, const Value& scope) {
 Value Interpreter::all_of_them(const Node& node, const Value& scope) {
   if (!node.takes_list) {
     const Value value = argument(node, 0, scope);
-    if (value.is_list() || failed()) return value;
+    if (failed() || (value.is_list() && !scan(value.size() * sizeof(Value)))) return {};
+    if (value.is_list()) return value;
     Value* const one = make_list(1);
     if (one == nullptr) return {};
     *one = value;
@@ -229,11 +230,12 @@ bool Interpreter::step() noexcept {
 }
 
 bool Interpreter::scan(std::size_t bytes) noexcept {
-  if (bytes > scans_left_) {
-    fail(EvaluationError::general, "The rule reads too much text.");
+  if (bytes > scans_left_ || bytes > bulk_scans_left_) {
+    fail(EvaluationError::general, "The rule reads too much.");
     return false;
   }
   scans_left_ -= bytes;
+  bulk_scans_left_ -= bytes;
   return true;
 }
 

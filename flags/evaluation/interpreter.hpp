@@ -22,9 +22,10 @@
 namespace corohub::flags {
 
 // Beside the budgets that evaluate.hpp names, what bounds memory and time for texts and lists that steps do
-// not count.
+// not count: a step may compare two long texts, or add up a long list.
 inline constexpr std::size_t made_list_bytes_per_flag_max = 1 << 20;
-inline constexpr std::size_t scanned_text_per_flag_max = 16 << 20;
+inline constexpr std::size_t scanned_bytes_per_flag_max = 16 << 20;
+inline constexpr std::size_t scanned_bytes_per_bulk_max = 256 << 20;
 inline constexpr std::size_t trace_steps_max = 1'000;
 inline constexpr std::size_t traced_text_max = 2 << 10;  // of the arguments, and of the result
 
@@ -107,6 +108,7 @@ class Interpreter {
   const std::int64_t now_seconds_;
   std::string_view targeting_key_;
   std::size_t bulk_steps_left_ = steps_per_bulk_max;
+  std::size_t bulk_scans_left_ = scanned_bytes_per_bulk_max;
 
   // ---- of the run ----
   const Rule* rule_ = nullptr;

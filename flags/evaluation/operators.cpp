@@ -79,6 +79,7 @@ void Interpreter::each(const Node& node, const Value& scope, Visit visit) {
     visit(value);
     return;
   }
+  if (!scan(value.size() * sizeof(Value))) return;
   for (std::size_t i = 0; i < value.size(); ++i)
     if (!visit(value[i])) return;
 }
@@ -164,6 +165,7 @@ Value Interpreter::compare(const Node& node, const Value& scope) {
   const auto [values, count] = few(node, scope);
   if (failed() || count < 2) return Value(false);
   const auto& [a, b, c] = values;
+  if (a.is_text() && b.is_text() && !scan(std::min(a.text().size(), b.text().size()))) return {};
   switch (node.op) {
     case Op::equal:
       return Value(loosely_equal(a, b));

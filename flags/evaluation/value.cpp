@@ -32,7 +32,7 @@ double as_number(const Value& value) noexcept {
     case Value::Kind::number:
       return value.number();
     case Value::Kind::text:
-      if (trim(value.text()).empty()) return 0;
+      if (value.text().size() <= read_number_bytes_max && trim(value.text()).empty()) return 0;
       return parse_number(value.text()).value_or(not_a_number);
     default:
       return not_a_number;
@@ -177,8 +177,8 @@ bool Value::truth() const noexcept {
 }
 
 std::optional<double> parse_number(std::string_view text) noexcept {
-  text = trim(text);
   if (text.size() > read_number_bytes_max) return std::nullopt;
+  text = trim(text);
   const std::size_t digit = text.starts_with('+') || text.starts_with('-') ? 1 : 0;
   if (digit == text.size()) return std::nullopt;
   if (const char first = text[digit]; first != '.' && (first < '0' || first > '9')) return std::nullopt;

@@ -84,6 +84,22 @@ TEST(Limits, long_texts_are_not_searched_for_ever) {
             "GENERAL");
 }
 
+TEST(Limits, long_lists_and_texts_are_not_read_for_ever) {
+  const auto read_again_and_again = [](const std::string& op, const std::string& data) {
+    return result_of(R"({"reduce":[{"var":"l"},{"if":[)" + op +
+                         R"(,{"var":"accumulator"},{"var":"accumulator"}]},{"var":"data"}]})",
+                     "{\"l\":" + list_of(1400, "1") + ",\"data\":" + data + "}");
+  };
+  const std::string numbers = list_of(5000, "1");
+  EXPECT_EQ(read_again_and_again(R"({"+":{"var":"accumulator"}})", numbers), "GENERAL");
+  EXPECT_EQ(read_again_and_again(R"({"fractional":{"var":"accumulator"}})", list_of(2000, "[1]")), "GENERAL");
+  EXPECT_EQ(read_again_and_again(R"({"cat":{"var":"accumulator"}})", list_of(5000, "null")), "GENERAL");
+  const std::string text = '"' + std::string(15'000, 'a') + '"';
+  EXPECT_EQ(read_again_and_again(R"({"==":[{"var":"accumulator"},{"var":"accumulator"}]})", text), "GENERAL");
+  EXPECT_EQ(read_again_and_again(R"({"substr":[{"var":"accumulator"},1,2]})", text), "GENERAL");
+  EXPECT_EQ(read_again_and_again(R"({"<":[{"var":"accumulator"},1]})", text), text);  // it is no number
+}
+
 TEST(Limits, a_bulk_has_so_many_steps) {
   std::vector<test::FlagParts> flags;
   for (int i = 0; i < 120; ++i)

@@ -245,9 +245,10 @@ Result<NewFlag> read_new_flag(const json::object& body, Reading& reading) {
   if (!read || !definition) {
     Error error(ErrorCode::validation_failed);
     if (!read) error = read.error();
-    if (!definition)
-      error.fields.insert(error.fields.end(), definition.error().fields.begin(),
-                          definition.error().fields.end());
+    if (!definition) {
+      const Error others = definition.error();
+      error.fields.insert(error.fields.end(), others.fields.begin(), others.fields.end());
+    }
     return error;
   }
   made.definition = std::move(*definition);

@@ -11,9 +11,12 @@ NamespaceRef Copies::find(storage::UnitOfWork& work, std::string_view key) {
   const std::optional<std::int64_t> stamp = read_stamp(work, key);
   if (!stamp) return nullptr;
   const auto kept = by_key_.find(std::string(key));
-  if (kept != by_key_.end())
-    for (const Stamped& one : kept->second)
-      if (one.name_space && one.stamp == *stamp) return one.name_space;
+  if (kept != by_key_.end()) {
+    std::array<Stamped, 2>& both = kept->second;
+    // What is true now stands in front, so that the other one makes room for what comes next.
+    if (both[0].stamp != *stamp) std::swap(both[0], both[1]);
+    if (both[0].name_space && both[0].stamp == *stamp) return both[0].name_space;
+  }
   ++reads_;
   Stamped read = read_namespace(work, key);
   const NamespaceRef found = read.name_space;

@@ -32,7 +32,7 @@ class Copies {
   std::size_t reads() const noexcept { return reads_; }  // from the tables, for tests
 
  private:
-  std::unordered_map<std::string, std::array<Stamped, 2>> by_key_;  // the newer first
+  std::unordered_map<std::string, std::array<Stamped, 2>> by_key_;
   std::size_t reads_ = 0;
 };
 

@@ -28,6 +28,8 @@ Environment::Environment(EnvironmentParts parts, std::vector<Flag> flags,
     : EnvironmentParts(std::move(parts)), flags_(std::move(flags)) {
   std::ranges::sort(flags_, {}, [](const Flag& flag) -> const std::string& { return flag.key(); });
   for (Flag& flag : flags_) {
+    flag.parent = nullptr;  // what a copy of another environment's flag had
+    flag.platform_enabled = true;
     if (flag.identity->parent) flag.parent = find(*flag.identity->parent);
     if (flag.identity->platform) {
       const auto platform = std::ranges::lower_bound(platforms, *flag.identity->platform, {},

@@ -29,8 +29,10 @@ hub::EventRef event_of(const storage::Query& row, std::uint8_t subscribers) {
   return hub::EventRef(new hub::Event(std::move(draft), row.integer(0), row.integer(3)));
 }
 
-const hub::TopicScope* scope_of(const std::vector<hub::TopicScope>& topics, std::string_view topic) {
-  const auto found = std::ranges::find(topics, topic, &hub::TopicScope::topic);
+// One that wants this event of this topic; null: none does.
+const hub::TopicScope* scope_of(const std::vector<hub::TopicScope>& topics, std::string_view topic, Seq seq) {
+  const auto found = std::ranges::find_if(
+      topics, [&](const hub::TopicScope& scope) { return seq > scope.floor && scope.has(topic); });
   return found == topics.end() ? nullptr : &*found;
 }
 
@@ -40,9 +42,27 @@ std::string names_of(const std::vector<hub::TopicScope>& topics) {
   return json::serialize(names);
 }
 
+// The topics below one that gathers stand between these two. Only one such topic is looked for in SQL.
+struct Range {
+  std::optional<std::string> begin{};  // null: nothing is between
+  std::optional<std::string> end{};
+};
+
+Range range_of(const std::vector<hub::TopicScope>& topics) {
+  const auto gathering = std::ranges::find(topics, true, &hub::TopicScope::gathers);
+  if (gathering == topics.end()) return {};
+  constexpr char behind_slash = '/' + 1;
+  return {gathering->topic + '/', gathering->topic + behind_slash};
+}
+
+bool is_one_topic(const PageRequest& request) noexcept {
+  return !request.own && request.topics.size() == 1 && !request.topics.front().gathers;
+}
+
 // The rows after `start` up to `end` that may belong to the page, in order.
 storage::Query candidates(storage::Snapshot& snapshot, const PageRequest& request, Seq start, Seq end) {
-  const int role = request.own ? static_cast<int>(hub::role_bit(request.own->role)) : 0;
+  const bool in_no_audience = !request.own || request.own->is_guest;
+  const int role = in_no_audience ? 0 : static_cast<int>(hub::role_bit(request.own->role));
   const UserId user = request.own ? request.own->user_id : 0;
   // No user has id 0, a null column equals nothing, and an event of a topic has neither roles nor user.
   if (request.own && request.topics.empty()) {
@@ -52,7 +72,7 @@ storage::Query candidates(storage::Snapshot& snapshot, const PageRequest& reques
     rows.bind(start, end, role, user);
     return rows;
   }
-  if (!request.own && request.topics.size() == 1) {
+  if (is_one_topic(request)) {
     storage::Query rows = snapshot.query(
         "SELECT seq, type, data, created_at, roles, user_id, topic, attributes FROM events INDEXED BY "
         "events_by_topic "
@@ -63,8 +83,9 @@ storage::Query candidates(storage::Snapshot& snapshot, const PageRequest& reques
   storage::Query rows = snapshot.query(
       "SELECT seq, type, data, created_at, roles, user_id, topic, attributes FROM events "
       "WHERE seq > ? AND seq <= ? AND ((roles & ?) != 0 OR user_id = ? "
-      "OR topic IN (SELECT value FROM json_each(?))) ORDER BY seq");
-  rows.bind(start, end, role, user, names_of(request.topics));
+      "OR topic IN (SELECT value FROM json_each(?)) OR (topic > ? AND topic < ?)) ORDER BY seq");
+  const Range range = range_of(request.topics);
+  rows.bind(start, end, role, user, names_of(request.topics), range.begin, range.end);
   return rows;
 }
 
@@ -111,7 +132,7 @@ Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) 
   page.head = read_head(snapshot);
   Seq start = std::max({request.since, page.floor, Seq{0}});
   // A single topic has an index of its own, so every row that is looked at is an event of it.
-  const bool scans = request.own || request.topics.size() != 1;
+  const bool scans = !is_one_topic(request);
   if (!scans) start = std::max(start, request.topics.front().floor);
   const bool long_way = scans && page.head - start > rows_per_call;
   const Seq last_looked_at = long_way ? start + rows_per_call : page.head;
@@ -124,8 +145,8 @@ Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) 
     if (!matches_types(rows.text(1), request.types)) continue;
     std::uint8_t subscribers = 0;
     if (!rows.is_null(6)) {
-      const hub::TopicScope* scope = scope_of(request.topics, rows.text(6));
-      if (scope == nullptr || rows.integer(0) <= scope->floor) continue;
+      const hub::TopicScope* scope = scope_of(request.topics, rows.text(6), rows.integer(0));
+      if (scope == nullptr) continue;
       subscribers = scope->subscribers;
     }
     page.events.push_back(event_of(rows, subscribers));

@@ -113,9 +113,14 @@ Task<Result<Beginning>> look_up(GatewayState& state, const Context& context, Eve
   co_return beginning;
 }
 
-Result<> may_follow(const hub::TopicRules& rules, Role role, const std::vector<std::string>& topics) {
+hub::Identity identity_of(const auth::Principal& principal) {
+  return {principal.user_id(), principal.role(), principal.session};
+}
+
+Result<> may_follow(const TopicRights& rights, const hub::Identity& who,
+                    const std::vector<std::string>& topics) {
   for (const std::string& topic : topics) {
-    if (rules.readable(topic, role) == nullptr)
+    if (rights.readable(topic, who) == nullptr)
       return Error(ErrorCode::forbidden, "You may not subscribe to " + topic + ".");
   }
   return {};
@@ -153,7 +158,8 @@ Task<Result<Arrival>> admit(GatewayState& state, Context& context, bool query_to
   Result<auth::Principal> principal = co_await authenticate(state, context, **credential);
   if (!principal) co_return failure_of(state, context, principal.error());
   Arrival arrival{.admission = {}, .address = context.request.peer, .exempt = context.exempt};
-  if (const Result<> may = may_follow(state.parts.topic_rules, principal->role(), events.topics); !may)
+  const TopicRights& rights = state.desk(context.shard).topics;
+  if (const Result<> may = may_follow(rights, identity_of(*principal), events.topics); !may)
     co_return may.error();
   Result<hub::Roster::Admission> place =
       state.reception.admit(principal->user_id(), context.request.peer, context.exempt);

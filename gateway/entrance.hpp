@@ -29,8 +29,10 @@ http::Response gap_response(const http::Context& context, const Position& head, 
 // What the log has of it, for a session on the request's shard.
 Task<Result<Beginning>> look_up(GatewayState& state, const http::Context& context, EventQuery events);
 
-// forbidden: a topic that this role may not subscribe to.
-Result<> may_follow(const hub::TopicRules& rules, Role role, const std::vector<std::string>& topics);
+hub::Identity identity_of(const auth::Principal& principal);
+// forbidden: a topic that this somebody may not subscribe to.
+Result<> may_follow(const TopicRights& rights, const hub::Identity& who,
+                    const std::vector<std::string>& topics);
 
 enum class Credentials : bool {
   optional,  // the client may say in its own protocol who it is

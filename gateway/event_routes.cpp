@@ -51,8 +51,9 @@ std::optional<std::string> gap_before(const EventQuery& asked, const LogPart& fi
 // The list is made of the events' own text: exactly what a WebSocket was sent.
 class EventList {
  public:
-  void add(const eventlog::Page& page) {
+  void add(const eventlog::Page& page, const TopicRights& rights, const hub::Identity& who) {
     for (const hub::EventRef& event : page.events) {
+      if (!rights.shows(*event, who)) continue;
       if (count_++ > 0) text_ += ',';
       text_ += event->text();
     }
@@ -106,23 +107,26 @@ struct Found {
 
 void scope_topics(const hub::TopicRules& rules, Asked& asked) {
   if (!asked.topics.empty()) return;
-  for (const std::string& topic : asked.events.topics)
-    asked.topics.push_back({topic, rules.find(topic)->subscribers, unknown});
+  for (const std::string& topic : asked.events.topics) {
+    const hub::TopicRule& rule = *rules.find(topic);
+    asked.topics.push_back({topic, rule.subscribers, unknown, rule.gathers});
+  }
 }
 
 Task<Result<Found>> look(GatewayState& state, Context& context, Asked& asked) {
   Found found;
   const EventQuery& events = asked.events;
+  const TopicRights& rights = state.desk(context.shard).topics;
   found.next = events.since ? events.since->seq : 0;
   for (int pages = 0; pages < pages_per_request; ++pages) {
     // Audience is judged now, for every page.
     const Result<auth::Principal> reader = context.authenticator.check_again(*context.principal);
     if (!reader) co_return reader.error();
-    if (const Result<> may = may_follow(state.parts.topic_rules, reader->role(), events.topics); !may)
-      co_return may.error();
+    const hub::Identity who = identity_of(*reader);
+    if (const Result<> may = may_follow(rights, who, events.topics); !may) co_return may.error();
     scope_topics(state.parts.topic_rules, asked);
     eventlog::PageRequest request{.since = found.next,
-                                  .own = hub::Identity(reader->user_id(), reader->role(), reader->session),
+                                  .own = who,
                                   .topics = asked.topics,
                                   .limit = asked.limit - found.list.count(),
                                   .types = events.types};
@@ -132,7 +136,7 @@ Task<Result<Found>> look(GatewayState& state, Context& context, Asked& asked) {
     found.head = part->page.head;
     if (pages == 0) found.gap = gap_before(events, *part, state.parts.epoch);
     if (found.gap) co_return found;
-    found.list.add(part->page);
+    found.list.add(part->page, rights, who);
     found.next = part->page.next;
     found.more = part->page.more;
     if (!found.more || found.list.count() >= asked.limit || found.list.bytes() >= answer_bytes) break;
@@ -198,7 +202,7 @@ Task<Response> poll_events(GatewayState& state, Context& context) {
   const Result<auth::Principal> live = context.authenticator.check_again(*principal);
   if (!live) co_return http::fail(live.error(), context);
   Poller poller(*state.parts.hub.shards()[context.shard], *live, context.request.peer, asked->events.types);
-  poller.follow(state.parts.topic_rules, asked->events.topics);
+  poller.follow(state.desk(context.shard).topics, asked->events.topics);
   context.on_peer_end([&poller] { poller.leave(); });
   const SteadyTime end = SteadyTime::clock::now() + *timeout;
   for (;;) {

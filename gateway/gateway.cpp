@@ -112,13 +112,16 @@ void Gateway::add_shard(hub::Shard& shard, auth::Authenticator& authenticator) {
   flags::Directory& flags = state.parts.flags.of(state.desks.size());
   const auto& keys = state.service_keys.emplace_back(std::make_unique<users::ServiceKeyCache>(
       state.parts.readers, authenticator.accounts(), state.parts.clock));
+  const auto& topics =
+      state.topic_rights.emplace_back(std::make_unique<TopicRights>(shard, state.parts.topic_rules, flags));
   state.desks.push_back(std::unique_ptr<const Desk>(
       new Desk{shard, authenticator, state.parts.readers, state.sessions, state.publishing, state.presence,
-               state.reception, flags, *keys, state.parts.passwords}));
+               state.reception, flags, *keys, *topics, state.parts.passwords}));
 }
 
 void Gateway::begin_drain() {
   state_->draining.store(true, std::memory_order_relaxed);
+  publish_status("The server is shutting down");
   state_->reception.outsiders().send_away_all();
 }
 
@@ -136,6 +139,18 @@ void Gateway::publish_health(std::string_view component, std::string_view old_st
   entries.emplace_back(hub::EventRef(new hub::Event(std::move(draft), 0, now)));
   if (!state_->parts.hub.try_publish(std::make_shared<hub::Batch>(std::move(entries))))
     log::warn("health.not_published", {{"component", component}, {"status", status}});
+}
+
+void Gateway::publish_status(std::string_view message) {
+  const json::value data{{"message", message}};
+  hub::EventDraft draft{.type = "system.status",
+                        .data = json::serialize(data),
+                        .audience = hub::Audience::everyone(),
+                        .topic = std::string(hub::server_status_topic)};
+  std::vector<hub::Entry> entries;
+  entries.emplace_back(hub::EventRef(new hub::Event(std::move(draft), 0, state_->parts.clock.unix_ms())));
+  if (!state_->parts.hub.try_publish(std::make_shared<hub::Batch>(std::move(entries))))
+    log::warn("status.not_published", {{"message", message}});
 }
 
 // ---- what the routes share ----

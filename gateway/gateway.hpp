@@ -87,8 +87,8 @@ class Gateway {
   // GET /api/v1/admin/connections, DELETE /api/v1/admin/connections/{client_id}
   void add_routes(http::Router& router);
 
-  // New connections get 503 draining; the mirrors of /ws/echo, which are no members of the hub, are told to
-  // go.
+  // Who listens for it is told; new connections get 503 draining; the mirrors of /ws/echo, which are no
+  // members of the hub, are told to go.
   void begin_drain();
   // WebSockets that exist, mirrors too. Any thread.
   std::size_t sockets() const noexcept;
@@ -96,6 +96,10 @@ class Gateway {
   // Tells what has changed in presence. Every half second, by one thread.
   static constexpr std::chrono::milliseconds presence_interval{500};
   void publish_presence();
+
+  // What the server says of itself to those who asked to hear it, which STOMP clients do at /topic/system.
+  // Volatile. Any thread.
+  void publish_status(std::string_view message);
 
   // A volatile health.status.changed for the admins. Any thread.
   void publish_health(std::string_view component, std::string_view old_status, std::string_view status);

@@ -34,10 +34,11 @@ Poller::Poller(hub::Shard& shard, const auth::Principal& principal, const boost:
 
 Poller::~Poller() { shard_.detach(*this); }
 
-void Poller::follow(const hub::TopicRules& rules, const std::vector<std::string>& topics) {
+void Poller::follow(const TopicRights& rights, const std::vector<std::string>& topics) {
   for (const std::string& topic : topics) {
-    const hub::TopicRule* rule = rules.readable(topic, identity().role);
-    if (rule != nullptr) shard_.subscribe(*this, topic, *rule, {.filter = filter()});
+    const hub::TopicRule* rule = rights.readable(topic, identity());
+    if (rule != nullptr)
+      shard_.subscribe(*this, topic, *rule, {.filter = rights.filter(topic, *this, filter())});
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "auth/principal.hpp"
 #include "core/task.hpp"
+#include "gateway/session/topic_rights.hpp"
 #include "hub/member.hpp"
 #include "hub/shard.hpp"
 
@@ -23,8 +24,8 @@ class Poller final : public hub::Member, private hub::Outlet {
          std::vector<std::string> types);
   ~Poller() override;
 
-  // Hears of these topics, too: of those that its role may subscribe to.
-  void follow(const hub::TopicRules& rules, const std::vector<std::string>& topics);
+  // Hears of these topics, too: of those that it may read.
+  void follow(const TopicRights& rights, const std::vector<std::string>& topics);
 
   // True as soon as the log may have something new, or the poll was ended; false when the time is up or
   // nobody waits any more. It may also be true for what came before the call.

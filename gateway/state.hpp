@@ -8,6 +8,7 @@
 #include "gateway/session/presence_desk.hpp"
 #include "gateway/session/publishing.hpp"
 #include "gateway/session/reception.hpp"
+#include "gateway/session/topic_rights.hpp"
 #include "gateway/stomp/settings.hpp"
 #include "gateway/wire/event_stream.hpp"
 #include "gateway/wire/origin.hpp"
@@ -60,6 +61,7 @@ struct GatewayState {
   const RefusedHandshakes handshakes_refused;
   // By shard; made before anything is served.
   users::ServiceKeyCaches service_keys;
+  std::vector<std::unique_ptr<TopicRights>> topic_rights;
   std::vector<std::unique_ptr<const Desk>> desks;
   std::atomic<std::size_t> sockets_open{0};
   std::atomic<bool> draining{false};

@@ -52,17 +52,18 @@ Result<HistoryRequest> read_history_request(const GatewayState& state, const Con
   if (!limit) return limit.error();
   Result<std::optional<Position>> since = read_since(context.request);
   if (!since) return since.error();
-  const hub::TopicRule* rule = state.parts.topic_rules.readable(*topic, context.principal->role());
+  const TopicRights& rights = state.desk(context.shard).topics;
+  const hub::TopicRule* rule = rights.readable(*topic, identity_of(*context.principal));
   if (rule == nullptr) return may_not_read();
   return HistoryRequest{std::move(*topic), *rule, std::move(*since), *limit};
 }
 
-std::string body_of(const HistoryPage& page, const Position& next) {
+std::string body_of(const std::string& events, bool more, const Position& next) {
   json::object meta;
   meta["epoch"] = next.epoch;
   meta["next"] = next.text();
-  meta["more"] = page.more;
-  return R"({"success":true,"data":[)" + page.events + R"(],"meta":)" + json::serialize(meta) + "}";
+  meta["more"] = more;
+  return R"({"success":true,"data":[)" + events + R"(],"meta":)" + json::serialize(meta) + "}";
 }
 
 Task<Response> get_history(GatewayState& state, Context& context) {
@@ -74,13 +75,15 @@ Task<Response> get_history(GatewayState& state, Context& context) {
   // The right is judged now: it may have been lost while the log was read.
   const Result<auth::Principal> reader = context.authenticator.check_again(*context.principal);
   if (!reader) co_return http::fail(reader.error(), context);
-  if (!request->rule.may_subscribe(reader->role())) co_return http::fail(may_not_read(), context);
+  const TopicRights& rights = state.desk(context.shard).topics;
+  const hub::Identity who = identity_of(*reader);
+  if (rights.readable(request->topic, who) == nullptr) co_return http::fail(may_not_read(), context);
   if (!page->gap.empty())
     co_return gap_response(context, {state.parts.epoch, page->head}, gap_of(*page).detail);
 
   const Position next{state.parts.epoch, page->next};
   Response response;
-  response.body = body_of(*page, next);
+  response.body = body_of(visible_texts(*page, rights, who), page->more, next);
   co_return std::move(response).at(next);
 }
 

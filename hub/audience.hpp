@@ -12,9 +12,16 @@ namespace corohub::hub {
 struct Identity {
   constexpr Identity(UserId user, Role its_role, const SessionId& login = {}) noexcept
       : user_id(user), role(its_role), session(login) {}
+  // Somebody without a credential: in no audience, so that it hears only the topics it may follow.
+  static constexpr Identity guest() noexcept {
+    Identity identity(0, Role::user);
+    identity.is_guest = true;
+    return identity;
+  }
 
   UserId user_id;  // 0: a principal that is no user
-  Role role;
+  Role role;       // of a guest without meaning
+  bool is_guest = false;
   SessionId session;
 };
 
@@ -38,7 +45,7 @@ struct Audience {
   static constexpr Audience one_connection() noexcept { return {0, 0}; }  // queued by hand; routed to nobody
 
   bool includes(const Identity& who) const noexcept {
-    return (roles & role_bit(who.role)) != 0 || (user_id != 0 && user_id == who.user_id);
+    return !who.is_guest && ((roles & role_bit(who.role)) != 0 || (user_id != 0 && user_id == who.user_id));
   }
   bool operator==(const Audience&) const = default;
 };

@@ -14,6 +14,7 @@ void MemberIndex::reserve(std::size_t members) {
 }
 
 void MemberIndex::enter(Member& member) {
+  if (member.identity_.is_guest) reserve_for(guests_, guests_.size() + 1);
   enter_user(member);
   enter_role(member);
 }
@@ -30,7 +31,7 @@ void MemberIndex::change_role(Member& member, Role role) noexcept {
 }
 
 std::size_t MemberIndex::size() const noexcept {
-  std::size_t members = 0;
+  std::size_t members = guests_.size();
   for (const std::vector<Member*>& of_role : by_role_) members += of_role.size();
   return members;
 }
@@ -42,13 +43,13 @@ Member* MemberIndex::first_of(UserId user) const noexcept {
 }
 
 void MemberIndex::enter_role(Member& member) noexcept {
-  std::vector<Member*>& members = by_role_[index_of(member.identity_.role)];
+  std::vector<Member*>& members = list_of(member.identity_);
   member.slot_ = static_cast<std::uint32_t>(members.size());
   members.push_back(&member);
 }
 
 void MemberIndex::leave_role(Member& member) noexcept {
-  std::vector<Member*>& members = by_role_[index_of(member.identity_.role)];
+  std::vector<Member*>& members = list_of(member.identity_);
   members[member.slot_] = members.back();
   members[member.slot_]->slot_ = member.slot_;
   members.pop_back();

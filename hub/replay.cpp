@@ -124,8 +124,8 @@ PageWish Replay::wish() const {
     if (known != wish.topics.end())
       known->floor = std::min(known->floor, subscription->floor);
     else
-      wish.topics.push_back(
-          {subscription->topic->name, subscription->topic->rule->subscribers, subscription->floor});
+      wish.topics.push_back({subscription->topic->name, subscription->topic->rule->subscribers,
+                             subscription->floor, subscription->topic->rule->gathers});
   }
   wish.types = wanted_types(wish.own.has_value());
   return wish;
@@ -191,22 +191,38 @@ void Replay::push_from(const LogPage& page) {
 // remembers in its floor what it has had.
 bool Replay::push(const Event& event, const Form& form) {
   if (!below_high_water()) return false;
+  if (!event.topic().empty()) return push_to_topics(event, form);
+  if (!event.audience().includes(member_.identity())) return true;
   bool all_pushed = true;
-  const auto push_to = [&](Interest& interest) {
-    if (all_pushed) all_pushed = push_for(interest, event, form);
-  };
-  if (!event.topic().empty()) {
-    for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions())
-      if (subscription->topic->name == event.topic()) push_to(*subscription);
-  } else if (event.audience().includes(member_.identity())) {
-    if (event.seq() > own_after_) shard_.push_event(member_, Interest{}, event, form);
-    member_.for_each_feed(push_to);
-  }
+  if (event.seq() > own_after_) shard_.push_event(member_, Interest{}, event, form);
+  member_.for_each_feed([&](Feed& feed) {
+    if (all_pushed) all_pushed = push_for(feed, event, form);
+  });
   return all_pushed;
 }
 
+// Of two topics that bring the same event, each subscription with a label has a copy; without labels there is
+// but one.
+bool Replay::push_to_topics(const Event& event, const Form& form) {
+  bool unlabelled = false;
+  for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions()) {
+    if (!subscription->topic->hears(event.topic()) || !is_due(*subscription, event)) continue;
+    if (unlabelled && subscription->label == 0) {
+      subscription->floor = event.seq();
+      continue;
+    }
+    if (!push_for(*subscription, event, form)) return false;
+    unlabelled = unlabelled || subscription->label == 0;
+  }
+  return true;
+}
+
+bool Replay::is_due(const Interest& interest, const Event& event) noexcept {
+  return interest.is_held() && event.seq() > interest.floor && interest.wants(event);
+}
+
 bool Replay::push_for(Interest& interest, const Event& event, const Form& form) {
-  if (!interest.is_held() || event.seq() <= interest.floor || !interest.wants(event)) return true;
+  if (!is_due(interest, event)) return true;
   if (!below_high_water()) return false;
   shard_.push_event(member_, interest, event, form);
   interest.floor = event.seq();

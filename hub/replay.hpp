@@ -94,7 +94,9 @@ class Replay final : public Timed, private ReadPermits::Waiter {
   void skip_what_nobody_wants() noexcept;
   void go_live() noexcept;
   bool push(const Event& event, const Form& form);
+  bool push_to_topics(const Event& event, const Form& form);
   bool push_for(Interest& interest, const Event& event, const Form& form);
+  static bool is_due(const Interest& interest, const Event& event) noexcept;
   Seq own_floor() const noexcept;
   PageWish wish() const;
   std::vector<std::string> wanted_types(bool own) const;

@@ -152,10 +152,34 @@ std::uint32_t Shard::deliver_by_audience(Delivery& delivery) noexcept {
 }
 
 std::uint32_t Shard::deliver_to_topic(Delivery& delivery) noexcept {
-  const Topic* topic = topics_.find(delivery.event.topic());
-  if (topic == nullptr) return 0;
+  const std::string_view name = delivery.event.topic();
+  const Topic* const topic = topics_.find(name);
+  const std::uint32_t reached = topic != nullptr ? deliver_to_subscribers(*topic, delivery) : 0;
+  const Topic* const gathering = topics_.find_gathering(name);
+  return gathering == nullptr ? reached : reached + roll_up(*gathering, topic, delivery);
+}
+
+// A member without labels has each event once, and `of_event`, if it follows that too, has brought it.
+std::uint32_t Shard::roll_up(const Topic& gathering, const Topic* of_event, Delivery& delivery) noexcept {
   std::uint32_t reached = 0;
-  const std::vector<Subscription*>& all = topic->subscriptions;
+  for (const Subscription* one : gathering.subscriptions) {
+    const bool by_the_other =
+        of_event != nullptr && one->label == 0 && takes(*one->member, *of_event, delivery);
+    if (!by_the_other) reached += offer(*one, delivery);
+  }
+  return reached;
+}
+
+bool Shard::takes(const Member& member, const Topic& topic, const Delivery& delivery) noexcept {
+  return std::ranges::any_of(member.subscriptions(), [&](const std::unique_ptr<Subscription>& one) {
+    return one->topic == &topic && one->label == 0 && (delivery.seq == 0 || delivery.seq > one->skip) &&
+           one->wants(delivery.event);
+  });
+}
+
+std::uint32_t Shard::deliver_to_subscribers(const Topic& topic, Delivery& delivery) noexcept {
+  std::uint32_t reached = 0;
+  const std::vector<Subscription*>& all = topic.subscriptions;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (i + 2 * prefetch_ahead < all.size()) __builtin_prefetch(all[i + 2 * prefetch_ahead]);
     if (i + prefetch_ahead < all.size()) all[i + prefetch_ahead]->member->prefetch();
@@ -292,24 +316,20 @@ void Shard::move_to_role(Member& member, Role role) noexcept {
   ++member.rights_version_;
   member.outbox_.discard_lost(member.identity_);
   member.role_changed();
-  drop_lost_subscriptions(member);
+  // Events of these topics that waited are gone by now: a topic's frames name the roles that may read it, and
+  // the outbox has discarded what the new role may not read.
+  revoke(member, [role](const Topic& topic) { return topic.rule->may_subscribe(role); });
 }
 
-// Events of these topics that waited are gone by now: a topic's frames name the roles that may read it, and
-// the outbox has discarded what the new role may not read.
-void Shard::drop_lost_subscriptions(Member& member) noexcept {
-  if (!member.subscriptions_) return;
+// The member may look at the subscriptions that are left.
+void Shard::revoke(Subscription& subscription) noexcept {
+  Member& member = *subscription.member;
   Member::Subscriptions& all = *member.subscriptions_;
-  const auto lost = std::partition(all.begin(), all.end(), [&](const auto& subscription) {
-    return subscription->topic->rule->may_subscribe(member.identity_.role);
-  });
-  // One by one, because the member may look at the subscriptions that are left.
-  for (auto left = all.end() - lost; left > 0; --left) {
-    const std::unique_ptr<Subscription> subscription = std::move(all.back());
-    all.pop_back();
-    member.subscription_lost(*subscription);
-    topics_.remove(*subscription);
-  }
+  const auto place = std::ranges::find(all, &subscription, &std::unique_ptr<Subscription>::get);
+  const std::unique_ptr<Subscription> ended = std::move(*place);
+  all.erase(place);
+  member.subscription_lost(*ended);
+  topics_.remove(*ended);
 }
 
 // ---- coming and going ----
@@ -323,7 +343,7 @@ void Shard::attach(Member& member, const Identity& who) {
   member.is_identified_ = true;
   member.form_ = &member.form();
   members_.enter(member);  // may throw, and then it has entered nothing
-  by_client_.enter(member);
+  if (!who.is_guest) by_client_.enter(member);
   member.skip_ = head_;
   if (member.feeds_)
     for (Feed& feed : *member.feeds_) feed.skip = head_;
@@ -332,7 +352,7 @@ void Shard::attach(Member& member, const Identity& who) {
 
 void Shard::detach(Member& member) noexcept {
   if (!std::exchange(member.attached_, false)) return;
-  by_client_.leave(member);
+  if (!member.identity_.is_guest) by_client_.leave(member);
   members_.leave(member);
   for (const std::unique_ptr<Subscription>& subscription : member.subscriptions())
     topics_.remove(*subscription);

@@ -87,7 +87,7 @@ class Shard {
   void set_listener(ShardListener* listener) noexcept { listener_ = listener; }
   void start();  // the timer begins
   // Registers a member under this identity, which the caller has judged in this same turn. From now on the
-  // member gets what is applied after this moment.
+  // member gets what is applied after this moment. A guest is listed and found nowhere.
   void attach(Member& member, const Identity& who);
   void detach(Member& member) noexcept;
   // The member's form() is another one from here on. For a member for which no event is queued.
@@ -114,6 +114,20 @@ class Shard {
   Feed& add_feed(Member& member, InterestTerms terms);
   // Ends a subscription or a feed.
   void remove(Member& member, Interest& interest) noexcept;
+  // Ends the subscriptions to this topic that `stays` does not want, whose members are told so. `stays` takes
+  // a const Member&.
+  template <class F>
+  void revoke(std::string_view topic, F stays) noexcept {
+    for (std::size_t i = topics_.subscribers(topic); i-- > 0;)
+      if (Subscription& one = *topics_.find(topic)->subscriptions[i]; !stays(*one.member)) revoke(one);
+  }
+  // Ends those subscriptions of the member that `stays`, which takes a const Topic&, does not want. The
+  // member is told so.
+  template <class F>
+  void revoke(Member& member, F stays) noexcept {
+    for (std::size_t i = member.subscription_count(); i-- > 0;)
+      if (Subscription& one = *member.subscriptions()[i]; !stays(*one.topic)) revoke(one);
+  }
   std::size_t topics() const noexcept { return topics_.size(); }
 
   // Closes every member with `reason`, in equal steps over `spread` (at once when that is zero), and members
@@ -184,6 +198,9 @@ class Shard {
   std::uint32_t apply(const ShardChangeRef& change) noexcept;
   std::uint32_t deliver_by_audience(Delivery& delivery) noexcept;
   std::uint32_t deliver_to_topic(Delivery& delivery) noexcept;
+  std::uint32_t deliver_to_subscribers(const Topic& topic, Delivery& delivery) noexcept;
+  std::uint32_t roll_up(const Topic& gathering, const Topic* of_event, Delivery& delivery) noexcept;
+  static bool takes(const Member& member, const Topic& topic, const Delivery& delivery) noexcept;
   std::uint32_t notify_by_audience(const Notice& notice, Delivery& delivery) noexcept;
   std::uint32_t notify_topic(const Notice& notice, Delivery& delivery) noexcept;
   static bool is_for(const Notice& notice, const Member& member) noexcept;
@@ -193,8 +210,8 @@ class Shard {
   bool queue_own_frame(Member& member, const Interest& interest, const Event& event);
   bool queue_event(Member& member, const Interest& interest, Delivery& delivery) noexcept;
 
+  void revoke(Subscription& subscription) noexcept;
   void move_to_role(Member& member, Role role) noexcept;
-  void drop_lost_subscriptions(Member& member) noexcept;
   template <class F>
   void for_each_of(UserId user, F visit) const {
     for (Member* member = members_.first_of(user); member != nullptr;

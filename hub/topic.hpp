@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace corohub::hub {
@@ -20,6 +21,11 @@ struct Topic {
   std::string name;
   const TopicRule* rule;  // of the rules, which outlive all topics
   std::vector<Subscription*> subscriptions;
+
+  // Whether events of that topic reach its subscribers.
+  bool hears(std::string_view of_event) const noexcept {
+    return of_event == name || (rule->gathers && is_one_level_below(name, of_event));
+  }
 };
 
 struct Subscription : Interest {
@@ -34,6 +40,11 @@ struct TopicScope {
   std::string topic;
   std::uint8_t subscribers = 0;  // the roles that may subscribe, of the topic's rule
   Seq floor = 0;                 // events up to here are not to be read
+  bool gathers = false;          // events of the topics one level below belong to it
+
+  bool has(std::string_view of_event) const noexcept {
+    return of_event == topic || (gathers && is_one_level_below(topic, of_event));
+  }
 };
 
 }  // namespace corohub::hub

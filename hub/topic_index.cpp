@@ -1,5 +1,6 @@
 #include "hub/topic_index.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -8,6 +9,12 @@ namespace corohub::hub {
 Topic* TopicIndex::find(std::string_view name) const noexcept {
   const auto found = topics_.find(name);
   return found == topics_.end() ? nullptr : found->second.get();
+}
+
+const Topic* TopicIndex::find_among_gathering(std::string_view topic) const noexcept {
+  const auto found = std::ranges::find_if(
+      gathering_, [topic](const Topic* one) { return is_one_level_below(one->name, topic); });
+  return found == gathering_.end() ? nullptr : *found;
 }
 
 Subscription* TopicIndex::add(Member& member, std::string_view topic, const TopicRule& rule,
@@ -24,8 +31,10 @@ Subscription* TopicIndex::add(Member& member, std::string_view topic, const Topi
     if (topics_.size() >= topics_max_) return nullptr;
     auto made = std::make_unique<Topic>(Topic{std::string(topic), &rule, {}});
     made->subscriptions.reserve(1);
+    if (rule.gathers) gathering_.reserve(gathering_.size() + 1);
     place = made.get();
     topics_.emplace(place->name, std::move(made));
+    if (rule.gathers) gathering_.push_back(place);
   }
   subscription->topic = place;
   subscription->slot = static_cast<std::uint32_t>(place->subscriptions.size());
@@ -39,7 +48,9 @@ void TopicIndex::remove(Subscription& subscription) noexcept {
   topic.subscriptions[subscription.slot] = topic.subscriptions.back();
   topic.subscriptions[subscription.slot]->slot = subscription.slot;
   topic.subscriptions.pop_back();
-  if (topic.subscriptions.empty()) topics_.erase(topics_.find(topic.name));
+  if (!topic.subscriptions.empty()) return;
+  if (topic.rule->gathers) std::erase(gathering_, &topic);
+  topics_.erase(topics_.find(topic.name));
 }
 
 }  // namespace corohub::hub

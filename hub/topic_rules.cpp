@@ -61,6 +61,11 @@ bool matches_topic(std::string_view pattern, std::string_view topic) noexcept {
   return pattern_ends && topic_ends;
 }
 
+bool is_one_level_below(std::string_view root, std::string_view topic) noexcept {
+  return topic.size() > root.size() + 1 && topic.starts_with(root) && topic[root.size()] == '/' &&
+         topic.find('/', root.size() + 1) == std::string_view::npos;
+}
+
 std::vector<TopicRule> TopicRules::defaults() {
   constexpr std::uint8_t everyone = Audience::everyone_bits;
   constexpr std::uint8_t admins = Audience::admin_bits;
@@ -74,24 +79,46 @@ std::vector<TopicRule> TopicRules::defaults() {
 
 namespace {
 
-// What gateways of APIs follow. No table of the configuration can say anything else of it.
-const TopicRule& rule_of_proxy_config() {
-  static const TopicRule rule{.pattern = "proxy_config_events",
-                              .subscribers = Audience::admin_bits,
-                              .publishers = Audience::admin_bits,
-                              .history_count = 1'000'000};
-  return rule;
+constexpr std::uint32_t as_long_as_the_log = 1'000'000;
+
+TopicRule rule_of_flags(std::string pattern, bool gathers) {
+  return {.pattern = std::move(pattern),
+          .subscribers = Audience::everyone_bits,
+          .history_count = as_long_as_the_log,
+          .by_server_only = true,
+          .gathers = gathers};
+}
+
+// What gateways of APIs follow, and what happens to feature flags. No table of the configuration can say
+// anything else of these topics.
+const std::vector<TopicRule>& built_in_rules() {
+  static const std::vector<TopicRule> rules{{.pattern = "proxy_config_events",
+                                             .subscribers = Audience::admin_bits,
+                                             .publishers = Audience::admin_bits,
+                                             .history_count = as_long_as_the_log},
+                                            rule_of_flags("flags", true),
+                                            rule_of_flags("flags/*", false),
+                                            rule_of_flags("flags/*/*", false)};
+  return rules;
+}
+
+const TopicRule* find_in(const std::vector<TopicRule>& rules, std::string_view topic) noexcept {
+  const auto found = std::ranges::find_if(
+      rules, [topic](const TopicRule& rule) { return matches_topic(rule.pattern, topic); });
+  return found == rules.end() ? nullptr : &*found;
 }
 
 }  // namespace
 
 const TopicRule* TopicRules::find(std::string_view topic) const noexcept {
-  const TopicRule& built_in = rule_of_proxy_config();
-  if (topic == built_in.pattern) return &built_in;
-  if (is_reserved_topic(topic)) return nullptr;
-  const auto found = std::ranges::find_if(
-      rules_, [topic](const TopicRule& rule) { return matches_topic(rule.pattern, topic); });
-  return found == rules_.end() ? nullptr : &*found;
+  return find_in(is_reserved_topic(topic) ? built_in_rules() : rules_, topic);
+}
+
+const TopicRule& rule_of_server_status() {
+  static const TopicRule rule{.pattern = std::string(server_status_topic),
+                              .subscribers = Audience::everyone_bits,
+                              .by_server_only = true};
+  return rule;
 }
 
 bool is_reserved_topic(std::string_view topic) noexcept {
@@ -103,8 +130,10 @@ bool is_reserved_topic(std::string_view topic) noexcept {
 
 bool is_reserved_type(std::string_view type) noexcept {
   constexpr std::array whole = {"typing", "reply", "error"};
-  constexpr std::array roots = {"connection.", "user.",     "profile.", "password.",     "system.", "health.",
-                                "auth.",       "presence.", "stream.",  "subscription.", "server.", "flag."};
+  constexpr std::array roots = {"connection.", "user.",     "profile.",   "password.", "system.",
+                                "health.",     "auth.",     "presence.",  "stream.",   "subscription.",
+                                "server.",     "flag.",     "namespace.", "segment.",  "route.",
+                                "schedule.",   "platform.", "package.",   "client.",   "config."};
   return std::ranges::find(whole, type) != whole.end() ||
          std::ranges::any_of(roots, [type](std::string_view root) { return type.starts_with(root); });
 }

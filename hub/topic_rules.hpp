@@ -21,6 +21,8 @@ bool is_topic(std::string_view text) noexcept;
 // The same with "*" for one segment and, as the last one, "**" for any rest of at least one.
 bool is_topic_pattern(std::string_view text) noexcept;
 bool matches_topic(std::string_view pattern, std::string_view topic) noexcept;
+// Whether `topic` is `root` and one segment more.
+bool is_one_level_below(std::string_view root, std::string_view topic) noexcept;
 
 enum class PresenceMode : std::uint8_t { off, count, list };
 
@@ -33,6 +35,8 @@ struct TopicRule {
   PresenceMode presence = PresenceMode::off;
   bool typing = false;
   std::uint32_t bytes_max = 0;  // of a whole message; 0: what is allowed everywhere
+  bool by_server_only = false;  // nobody but the server publishes there, whatever somebody may elsewhere
+  bool gathers = false;         // its subscribers hear the topics one level below it, too
 
   bool durable() const noexcept { return history_count > 0; }
   bool may_subscribe(Role role) const noexcept { return (subscribers & role_bit(role)) != 0; }
@@ -46,9 +50,11 @@ class TopicRules {
 
   explicit TopicRules(std::vector<TopicRule> rules = defaults()) : rules_(std::move(rules)) {}
 
-  // The first that matches; null: nobody may anything there, as in the topics reserved for the server. Of
-  // those, proxy_config_events has a rule of its own: admins write and read there, and its history lasts as
-  // long as the log keeps it.
+  // The first that matches; null: nobody may anything there, as in the topics reserved for the server. Some
+  // of those have rules of their own, and their history lasts as long as the log keeps it. Admins write and
+  // read proxy_config_events. Only the server writes in flags, flags/* and flags/*/*, of which flags gathers
+  // what is in flags/*; every role may read there as far as the rule says, and what else it takes is for
+  // those who know of flags.
   const TopicRule* find(std::string_view topic) const noexcept;
   // The same for somebody who wants to subscribe or to read; null as well if this role may not.
   const TopicRule* readable(std::string_view topic, Role role) const noexcept {
@@ -60,6 +66,10 @@ class TopicRules {
  private:
   std::vector<TopicRule> rules_;
 };
+
+// In which the server says how it is, to those who asked to hear that. Its rule is found by nobody's search.
+inline constexpr std::string_view server_status_topic = "system";
+const TopicRule& rule_of_server_status();
 
 // Topics only the server itself will publish in: flags, system, user/…
 bool is_reserved_topic(std::string_view topic) noexcept;

@@ -40,6 +40,7 @@ struct Subscribe {
   std::uint32_t label = 0;
   hub::FrameRef prefix{};        // leads every event of it, joined; null: none
   hub::EventFilterRef filter{};  // null: all
+  bool server_status = false;    // with the own audience: what the server says of itself, too
 };
 
 struct Unsubscribe {

@@ -9,6 +9,7 @@
 #include "gateway/session/presence_desk.hpp"
 #include "gateway/session/publishing.hpp"
 #include "gateway/session/reception.hpp"
+#include "gateway/session/topic_rights.hpp"
 #include "hub/shard.hpp"
 #include "storage/reader_pool.hpp"
 #include "users/service_key_cache.hpp"
@@ -25,6 +26,7 @@ struct SessionMetrics {
   SessionMetrics();
 
   std::array<metrics::Gauge*, role_count> connections{};
+  metrics::Gauge& guests;
   std::array<metrics::Counter*, close_reason_count> closes{};
   metrics::Counter& resumed;
   metrics::Counter& gaps;
@@ -51,6 +53,7 @@ struct Desk {
   Reception& reception;
   flags::Directory& flags;                   // as this shard knows the flags
   users::ServiceKeyCache& service_keys;      // as this shard knows them
+  const TopicRights& topics;                 // who may read them
   auth::PasswordLogin* passwords = nullptr;  // null: a password proves nothing here
 };
 

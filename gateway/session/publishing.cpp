@@ -124,7 +124,7 @@ Result<PublishOrder> Publishing::accept(const Author& author, Publication public
     return Error(ErrorCode::reserved_type, "Events of this type are made by the server.");
   const bool in_topic = !publication.topic.empty();
   const hub::TopicRule* rule = in_topic ? rules_.find(publication.topic) : nullptr;
-  if (in_topic && rule == nullptr) return not_allowed();
+  if (in_topic && (rule == nullptr || rule->by_server_only)) return not_allowed();
   const std::size_t bytes =
       envelope_bytes + publication.type.size() + publication.data.size() + publication.topic.size();
   const std::size_t bytes_max = rule != nullptr && rule->bytes_max > 0 ? rule->bytes_max : text_bytes_max_;

@@ -14,10 +14,20 @@ namespace {
 
 constexpr std::size_t large_answer_bytes = 16 << 10;
 
+template <class... Allowed>
+bool is_one_of(const Command& command) noexcept {
+  return (std::holds_alternative<Allowed>(command) || ...);
+}
+
+bool is_for_guests(const Command& command) noexcept {
+  return is_one_of<Refusal, Ping, Subscribe, Unsubscribe, HistoryQuery>(command);
+}
+
 }  // namespace
 
 SessionMetrics::SessionMetrics()
-    : resumed(metrics::counter("corohub_resumes_total", "Connections that asked for missed events.")),
+    : guests(metrics::gauge("corohub_guests", "Connections of clients that say nothing of themselves.")),
+      resumed(metrics::counter("corohub_resumes_total", "Connections that asked for missed events.")),
       gaps(metrics::counter("corohub_stream_gaps_total",
                             "Connections told that the log does not have all they missed.")),
       messages(metrics::counter("corohub_websocket_messages_received_total", "Messages of clients.")) {
@@ -210,6 +220,21 @@ void Session::admit(const RequestId& id, const Result<auth::Principal>& principa
   answer(id, Authenticated{token_expires_at_ * 1000});
 }
 
+// It keeps the place that it has by its address.
+bool Session::enter_as_guest() {
+  if (stage_ != Stage::unidentified || !desk_.topics.welcomes_guests()) return false;
+  listen_only_when_asked();
+  desk_.shard.attach(*this, hub::Identity::guest());
+  desk_.reception.outsiders().remove(*this);
+  desk_.shard.expiries().disarm(*this);
+  stranger_.reset();
+  stage_ = Stage::live;
+  enter_counts();
+  if (log::enabled(log::Level::debug))
+    log::debug("connection.guest", {{"client_id", client_id().text()}, {"ip", address_.to_string()}});
+  return true;
+}
+
 void Session::send_away() noexcept {
   if (stage_ == Stage::unidentified) close(CloseReason::draining);
 }
@@ -322,6 +347,7 @@ void Session::subscription_lost(const hub::Subscription& subscription) noexcept 
 
 void Session::enter_counts() {
   counted_ = true;
+  if (identity().is_guest) return desk_.settings.metrics.guests.Increment();
   counted_role_ = identity().role;
   admission_.enter(counted_role_);
   // Judged in this turn, so the cache has it.
@@ -332,6 +358,7 @@ void Session::enter_counts() {
 
 void Session::leave_counts() noexcept {
   if (!std::exchange(counted_, false)) return;
+  if (identity().is_guest) return desk_.settings.metrics.guests.Decrement();
   admission_.leave();
   if (typing_) typing_->end();
   for (const std::unique_ptr<hub::Subscription>& subscription : subscriptions()) subscription->presence = {};
@@ -340,6 +367,7 @@ void Session::leave_counts() noexcept {
 }
 
 void Session::role_changed() noexcept {
+  desk_.topics.judge_again(*this);
   if (!counted_) return;
   desk_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Decrement();
   counted_role_ = identity().role;
@@ -364,6 +392,9 @@ void Session::ask(const RequestId& id, Command command) {
   try {
     if (!is_identified() && !std::holds_alternative<Refusal>(command))
       return answer(id, Refusal{name(ErrorCode::unauthorized), "Say first who you are."});
+    if (is_identified() && identity().is_guest && !is_for_guests(command))
+      return answer(
+          id, Refusal{name(ErrorCode::forbidden), "A guest only listens. Connect again to say who you are."});
     std::visit([&](auto& what) { carry_out(id, what); }, command);
   } catch (...) {
     fail(id, std::current_exception());

@@ -79,7 +79,7 @@ Task<> SessionPublishing::commit_all(UnderWay /*keeps this*/, RequestId id,
 // ---- history ----
 
 void SessionPublishing::history(const RequestId& id, HistoryQuery&& asked) {
-  const hub::TopicRule* rule = session_.desk().settings.rules.readable(asked.topic, session_.identity().role);
+  const hub::TopicRule* rule = session_.desk().topics.readable(asked.topic, session_.identity());
   if (rule == nullptr) return session_.answer(id, refusal_of(may_not_read()));
   if (histories_ >= histories_max) return session_.answer(id, refusal_of(too_many()));
   HistoryRequest request{std::move(asked.topic), *rule, std::move(asked.since), asked.limit};
@@ -91,11 +91,12 @@ Task<> SessionPublishing::read(UnderWay /*keeps this*/, RequestId id, HistoryReq
   const Desk& desk = session_.desk();
   const std::uint8_t readers = request.rule.subscribers;
   const UnixMs now = desk.shard.clock().unix_ms();
+  const std::string topic = request.topic;
   const Result<HistoryPage> page =
       co_await read_history(desk.readers, std::move(request), desk.settings.epoch, now);
   if (session_.is_closing()) co_return;
   // The user may have lost the right meanwhile.
-  if ((readers & hub::role_bit(session_.identity().role)) == 0)
+  if (desk.topics.readable(topic, session_.identity()) == nullptr)
     co_return session_.answer(id, refusal_of(may_not_read()));
   answer(id, page, {readers, 0});
 }
@@ -105,7 +106,8 @@ void SessionPublishing::answer(const RequestId& id, const Result<HistoryPage>& p
   if (!page) return session_.answer(id, refusal_of(page.error()));
   if (page->gap == "foreign_epoch" || page->gap == "ahead")
     return session_.answer(id, refusal_of(gap_of(*page)));
-  std::string text = R"({"events":[)" + page->events + R"(],"next":")";
+  std::string text =
+      R"({"events":[)" + visible_texts(*page, session_.desk().topics, session_.identity()) + R"(],"next":")";
   text.append(Position{session_.desk().settings.epoch, page->next}.text());
   text.append(page->more ? R"(","more":true)" : R"(","more":false)");
   text.append(page->gap.empty() ? "}" : R"(,"gap":true})");

@@ -44,7 +44,7 @@ void SessionTopics::subscribe(const RequestId& id, Subscribe&& asked) {
 }
 
 void SessionTopics::subscribe_to_topic(const RequestId& id, Subscribe&& asked) {
-  const hub::TopicRule* rule = session_.desk().settings.rules.readable(asked.topic, session_.identity().role);
+  const hub::TopicRule* rule = session_.desk().topics.readable(asked.topic, session_.identity());
   if (std::optional<Refusal> refusal = refusal_of(asked, rule))
     return session_.answer(id, std::move(*refusal));
   hub::Subscription* subscription = session_.subscription(asked.topic, asked.label);
@@ -70,6 +70,8 @@ void SessionTopics::subscribe_to_own(const RequestId& id, Subscribe&& asked) {
   if (session_.feed_count() >= topics_max)
     return session_.answer(
         id, Refusal{name(ErrorCode::rate_limited), "You have as many subscriptions as you may."});
+  if (asked.server_status && !follow_server_status(asked))
+    return session_.answer(id, Refusal{name(ErrorCode::overloaded), "There are too many topics."});
   hub::Interest& feed = session_.desk().shard.add_feed(session_, {asked.label, asked.prefix, asked.filter});
   feed.number = ++last_number_;
   if (!asked.since && !session_.catches_up()) return answer(id, asked, session_.position(), false);
@@ -79,12 +81,19 @@ void SessionTopics::subscribe_to_own(const RequestId& id, Subscribe&& asked) {
   session_.answer_later(id, look_up(std::move(pending), id, std::move(asked)));
 }
 
+bool SessionTopics::follow_server_status(const Subscribe& asked) {
+  hub::Subscription* const subscription = session_.desk().shard.subscribe(
+      session_, hub::server_status_topic, hub::rule_of_server_status(), {asked.label, asked.prefix});
+  return subscription != nullptr;
+}
+
 hub::Subscription* SessionTopics::open(const Subscribe& asked, const hub::TopicRule& rule) {
   const Desk& desk = session_.desk();
   // What the client wants to hear of at all, it said when it connected, or says with each subscription.
-  const hub::EventFilterRef filter = asked.filter ? asked.filter : session_.filter();
+  hub::EventFilterRef filter =
+      desk.topics.filter(asked.topic, session_, asked.filter ? asked.filter : session_.filter());
   hub::Subscription* subscription =
-      desk.shard.subscribe(session_, asked.topic, rule, {asked.label, asked.prefix, filter});
+      desk.shard.subscribe(session_, asked.topic, rule, {asked.label, asked.prefix, std::move(filter)});
   if (subscription == nullptr) return nullptr;
   subscription->number = ++last_number_;
   if (!subscription->presence)
@@ -187,11 +196,14 @@ void SessionTopics::unsubscribe(const RequestId& id, const Unsubscribe& asked) {
       !asked.topic.empty() && session_.subscription_to(asked.topic, interest) == nullptr;
   if (leaves_topic) session_.stop_typing(asked.topic);
   session_.desk().shard.remove(session_, *interest);
+  if (asked.topic.empty())
+    if (hub::Subscription* const status = session_.subscription(hub::server_status_topic, asked.label))
+      session_.desk().shard.unsubscribe(*status);
   session_.answer(id, Unsubscribed{asked.topic, asked.label});
 }
 
 hub::Subscription* SessionTopics::follow(const std::string& topic) {
-  const hub::TopicRule* rule = session_.desk().settings.rules.readable(topic, session_.identity().role);
+  const hub::TopicRule* rule = session_.desk().topics.readable(topic, session_.identity());
   hub::Subscription* subscription = rule != nullptr ? open({.topic = topic}, *rule) : nullptr;
   if (subscription == nullptr) session_.tell(Revoked{topic});
   return subscription;

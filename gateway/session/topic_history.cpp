@@ -6,14 +6,8 @@
 namespace corohub::gateway {
 namespace {
 
-std::string joined(const std::vector<hub::EventRef>& events) {
-  std::string texts;
-  for (const hub::EventRef& event : events) {
-    if (!texts.empty()) texts += ',';
-    texts += event->text();
-  }
-  return texts;
-}
+// A topic that gathers others has no index of its own: it is looked for in so many stretches of the log.
+constexpr int stretches_max = 4;
 
 // On a reader's thread.
 class ReadHistory {
@@ -23,7 +17,7 @@ class ReadHistory {
 
   Result<HistoryPage> operator()(storage::Snapshot& snapshot) const {
     const Seq floor = eventlog::read_topic_floor(snapshot, asked_.topic, asked_.rule, now_);
-    Result<eventlog::Page> page = eventlog::read_page(snapshot, page_request(floor));
+    Result<eventlog::Page> page = read_stretches(snapshot, page_request(floor));
     if (!page) return page.error();
     HistoryPage found;
     found.head = page->head;
@@ -34,11 +28,24 @@ class ReadHistory {
   }
 
  private:
+  static Result<eventlog::Page> read_stretches(storage::Snapshot& snapshot, eventlog::PageRequest request) {
+    Result<eventlog::Page> all = eventlog::read_page(snapshot, request);
+    for (int more = 1; all && more < stretches_max && all->more && request.topics.front().gathers; ++more) {
+      if (all->events.size() >= request.limit) break;
+      request.since = all->next;
+      Result<eventlog::Page> next = eventlog::read_page(snapshot, request);
+      if (!next) return next.error();
+      next->events.insert(next->events.begin(), all->events.begin(), all->events.end());
+      all = std::move(next);
+    }
+    return all;
+  }
+
   // Asks for one event more than wanted, which tells whether there is more.
   eventlog::PageRequest page_request(Seq floor) const {
     eventlog::PageRequest request;
     request.since = std::max(asked_.since ? asked_.since->seq : 0, floor);
-    request.topics = {{asked_.topic, asked_.rule.subscribers, floor}};
+    request.topics = {{asked_.topic, asked_.rule.subscribers, floor, asked_.rule.gathers}};
     request.limit = asked_.limit + 1;
     request.bytes = asked_.bytes;
     return request;
@@ -59,7 +66,7 @@ class ReadHistory {
       found.next = page.events.back()->seq();
       found.more = true;
     }
-    found.events = joined(page.events);
+    found.events = std::move(page.events);
   }
 
   HistoryRequest asked_;
@@ -68,6 +75,16 @@ class ReadHistory {
 };
 
 }  // namespace
+
+std::string visible_texts(const HistoryPage& page, const TopicRights& rights, const hub::Identity& who) {
+  std::string texts;
+  for (const hub::EventRef& event : page.events) {
+    if (!rights.shows(*event, who)) continue;
+    if (!texts.empty()) texts += ',';
+    texts += event->text();
+  }
+  return texts;
+}
 
 Task<Result<HistoryPage>> read_history(storage::ReaderPool& readers, HistoryRequest request,
                                        const std::string& epoch, UnixMs now) {

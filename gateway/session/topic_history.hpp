@@ -3,12 +3,14 @@
 
 #include "core/task.hpp"
 #include "eventlog/event_log.hpp"
+#include "gateway/session/topic_rights.hpp"
 #include "storage/reader_pool.hpp"
 
 #include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace corohub::gateway {
 
@@ -24,11 +26,14 @@ struct HistoryPage {
   // Why the log does not reach back to the position: "expired" (what is left is in the page all the same),
   // "foreign_epoch", "ahead"; empty: it does.
   std::string_view gap;
-  std::string events;  // their texts with commas between
-  Seq next = 0;        // the cursor for the following page
-  bool more = false;   // the following page has something
+  std::vector<hub::EventRef> events;
+  Seq next = 0;       // the cursor for the following page
+  bool more = false;  // the following page has something
   Seq head = 0;
 };
+
+// The texts of those of its events that this somebody may see, with commas between.
+std::string visible_texts(const HistoryPage& page, const TopicRights& rights, const hub::Identity& who);
 
 Task<Result<HistoryPage>> read_history(storage::ReaderPool& readers, HistoryRequest request,
                                        const std::string& epoch, UnixMs now);

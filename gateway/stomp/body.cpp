@@ -5,6 +5,7 @@
 #include "core/json.hpp"
 #include "gateway/session/raw_json.hpp"
 #include "gateway/stomp/destinations.hpp"
+#include "gateway/stomp/flags.hpp"
 #include "hub/topic_rules.hpp"
 
 #include <algorithm>
@@ -187,7 +188,12 @@ Understood<Publication> read_publication(const ClientFrame& send, std::string_vi
 
 MessageRest::MessageRest(const hub::Event& event, std::string_view epoch)
     : event_(event), id_(message_id(event, epoch)), body_(event.data()) {
-  if (is_for_all(event)) {
+  if (std::optional<std::string> of_flag = flag_update_text(event)) {
+    decoded_ = std::move(*of_flag);
+    body_ = decoded_;
+    return;
+  }
+  if (is_for_all(event) || event.topic() == hub::server_status_topic) {
     decoded_ = system_body(event);
     body_ = decoded_;
     return;

@@ -54,6 +54,9 @@ std::string passing_message_id();
 // What `/topic/system` brings: an event of the system to everybody.
 bool is_for_all(const hub::Event& event) noexcept;
 
+// Who asks for flags that it may not follow, or that are not there, is told the same.
+inline Refusal invalid_namespace() { return {"forbidden", "Failed to subscribe: Invalid namespace"}; }
+
 // {"type":<type>,"message":<message>,"timestamp":<time>}: how clients of STOMP are told what is no event.
 std::string status_text(std::string_view type, std::string_view message, UnixMs time);
 

@@ -21,6 +21,15 @@ struct Destination {
     return kind == Kind::topic && (name == "flags" || name.starts_with("flags/"));
   }
 
+  // To subscribe to this nobody has to say who it is, as long as some namespace is public.
+  bool is_for_guests() const noexcept {
+    return is_of_flags() || kind == Kind::system || kind == Kind::answers;
+  }
+  // A SEND that asks about flags.
+  bool is_task_of_flags() const noexcept {
+    return kind == Kind::app && (name == "subscribe" || name == "unsubscribe");
+  }
+
   Kind kind = Kind::unknown;
   std::string_view name{};  // of a topic or of what is to be done; a part of the text
 };

@@ -3,6 +3,7 @@
 
 #include "gateway/session/session.hpp"
 #include "gateway/stomp/credentials.hpp"
+#include "gateway/stomp/flags.hpp"
 #include "gateway/stomp/forms.hpp"
 #include "gateway/stomp/tasks.hpp"
 
@@ -183,6 +184,11 @@ void StompDialect::go_on() {
     read_frames(waiting->rest);
 }
 
+bool StompDialect::may_ask(bool is_for_guests) {
+  if (session_->is_identified()) return is_for_guests || !session_->identity().is_guest;
+  return is_for_guests && session_->enter_as_guest();
+}
+
 bool StompDialect::is_held_back(const ClientFrame& frame) {
   if (session_->topics().may_change()) return false;
   hold_back(frame);
@@ -221,10 +227,11 @@ void StompDialect::subscribe(const ClientFrame& frame) {
   Understood<SubscribeFrame> asked = read_subscribe(frame, version_);
   if (!asked) return fail(asked.error(), receipt_of(frame));
   if (waits_for_credential(frame)) return;
-  if (!session_->is_identified()) return fail(frame, "unauthorized", "Say first who you are.");
+  const Destination place = asked->subscription.place();
+  if (!may_ask(place.is_for_guests())) return fail(frame, "unauthorized", "Say first who you are.");
   if (subscriptions_.is_full())
     return fail(frame, "rate_limited", "You have as many subscriptions as you may.");
-  const bool is_of_hub = asked->subscription.place().kind != Destination::Kind::answers;
+  const bool is_of_hub = place.kind != Destination::Kind::answers;
   if (is_of_hub && is_held_back(frame)) return;
   const Subscription* added = subscriptions_.add(std::move(asked->subscription));
   if (added == nullptr) return fail(frame, invalid, "A subscription has this id already.");
@@ -275,8 +282,8 @@ void StompDialect::send(const ClientFrame& frame) {
   if (!destination) return fail(frame, invalid, "SEND needs a destination.");
   // Of a client that is known, the header is one like others: a SUBSCRIBE or a task renews its login.
   if (!session_->is_identified() && waits_for_credential(frame)) return;
-  if (!session_->is_identified()) return fail(frame, "unauthorized", "Say first who you are.");
   const Destination place = parse_destination(*destination);
+  if (!may_ask(place.is_task_of_flags())) return fail(frame, "unauthorized", "Say first who you are.");
   if (place.kind == Destination::Kind::topic) return publish(frame, place.name);
   if (place.kind == Destination::Kind::app) return do_task(frame, place.name);
   if (place.kind == Destination::Kind::unknown)
@@ -299,9 +306,25 @@ void StompDialect::publish(const ClientFrame& frame, std::string_view topic) {
 
 void StompDialect::do_task(const ClientFrame& frame, std::string_view name) {
   if (frame.headers.find("transaction")) return fail(frame, invalid, "This is no part of a transaction.");
+  if (name == "subscribe" || name == "unsubscribe") return ask_about_flags(frame, name);
   ask({Request::Kind::task, 0, std::string(receipt_of(frame)),
        std::string(frame.headers.value("correlation-id"))},
       read_task(name, frame.body));
+}
+
+// In STOMP a client names its subscriptions, so these tasks begin and end none.
+void StompDialect::ask_about_flags(const ClientFrame& frame, std::string_view task) {
+  const Request request{Request::Kind::task, 0, std::string(receipt_of(frame)),
+                        std::string(frame.headers.value("correlation-id"))};
+  const Understood<std::string> topic = read_flag_topic(frame.body);
+  if (!topic) return refused(request, topic.error());
+  const bool begins = task == "subscribe";
+  if (begins && session_->desk().topics.readable(*topic, session_->identity()) == nullptr)
+    return refused(request, invalid_namespace());
+  const std::string_view what = begins ? "Successfully subscribed to " : "Successfully unsubscribed from ";
+  say_status({{"corohub-type", "reply"}, {"correlation-id", request.correlation}},
+             std::string(what) + flag_updates_of(*topic));
+  say_receipt(request.receipt);
 }
 
 // ---- transactions ----

@@ -84,6 +84,8 @@ class StompDialect final : public Dialect, private Timed {
   void send(const ClientFrame& frame);
   void publish(const ClientFrame& frame, std::string_view topic);
   void do_task(const ClientFrame& frame, std::string_view name);
+  // /app/subscribe and /app/unsubscribe: what a SUBSCRIBE of these flags would be told.
+  void ask_about_flags(const ClientFrame& frame, std::string_view task);
   void acknowledge(const ClientFrame& frame);
   void begin(const ClientFrame& frame);
   void commit(const ClientFrame& frame);
@@ -98,6 +100,8 @@ class StompDialect final : public Dialect, private Timed {
   bool is_held_back(const ClientFrame& frame);
   bool sends_too_fast();
   bool is_stranger_that_says_too_much() noexcept;
+  // Whether the client is known, or is a guest from here on and may ask for this as one.
+  bool may_ask(bool is_for_guests);
   void hold_back(const ClientFrame& frame);
   void hold_back_sender(const ClientFrame& frame);
   void ask(const Request& request, Command command);
@@ -114,6 +118,7 @@ class StompDialect final : public Dialect, private Timed {
                         const hub::Audience& readers = hub::Audience::one_connection());
   // There, too. `about`: what the status is of.
   void say_status(std::string_view status, std::string_view message, const Subscription* about = nullptr);
+  void say_status(AnswerHeaders headers, std::string_view message);
   void say_refusal(const Refusal& refusal, std::string_view correlation = {});
   void tell_gap(const Gap& gap);
   void tell_revoked(const Revoked& revoked);

@@ -1,6 +1,7 @@
 // What the server says to a STOMP client: answers, notices, heart-beats and last words.
 #include "gateway/session/session.hpp"
 #include "gateway/stomp/dialect.hpp"
+#include "gateway/stomp/flags.hpp"
 #include "gateway/stomp/tasks.hpp"
 #include "hub/event.hpp"
 
@@ -54,9 +55,16 @@ std::string error_text(Version version, const Refusal& refusal, std::string_view
   return text.frame(refusal.message);
 }
 
-std::string_view name_of(const Subscription& subscription) noexcept {
+// "flag updates for namespace: bep", or a topic, or a destination.
+std::string name_of(const Subscription& subscription) {
   const Destination place = subscription.place();
-  return place.name.empty() ? std::string_view(subscription.destination) : place.name;
+  if (place.is_of_flags()) return flag_updates_of(place.name);
+  return place.name.empty() ? subscription.destination : std::string(place.name);
+}
+
+Refusal in_words_of_flags(const Subscription& asked, const Refusal& refusal) {
+  const bool not_there = asked.place().is_of_flags() && refusal.code == "forbidden";
+  return not_there ? invalid_namespace() : refusal;
 }
 
 }  // namespace
@@ -105,10 +113,13 @@ void StompDialect::refused(const Request& request, const Refusal& refusal) {
       if (Subscription* asked = subscriptions_.find(request.label);
           asked != nullptr && asked->place().is_of_flags() && subscriptions_.has_listener()) {
         asked->is_revoked = true;  // the client may still end it
-        say_refusal(refusal);
+        say_refusal(in_words_of_flags(*asked, refusal));
         return say_receipt(request.receipt);
+      } else if (asked != nullptr) {
+        const Refusal why = in_words_of_flags(*asked, refusal);
+        subscriptions_.remove(request.label);
+        return fail(why, request.receipt);
       }
-      subscriptions_.remove(request.label);
       return fail(refusal, request.receipt);
     case Kind::task:
       if (!subscriptions_.has_listener()) return fail(refusal, request.receipt);
@@ -144,8 +155,7 @@ void StompDialect::done(const Request& request, const Outcome& outcome) {
 void StompDialect::subscribed(const Request& request, const Subscribed& outcome) {
   const Subscription* subscription = subscriptions_.find(request.label);
   if (subscription != nullptr)
-    say_status("subscribed", "Successfully subscribed to " + std::string(name_of(*subscription)),
-               subscription);
+    say_status("subscribed", "Successfully subscribed to " + name_of(*subscription), subscription);
   if (request.receipt.empty()) return;
   FrameWriter text(version_, "RECEIPT");
   text.header("receipt-id", request.receipt);
@@ -186,15 +196,14 @@ void StompDialect::tell_gap(const Gap& gap) {
   text.header("message-id", Position{session_->desk().settings.epoch, gap.to}.text());
   text.header("content-length", "0").header("corohub-gap", lost);
   session_->push_text(text.frame());
-  say_status("gap", "Events of " + std::string(name_of(*subscription)) + " are lost: " + lost, subscription);
+  say_status("gap", "Events of " + name_of(*subscription) + " are lost: " + lost, subscription);
 }
 
 void StompDialect::tell_revoked(const Revoked& revoked) {
   Subscription* subscription = subscriptions_.find(revoked.label);
   if (subscription == nullptr) return;
   subscription->is_revoked = true;
-  say_status("revoked", "Your subscription to " + std::string(name_of(*subscription)) + " has been revoked",
-             subscription);
+  say_status("revoked", "Your subscription to " + name_of(*subscription) + " has been revoked", subscription);
 }
 
 void StompDialect::say_to_listeners(AnswerHeaders headers, std::string_view body,
@@ -209,11 +218,16 @@ void StompDialect::say_to_listeners(AnswerHeaders headers, std::string_view body
 }
 
 void StompDialect::say_status(std::string_view status, std::string_view message, const Subscription* about) {
-  if (!subscriptions_.has_listener()) return;
   const bool of_one = about != nullptr;
-  say_to_listeners({{"corohub-status", status},
-                    {"corohub-subscription", of_one ? about->id : std::string_view()},
-                    {"corohub-destination", of_one ? about->destination : std::string_view()}},
+  say_status({{"corohub-status", status},
+              {"corohub-subscription", of_one ? about->id : std::string_view()},
+              {"corohub-destination", of_one ? about->destination : std::string_view()}},
+             message);
+}
+
+void StompDialect::say_status(AnswerHeaders headers, std::string_view message) {
+  if (!subscriptions_.has_listener()) return;
+  say_to_listeners(headers,
                    status_text("connection_status", message, session_->desk().shard.clock().unix_ms()));
 }
 

@@ -101,6 +101,7 @@ Understood<SubscribeFrame> read_subscribe(const ClientFrame& frame, Version vers
   if (place.kind == Destination::Kind::unknown || place.kind == Destination::Kind::app)
     return Refusal{"invalid_topic", "There is no such destination to subscribe to."};
   Subscribe command{.topic = std::string(place.name)};
+  command.server_status = place.kind == Destination::Kind::system;
   if (const auto since = headers.find("since")) {
     Result<Position> position = parse_position(*since);
     if (!position) return refusal_of(position.error());

@@ -55,6 +55,21 @@ TEST_F(TopicLogTest, a_topic_is_shown_to_those_who_name_it) {
       << "no rank sees it unasked";
 }
 
+TEST_F(TopicLogTest, a_topic_that_gathers_shows_what_is_one_level_below) {
+  add("flags/a");
+  add("flags/a/staging");
+  add("flagsx");
+  add("flags/b");
+  add("rooms/one");
+  const hub::TopicScope all{"flags", hub::Audience::everyone_bits, 0, true};
+  const hub::TopicScope later{"flags", hub::Audience::everyone_bits, 1, true};
+  const hub::TopicScope only_a{"flags/a", hub::Audience::everyone_bits, 0};
+  EXPECT_THAT(seqs({.topics = {all}}), ElementsAre(1, 4));
+  EXPECT_THAT(seqs({.topics = {later, only_a}}), ElementsAre(1, 4)) << "once, as one of them wants it";
+  EXPECT_THAT(seqs({.own = ann, .topics = {all, one_}}), ElementsAre(1, 4, 5));
+  EXPECT_THAT(seqs({.topics = {{"flags", hub::Audience::everyone_bits, 0}}}), IsEmpty());
+}
+
 TEST_F(TopicLogTest, its_text_is_the_same_as_when_it_was_live) {
   add("rooms/one");
   const PageRequest request{.topics = {one_}};

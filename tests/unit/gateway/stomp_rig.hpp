@@ -110,6 +110,13 @@ class StompClient {
     });
     return found;
   }
+  // Messages of this command that have come and that nobody has asked for.
+  std::ptrdiff_t left(const std::string& command) {
+    rig_.settle();
+    const std::vector<StompMessage> messages = all();
+    const auto first = messages.begin() + static_cast<std::ptrdiff_t>(seen_[command]);
+    return std::ranges::count(first, messages.end(), command, &StompMessage::command);
+  }
   bool is_closed() const { return socket_.end_of_file || close_frame() != nullptr; }
   // "1008 kicked", once the connection has been closed.
   std::string close_reason() {

@@ -500,7 +500,7 @@ TEST_F(StompSession, lives_on_when_it_may_not_hear_flags_and_listens_for_that) {
   made->send("UNSUBSCRIBE", "id:f\nreceipt:u\n");
   EXPECT_EQ(made->next("RECEIPT").value("receipt-id"), "u");
   const auto deaf = connected(ann_.get());
-  deaf->send("SUBSCRIBE", "id:f\ndestination:/topic/flags\n");
+  deaf->send("SUBSCRIBE", "id:f\ndestination:/topic/flags/bep\n");
   EXPECT_EQ(deaf->next("ERROR").value("code"), "forbidden");
 }
 

@@ -76,11 +76,12 @@ class Model final : public ReplayOwner {
   }
 
   void commit() {
-    static const std::array<std::string, 3> topics{"", "rooms/a", "rooms/b"};
+    static const std::array<std::string, 6> topics{"",        "rooms/a", "rooms/b",
+                                                   "flags/a", "flags/b", "flags/a/x"};
     for (std::uint32_t count = 1 + below(4); count > 0; --count) {
       const Seq seq = newest() + 1;
       EventDraft draft{(below(2) == 0 ? "x." : "y.") + std::to_string(seq), "{}", Audience::everyone(),
-                       topics[below(3)]};
+                       topics[below(topics.size())]};
       log_.emplace_back(new Event(std::move(draft), seq, 0));
     }
   }
@@ -160,9 +161,10 @@ class Model final : public ReplayOwner {
     page_->scanned_to = wish_->after;
     for (std::size_t rows = 0; rows < page_rows_ && page_->scanned_to < newest(); ++rows) {
       const EventRef& event = log_[static_cast<std::size_t>(page_->scanned_to++)];
-      const auto scope = std::ranges::find(wish_->topics, event->topic(), &TopicScope::topic);
-      const bool in = event->topic().empty() ? wish_->own.has_value()
-                                             : scope != wish_->topics.end() && event->seq() > scope->floor;
+      const bool in_topic = std::ranges::any_of(wish_->topics, [&](const TopicScope& scope) {
+        return scope.has(event->topic()) && event->seq() > scope.floor;
+      });
+      const bool in = event->topic().empty() ? wish_->own.has_value() : in_topic;
       if (in && matches_types(event->type(), wish_->types)) page_->events.push_back(event);
     }
   }
@@ -209,7 +211,10 @@ class Model final : public ReplayOwner {
   Seq next_due(const Slot& slot) const {
     for (auto seq = static_cast<std::size_t>(slot.position); seq < log_.size(); ++seq) {
       const Event& event = *log_[seq];
-      if (event.topic() == slot.topic && (!slot.filter || slot.filter->wants(event))) return event.seq();
+      const bool hears =
+          event.topic() == slot.topic ||
+          (slot.topic == "flags" && (event.topic() == "flags/a" || event.topic() == "flags/b"));
+      if (hears && (!slot.filter || slot.filter->wants(event))) return event.seq();
     }
     return 0;
   }
@@ -252,14 +257,16 @@ class Model final : public ReplayOwner {
   std::unique_ptr<Replay> replay_;
   std::size_t read_ = 0;  // of the member's log
 
-  std::array<Slot, 8> slots_{Slot{"rooms/a", 0, nullptr},
-                             Slot{"rooms/a", 1, filter_of_types({"x.*"})},
-                             Slot{"rooms/a", 2, std::make_shared<OddOnly>()},
-                             Slot{"rooms/b", 1, filter_of_types({"x.*"})},
-                             Slot{"rooms/b", 2, filter_of_types({"y.*"})},
-                             Slot{"", 0, nullptr},
-                             Slot{"", 1, filter_of_types({"x.*"})},
-                             Slot{"", 2, std::make_shared<OddOnly>()}};
+  std::array<Slot, 10> slots_{Slot{"rooms/a", 0, nullptr},
+                              Slot{"rooms/a", 1, filter_of_types({"x.*"})},
+                              Slot{"rooms/a", 2, std::make_shared<OddOnly>()},
+                              Slot{"rooms/b", 1, filter_of_types({"x.*"})},
+                              Slot{"rooms/b", 2, filter_of_types({"y.*"})},
+                              Slot{"flags", 1, nullptr},
+                              Slot{"flags/a", 2, std::make_shared<OddOnly>()},
+                              Slot{"", 0, nullptr},
+                              Slot{"", 1, filter_of_types({"x.*"})},
+                              Slot{"", 2, std::make_shared<OddOnly>()}};
 };
 
 TEST(ManyPositionsModel, T74_each_interest_gets_what_it_wants_once_and_in_order) {

@@ -84,7 +84,11 @@ class RoutingModel {
 
  private:
   static constexpr UserId user_count = 6;
-  static constexpr std::array topics{"rooms/x", "admin/x"};
+  static constexpr std::array topics{"rooms/x", "admin/x", "flags", "flags/x", "flags/x/y"};
+
+  static bool hears(const ModelInterest& interest, std::string_view topic) noexcept {
+    return interest.topic == topic || (interest.topic == "flags" && topic == "flags/x");
+  }
 
   // The copies of one event may come in any order.
   static std::vector<std::string> in_order(std::vector<std::string> log) {
@@ -220,7 +224,7 @@ class RoutingModel {
       const bool may_see = !topic.empty() || by_role || audience.user_id == member.user;
       if (member.closed || !may_see) continue;
       for (const ModelInterest& interest : member.interests)
-        if (interest.topic == topic && (!interest.even_only || EvenOnly::wants(type)))
+        if (hears(interest, topic) && (!interest.even_only || EvenOnly::wants(type)))
           member.waiting.push_back({interest.prefix + type, audience});
     }
   }

@@ -71,13 +71,29 @@ TEST(TopicRules, admins_alone_read_and_write_proxy_config_events_whatever_is_con
   EXPECT_EQ(rule->presence, PresenceMode::off);
 }
 
+TEST(TopicRules, everybody_may_read_topics_of_flags_and_only_the_server_writes_there) {
+  const TopicRules rules({{.pattern = "**", .publishers = Audience::everyone_bits}});
+  for (const char* topic : {"flags", "flags/a", "flags/a/b"}) {
+    const TopicRule* rule = rules.find(topic);
+    ASSERT_NE(rule, nullptr) << topic;
+    EXPECT_TRUE(rule->may_subscribe(Role::user) && rule->durable() && rule->by_server_only) << topic;
+    EXPECT_FALSE(rule->may_publish(Role::superadmin) || rule->typing) << topic;
+    EXPECT_EQ(rule->gathers, topic == std::string_view("flags")) << topic;
+  }
+  EXPECT_TRUE(is_one_level_below("flags", "flags/a"));
+  for (const char* topic : {"flags", "flags/", "flags/a/b", "flagsx/a", "flag/a"})
+    EXPECT_FALSE(is_one_level_below("flags", topic)) << topic;
+}
+
 TEST(TopicRules, what_is_the_servers_matches_no_rule) {
   TopicRule everything{.pattern = "**", .subscribers = Audience::everyone_bits};
   const TopicRules rules({everything});
-  for (const char* topic : {"flags", "flags/a", "system", "user/7", "platform/x"})
+  for (const char* topic : {"flags/a/b/c", "system", "user/7", "platform/x"})
     EXPECT_EQ(rules.find(topic), nullptr) << topic;
   EXPECT_NE(rules.find("flagship"), nullptr);
-  for (const char* type : {"user.updated", "typing", "reply", "error", "stream.gap", "subscription.revoked"})
+  for (const char* type : {"flag.updated", "namespace.created", "segment.x", "route.x", "schedule.failed",
+                           "platform.x", "package.x", "client.x", "config.cache", "user.updated", "typing",
+                           "reply", "error", "stream.gap", "subscription.revoked"})
     EXPECT_TRUE(is_reserved_type(type)) << type;
   for (const char* type : {"message", "users", "typing.x", "chat.user"})
     EXPECT_FALSE(is_reserved_type(type)) << type;

@@ -36,6 +36,74 @@ TEST(Topics, an_event_reaches_subscribers_and_nobody_else) {
   EXPECT_THAT(first.log, ElementsAre("a", "c"));
 }
 
+TEST(Topics, an_event_of_flags_also_reaches_those_who_follow_all_of_them) {
+  OneShard one;
+  const TopicRules rules;
+  const auto follow = [&](FakeMember& member, const char* topic, InterestTerms terms = {}) {
+    one.shard.subscribe(member, topic, *rules.find(topic), std::move(terms));
+  };
+  FakeMember all(one.shard, ann), both(one.shard, ann), other(one.shard, bob), labels(one.shard, bob);
+  follow(all, "flags");
+  follow(both, "flags");
+  follow(both, "flags/a");
+  follow(other, "flags/b");
+  follow(labels, "flags", {1, prefix("1:")});
+  follow(labels, "flags/a", {2, prefix("2:")});
+  const auto reached = one.publish({said("x", "flags/a", 1), said("y", "flags/a/staging", 2)});
+  EXPECT_THAT(reached, ElementsAre(4, 0));
+  EXPECT_THAT(all.log, ElementsAre("x"));
+  EXPECT_THAT(both.log, ElementsAre("x")) << "once, as it has no labels";
+  EXPECT_THAT(other.log, IsEmpty());
+  EXPECT_THAT(labels.log, testing::UnorderedElementsAre("1:x", "2:x"));
+  one.shard.unsubscribe(*both.subscription("flags/a"));
+  one.publish({said("z", "flags/a", 3)});
+  EXPECT_THAT(both.log, ElementsAre("x", "z"));
+}
+
+TEST(Topics, a_subscription_that_takes_nothing_yet_keeps_nothing_from_another) {
+  OneShard one;
+  const TopicRules rules;
+  FakeMember member(one.shard, ann);
+  one.shard.subscribe(member, "flags", *rules.find("flags"));
+  one.shard.subscribe(member, "flags/a", *rules.find("flags/a"))->hold(Interest::Phase::pending);
+  one.publish({said("x", "flags/a", 1)});
+  EXPECT_THAT(member.log, ElementsAre("x"));
+}
+
+TEST(Topics, what_is_revoked_is_told_and_the_others_stay) {
+  OneShard one;
+  const TopicRules rules;
+  FakeMember first(one.shard, ann), second(one.shard, bob);
+  for (FakeMember* member : {&first, &second})
+    for (const char* topic : {"flags/a", "flags/b"}) one.shard.subscribe(*member, topic, *rules.find(topic));
+  one.shard.revoke("flags/a", [](const Member& member) { return member.identity().user_id == 1; });
+  one.shard.revoke("flags/c", [](const Member&) { return false; });
+  EXPECT_THAT(first.topics_lost, IsEmpty());
+  EXPECT_THAT(second.topics_lost, ElementsAre("flags/a"));
+  one.shard.revoke(first, [](const Topic& topic) { return topic.name == "flags/b"; });
+  EXPECT_THAT(first.topics_lost, ElementsAre("flags/a"));
+  one.publish({said("x", "flags/a", 1), said("y", "flags/b", 2)});
+  EXPECT_THAT(first.log, ElementsAre("y"));
+  EXPECT_THAT(second.log, ElementsAre("y"));
+}
+
+TEST(Topics, T14_a_guest_hears_what_it_follows_and_is_found_nowhere) {
+  OneShard one;
+  const TopicRules rules;
+  FakeMember guest(one.shard, Identity::guest()), user(one.shard, ann);
+  one.shard.subscribe(guest, "flags/a", *rules.find("flags/a"));
+  one.publish({event("all", Audience::everyone(), 1), event("admins", Audience::admins(), 2),
+               said("x", "flags/a", 3)});
+  EXPECT_THAT(guest.log, ElementsAre("x"));
+  EXPECT_THAT(user.log, ElementsAre("all"));
+  EXPECT_FALSE(Audience::everyone().includes(guest.identity()));
+  EXPECT_EQ(one.shard.size(), 2U);
+  EXPECT_EQ(one.shard.list(10).size(), 1U);
+  EXPECT_EQ(one.shard.find(guest.client_id()), std::nullopt);
+  one.shard.close_all(CloseReason::draining, std::chrono::milliseconds(0));
+  EXPECT_THAT(guest.closed_with, ElementsAre(CloseReason::draining));
+}
+
 TEST(Topics, T59_nothing_remains_of_a_topic_that_nobody_follows) {
   OneShard one({.topics = 2});
   const TopicRules rules;

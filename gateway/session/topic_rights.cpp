@@ -1,0 +1,184 @@
+#include "gateway/session/topic_rights.hpp"
+
+#include "auth/policy.hpp"
+#include "core/json.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+
+#include <boost/json/parse.hpp>
+
+namespace corohub::gateway {
+namespace {
+
+constexpr std::string_view all_flags = "flags";
+
+bool is_admin(const hub::Identity& who) noexcept { return !who.is_guest && auth::is_admin(who.role); }
+
+// What an event of a flag says of it to those who route it: {"flag":{"id":12,"hidden":false,"gated":false}}.
+struct AboutFlag {
+  std::optional<std::int64_t> id{};  // nothing: the flag is not one of ours
+  bool hidden = true;
+  bool gated = true;
+};
+
+bool is_true(const json::object& object, std::string_view key) noexcept {
+  const json::value* value = object.if_contains(key);
+  return value == nullptr || !value->is_bool() || value->get_bool();
+}
+
+// What says nothing is hidden.
+AboutFlag about_flag(const hub::Event& event) {
+  boost::system::error_code error;
+  const json::value value = json::parse({event.attributes().data(), event.attributes().size()}, error);
+  const json::object* attributes = error ? nullptr : value.if_object();
+  const json::value* member = attributes != nullptr ? attributes->if_contains("flag") : nullptr;
+  const json::object* flag = member != nullptr ? member->if_object() : nullptr;
+  if (flag == nullptr) return {};
+  AboutFlag about{.hidden = is_true(*flag, "hidden"), .gated = is_true(*flag, "gated")};
+  if (const json::value* id = flag->if_contains("id"); id != nullptr && id->is_int64())
+    about.id = id->get_int64();
+  return about;
+}
+
+const flags::Flag* find_flag(const flags::Namespace& name_space, std::string_view environment,
+                             std::int64_t id) noexcept {
+  const flags::EnvironmentRef* found = name_space.environment(environment);
+  if (found == nullptr) found = name_space.environment({});
+  return found != nullptr ? (*found)->find(id) : nullptr;
+}
+
+class VisibleOnly final : public hub::EventFilter {
+ public:
+  VisibleOnly(const TopicRights& rights, const hub::Member& member, hub::EventFilterRef other) noexcept
+      : rights_(rights), member_(member), other_(std::move(other)) {}
+
+  bool wants(const hub::Event& event) const noexcept override {
+    return (other_ == nullptr || other_->wants(event)) && rights_.shows(event, member_.identity());
+  }
+  std::vector<std::string> types() const override {
+    std::vector<std::string> types = other_ ? other_->types() : std::vector<std::string>();
+    if (types.empty()) types.emplace_back("flag.*");
+    return types;
+  }
+
+ private:
+  const TopicRights& rights_;
+  const hub::Member& member_;
+  const hub::EventFilterRef other_;
+};
+
+}  // namespace
+
+std::optional<FlagTopic> FlagTopic::parse(std::string_view topic) noexcept {
+  if (topic == all_flags) return FlagTopic();
+  constexpr std::string_view root = "flags/";
+  if (!topic.starts_with(root)) return std::nullopt;
+  topic.remove_prefix(root.size());
+  const std::size_t slash = topic.find('/');
+  if (slash == std::string_view::npos) return FlagTopic{topic};
+  return FlagTopic{topic.substr(0, slash), topic.substr(slash + 1)};
+}
+
+flags::Viewer viewer_of(const hub::Identity& who) {
+  if (who.is_guest) return {};
+  return {.kind = flags::Viewer::Kind::user, .user_id = who.user_id, .role = who.role};
+}
+
+TopicRights::TopicRights(hub::Shard& shard, const hub::TopicRules& rules, flags::Directory& directory)
+    : shard_(shard), rules_(rules), directory_(directory) {
+  directory_.add_listener(*this);
+}
+
+TopicRights::~TopicRights() { directory_.remove_listener(*this); }
+
+// ---- topics ----
+
+const hub::TopicRule* TopicRights::readable(std::string_view topic, const hub::Identity& who) const noexcept {
+  const hub::TopicRule* rule = rules_.readable(topic, who.role);
+  if (rule == nullptr) return nullptr;
+  const std::optional<FlagTopic> of_flags = FlagTopic::parse(topic);
+  if (!of_flags) return who.is_guest ? nullptr : rule;
+  return may_evaluate(*of_flags, who) ? rule : nullptr;
+}
+
+// Of all namespaces together: a guest has nothing to hear while none is public.
+bool TopicRights::may_evaluate(const FlagTopic& where, const hub::Identity& who) const noexcept {
+  const flags::Viewer viewer = viewer_of(who);
+  const auto may = [&](const flags::NamespaceRef& one) { return is_admin(who) || viewer.may_evaluate(*one); };
+  if (where.name_space.empty()) return !who.is_guest || std::ranges::any_of(directory_.all(), may);
+  const flags::NamespaceRef* found = directory_.find(where.name_space);
+  if (found == nullptr || !may(*found)) return false;
+  return where.environment.empty() || (*found)->environment(where.environment) != nullptr;
+}
+
+bool TopicRights::welcomes_guests() const noexcept {
+  return may_evaluate(FlagTopic(), hub::Identity::guest());
+}
+
+std::vector<std::string> TopicRights::namespaces(const hub::Identity& who) const {
+  const flags::Viewer viewer = viewer_of(who);
+  std::vector<std::string> keys;
+  for (const flags::NamespaceRef& one : directory_.all())
+    if (is_admin(who) || viewer.may_evaluate(*one)) keys.push_back(one->key);
+  return keys;
+}
+
+// ---- events ----
+
+bool TopicRights::shows(const hub::Event& event, const hub::Identity& who) const noexcept {
+  if (is_admin(who) || !FlagTopic::parse(event.topic())) return true;
+  if (!event.durable()) return judge(event, who);
+  // Neighbours are asked about the same event. No two events in the log have one place.
+  if (judged_.event != &event || judged_.seq != event.seq()) judged_ = {&event, event.seq()};
+  std::optional<bool>& known = who.is_guest ? judged_.for_guests : judged_.for_users;
+  if (!known) known = judge(event, who);
+  return *known;
+}
+
+bool TopicRights::judge(const hub::Event& event, const hub::Identity& who) const noexcept {
+  const FlagTopic where = *FlagTopic::parse(event.topic());
+  const flags::Viewer viewer = viewer_of(who);
+  const flags::NamespaceRef* name_space = directory_.find(where.name_space);
+  if (name_space == nullptr || !viewer.may_evaluate(**name_space)) return false;
+  const AboutFlag about = about_flag(event);
+  if (about.hidden || about.gated) return false;
+  const flags::Flag* now = about.id ? find_flag(**name_space, where.environment, *about.id) : nullptr;
+  return now == nullptr || viewer.sees(*now);
+}
+
+hub::EventFilterRef TopicRights::filter(std::string_view topic, const hub::Member& member,
+                                        hub::EventFilterRef other) const {
+  if (!FlagTopic::parse(topic)) return other;
+  return std::make_shared<const VisibleOnly>(*this, member, std::move(other));
+}
+
+// ---- rights that end ----
+
+void TopicRights::judge_again(hub::Member& member) const noexcept {
+  shard_.revoke(member, [&](const hub::Topic& topic) {
+    return !FlagTopic::parse(topic.name) || readable(topic.name, member.identity()) != nullptr;
+  });
+}
+
+void TopicRights::judge_again(std::string_view topic) noexcept {
+  shard_.revoke(topic,
+                [&](const hub::Member& member) { return readable(topic, member.identity()) != nullptr; });
+}
+
+void TopicRights::namespace_changed(const flags::NamespaceChange& change) noexcept {
+  judged_ = {};
+  if (!change.before) return;
+  const flags::Namespace& before = *change.before;
+  const flags::Namespace* after = change.after.get();
+  const bool same_access = after != nullptr && after->access == before.access;
+  const std::string topic = "flags/" + before.key;
+  for (const flags::EnvironmentRef& one : before.environments)
+    if (!same_access || after->environment(one->key) == nullptr) judge_again(topic + "/" + one->key);
+  if (same_access) return;
+  judge_again(topic);
+  judge_again(all_flags);
+}
+
+}  // namespace corohub::gateway

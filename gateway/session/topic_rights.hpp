@@ -1,0 +1,75 @@
+// Who may read which topic, and which of its events, as one shard knows it: the rules of topics, and for
+// those of feature flags the namespaces as they are now. Made once for each shard; used on its thread only.
+#pragma once
+
+#include "flags/directory.hpp"
+#include "flags/evaluation/evaluate.hpp"
+#include "hub/shard.hpp"
+
+#include <array>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace corohub::gateway {
+
+// "flags", "flags/{namespace}" or "flags/{namespace}/{environment}".
+struct FlagTopic {
+  static std::optional<FlagTopic> parse(std::string_view topic) noexcept;
+
+  std::string_view name_space{};   // empty: all of them
+  std::string_view environment{};  // empty: the default one
+};
+
+// Who that is where flags are concerned.
+flags::Viewer viewer_of(const hub::Identity& who);
+
+class TopicRights final : private flags::DirectoryListener {
+ public:
+  // All of it outlives the rights.
+  TopicRights(hub::Shard& shard, const hub::TopicRules& rules, flags::Directory& directory);
+  ~TopicRights() override;
+  TopicRights(const TopicRights&) = delete;
+  TopicRights& operator=(const TopicRights&) = delete;
+
+  // The rule of a topic that this somebody may read; null: it may not. Topics of flags are for those who may
+  // evaluate there, and administrators read them all; guests read no other topics.
+  const hub::TopicRule* readable(std::string_view topic, const hub::Identity& who) const noexcept;
+  // Whether there is anything here for somebody without a credential: a namespace that is public.
+  bool welcomes_guests() const noexcept;
+  // The namespaces whose events this somebody may see; sorted.
+  std::vector<std::string> namespaces(const hub::Identity& who) const;
+
+  // Whether this somebody may see the event of a topic that it may read. Administrators see each. Others see
+  // nothing of a flag that was hidden or behind a package when it changed, or is now.
+  bool shows(const hub::Event& event, const hub::Identity& who) const noexcept;
+  // What a member's subscription to this topic is to want: of what `other` wants, what the member may see.
+  // The filter is used as long as the member lives, and on its shard's thread.
+  hub::EventFilterRef filter(std::string_view topic, const hub::Member& member,
+                             hub::EventFilterRef other) const;
+
+  // The member has another role: subscriptions that it may not have any more end, and it is told.
+  void judge_again(hub::Member& member) const noexcept;
+
+ private:
+  // A judgement that many subscribers of an event share: none of them is an administrator.
+  struct Judged {
+    const hub::Event* event = nullptr;
+    Seq seq = 0;
+    std::optional<bool> for_users{};
+    std::optional<bool> for_guests{};
+  };
+
+  void namespace_changed(const flags::NamespaceChange& change) noexcept override;
+  bool may_evaluate(const FlagTopic& where, const hub::Identity& who) const noexcept;
+  bool judge(const hub::Event& event, const hub::Identity& who) const noexcept;
+  void judge_again(std::string_view topic) noexcept;
+
+  hub::Shard& shard_;
+  const hub::TopicRules& rules_;
+  flags::Directory& directory_;
+  mutable Judged judged_;
+};
+
+}  // namespace corohub::gateway

@@ -1,0 +1,245 @@
+// Feature flags as STOMP clients hear of them, known ones and guests.
+#include "gateway/stomp/flags.hpp"
+#include "stomp_rig.hpp"
+#include "support/flags.hpp"
+
+#include <gmock/gmock.h>
+
+namespace corohub::gateway::test {
+namespace {
+
+using corohub::test::flag_event;
+using corohub::test::FlagSketch;
+using corohub::test::make_namespace;
+using flags::NamespaceAccess;
+using testing::HasSubstr;
+
+class StompFlags : public testing::Test {
+ protected:
+  StompFlags() {
+    rig_.flags.begin_with({make_namespace("bep", NamespaceAccess::users, {}, {"default", "staging"}),
+                           make_namespace("open", NamespaceAccess::everybody)});
+  }
+
+  std::unique_ptr<StompClient> connected(const Account* account) {
+    auto made = std::make_unique<StompClient>(rig_, account, settings_);
+    EXPECT_EQ(made->connect().command, "CONNECTED");
+    return made;
+  }
+  void publish(hub::EventDraft draft) {
+    rig_.publish({hub::EventRef(new hub::Event(std::move(draft), ++seq_, 1'640'995'200'000))});
+  }
+  // That nobody has asked for.
+  static std::ptrdiff_t messages_left(StompClient& client) { return client.left("MESSAGE"); }
+  static std::string status(const std::string& message, const std::string& type = "connection_status") {
+    return R"({"type":")" + type + R"(","message":")" + message + R"(","timestamp":1767695401123})";
+  }
+  static std::string task(const std::string& name) { return "destination:/app/" + name + "\nreceipt:t\n"; }
+
+  SessionRig rig_;
+  stomp::Settings settings_;
+  AccountRef ann_ = rig_.add_account(1, Role::user);
+  Seq seq_ = 0;
+};
+
+TEST_F(StompFlags, each_subscription_has_the_body_that_browsers_know) {
+  const auto made = connected(ann_.get());
+  made->subscribe("a", "/topic/flags");
+  made->subscribe("b", "/topic/flags/bep");
+  made->subscribe("c", "/topic/flags/bep/staging");
+  publish(flag_event("bep", {12, "new-feature"}));
+  const StompMessage first = made->next("MESSAGE");
+  const StompMessage second = made->next("MESSAGE");
+  EXPECT_EQ(first.body,
+            R"({"type":"flag_update","namespace":"bep","flagKey":"new-feature","action":"enabled",)"
+            R"("enabled":true,"timestamp":1640995200000})");
+  EXPECT_EQ(second.body, first.body);
+  EXPECT_EQ(first.value("subscription") + second.value("subscription"), "ba");
+  EXPECT_EQ(first.value("corohub-seq"), "1");
+  EXPECT_EQ(first.value("corohub-type"), "flag.updated");
+  EXPECT_EQ(first.headers.count("content-type"), 0U);
+  publish(flag_event("bep", {12, "new-feature"}, "deleted", "staging"));
+  const StompMessage staging = made->next("MESSAGE");
+  EXPECT_EQ(staging.value("subscription"), "c");
+  EXPECT_THAT(staging.body,
+              HasSubstr(R"("namespace":"bep","flagKey":"new-feature","action":"deleted","enabled":false)"));
+}
+
+TEST_F(StompFlags, many_hear_of_one_text) {
+  const auto one = connected(ann_.get());
+  const auto two = connected(ann_.get());
+  for (const auto& client : {one.get(), two.get()}) client->subscribe("a", "/topic/flags/bep");
+  const std::uint64_t before = hub::frames_built();
+  publish(flag_event("bep"));
+  EXPECT_EQ(hub::frames_built() - before, 1U);
+}
+
+TEST_F(StompFlags, answers_in_the_words_that_browsers_know) {
+  const auto made = connected(ann_.get());
+  made->subscribe("q", "/user/queue/subscription");
+  const auto answer_to = [&](const std::string& destination) {
+    made->send("SUBSCRIBE", "id:" + destination + "\ndestination:" + destination + "\n");
+    return made->next("MESSAGE").body;
+  };
+  EXPECT_EQ(answer_to("/topic/flags"), status("Successfully subscribed to flag updates"));
+  EXPECT_EQ(answer_to("/topic/flags/bep"),
+            status("Successfully subscribed to flag updates for namespace: bep"));
+  EXPECT_EQ(answer_to("/topic/flags/bep/staging"),
+            status("Successfully subscribed to flag updates for namespace: bep/staging"));
+  EXPECT_EQ(answer_to("/topic/flags/none"), status("Failed to subscribe: Invalid namespace", "error"));
+  EXPECT_FALSE(made->is_closed());
+}
+
+TEST_F(StompFlags, tasks_say_what_may_be_followed_and_change_nothing) {
+  struct Row {
+    const char* task;
+    const char* body;
+    const char* message;
+  };
+  constexpr std::array rows = {
+      Row{"subscribe", "", "Successfully subscribed to flag updates"},
+      Row{"subscribe", R"({"namespace":null})", "Successfully subscribed to flag updates"},
+      Row{"subscribe", R"({"namespace":"bep"})",
+          "Successfully subscribed to flag updates for namespace: bep"},
+      Row{"subscribe", R"({"namespace":"bep","environment":"staging"})",
+          "Successfully subscribed to flag updates for namespace: bep/staging"},
+      Row{"unsubscribe", R"({"namespace":"bep"})",
+          "Successfully unsubscribed from flag updates for namespace: bep"},
+      Row{"unsubscribe", R"({"namespace":"bep/staging"})",
+          "Successfully unsubscribed from flag updates for namespace: bep/staging"},
+      Row{"unsubscribe", "{}", "Successfully unsubscribed from flag updates"},
+  };
+  const auto made = connected(ann_.get());
+  made->subscribe("q", "/user/queue/subscription");
+  for (const Row& row : rows) {
+    made->send("SEND", task(row.task) + "correlation-id:c\n", row.body);
+    const StompMessage answer = made->next("MESSAGE");
+    EXPECT_EQ(answer.body, status(row.message));
+    EXPECT_EQ(answer.value("correlation-id"), "c");
+  }
+  for (const char* body : {R"({"namespace":"none"})", R"({"namespace":"no such"})", R"({"namespace":""})",
+                           R"({"environment":"staging","namespace":"open"})"}) {
+    made->send("SEND", task("subscribe"), body);
+    EXPECT_EQ(made->next("MESSAGE").body, status("Failed to subscribe: Invalid namespace", "error")) << body;
+  }
+  for (const char* body : {"[]", "{", R"({"namespace":7})"}) {
+    made->send("SEND", task("subscribe"), body);
+    EXPECT_THAT(made->next("MESSAGE").body, HasSubstr(R"("type":"error")")) << body;
+  }
+  publish(flag_event("bep"));
+  EXPECT_EQ(messages_left(*made), 0) << "nothing was subscribed to";
+  EXPECT_FALSE(made->is_closed());
+}
+
+TEST_F(StompFlags, whoever_does_not_listen_ends_with_the_refusal) {
+  const auto made = connected(ann_.get());
+  made->send("SEND", task("subscribe"), R"({"namespace":"none"})");
+  const StompMessage error = made->next("ERROR");
+  EXPECT_EQ(error.body, "Failed to subscribe: Invalid namespace");
+  EXPECT_EQ(error.value("receipt-id"), "t");
+}
+
+TEST_F(StompFlags, says_where_it_listens_that_a_right_has_ended) {
+  const auto made = connected(ann_.get());
+  made->subscribe("f", "/topic/flags/bep");
+  made->subscribe("q", "/user/queue/subscription");
+  rig_.flags.apply({*rig_.flags.find("bep"), make_namespace("bep", NamespaceAccess::clients)});
+  rig_.settle();
+  EXPECT_EQ(made->next("MESSAGE").body,
+            status("Your subscription to flag updates for namespace: bep has been revoked"));
+  publish(flag_event("bep"));
+  EXPECT_EQ(messages_left(*made), 0);
+  made->send("UNSUBSCRIBE", "id:f\nreceipt:u\n");
+  EXPECT_EQ(made->next("RECEIPT").value("receipt-id"), "u");
+}
+
+TEST_F(StompFlags, hears_at_topic_system_how_the_server_is) {
+  const auto made = connected(ann_.get());
+  const auto guest = connected(nullptr);
+  made->subscribe("s", "/topic/system");
+  guest->subscribe("s", "/topic/system");
+  rig_.publish(
+      {hub::EventRef(new hub::Event({.type = "system.status",
+                                     .data = R"({"message":"The server is shutting down"})",
+                                     .audience = hub::Audience::everyone(),
+                                     .topic = "system"},
+                                    0, 7)),
+       hub::EventRef(new hub::Event(
+           {.type = "system.alert", .data = R"({"message":"To all"})", .audience = hub::Audience::everyone()},
+           ++seq_, 8))});
+  EXPECT_EQ(made->next("MESSAGE").body,
+            R"({"type":"connection_status","message":"The server is shutting down","timestamp":7})");
+  EXPECT_EQ(made->next("MESSAGE").body, R"({"type":"connection_status","message":"To all","timestamp":8})");
+  EXPECT_THAT(guest->next("MESSAGE").body, HasSubstr("shutting down"));
+  EXPECT_EQ(messages_left(*guest), 0) << "what is said to everyone is not for guests";
+  made->send("UNSUBSCRIBE", "id:s\n");
+  rig_.settle();
+  EXPECT_EQ(made->session().subscription_count(), 0U);
+}
+
+// ---- guests ----
+
+TEST_F(StompFlags, T14_a_guest_follows_flags_of_public_namespaces) {
+  const auto guest = connected(nullptr);
+  EXPECT_EQ(guest->subscribe("a", "/topic/flags").command, "RECEIPT");
+  EXPECT_EQ(guest->subscribe("b", "/topic/flags/open").command, "RECEIPT");
+  publish(flag_event("bep"));
+  publish(flag_event("open"));
+  EXPECT_EQ(guest->next("MESSAGE").value("subscription"), "b");
+  EXPECT_EQ(guest->next("MESSAGE").value("subscription"), "a");
+  EXPECT_EQ(messages_left(*guest), 0);
+  EXPECT_EQ(rig_.hub.roster().counts().total, 0U) << "it is nobody's connection";
+  EXPECT_EQ(rig_.hub.roster().places(), 1U);
+  EXPECT_EQ(rig_.settings.metrics.guests.Value(), 1);
+  rig_.pass(std::chrono::seconds(11));
+  EXPECT_FALSE(guest->is_closed()) << "it has no more to say";
+  EXPECT_EQ(rig_.reception.outsiders().size(), 0U);
+}
+
+TEST_F(StompFlags, T14_a_guest_may_nothing_else) {
+  struct Row {
+    const char* command;
+    const char* headers;
+    const char* code;
+  };
+  constexpr std::array rows = {
+      Row{"SUBSCRIBE", "id:x\ndestination:/topic/flags/bep\n", "forbidden"},
+      Row{"SUBSCRIBE", "id:x\ndestination:/topic/rooms/lobby\n", "unauthorized"},
+      Row{"SUBSCRIBE", "id:x\ndestination:/user/queue/messages\n", "unauthorized"},
+      Row{"SEND", "destination:/topic/rooms/lobby\n", "unauthorized"},
+      Row{"SEND", "destination:/topic/flags/open\n", "unauthorized"},
+      Row{"SEND", "destination:/app/presence\n", "unauthorized"},
+      Row{"SUBSCRIBE", "id:x\ndestination:/topic/flags/open\nauthorization:Bearer x\n", "forbidden"},
+  };
+  for (const Row& row : rows) {
+    const auto guest = connected(nullptr);
+    guest->subscribe("a", "/topic/flags");
+    guest->send(row.command, row.headers);
+    EXPECT_EQ(guest->next("ERROR").value("code"), row.code) << row.headers;
+  }
+}
+
+TEST_F(StompFlags, T14_there_are_no_guests_while_nothing_is_public) {
+  for (const char* destination :
+       {"/topic/flags", "/topic/flags/bep", "/topic/system", "/user/queue/subscription"}) {
+    SCOPED_TRACE(destination);
+    rig_.flags.begin_with({make_namespace("bep", NamespaceAccess::users)});
+    const auto guest = connected(nullptr);
+    guest->send("SUBSCRIBE", std::string("id:a\ndestination:") + destination + "\n");
+    EXPECT_EQ(guest->next("ERROR").value("code"), "unauthorized");
+  }
+}
+
+TEST_F(StompFlags, T14_a_guest_loses_what_is_public_no_more) {
+  const auto guest = connected(nullptr);
+  guest->subscribe("q", "/user/queue/subscription");
+  guest->subscribe("a", "/topic/flags");
+  rig_.flags.apply({*rig_.flags.find("open"), make_namespace("open", NamespaceAccess::users)});
+  rig_.settle();
+  EXPECT_THAT(guest->next("MESSAGE").body, HasSubstr("Successfully subscribed"));
+  EXPECT_THAT(guest->next("MESSAGE").body, HasSubstr("flag updates has been revoked"));
+  EXPECT_EQ(guest->session().subscription_count(), 0U);
+}
+
+}  // namespace
+}  // namespace corohub::gateway::test

@@ -39,6 +39,14 @@ std::string attributes_of(const Flag& flag) {
   return json::serialize(attributes);
 }
 
+// Whose what waits for a connection remains when its rank changes: of flags that others do not see, the
+// administrators'.
+hub::Audience audience_of(const Flag& flag) {
+  const bool unseen =
+      any_in_chain(flag, [](const FlagIdentity& one) { return !one.client_visible || one.package_gated; });
+  return unseen ? hub::Audience::admins() : hub::Audience::everyone();
+}
+
 class Events {
  public:
   Events(const Difference& difference, const Namespace* after, const Author& author)
@@ -122,6 +130,7 @@ class Events {
     draft.type = created ? "flag.created" : deleted ? "flag.deleted" : "flag.updated";
     draft.data = json::serialize(data);
     draft.topic = topic_of(name_space(), environment);
+    draft.audience = audience_of(*event.flag);
     draft.attributes = attributes_of(*event.flag);
     drafts_.push_back(std::move(draft));
   }

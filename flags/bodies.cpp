@@ -28,7 +28,7 @@ void check_members(Fields& fields, const json::object& object, Words known) {
 }
 
 std::string read_key(Fields& fields, std::size_t bytes_max = key_name_bytes_max, std::string_view more = {}) {
-  std::string key = fields.required_text("key", {.max = bytes_max});
+  std::string key = fields.required_text("key", {.min = 1, .max = bytes_max});
   if (!key.empty() && !is_key_name(key, bytes_max, more))
     fields.refuse("key", "invalid_format",
                   "Must be letters, digits and '.', '_', '-', a letter or digit first.");

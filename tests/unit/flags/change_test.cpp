@@ -239,7 +239,7 @@ TEST_F(ChangeTest, types_variants_and_segments_are_judged) {
   off.off_variant = "off";
   EXPECT_TRUE(put(off));
   const DefinitionRef dangling = boolean_flag(true, R"({"if":[{"$ref":"nope"},"on","off"]})");
-  EXPECT_EQ(complaints(put("a", dangling)), Texts{"unknown_segment /targeting"});
+  EXPECT_EQ(complaints(put("a", dangling)), Texts{"unknown_segment /targeting/if/0/$ref"});
   ASSERT_TRUE(room.change(
       "bep", [&](NamespaceEdit& of) { of.put_definition("default", "a", dangling, {}, Dangling::warned); }));
   ASSERT_EQ(room.warnings.size(), 1U);

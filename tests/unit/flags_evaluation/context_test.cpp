@@ -21,7 +21,7 @@ TEST(Context, leaves_out_what_is_the_servers) {
             R"({"b":1,"a":2})");
 }
 
-TEST(Context, is_refused_over_its_limits) {
+TEST(Context, T51b_is_refused_over_its_limits) {
   const auto nested = [](std::size_t levels) {
     std::string text = "1";
     for (std::size_t i = 0; i < levels; ++i)

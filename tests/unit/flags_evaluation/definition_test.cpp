@@ -146,7 +146,7 @@ TEST(Definition, takes_rules_that_the_schema_lets_pass) {
     EXPECT_EQ(complaints_of(with_targeting(rule)), "") << rule;
 }
 
-TEST(Definition, refuses_rules_that_are_too_complex) {
+TEST(Definition, T51b_refuses_rules_that_are_too_complex) {
   const auto nested = [](std::size_t levels) {  // "!" and its list are two
     std::string rule = "1";
     for (std::size_t i = 0; i < levels / 2; ++i) rule = "{\"!\":[" + rule + "]}";

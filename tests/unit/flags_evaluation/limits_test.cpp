@@ -25,7 +25,7 @@ std::string list_of(std::size_t count, std::string_view element) {
   return text + "]";
 }
 
-TEST(Limits, a_flag_has_so_many_steps) {
+TEST(Limits, T51b_a_flag_has_so_many_steps) {
   // all, and for each element itself and its operator
   const auto all_of = [](std::size_t elements) {
     return result_of(R"({"all":[{"merge":[{"var":"l"}]},{"!":[false]}]})",
@@ -41,7 +41,7 @@ TEST(Limits, a_flag_has_so_many_steps) {
   EXPECT_EQ(in(steps_per_flag_max - 1), "GENERAL");
 }
 
-TEST(Limits, loops_in_loops_end) {
+TEST(Limits, T51b_loops_in_loops_end) {
   const std::string context = "{\"l\":" + list_of(1000, "1") + "}";
   for (const char* op : {"map", "filter", "all", "none"}) {
     const std::string inner = R"({"!":{"reduce":[[1,1,1,1,1,1,1,1,1,1,1],{"!":[1]},0]}})";
@@ -51,7 +51,7 @@ TEST(Limits, loops_in_loops_end) {
   }
 }
 
-TEST(Limits, a_flag_builds_so_much_text) {
+TEST(Limits, T51b_a_flag_builds_so_much_text) {
   const std::string context = "{\"t\":\"" + std::string(1024, 'x') + "\"}";
   const auto cat = [&](std::size_t parts) {
     return result_of("{\"!!\":{\"cat\":" + list_of(parts, R"({"var":"t"})") + "}}", context);
@@ -64,7 +64,7 @@ TEST(Limits, a_flag_builds_so_much_text) {
             "GENERAL");
 }
 
-TEST(Limits, lists_that_grow_end) {
+TEST(Limits, T51b_lists_that_grow_end) {
   EXPECT_EQ(result_of(R"({"reduce":[)" + list_of(100, "1") +
                       R"(,{"merge":[{"var":"accumulator"},{"var":"accumulator"}]},[1]]})"),
             "GENERAL");
@@ -74,7 +74,7 @@ TEST(Limits, lists_that_grow_end) {
             "GENERAL");
 }
 
-TEST(Limits, long_texts_are_not_searched_for_ever) {
+TEST(Limits, T51b_long_texts_are_not_searched_for_ever) {
   const std::string context = "{\"hay\":\"" + std::string(8000, 'a') + "\",\"needle\":\"" +
                               std::string(4000, 'a') + "b\",\"l\":" + list_of(100, "1") + "}";
   EXPECT_EQ(result_of(R"({"in":[{"var":"needle"},{"var":"hay"}]})", context), "false");
@@ -84,7 +84,7 @@ TEST(Limits, long_texts_are_not_searched_for_ever) {
             "GENERAL");
 }
 
-TEST(Limits, long_lists_and_texts_are_not_read_for_ever) {
+TEST(Limits, T51b_long_lists_and_texts_are_not_read_for_ever) {
   const auto read_again_and_again = [](const std::string& op, const std::string& data) {
     return result_of(R"({"reduce":[{"var":"l"},{"if":[)" + op +
                          R"(,{"var":"accumulator"},{"var":"accumulator"}]},{"var":"data"}]})",
@@ -100,7 +100,7 @@ TEST(Limits, long_lists_and_texts_are_not_read_for_ever) {
   EXPECT_EQ(read_again_and_again(R"({"<":[{"var":"accumulator"},1]})", text), text);  // it is no number
 }
 
-TEST(Limits, a_bulk_has_so_many_steps) {
+TEST(Limits, T51b_a_bulk_has_so_many_steps) {
   std::vector<test::FlagParts> flags;
   for (int i = 0; i < 120; ++i)
     flags.push_back(
@@ -121,7 +121,7 @@ TEST(Limits, a_bulk_has_so_many_steps) {
   EXPECT_EQ(evaluator.steps_left(), 0u);
 }
 
-TEST(Limits, a_trace_is_bounded) {
+TEST(Limits, T51b_a_trace_is_bounded) {
   const auto environment =
       EnvironmentOf{
           .flags =
@@ -194,7 +194,7 @@ class Junk {
   std::minstd_rand random_;
 };
 
-TEST(Limits, any_rule_ends_within_its_budgets) {
+TEST(Limits, T51b_any_rule_ends_within_its_budgets) {
   const auto environment = EnvironmentOf{.segments = {test::segment_of("a", R"({"var":"l"})")}}.make();
   const json::value context =
       *parse_json(R"({"a":"ann","l":[1,"a",[2,3],{"x":1}],"o":{"x":"y"},"targetingKey":"k"})");

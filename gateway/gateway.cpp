@@ -87,7 +87,8 @@ GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_s
       stats(settings.stats_per_admin, parts.clock),
       publishes(settings.publishes_per_user, parts.clock),
       service_publishes(settings.publishes_per_key, parts.clock),
-      publish_failures(settings.publish_failures_per_address, parts.clock) {}
+      publish_failures(settings.publish_failures_per_address, parts.clock),
+      ofrep({parts.keys, parts.clock, streams, draining, parts.epoch}, settings.ofrep) {}
 
 Gateway::Gateway(GatewayParts parts, GatewaySettings settings)
     : state_(std::make_shared<GatewayState>(std::move(parts), std::move(settings))) {}
@@ -105,6 +106,7 @@ void Gateway::add_routes(http::Router& router) {
   add_publish_route(routes);
   add_service_key_routes(routes);
   add_presence_routes(routes);
+  state_->ofrep.add_routes(router);
 }
 
 void Gateway::add_shard(hub::Shard& shard, auth::Authenticator& authenticator) {
@@ -117,6 +119,7 @@ void Gateway::add_shard(hub::Shard& shard, auth::Authenticator& authenticator) {
   state.desks.push_back(std::unique_ptr<const Desk>(
       new Desk{shard, authenticator, state.parts.readers, state.sessions, state.publishing, state.presence,
                state.reception, flags, *keys, *topics, state.parts.passwords}));
+  state.ofrep.add_shard(*state.desks.back());
 }
 
 void Gateway::begin_drain() {

@@ -2,11 +2,13 @@
 #pragma once
 
 #include "auth/authenticator.hpp"
+#include "auth/key_ring.hpp"
 #include "auth/password_login.hpp"
 #include "auth/rate_limit.hpp"
 #include "auth/tickets.hpp"
 #include "eventlog/event_log.hpp"
 #include "flags/directory.hpp"
+#include "gateway/ofrep/settings.hpp"
 #include "http/router.hpp"
 #include "hub/hub.hpp"
 #include "hub/topic_rules.hpp"
@@ -52,6 +54,7 @@ struct GatewaySettings {
   auth::Rate durable_bytes_per_user{32 << 20, std::chrono::hours(1), 32 << 20};  // added to the log
   auth::Rate publishes_per_key{1000, std::chrono::seconds(1), 2000};
   auth::Rate publish_failures_per_address{300, std::chrono::minutes(1), 300};
+  ofrep::Settings ofrep;
 };
 
 // What the gateway works with; all of it outlives the gateway.
@@ -61,6 +64,7 @@ struct GatewayParts {
   storage::ReaderPool& readers;
   auth::TicketStore& tickets;
   const hub::TopicRules& topic_rules;
+  const auth::KeyStore& keys;
   flags::Directories& flags;  // begun with as many as there are shards, before add_shard()
   const Clock& clock;
   std::string epoch;
@@ -84,6 +88,7 @@ class Gateway {
   // GET /api/v1/presence, GET /api/v1/topics/{topic...}/presence,
   // POST /api/v1/topics/{topic...}/events, GET /api/v1/topics/{topic...}/history, POST /api/v1/publish,
   // GET and POST /api/v1/admin/api-keys, DELETE /api/v1/admin/api-keys/{id},
+  // POST /ofrep/v1/evaluate/flags, POST /ofrep/v1/evaluate/flags/{key}, GET /ofrep/v1/events,
   // GET /api/v1/admin/connections, DELETE /api/v1/admin/connections/{client_id}
   void add_routes(http::Router& router);
 

@@ -4,6 +4,7 @@
 
 #include "gateway/echo.hpp"
 #include "gateway/gateway.hpp"
+#include "gateway/ofrep/ofrep.hpp"
 #include "gateway/session/desk.hpp"
 #include "gateway/session/presence_desk.hpp"
 #include "gateway/session/publishing.hpp"
@@ -65,6 +66,7 @@ struct GatewayState {
   std::vector<std::unique_ptr<const Desk>> desks;
   std::atomic<std::size_t> sockets_open{0};
   std::atomic<bool> draining{false};
+  ofrep::Ofrep ofrep;
 };
 
 using RouteFunction = Task<http::Response> (*)(GatewayState&, http::Context&);

@@ -21,8 +21,8 @@ void Cors::apply(const Request& request, Response& response) const {
   response.headers.push_back(
       {"Access-Control-Allow-Origin", any_ ? std::string("*") : std::string(request.header("origin"))});
   response.headers.push_back({"Access-Control-Expose-Headers",
-                              "X-Request-Id, Corohub-Position, Corohub-Next, Retry-After, RateLimit-Limit, "
-                              "RateLimit-Remaining, RateLimit-Reset"});
+                              "ETag, Location, X-Request-Id, Corohub-Position, Corohub-Next, Retry-After, "
+                              "RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset"});
 }
 
 void Cors::apply_preflight(const Request& request, std::string_view allow, Response& response) const {
@@ -30,7 +30,9 @@ void Cors::apply_preflight(const Request& request, std::string_view allow, Respo
   if (request.count("origin") != 1 || !allows(request.header("origin"))) return;
   response.headers.push_back({"Access-Control-Allow-Methods", std::string(allow)});
   response.headers.push_back({"Access-Control-Allow-Headers",
-                              "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, X-Request-Id"});
+                              "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
+                              "Last-Event-ID, X-API-Key, X-Corohub-Client, X-Corohub-Environment, "
+                              "X-Corohub-Namespace, X-Request-Id"});
   response.headers.push_back({"Access-Control-Max-Age", "600"});
 }
 

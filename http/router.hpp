@@ -81,6 +81,8 @@ struct RouteOptions {
   std::function<bool(const Request&)> cors = {};
   bool log_pattern = false;   // the log shows the pattern: ids in the path are secrets
   bool plain_errors = false;  // an error before the handler is a short text, and 405 has no body
+  // How an error before the handler is said otherwise; null: as a problem document.
+  Response (*problem)(const Error&, const Request&) = nullptr;
   // Whether there is a path with these parameters; false: 404, whatever the method.
   std::function<bool(const PathParams&)> exists = {};
 };

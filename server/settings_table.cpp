@@ -350,6 +350,23 @@ void add_request_limits(std::vector<Setting>& rows) {
                            "Requests of /api/v1/publish with a bad credential per address and minute."));
 }
 
+void add_ofrep(std::vector<Setting>& rows) {
+  rows.push_back(
+      allowance("ofrep.requests_per_second", million, FIELD(gateway.ofrep.requests),
+                "Requests for evaluations of flags per user, or per address of guests, and second."));
+  rows.push_back(allowance("ofrep.service_requests_per_second", million,
+                           FIELD(gateway.ofrep.service_requests),
+                           "Requests for evaluations of flags per service key and second."));
+  rows.push_back(
+      integer("ofrep.stream_token_ttl_s", 2, 7 * day_s, FIELD(gateway.ofrep.stream_token_ttl),
+              "Life of the token that opens a stream of changed flags; a stream that is open lives "
+              "on."));
+  rows.push_back(
+      integer("ofrep.refetches_per_second", 0, million, FIELD(gateway.ofrep.refetches_per_second),
+              "Beyond 2,000 streams of an environment, so many per second are told to ask for their "
+              "flags again; 0 tells all at once."));
+}
+
 void add_inner(std::vector<Setting>& rows) {
   rows.push_back(integer("hub.inbox_entries", 256, million, FIELD(shard.inbox_entries),
                          "Events that may wait for one shard before commits are held back."));
@@ -407,6 +424,7 @@ std::vector<Setting> make_table() {
   add_connection_limits(rows);
   add_request_limits(rows);
   add_events(rows);
+  add_ofrep(rows);
   add_inner(rows);
   return rows;
 }

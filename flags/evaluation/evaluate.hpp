@@ -58,6 +58,7 @@ class Context {
 };
 
 enum class Reason : std::uint8_t { static_value, default_value, targeting_match, disabled, error };
+inline constexpr std::size_t reason_count = static_cast<std::size_t>(Reason::error) + 1;
 std::string_view name(Reason reason) noexcept;  // "STATIC" "DEFAULT" "TARGETING_MATCH" "DISABLED" "ERROR"
 
 // OpenFeature's words, as far as they occur.

@@ -43,13 +43,23 @@ std::size_t Outsiders::size() const {
 Result<hub::Roster::Admission> Reception::admit(UserId user, const boost::asio::ip::address& address,
                                                 bool exempt) {
   if (!exempt) {
-    if (std::optional<Error> refusal =
-            connects_.take("user:" + std::to_string(user)).refusal("Too many requests of this kind."))
-      return *refusal;
-    if (!connects_total_.take("all").allowed)
-      return Error(ErrorCode::overloaded, "Too many connections are being opened.");
+    if (std::optional<Error> refusal = over_rate("user:" + std::to_string(user))) return *refusal;
   }
   return roster_.admit(user, address, exempt);
+}
+
+Result<hub::Roster::Admission> Reception::admit_nobody(const boost::asio::ip::address& address, bool exempt) {
+  if (!exempt) {
+    if (std::optional<Error> refusal = over_rate(auth::rate_key(address))) return *refusal;
+  }
+  return roster_.admit(0, address, exempt);
+}
+
+std::optional<Error> Reception::over_rate(std::string_view who) {
+  if (std::optional<Error> refusal = connects_.take(who).refusal("Too many requests of this kind."))
+    return refusal;
+  if (connects_total_.take("all").allowed) return std::nullopt;
+  return Error(ErrorCode::overloaded, "Too many connections are being opened.");
 }
 
 Result<hub::Roster::Admission> Reception::admit_stranger(const boost::asio::ip::address& address,

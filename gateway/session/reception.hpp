@@ -11,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string_view>
 #include <unordered_map>
 
 #include <boost/asio/ip/address.hpp>
@@ -67,6 +68,9 @@ class Reception {
   // A place for this user. rate_limited: it connects too often; overloaded: too many connect at once, or all
   // places are taken; too_many_connections: of the user or the address.
   Result<hub::Roster::Admission> admit(UserId user, const boost::asio::ip::address& address, bool exempt);
+  // A place for somebody who is no user: a guest, or a service with its key. It counts by its address alone.
+  // Errors as of admit().
+  Result<hub::Roster::Admission> admit_nobody(const boost::asio::ip::address& address, bool exempt);
   // A place for somebody who has yet to say who it is. overloaded, too_many_connections.
   Result<hub::Roster::Admission> admit_stranger(const boost::asio::ip::address& address, bool exempt);
   // Somebody at this address has proved to be nobody. rate_limited.
@@ -76,6 +80,8 @@ class Reception {
   const Outsiders& outsiders() const noexcept { return outsiders_; }
 
  private:
+  std::optional<Error> over_rate(std::string_view who);
+
   hub::Roster& roster_;
   auth::RateLimiter connects_;  // by user; by address of those who prove to be nobody
   auth::RateLimiter connects_total_;

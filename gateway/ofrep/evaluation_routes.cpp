@@ -1,0 +1,211 @@
+// POST /ofrep/v1/evaluate/flags and /ofrep/v1/evaluate/flags/{key}.
+#include "flags/preconditions.hpp"
+#include "gateway/ofrep/place.hpp"
+#include "gateway/ofrep/state.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace corohub::gateway::ofrep {
+namespace {
+
+using http::Response;
+
+// Answers a caller, whose request is paid for.
+using Answer = Response (*)(State&, http::Context&, const Caller&);
+
+// ---- who asks, and how often ----
+
+Response refused(const State& state, const Error& error, const http::Context& context) {
+  state.counts.add(Outcome::refused);
+  return refuse(error, context.request);
+}
+
+std::optional<Error> over_rate(auth::RateLimiter& limiter, const http::Context& context,
+                               std::string_view key) {
+  if (context.exempt) return std::nullopt;
+  return limiter.take(key).refusal("Too many requests for evaluations.");
+}
+
+std::optional<Error> over_failures(State& state, const http::Context& context) {
+  return over_rate(state.failures, context, auth::rate_key(context.request.peer));
+}
+
+std::optional<Error> over_rate(State& state, const http::Context& context, const Caller& caller) {
+  if (caller.key) return over_rate(state.service_requests, context, std::to_string(caller.key->id));
+  if (caller.principal)
+    return over_rate(state.requests, context, "user:" + std::to_string(caller.viewer.user_id));
+  return over_rate(state.requests, context, auth::rate_key(context.request.peer));
+}
+
+Response answer_to(State& state, http::Context& context, const Caller& caller, Answer answer) {
+  if (caller.principal) context.charged = caller.viewer.user_id;  // for the log
+  if (const std::optional<Error> error = over_rate(state, context, caller))
+    return refused(state, *error, context);
+  return answer(state, context, caller);
+}
+
+// Whoever proves to be nobody pays by its address, and takes nothing from those who are somebody there.
+Response answer_to(State& state, http::Context& context, const Result<Caller>& caller, Answer answer) {
+  if (caller) return answer_to(state, context, *caller, answer);
+  const std::optional<Error> over = over_failures(state, context);
+  return refused(state, over.value_or(caller.error()), context);
+}
+
+// Nothing: storage has to be asked.
+std::optional<Result<Caller>> find_caller(State& state, http::Context& context,
+                                          const Credential& credential) {
+  if (credential.kind == Credential::Kind::none) return Caller::guest();
+  if (credential.kind == Credential::Kind::service_key) {
+    users::ServiceKeyRef key = state.shards[context.shard]->desk.service_keys.find(credential.text);
+    if (!key) return std::nullopt;
+    return Caller::of(std::move(key));
+  }
+  auth::KnownToken unknown;
+  std::optional<Result<auth::Principal>> principal =
+      context.authenticator.authenticate_now(credential.text, unknown);
+  if (!principal) return std::nullopt;
+  if (!*principal) return principal->error();
+  return Caller::of(std::move(**principal));
+}
+
+Task<Result<Caller>> read_caller(State& state, http::Context& context, const Credential& credential) {
+  if (credential.kind == Credential::Kind::service_key) {
+    Result<users::ServiceKeyRef> key =
+        co_await state.shards[context.shard]->desk.service_keys.get(std::string(credential.text));
+    if (!key) co_return key.error();
+    co_return Caller::of(std::move(*key));
+  }
+  Result<auth::Principal> principal = co_await context.authenticator.authenticate(credential.text);
+  if (!principal) co_return principal.error();
+  co_return Caller::of(std::move(*principal));
+}
+
+std::optional<Response> answer_now(State& state, http::Context& context, Answer answer) {
+  const Result<Credential> credential = credential_of(context.request);
+  if (!credential) return answer_to(state, context, Result<Caller>(credential.error()), answer);
+  const std::optional<Result<Caller>> caller = find_caller(state, context, *credential);
+  if (!caller) return std::nullopt;
+  return answer_to(state, context, *caller, answer);
+}
+
+// A look into storage is paid for before it is done, and given back to those who are somebody.
+Task<Response> answer_later(State& state, http::Context& context, Answer answer) {
+  std::optional<Response> at_once = answer_now(state, context, answer);
+  if (at_once) co_return std::move(*at_once);
+  const Result<Credential> credential = credential_of(context.request);
+  if (const std::optional<Error> error = over_failures(state, context))
+    co_return refused(state, *error, context);
+  const Result<Caller> caller = co_await read_caller(state, context, *credential);
+  if (!caller) co_return refused(state, caller.error(), context);
+  if (!context.exempt) state.failures.give_back(auth::rate_key(context.request.peer));
+  co_return answer_to(state, context, *caller, answer);
+}
+
+// ---- what is asked ----
+
+// A client of a namespace for whom a service asks. There are none.
+std::optional<Error> no_client(const http::Context& context, const Caller& caller) {
+  if (!caller.key || !context.request.has("x-corohub-client")) return std::nullopt;
+  return Error(ErrorCode::not_found, "There is no such client.");
+}
+
+Result<Place> place_for(State& state, const http::Context& context, const Caller& caller,
+                        const PlaceName& name) {
+  if (std::optional<Error> error = no_client(context, caller)) return *error;
+  return find_place(state.shards[context.shard]->desk.flags, caller.viewer, name);
+}
+
+Response bad_context(const State& state, const Error& error, std::string_view key) {
+  state.counts.add(Outcome::invalid_context);
+  return invalid_context(error, key);
+}
+
+Response one_flag(State& state, http::Context& context, const Caller& caller) {
+  const Result<Place> place = place_for(state, context, caller, place_of(context.request));
+  if (!place) return refused(state, place.error(), context);
+  const std::string_view key = context.param("key");
+  Result<flags::Context> asked = read_context(context.request.body);
+  if (!asked) return bad_context(state, asked.error(), key);
+  const flags::Flag* flag = place->environment.find(key);
+  if (flag != nullptr && !caller.viewer.sees(*flag)) flag = nullptr;
+  asked->set_caller(caller.viewer, place->name_space.key, place->environment.key);
+  ReasonCounts reasons{};
+  Response response =
+      flag_answer(place->environment, *asked, flag, key, state.parts.clock.unix_ms() / 1000, reasons);
+  state.counts.add(reasons);
+  state.counts.add(flag == nullptr          ? Outcome::flag_not_found
+                   : response.status == 400 ? Outcome::evaluation_error
+                                            : Outcome::ok);
+  return response;
+}
+
+std::int64_t id_of(const flags::Viewer& viewer) noexcept {
+  return viewer.kind == flags::Viewer::Kind::service ? viewer.service_key : viewer.user_id;
+}
+
+Response all_flags(State& state, http::Context& context, const Caller& caller) {
+  const PlaceName name = place_of(context.request);
+  const Result<Place> place = place_for(state, context, caller, name);
+  if (!place) return refused(state, place.error(), context);
+  const flags::Environment& environment = place->environment;
+  Result<flags::Context> asked = read_context(context.request.body);
+  if (!asked) return bad_context(state, asked.error(), {});
+  asked->set_caller(caller.viewer, place->name_space.key, environment.key);
+
+  const UnixMs now = state.parts.clock.unix_ms();
+  const std::int64_t ttl_s = state.settings.stream_token_ttl.count();
+  StreamTokens& tokens = state.shards[context.shard]->tokens;
+  ReasonCounts reasons{};
+  std::string items;
+  const auto evaluate = [&] {
+    items = flag_items(environment, caller.viewer, *asked, now / 1000, reasons);
+    state.counts.add(reasons);
+  };
+  // What a rule finds out of the time is in no context.
+  const bool by_time = environment.reads_time();
+  if (by_time) evaluate();
+
+  // All that the answer follows from: the stream's token is good for one login, and as long as its key.
+  std::string of = caller.text();
+  of.append("\n").append(state.parts.epoch).append("\n").append(tokens.key_id());
+  of.append("\n").append(place->name_space.key).append("/").append(environment.key).append("\n");
+  of.append(by_time ? items : asked->canonical());
+  std::string tag = bulk_tag(environment.revision, of, now / (ttl_s * 500));
+  if (flags::is_known(context.request, tag)) {
+    state.counts.add(Outcome::not_modified);
+    return flags::not_modified(std::move(tag));
+  }
+  if (!by_time) evaluate();
+
+  StreamGrant grant{.kind = caller.viewer.kind, .id = id_of(caller.viewer), .place = name};
+  if (caller.principal) grant.session = caller.principal->session;
+  grant.known = {state.parts.epoch, environment.revision};
+  grant.expires_at = now / 1000 + ttl_s;
+  Response response;
+  response.body = bulk_body(place->name_space, environment, items, tokens.issue(grant));
+  state.counts.add(Outcome::ok);
+  return std::move(response).with("ETag", std::move(tag));
+}
+
+void add(http::Router& router, const std::shared_ptr<State>& state, std::string pattern, Answer answer) {
+  http::RouteOptions options;
+  options.body_max = body_bytes_max;
+  options.problem = refuse;
+  // Credentials and rates are for the handler.
+  router.add(
+      http::Method::post, std::move(pattern), http::Access::probe,
+      [state, answer](http::Context& context) { return answer_later(*state, context, answer); },
+      [state, answer](http::Context& context) { return answer_now(*state, context, answer); },
+      std::move(options));
+}
+
+}  // namespace
+
+void add_evaluation_routes(http::Router& router, const std::shared_ptr<State>& state) {
+  add(router, state, "/ofrep/v1/evaluate/flags", all_flags);
+  add(router, state, "/ofrep/v1/evaluate/flags/{key}", one_flag);
+}
+
+}  // namespace corohub::gateway::ofrep

@@ -308,16 +308,13 @@ Value Interpreter::contains(const Node& node, const Value& scope) {
   return Value(false);
 }
 
+// What is no list has no elements.
 Value Interpreter::visit_elements(const Node& node, const Value& scope) {
   if (!node.takes_list || node.count < 2)
     return fail(EvaluationError::parse_error, "The rule visits the elements of nothing.");
   Value subject = argument(node, 0, scope);
   if (failed()) return {};
-  if (!subject.is_list()) {
-    if (subject.truth())
-      return fail(EvaluationError::parse_error, "The rule visits the elements of no list.");
-    subject = Value(static_cast<const Value*>(nullptr), 0);
-  }
+  if (!subject.is_list()) subject = Value(static_cast<const Value*>(nullptr), 0);
   if (node.op == Op::reduce) return reduce(node, subject, scope);
   if (node.op == Op::map || node.op == Op::filter) return map_or_filter(node, subject);
   return all_none_some(node, subject);

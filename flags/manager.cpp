@@ -4,12 +4,15 @@
 #include "users/query_reader.hpp"
 #include "users/request_caller.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace corohub::flags {
 namespace {
 
 using http::Context;
+
+Error no_scope() { return Error(ErrorCode::forbidden, "The key has no scope for this."); }
 
 // One credential, of either kind.
 Result<std::string> read_credential(const http::Request& request) {
@@ -38,6 +41,7 @@ Task<Result<Manager>> manager_by_key(FlagServices& services, Context& context, s
   manager.caller = users::caller_of(context);
   manager.service_key = found->id;
   manager.scopes = std::move(found->scopes);
+  if (!manager.reads_anything()) co_return no_scope();
   co_return manager;
 }
 
@@ -58,6 +62,12 @@ bool Manager::may(Right right, std::string_view name_space) const noexcept {
   return !service_key || scopes_manage(scopes, right, name_space);
 }
 
+bool Manager::reads_anything() const noexcept {
+  return !service_key || std::ranges::any_of(scopes, [](std::string_view scope) {
+    return scope.starts_with("flags:read") || scope.starts_with("flags:write");
+  });
+}
+
 Author Manager::author(Source source, std::string comment) const {
   return {caller, service_key, source, std::move(comment)};
 }
@@ -72,8 +82,7 @@ Task<Result<Manager>> read_manager(FlagServices& services, Context& context) {
 
 Task<Result<Manager>> read_manager(FlagServices& services, Context& context, Right right) {
   Result<Manager> manager = co_await read_manager(services, context);
-  if (manager && !manager->may(right, context.param("namespace")))
-    co_return Error(ErrorCode::forbidden, "The key has no scope for this.");
+  if (manager && !manager->may(right, context.param("namespace"))) co_return no_scope();
   co_return manager;
 }
 

@@ -18,8 +18,10 @@ struct Manager {
   std::optional<users::ServiceKeyId> service_key{};
   std::vector<std::string> scopes{};  // of the key
 
-  // Whether it may do this in the namespace; empty: in every namespace.
+  // Whether it may do this in the namespace.
   bool may(Right right, std::string_view name_space) const noexcept;
+  // Whether it may read some namespace.
+  bool reads_anything() const noexcept;
   Author author(Source source, std::string comment) const;
 };
 

@@ -1,0 +1,258 @@
+// The routes of management, over HTTP: who may, what a version protects, what is answered.
+#include "core/json.hpp"
+#include "support/test_server.hpp"
+
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <boost/json/serialize.hpp>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace corohub::test {
+namespace {
+
+using Headers = std::vector<std::pair<std::string, std::string>>;
+
+class Flags : public testing::Test {
+ protected:
+  HttpAnswer ask(const std::string& method, const std::string& path, const std::string& body = {},
+                 Headers headers = {}, std::optional<std::string> token = {}) {
+    HttpCall call;
+    call.method = method;
+    call.target = "/api/v1/namespaces" + path;
+    call.token = token.value_or(admin_.access_token);
+    if (!body.empty()) {
+      call.bytes = body;
+      headers.emplace_back("Content-Type", "application/json");
+    }
+    call.headers = std::move(headers);
+    return client_.call(call);
+  }
+
+  // Asks with a service's key.
+  int status_by_key(const std::string& key, const std::string& method, const std::string& path,
+                    const std::string& body = {}) {
+    return ask(method, path, body, {{"X-API-Key", key}}, "").status;
+  }
+
+  std::string make_key(const std::string& scope) {
+    json::object body{{"name", "ci"}, {"scopes", json::array{scope}}};
+    const HttpAnswer made = client_.post("/api/v1/admin/api-keys", body, admin_.access_token);
+    ids_.push_back(made.at("data.id").as_int64());
+    return std::string(made.at("data.key").as_string());
+  }
+
+  void make_bep() {
+    ASSERT_EQ(ask("POST", "", R"({"key":"bep"})").status, 201);
+    ASSERT_EQ(ask("POST", "/bep/flags", flag("new-feature")).status, 201);
+  }
+
+  static std::string flag(const std::string& key, const std::string& more = {}) {
+    return R"({"key":")" + key + R"(","variants":{"on":true,"off":false},"defaultVariant":"on")" + more + "}";
+  }
+  static std::string text(const HttpAnswer& answer, std::string_view path) {
+    const json::value value = answer.at(path);
+    return value.is_string() ? std::string(value.get_string()) : json::serialize(value);
+  }
+  static std::string field(const HttpAnswer& answer) {
+    const json::value body = answer.json();
+    const json::object& first = body.at("errors").at(0).as_object();
+    return std::string(first.at("code").as_string()) + " " + std::string(first.at("field").as_string());
+  }
+
+  TestServer server_;
+  TestUser admin_ = server_.superadmin();
+  HttpClient client_ = server_.client();
+  std::vector<std::int64_t> ids_;  // of keys
+  const std::string definition_ = "/bep/environments/default/flags/new-feature";
+};
+
+TEST_F(Flags, an_entity_is_made_shown_changed_and_deleted_by_its_version) {
+  const HttpAnswer made = ask("POST", "", R"({"key":"bep","access":"public"})");
+  EXPECT_EQ(made.status, 201);
+  EXPECT_EQ(made.header("Location"), "/api/v1/namespaces/bep");
+  EXPECT_EQ(made.header("ETag"), "\"v1\"");
+  EXPECT_FALSE(made.header("Corohub-Position").empty());
+  EXPECT_EQ(text(made, "data.app_id"), "bep");
+  EXPECT_EQ(text(ask("POST", "", R"({"key":"bep"})"), "code"), "key_taken");
+
+  const HttpAnswer shown = ask("GET", "/bep");
+  EXPECT_EQ(shown.json().at("data"), made.json().at("data"));
+  EXPECT_EQ(ask("GET", "/bep", {}, {{"If-None-Match", "W/\"v1\""}}).status, 304);
+
+  const HttpAnswer blind = ask("PATCH", "/bep", R"({"name":"Back end"})");
+  EXPECT_EQ(blind.status, 428);
+  EXPECT_EQ(text(blind, "code"), "precondition_required");
+  const HttpAnswer changed = ask("PATCH", "/bep", R"({"name":"Back end"})", {{"If-Match", "\"v1\""}});
+  EXPECT_EQ(changed.status, 200);
+  EXPECT_EQ(changed.header("ETag"), "\"v2\"");
+  const HttpAnswer stale = ask("PATCH", "/bep", R"({"name":"x"})", {{"If-Match", "\"v1\""}});
+  EXPECT_EQ(stale.status, 412);
+  EXPECT_EQ(text(stale, "code"), "version_mismatch");
+  EXPECT_EQ(stale.header("ETag"), "\"v2\"");
+  EXPECT_EQ(stale.at("current"), changed.at("data"));
+  const HttpAnswer same = ask("PATCH", "/bep", R"({"name":"Back end"})", {{"If-Match", "\"v2\""}});
+  EXPECT_EQ(same.status, 200);
+  EXPECT_EQ(same.header("ETag"), "\"v2\"") << "nothing changed";
+
+  EXPECT_EQ(ask("DELETE", "/bep", {}, {{"If-Match", "\"v2\""}}).status, 204);
+  EXPECT_EQ(ask("GET", "/bep").status, 404);
+}
+
+TEST_F(Flags, a_flag_has_an_identity_and_a_definition_in_every_environment) {
+  make_bep();
+  ASSERT_EQ(ask("POST", "/bep/environments", R"({"key":"staging"})").status, 201);
+  EXPECT_EQ(ask("POST", "/bep/environments", R"({"key":"staging"})").status, 409);
+  EXPECT_EQ(field(ask("POST", "/bep/environments", R"({"key":"x","copy_from":"nowhere"})")),
+            "unknown_value /copy_from");
+  const HttpAnswer made =
+      ask("POST", "/bep/flags",
+          flag("sub", R"(,"parent":"new-feature","state":"ENABLED","environment":"staging")"));
+  EXPECT_EQ(made.header("Location"), "/api/v1/namespaces/bep/flags/sub");
+  EXPECT_EQ(text(made, "data.type"), "boolean");
+  EXPECT_EQ(text(made, "data.off_variant"), "off");
+  EXPECT_EQ(made.at("data.environments"),
+            json::parse(R"({"default":{"state":"DISABLED","enabled":false,"version":1},
+                            "staging":{"state":"ENABLED","enabled":false,"version":1}})"));
+  EXPECT_EQ(ask("GET", "/bep/flags/new-feature").at("data.sub_features"), json::parse(R"(["sub"])"));
+
+  const HttpAnswer refused = ask("DELETE", "/bep/flags/new-feature", {}, {{"If-Match", "*"}});
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_EQ(refused.at("flags"), json::parse(R"(["sub"])"));
+  EXPECT_EQ(ask("PATCH", "/bep/flags/sub", R"({"parent":null})", {{"If-Match", "\"v1\""}}).status, 200);
+  EXPECT_EQ(ask("DELETE", "/bep/flags/new-feature", {}, {{"If-Match", "\"v1\""}}).status, 204);
+  EXPECT_EQ(ask("GET", definition_).status, 404);
+  EXPECT_EQ(ask("GET", "/bep/environments/nowhere/flags/sub").status, 404);
+  EXPECT_EQ(ask("GET", "/nowhere/flags").status, 404);
+}
+
+TEST_F(Flags, a_definition_is_put_patched_and_switched) {
+  make_bep();
+  const HttpAnswer on = ask("POST", definition_ + "/enable");
+  EXPECT_EQ(on.json().at("data"),
+            json::parse(R"({"key":"new-feature","version":2,"enabled":true,"state":"ENABLED",
+                            "variants":{"on":true,"off":false},"defaultVariant":"on"})"));
+  EXPECT_EQ(ask("POST", definition_ + "/enable").header("ETag"), "\"v2\"") << "it was on already";
+  EXPECT_EQ(ask("POST", definition_ + "/disable", {}, {{"If-Match", "\"v1\""}}).status, 412);
+  EXPECT_EQ(ask("PATCH", definition_, R"({"defaultVariant":"off"})").status, 428);
+  const std::string rule = R"({"targeting":{"if":[{"==":[{"var":"a"},1]},"on","off"]}})";
+  EXPECT_EQ(ask("PATCH", definition_ + "?comment=trial", rule, {{"If-Match", "\"v2\""}}).header("ETag"),
+            "\"v3\"");
+
+  const json::value data = ask("GET", definition_).at("data");
+  EXPECT_EQ(ask("PUT", definition_, json::serialize(data), {{"If-Match", "*"}}).header("ETag"), "\"v3\"")
+      << "what was shown may be put back";
+  EXPECT_EQ(
+      field(ask("PUT", definition_, R"({"state":"ENABLED","variants":{"a":"x"}})", {{"If-Match", "*"}})),
+      "type_fixed /variants");
+  EXPECT_EQ(field(ask("PATCH", definition_, R"({"colour":1})", {{"If-Match", "*"}})),
+            "unknown_member /colour");
+  const std::string dangling = R"({"targeting":{"if":[{"$ref":"nope"},"on","off"]}})";
+  EXPECT_EQ(field(ask("PATCH", definition_, dangling, {{"If-Match", "*"}})), "unknown_segment /targeting");
+  const HttpAnswer lenient = ask("PATCH", definition_ + "?strict=false", dangling, {{"If-Match", "*"}});
+  EXPECT_EQ(lenient.status, 200);
+  EXPECT_EQ(text(lenient, "meta.warnings").find("unknown_segment") != std::string::npos, true);
+  EXPECT_EQ(ask("POST", definition_ + "/disable").status, 200) << "a switch asks nothing of the rule";
+
+  const HttpAnswer trail =
+      client_.get("/api/v1/admin/audit?action=flag.update&entity=bep/flags/new-feature", admin_.access_token);
+  const json::value rows = trail.at("data");
+  ASSERT_EQ(rows.as_array().size(), 4U);
+  EXPECT_EQ(rows.at(0).at("detail").at("before").at("state"), "DISABLED");
+  EXPECT_EQ(rows.at(1).at("detail").at("comment"), "trial");
+}
+
+TEST_F(Flags, lists_are_filtered_and_paged) {
+  make_bep();
+  for (int i = 0; i < 5; ++i)
+    ASSERT_EQ(ask("POST", "/bep/flags",
+                  flag("f" + std::to_string(i),
+                       i < 3 ? R"(,"tags":["web"],"state":"ENABLED")" : R"(,"parent":"new-feature")"))
+                  .status,
+              201);
+  const auto total = [&](const std::string& query) {
+    return text(ask("GET", "/bep/flags" + query), "meta.total");
+  };
+  EXPECT_EQ(total(""), "6");
+  EXPECT_EQ(total("?tag=web"), "3");
+  EXPECT_EQ(total("?parent=new-feature"), "2");
+  EXPECT_EQ(total("?state=ENABLED"), "3");
+  EXPECT_EQ(total("?state=DISABLED&tag=web"), "0");
+  EXPECT_EQ(total("?platform=tv"), "0");
+  const HttpAnswer page = ask("GET", "/bep/flags?page=2&per_page=4");
+  EXPECT_EQ(page.at("data").as_array().size(), 2U);
+  EXPECT_EQ(text(page, "data").find("\"new-feature\"") != std::string::npos, true) << "sorted by key";
+  EXPECT_EQ(ask("GET", "/bep/flags?state=on").status, 422);
+  EXPECT_EQ(ask("GET", "/bep/flags?environment=nowhere").status, 404);
+}
+
+TEST_F(Flags, T51_admins_and_keys_with_a_scope_for_the_namespace_manage_it) {
+  make_bep();
+  const TestUser user = server_.register_user("Uma");
+  EXPECT_EQ(ask("GET", "", {}, {}, user.access_token).status, 403);
+  EXPECT_EQ(ask("GET", "", {}, {}, "").status, 401);
+  EXPECT_EQ(ask("GET", "", {}, {{"X-API-Key", "chk_nonsense"}}, "").status, 401);
+  EXPECT_EQ(ask("GET", "", {}, {{"X-API-Key", make_key("flags:read")}}).status, 400) << "two credentials";
+
+  const std::string reader = make_key("flags:read:bep");
+  EXPECT_EQ(status_by_key(reader, "GET", "/bep/flags"), 200);
+  EXPECT_EQ(status_by_key(reader, "GET", "/default/flags"), 403);
+  EXPECT_EQ(status_by_key(reader, "POST", definition_ + "/enable"), 403);
+  EXPECT_EQ(text(ask("GET", "", {}, {{"X-API-Key", reader}}, ""), "meta.total"), "1") << "what it may read";
+  const std::string writer = make_key("flags:write:bep");
+  EXPECT_EQ(status_by_key(writer, "GET", "/bep/flags"), 200);
+  EXPECT_EQ(status_by_key(writer, "POST", definition_ + "/enable"), 200);
+  EXPECT_EQ(status_by_key(writer, "POST", "/default/flags", flag("x")), 403);
+  EXPECT_EQ(status_by_key(writer, "POST", "", R"({"key":"other"})"), 403);
+  EXPECT_EQ(status_by_key(make_key("flags:write"), "POST", "", R"({"key":"other"})"), 201);
+  EXPECT_EQ(status_by_key(make_key("flags:evaluate"), "GET", "/bep/flags"), 403);
+  EXPECT_EQ(status_by_key(make_key("publish"), "GET", ""), 403);
+}
+
+TEST_F(Flags, T51_a_revoked_key_and_a_former_admin_change_nothing) {
+  make_bep();
+  const std::string key = make_key("flags:write");
+  EXPECT_EQ(status_by_key(key, "POST", definition_ + "/enable"), 200);
+  client_.del("/api/v1/admin/api-keys/" + std::to_string(ids_.back()), admin_.access_token);
+  EXPECT_EQ(status_by_key(key, "POST", definition_ + "/disable"), 401);
+
+  const TestUser former = server_.admin("Former");
+  EXPECT_EQ(ask("POST", definition_ + "/disable", {}, {}, former.access_token).status, 200);
+  client_.put("/api/v1/admin/users/" + std::to_string(former.id) + "/role", json::object{{"role", "user"}},
+              admin_.access_token);
+  EXPECT_EQ(ask("POST", definition_ + "/enable", {}, {}, former.access_token).status, 401);
+  EXPECT_EQ(text(ask("GET", definition_), "data.state"), "DISABLED");
+}
+
+TEST_F(Flags, what_was_changed_is_there_after_a_restart) {
+  make_bep();
+  ASSERT_EQ(ask("POST", definition_ + "/enable").status, 200);
+  const HttpAnswer before = ask("GET", "/bep/flags/new-feature");
+  server_.restart();
+  client_ = server_.client();
+  admin_ = server_.superadmin();
+  EXPECT_EQ(ask("GET", "/bep/flags/new-feature").at("data"), before.at("data"));
+  EXPECT_EQ(ask("POST", definition_ + "/disable").header("ETag"), "\"v3\"");
+}
+
+TEST_F(Flags, bodies_are_bounded_and_strict) {
+  make_bep();
+  EXPECT_EQ(ask("POST", "/bep/flags", R"({"key":"a","key":"b"})").status, 400);
+  EXPECT_EQ(ask("POST", "/bep/flags", "[]").status, 400);
+  EXPECT_EQ(ask("POST", "/bep/flags", "{", {{"If-Match", "*"}}).status, 400);
+  const std::string large(60 << 10, 'x');
+  const HttpAnswer too_large =
+      ask("POST", "/bep/flags", R"({"key":"a","variants":{"a":")" + large + R"("}})");
+  EXPECT_EQ(too_large.status, 422) << too_large.body.substr(0, 300);
+  EXPECT_EQ(ask("POST", "/bep/flags", R"({"key":"a","x":")" + large + large + large + R"("})").status, 413);
+  std::string deep = "1";
+  for (int i = 0; i < 60; ++i) deep = R"({"!":[)" + deep + "]}";
+  EXPECT_EQ(field(ask("PATCH", definition_, R"({"targeting":)" + deep + "}", {{"If-Match", "*"}})),
+            "too_complex /targeting");
+}
+
+}  // namespace
+}  // namespace corohub::test

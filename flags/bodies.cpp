@@ -152,10 +152,8 @@ auto patched(json::object document, const json::object& patch, Words known, Word
 }  // namespace
 
 Result<NamespaceProperties> read_new_namespace(const json::object& body) {
-  json::object document;
-  merge_patch(document, body);
-  Fields fields(document);
-  check_members(fields, document, {"key", "name", "tenant_id", "app_id", "access"});
+  Fields fields(body);
+  check_members(fields, body, {"key", "name", "tenant_id", "app_id", "access"});
   NamespaceProperties properties;
   properties.key = read_key(fields);
   return read_namespace_properties(fields, std::move(properties));
@@ -173,10 +171,8 @@ Result<NamespaceProperties> patch_namespace(const Namespace& base, const json::o
 }
 
 Result<NewEnvironment> read_new_environment(const json::object& body) {
-  json::object document;
-  merge_patch(document, body);
-  Fields fields(document);
-  check_members(fields, document, {"key", "name", "copy_from", "metadata", "is_default"});
+  Fields fields(body);
+  check_members(fields, body, {"key", "name", "copy_from", "metadata", "is_default"});
   NewEnvironment made;
   made.parts.key = read_key(fields);
   made.copy_from = read_reference(fields, "copy_from", key_name_bytes_max, {}).value_or("");
@@ -223,7 +219,7 @@ Result<NewFlag> read_new_flag(const json::object& body, Reading& reading) {
   for (const json::key_value_pair& member : body) {
     const bool defines =
         std::ranges::find(in_definition, std::string_view(member.key())) != in_definition.end();
-    if (!member.value().is_null()) (defines ? document : identity)[member.key()] = member.value();
+    (defines ? document : identity)[member.key()] = member.value();
   }
   if (!document.contains("state")) document["state"] = name(State::disabled);
 

@@ -8,17 +8,30 @@
 
 namespace corohub::flags {
 
+namespace {
+
+// What the query of every change may say.
+Result<> read_change_query(const http::Request& request, Change& change) {
+  Result<std::string> comment = read_comment(request);
+  if (!comment) return comment.error();
+  change.author.comment = std::move(*comment);
+  users::QueryReader reader(request);
+  if (const auto word = reader.one_of("strict", {"false", "true"})) change.reading.strict = *word == 1;
+  return reader.result();
+}
+
+}  // namespace
+
 Task<Result<Change>> begin_change(FlagServices& services, http::Context& context, Matching matching,
                                   Source source) {
   const Result<Manager> manager = co_await read_manager(services, context, Right::write);
   if (!manager) co_return manager.error();
+  Change change;
+  change.author = manager->author(source, {});
+  if (const Result<> read = read_change_query(context.request, change); !read) co_return read.error();
   const Result<NamespaceRef> name_space = namespace_of(services, context);
   if (!name_space) co_return name_space.error();
-  Result<std::string> comment = read_comment(context.request);
-  if (!comment) co_return comment.error();
-  Change change;
   change.name_space = (*name_space)->key;
-  change.author = manager->author(source, std::move(*comment));
   if (matching == Matching::optional) {
     change.match = IfMatch::read_optional(context.request);
     co_return change;
@@ -27,14 +40,6 @@ Task<Result<Change>> begin_change(FlagServices& services, http::Context& context
   if (!match) co_return match.error();
   change.match = std::move(*match);
   co_return change;
-}
-
-Result<Reading> read_strictness(const http::Request& request) {
-  users::QueryReader reader(request);
-  Reading reading;
-  if (const auto word = reader.one_of("strict", {"false", "true"})) reading.strict = *word == 1;
-  if (const Result<> read = reader.result(); !read) return read.error();
-  return reading;
 }
 
 void add_warnings(Changed& changed, const Reading& reading) {

@@ -19,15 +19,14 @@ struct Change {
   std::string name_space;  // as the path has it
   Author author;
   IfMatch match;
+  Reading reading;  // ?strict=false
 };
 enum class Matching : std::uint8_t { required, optional };  // whether there must be an If-Match
-// Who asks, with which right, for what (the namespace is there), ?comment= and If-Match. Errors: those of
-// read_manager(), not_found, precondition_required, validation_failed.
+// Who asks, with which right, for what (the namespace is there), ?comment=, ?strict= and If-Match. Errors:
+// those of read_manager(), validation_failed, not_found, precondition_required.
 Task<Result<Change>> begin_change(FlagServices& services, http::Context& context,
                                   Matching matching = Matching::required, Source source = Source::api);
 
-// ?strict=false; validation_failed.
-Result<Reading> read_strictness(const http::Request& request);
 // What a reader has made of a document, with its warnings.
 template <class T>
 struct Prepared {

@@ -1,4 +1,5 @@
-// /api/v1/namespaces/{namespace}/environments/{environment}/flags/{key}: a flag's definition, and its switch.
+// /api/v1/namespaces/{namespace}/environments/{environment}/flags/{flag}: a flag's definition, and its
+// switch.
 #include "flags/answers.hpp"
 #include "flags/bodies.hpp"
 #include "flags/change_unit.hpp"
@@ -19,7 +20,7 @@ using http::Response;
 // Where in the namespace.
 struct Place {
   explicit Place(const Context& context)
-      : environment(context.param("environment")), flag(context.param("key")) {}
+      : environment(context.param("environment")), flag(context.param("flag")) {}
 
   Result<const Flag*> find(const Namespace& name_space) const {
     const EnvironmentRef* found = environment.empty() ? nullptr : name_space.environment(environment);
@@ -113,8 +114,6 @@ class DefinitionEdit {
 Task<Response> write_definition(FlagServices& services, Context& context, MakeDefinition make) {
   Result<Change> change = co_await begin_change(services, context);
   if (!change) co_return fail(change.error(), context);
-  const Result<Reading> strictness = read_strictness(context.request);
-  if (!strictness) co_return fail(strictness.error(), context);
   const Place place(context);
   const Result<NamespaceRef> name_space = namespace_of(services, context);
   if (!name_space) co_return fail(name_space.error(), context);
@@ -122,7 +121,7 @@ Task<Response> write_definition(FlagServices& services, Context& context, MakeDe
   if (!flag) co_return fail(flag.error(), context);
 
   auto edit = std::make_shared<DefinitionEdit>(place, change->match, make);
-  auto read = [edit, base = (*flag)->definition, reading = *strictness](const json::object& body) {
+  auto read = [edit, base = (*flag)->definition, reading = change->reading](const json::object& body) {
     return edit->draft(body, base, reading);
   };
   const Result<> drafted = co_await read_body(services, context.request, std::move(read));
@@ -173,7 +172,7 @@ Task<Response> disable(FlagServices& services, Context& context) {
 }  // namespace
 
 void add_definition_routes(Routes& routes) {
-  const std::string one = "/api/v1/namespaces/{namespace}/environments/{environment}/flags/{key}";
+  const std::string one = "/api/v1/namespaces/{namespace}/environments/{environment}/flags/{flag}";
   routes.add(Method::get, one, get_definition, definition_body_bytes_max);
   routes.add(Method::put, one, put_definition, definition_body_bytes_max);
   routes.add(Method::patch, one, patch_definition_route, definition_body_bytes_max);

@@ -104,7 +104,7 @@ Task<Response> get_flag(FlagServices& services, Context& context) {
   if (!manager) co_return fail(manager.error(), context);
   const Result<NamespaceRef> name_space = namespace_of(services, context);
   if (!name_space) co_return fail(name_space.error(), context);
-  const FlagIdentity* flag = find_identity(**name_space, context.param("key"));
+  const FlagIdentity* flag = find_identity(**name_space, context.param("flag"));
   if (flag == nullptr) co_return fail(no_flag(), context);
   const std::string tag = version_tag(flag->version);
   if (is_known(context.request, tag)) co_return not_modified(tag);
@@ -114,9 +114,7 @@ Task<Response> get_flag(FlagServices& services, Context& context) {
 Task<Response> post_flag(FlagServices& services, Context& context) {
   Result<Change> change = co_await begin_change(services, context, Matching::optional);
   if (!change) co_return fail(change.error(), context);
-  const Result<Reading> reading = read_strictness(context.request);
-  if (!reading) co_return fail(reading.error(), context);
-  auto read = [reading = *reading](const json::object& body) mutable -> Result<Prepared<NewFlag>> {
+  auto read = [reading = change->reading](const json::object& body) mutable -> Result<Prepared<NewFlag>> {
     Result<NewFlag> made = read_new_flag(body, reading);
     if (!made) return made.error();
     return Prepared<NewFlag>{std::move(*made), reading};
@@ -149,7 +147,7 @@ Task<Response> patch_flag(FlagServices& services, Context& context) {
   if (!change) co_return fail(change.error(), context);
   Result<json::object> patch = co_await read_body(services, context.request, keep_body);
   if (!patch) co_return fail(patch.error(), context);
-  const std::string key(context.param("key"));
+  const std::string key(context.param("flag"));
   auto edit = [key, patch = std::move(*patch), match = change->match](NamespaceEdit& of) -> Result<> {
     const Result<const FlagIdentity*> before = held_identity(of, key, match);
     if (!before) return before.error();
@@ -167,7 +165,7 @@ Task<Response> patch_flag(FlagServices& services, Context& context) {
 Task<Response> delete_flag_route(FlagServices& services, Context& context) {
   const Result<Change> change = co_await begin_change(services, context);
   if (!change) co_return fail(change.error(), context);
-  auto edit = [key = std::string(context.param("key")),
+  auto edit = [key = std::string(context.param("flag")),
                match = change->match](NamespaceEdit& of) -> Result<> {
     if (const auto before = held_identity(of, key, match); !before) return before.error();
     of.remove_flag(key);
@@ -184,9 +182,9 @@ Task<Response> delete_flag_route(FlagServices& services, Context& context) {
 void add_flag_routes(Routes& routes) {
   routes.add(Method::get, "/api/v1/namespaces/{namespace}/flags", get_flags, definition_body_bytes_max);
   routes.add(Method::post, "/api/v1/namespaces/{namespace}/flags", post_flag, definition_body_bytes_max);
-  routes.add(Method::get, "/api/v1/namespaces/{namespace}/flags/{key}", get_flag);
-  routes.add(Method::patch, "/api/v1/namespaces/{namespace}/flags/{key}", patch_flag);
-  routes.add(Method::del, "/api/v1/namespaces/{namespace}/flags/{key}", delete_flag_route);
+  routes.add(Method::get, "/api/v1/namespaces/{namespace}/flags/{flag}", get_flag);
+  routes.add(Method::patch, "/api/v1/namespaces/{namespace}/flags/{flag}", patch_flag);
+  routes.add(Method::del, "/api/v1/namespaces/{namespace}/flags/{flag}", delete_flag_route);
 }
 
 }  // namespace corohub::flags

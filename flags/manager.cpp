@@ -1,6 +1,7 @@
 #include "flags/manager.hpp"
 
 #include "auth/policy.hpp"
+#include "core/encoding.hpp"
 #include "users/query_reader.hpp"
 #include "users/request_caller.hpp"
 
@@ -89,6 +90,8 @@ Task<Result<Manager>> read_manager(FlagServices& services, Context& context, Rig
 Result<std::string> read_comment(const http::Request& request) {
   users::QueryReader reader(request);
   std::string comment = reader.text("comment", comment_max * 4).value_or("");
+  if (code_points(comment) > comment_max)
+    reader.refuse("comment", "too_long", "Must have at most 1000 characters.");
   if (const Result<> read = reader.result(); !read) return read.error();
   return comment;
 }

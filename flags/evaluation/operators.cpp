@@ -38,6 +38,11 @@ std::optional<double> combine(Op op, double a, double b) noexcept {
   }
 }
 
+// Where a text is to be cut: one that is no number is 0.
+std::optional<double> position(const Value& value) noexcept {
+  return value.is_text() ? operand(value).value_or(0) : operand(value);
+}
+
 // Linear in the sum of both, whatever they hold; std::string_view::find is not.
 bool has(std::string_view text, std::string_view part) noexcept {
   return part.empty() || ::memmem(text.data(), text.size(), part.data(), part.size()) != nullptr;
@@ -266,9 +271,10 @@ Value Interpreter::substring(const Node& node, const Value& scope) {
   TextRoom room;
   const std::optional<std::string_view> whole_text =
       values[0].is_null() ? std::string_view() : text_of(values[0], room);
-  const std::optional<double> from = operand(values[1]);
-  const std::optional<double> length = operand(values[2]);
-  if (!whole_text || !from || (count > 2 && !length))
+  const std::optional<double> from = position(values[1]);
+  const std::optional<double> length = position(values[2]);
+  const bool is_boolean = values[0].kind() == Value::Kind::boolean;
+  if (!whole_text || is_boolean || !from || (count > 2 && !length))
     return fail(EvaluationError::parse_error, "substr takes a text and one or two numbers.");
   std::string_view text = *whole_text;
   if (!values[0].is_text()) {  // the text of a number: it has to outlive this function
@@ -308,13 +314,19 @@ Value Interpreter::contains(const Node& node, const Value& scope) {
   return Value(false);
 }
 
-// What is no list has no elements.
+// Of what is no list nothing is true of all; for the others false, 0, "" and null have no elements, and
+// anything else is an error.
 Value Interpreter::visit_elements(const Node& node, const Value& scope) {
   if (!node.takes_list || node.count < 2)
     return fail(EvaluationError::parse_error, "The rule visits the elements of nothing.");
   Value subject = argument(node, 0, scope);
   if (failed()) return {};
-  if (!subject.is_list()) subject = Value(static_cast<const Value*>(nullptr), 0);
+  if (!subject.is_list()) {
+    const bool is_computed = arguments(node)[0].op != Op::constant;
+    if (is_computed && node.op != Op::all && subject.truth())
+      return fail(EvaluationError::parse_error, "The rule visits the elements of no list.");
+    subject = Value(static_cast<const Value*>(nullptr), 0);
+  }
   if (node.op == Op::reduce) return reduce(node, subject, scope);
   if (node.op == Op::map || node.op == Op::filter) return map_or_filter(node, subject);
   return all_none_some(node, subject);

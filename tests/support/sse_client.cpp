@@ -50,6 +50,7 @@ bool SseClient::read_chunk() {
 }
 
 SseEvent SseClient::next() {
+  const bool is_ours = target_.starts_with("/api/");  // not in words of a foreign protocol
   for (;;) {
     std::size_t end = 0;
     while ((end = body_.find("\n\n")) == std::string::npos)
@@ -64,13 +65,14 @@ SseEvent SseClient::next() {
       block.erase(0, stop + 1);
       if (field.starts_with("id: ")) event.id = field.substr(4);
       if (field.starts_with("retry: ")) event.retry = field.substr(7);
-      if (field.starts_with("event:")) throw std::runtime_error("an event field");
+      if (field.starts_with("event: ")) event.event = field.substr(7);
       if (!field.starts_with("data: ")) continue;
       event.text += (has_data ? "\n" : "") + field.substr(6);
       has_data = true;
     }
     if (!has_data) continue;  // a comment
-    record_event(event.text);
+    if (is_ours && !event.event.empty()) throw std::runtime_error("an event field");
+    if (is_ours) record_event(event.text);
     if (is_unasked_online_event(target_, event.text)) continue;
     event.data = json::parse(event.text).as_object();
     return event;

@@ -16,6 +16,7 @@ namespace corohub::test {
 struct SseEvent {
   std::string id;  // of this event, empty: it has none
   std::string retry;
+  std::string event;
   std::string text;   // its data
   json::object data;  // the same as JSON
 };

@@ -58,7 +58,7 @@ Task<Page> read_page(hub::Hub& hub, ClientId after, std::size_t limit) {
 json::object to_json(const hub::MemberInfo& info) {
   json::object object;
   object["client_id"] = info.client_id.text();
-  object["user_id"] = info.user_id;
+  object["user_id"] = info.user_id == 0 ? json::value() : json::value(info.user_id);  // a guest, or a key
   object["role"] = name(info.role);
   object["transport"] = info.transport;
   object["ip"] = info.ip;

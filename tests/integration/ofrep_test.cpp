@@ -109,7 +109,7 @@ TEST_F(Ofrep, a_stream_says_when_to_ask_again) {
   EXPECT_EQ(evaluate("", {{"If-None-Match", now.header("ETag")}}).status, 304);
 }
 
-TEST_F(Ofrep, T42_a_revoked_key_ends_its_streams_and_evaluates_nothing) {
+TEST_F(Ofrep, T31_a_revoked_key_ends_its_streams_and_evaluates_nothing) {
   const std::string key = make_key({"flags:evaluate:bep"});
   const Headers headers{{"X-API-Key", key}};
   SseClient stream = open(address(headers));
@@ -125,7 +125,7 @@ TEST_F(Ofrep, T42_a_revoked_key_ends_its_streams_and_evaluates_nothing) {
   EXPECT_TRUE(stream.wait_end());
 }
 
-TEST_F(Ofrep, T42_a_stream_ends_with_its_login) {
+TEST_F(Ofrep, T29_a_stream_ends_with_its_login) {
   const TestUser user = server_.register_user("ann");
   const Headers headers{{"Authorization", "Bearer " + user.access_token}};
   const std::string target = address(headers);
@@ -149,7 +149,7 @@ TEST_F(Ofrep, a_stream_and_a_tag_are_good_across_a_restart) {
   EXPECT_EQ(stream.next().text, R"({"type":"connected"})");
 }
 
-TEST_F(Ofrep, T46_a_body_that_is_too_large_is_said_to_be) {
+TEST_F(Ofrep, T10_a_body_that_is_too_large_is_said_to_be) {
   const HttpAnswer answer = evaluate("", {}, std::string(65'537, ' '));
   EXPECT_EQ(answer.status, 413);
   EXPECT_EQ(answer.header("Content-Type"), "application/problem+json");

@@ -159,7 +159,7 @@ TEST_F(OfrepEvaluation, headers_say_where_and_beat_the_query) {
             std::vector<std::string>{"staged"});
 }
 
-TEST_F(OfrepEvaluation, T24_a_credential_that_is_no_good_is_no_guest) {
+TEST_F(OfrepEvaluation, T4_one_credential_which_is_good_or_none) {
   const std::string key = rig.make_key({"flags:read"});
   const std::string token = bearer(1);
   using Headers = std::vector<std::pair<std::string, std::string>>;
@@ -178,7 +178,7 @@ TEST_F(OfrepEvaluation, T24_a_credential_that_is_no_good_is_no_guest) {
     EXPECT_EQ(rig.ask({.headers = headers}).status, status) << headers.front().second;
 }
 
-TEST_F(OfrepEvaluation, T42_a_user_who_was_disabled_is_refused_at_once) {
+TEST_F(OfrepEvaluation, T32_a_user_who_was_disabled_is_refused_at_once) {
   const std::string token = bearer(1);
   EXPECT_EQ(rig.ask({.headers = {{"Authorization", token}}}).status, 200);
   auto disabled = std::make_shared<Account>(*rig.accounts[1]);
@@ -188,7 +188,7 @@ TEST_F(OfrepEvaluation, T42_a_user_who_was_disabled_is_refused_at_once) {
   EXPECT_EQ(rig.ask({.headers = {{"Authorization", token}}}).status, 401);
 }
 
-TEST_F(OfrepEvaluation, T42_a_revoked_key_is_refused_although_it_was_known) {
+TEST_F(OfrepEvaluation, T31_a_revoked_key_is_refused_although_it_was_known) {
   const std::string key = rig.make_key({"flags:read"});
   EXPECT_FALSE(rig.ask({.headers = {{"X-API-Key", key}}}).prompt);
   EXPECT_TRUE(rig.ask({.headers = {{"X-API-Key", key}}}).prompt);
@@ -210,7 +210,7 @@ TEST_F(OfrepEvaluation, only_a_service_may_ask_for_a_client_and_there_is_none) {
 
 // ---- contexts ----
 
-TEST_F(OfrepEvaluation, T45_a_context_in_error_is_said_to_be) {
+TEST_F(OfrepEvaluation, T54b_a_context_in_error_is_said_to_be) {
   const std::string deep = std::string(20, '[') + std::string(20, ']');
   std::string many = "{";
   for (int i = 0; i < 501; ++i) many += (i > 0 ? ",\"" : "\"") + std::to_string(i) + "\":0";
@@ -356,7 +356,7 @@ class OfrepRates : public OfrepEvaluation {
   }
 };
 
-TEST_F(OfrepRates, T68_each_caller_pays_for_itself) {
+TEST_F(OfrepRates, T17_each_caller_pays_for_itself) {
   EXPECT_EQ(statuses(3, {}), "200 200 429 ");
   const Reply refused = rig.ask({});
   EXPECT_EQ(refused.json().at("errorCode"), "GENERAL");
@@ -371,7 +371,7 @@ TEST_F(OfrepRates, T68_each_caller_pays_for_itself) {
   EXPECT_EQ(statuses(3, {}), "200 200 429 ") << "a service does not pay by its address";
 }
 
-TEST_F(OfrepRates, T24_who_proves_to_be_nobody_pays_by_its_address) {
+TEST_F(OfrepRates, T17_who_proves_to_be_nobody_pays_by_its_address) {
   for (const std::string& bad : {std::string("nonsense"), users::make_service_key()}) {
     EXPECT_EQ(statuses(3, {.headers = {{"X-API-Key", bad}}}), "401 401 429 ") << bad;
     rig.clock.advance(1s);

@@ -60,7 +60,7 @@ TEST_F(StreamToken, says_whose_stream_it_is_until_it_expires) {
   EXPECT_EQ(read(token).error().code, ErrorCode::invalid_token);
 }
 
-TEST_F(StreamToken, T24_what_was_changed_or_signed_for_something_else_is_none) {
+TEST_F(StreamToken, T21_what_was_changed_or_signed_for_something_else_is_none) {
   const std::string token = tokens.issue(grant);
   const std::string signature = token.substr(token.find('.'));
   std::string text = *from_base64url(token.substr(0, token.find('.')));
@@ -76,7 +76,7 @@ TEST_F(StreamToken, T24_what_was_changed_or_signed_for_something_else_is_none) {
   EXPECT_FALSE(*as_access) << "it opens nothing else";
 }
 
-TEST_F(StreamToken, T24_the_key_of_a_token_may_be_rotated) {
+TEST_F(StreamToken, T34_the_key_of_a_token_may_be_rotated) {
   const std::string token = tokens.issue(grant);
   ASSERT_TRUE(rig.keys.rotate(30s));
   EXPECT_TRUE(read(token));
@@ -318,7 +318,7 @@ TEST_F(OfrepStreams, is_told_at_once_of_what_came_before_it_was_open) {
   EXPECT_EQ(open(address()).refetches(), 0U);
 }
 
-TEST_F(OfrepStreams, T60_is_told_once_in_a_hundred_milliseconds_and_of_the_newest) {
+TEST_F(OfrepStreams, is_told_once_in_a_hundred_milliseconds_and_of_the_newest) {
   Reader& reader = open(address());
   for (Seq revision = 8; revision < 20; ++revision) put(revision, {{"plain", other}});
   EXPECT_EQ(reader.refetches(), 1U);
@@ -337,7 +337,7 @@ TEST_F(OfrepStreams, T63_says_something_every_twenty_seconds_and_where_it_is) {
   EXPECT_EQ(reader.count(":\nid: epoch-1:7\n\n"), 2U);
 }
 
-TEST_F(OfrepStreams, T42_ends_when_the_place_is_closed_or_gone) {
+TEST_F(OfrepStreams, T31_ends_when_the_place_is_closed_or_gone) {
   Reader& guest = open(address());
   Reader& user = open(address({{"Authorization", user_header()}}));
   put(8, {{"plain"}}, NamespaceAccess::users);
@@ -350,7 +350,7 @@ TEST_F(OfrepStreams, T42_ends_when_the_place_is_closed_or_gone) {
   EXPECT_TRUE(user.ended);
 }
 
-TEST_F(OfrepStreams, T42_ends_with_the_login) {
+TEST_F(OfrepStreams, T29_ends_with_the_login) {
   const std::string target = address({{"Authorization", user_header()}});
   Reader& reader = open(target);
   auto now = std::make_shared<Account>(*account);
@@ -360,7 +360,7 @@ TEST_F(OfrepStreams, T42_ends_with_the_login) {
   EXPECT_EQ(status(target), 401);
 }
 
-TEST_F(OfrepStreams, T42_ends_with_the_key) {
+TEST_F(OfrepStreams, T31_ends_with_the_key) {
   const std::string key = rig.make_key({"flags:read"}, rig.clock.unix_ms() + 5000);
   const std::string target = address({{"X-API-Key", key}});
   Reader& reader = open(target);
@@ -393,7 +393,7 @@ TEST_F(OfrepStreams, another_role_may_be_another_value) {
   EXPECT_EQ(reader.refetches(), 1U);
 }
 
-TEST_F(OfrepStreams, T59_is_a_connection_among_others) {
+TEST_F(OfrepStreams, T63_is_a_connection_among_others) {
   Reader& guest = open(address());
   open(address({{"Authorization", user_header()}}));
   EXPECT_EQ(rig.hub.roster().places(), 2U);
@@ -410,7 +410,7 @@ TEST_F(OfrepStreams, T59_is_a_connection_among_others) {
   EXPECT_EQ(rig.hub.roster().places(), 0U);
 }
 
-TEST_F(OfrepStreams, T24_without_a_good_token_there_is_none) {
+TEST_F(OfrepStreams, without_a_good_token_there_is_none) {
   EXPECT_EQ(status("/ofrep/v1/events"), 401);
   EXPECT_EQ(status("/ofrep/v1/events?t=nonsense"), 401);
   const std::string target = address();

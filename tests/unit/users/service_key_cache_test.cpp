@@ -105,7 +105,7 @@ TEST_F(ServiceKeyCacheTest, a_revoked_key_is_forgotten_where_the_revocation_is_a
   EXPECT_EQ(caches[0]->find(secret), nullptr);
 }
 
-TEST_F(ServiceKeyCacheTest, T42_a_key_ends_with_the_rights_of_its_maker) {
+TEST_F(ServiceKeyCacheTest, T31_a_key_ends_with_the_rights_of_its_maker) {
   const std::string secret = make();
   ASSERT_TRUE(get(secret));
   account_becomes(Role::superadmin);

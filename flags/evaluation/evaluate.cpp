@@ -38,8 +38,8 @@ std::string_view name(EvaluationError error) noexcept { return error_words[stati
 std::string_view name(Gate gate) noexcept { return gate_words[static_cast<std::size_t>(gate)]; }
 
 struct Evaluator::State {
-  State(const Environment& its_environment, const Context& context, std::int64_t now_seconds)
-      : environment(its_environment), interpreter(its_environment, context.object(), now_seconds) {}
+  State(const Environment& environment, const Context& context, std::int64_t now_seconds)
+      : interpreter(environment, context.object(), now_seconds) {}
 
   Evaluation evaluate(const Flag& flag, const Definition& definition, std::vector<TracedStep>* trace) {
     if (definition.state == flags::State::disabled) return {.flag = &flag, .reason = Reason::disabled};
@@ -84,7 +84,6 @@ struct Evaluator::State {
   static constexpr std::size_t parent_levels_max = 8;  // more than a flag may have
   static constexpr std::size_t known_parents_max = 64;
 
-  const Environment& environment;
   Interpreter interpreter;
   std::vector<Evaluation> parents;
   std::size_t levels = 0;

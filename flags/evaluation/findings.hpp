@@ -38,7 +38,6 @@ class Findings {
   void doubt(std::string_view code, std::string message);
 
   bool ok() const noexcept { return errors_.empty(); }
-  std::size_t count() const noexcept { return errors_.size() + reading_.warnings.size(); }
   Error error() const;  // not ok()
 
  private:

@@ -66,7 +66,7 @@ class Interpreter {
   template <class Visit>
   void each(const Node& node, const Value& scope, Visit visit);
 
-  // ---- operators, in operators.cpp ----
+  // ---- operators, in operators.cpp and list_operators.cpp ----
   Value variable(const Node& node, const Value& scope);
   Value variable_of(const Node& node, const Value& scope);
   Value missing(const Node& node, const Value& scope);

@@ -320,16 +320,6 @@ std::string Rule::path_text(const Node& var) const {
   return text;
 }
 
-std::size_t Rule::bytes() const noexcept {
-  std::size_t bytes = sizeof(Rule) + texts_bytes_ + nodes_.capacity() * sizeof(Node) +
-                      path_parts_.capacity() * sizeof(std::string_view) + paths_.capacity() * sizeof(Path) +
-                      versions_.capacity() * sizeof(KnownVersion);
-  for (const std::vector<Value>& list : lists_) bytes += sizeof(list) + list.capacity() * sizeof(Value);
-  for (const Buckets& one : buckets_) bytes += sizeof(one) + one.each.capacity() * sizeof(Bucket);
-  for (const std::string& one : segments_) bytes += sizeof(one) + one.capacity();
-  return bytes;
-}
-
 std::string_view name(Op op) noexcept {
   const auto found = std::ranges::find(op_words, op, &std::pair<std::string_view, Op>::second);
   return found != op_words.end() ? found->first : std::string_view();

@@ -110,7 +110,6 @@ class Rule {
 
   std::span<const std::string> segments() const noexcept { return segments_; }  // sorted, each once
   bool reads_time() const noexcept { return reads_time_; }
-  std::size_t bytes() const noexcept;  // what it keeps in memory
 
   // JSON pointer of the node in the rule as it was written. For people: takes its time.
   std::string pointer(const Node& node) const;

@@ -23,6 +23,7 @@ export class Chance {
 // tests/oracle/flags_oracle.cpp
 export class Ours {
   constructor(program = process.env.COROHUB_FLAGS_ORACLE) {
+    if (!program) throw new Error('COROHUB_FLAGS_ORACLE is to be the program flags_oracle, which is built with the tests');
     this.process = spawn(program, [], { stdio: ['pipe', 'pipe', 'inherit'] });
     this.lines = createInterface({ input: this.process.stdout })[Symbol.asyncIterator]();
   }

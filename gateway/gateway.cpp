@@ -106,6 +106,7 @@ void Gateway::add_routes(http::Router& router) {
   add_publish_route(routes);
   add_service_key_routes(routes);
   add_presence_routes(routes);
+  add_info_routes(routes);
   state_->ofrep.add_routes(router);
 }
 

@@ -85,6 +85,7 @@ class Gateway {
 
   // GET /ws, GET /ws/stats, POST /ws/broadcast, GET /ws/echo,
   // GET /api/v1/events, GET /api/v1/events/poll, GET /api/v1/events/stream,
+  // GET /api/v1/websocket/info, /namespaces, /status,
   // GET /api/v1/presence, GET /api/v1/topics/{topic...}/presence,
   // POST /api/v1/topics/{topic...}/events, GET /api/v1/topics/{topic...}/history, POST /api/v1/publish,
   // GET and POST /api/v1/admin/api-keys, DELETE /api/v1/admin/api-keys/{id},

@@ -95,6 +95,7 @@ void add_broadcast_routes(Routes& routes);    // /ws/stats, /ws/broadcast
 void add_event_routes(Routes& routes);        // /api/v1/events, /api/v1/events/poll
 void add_connection_routes(Routes& routes);   // /api/v1/admin/connections
 void add_presence_routes(Routes& routes);     // /api/v1/presence, /api/v1/topics/…/presence
+void add_info_routes(Routes& routes);         // /api/v1/websocket/…
 void add_topic_routes(Routes& routes);        // /api/v1/topics/…/events, …/history
 void add_publish_route(Routes& routes);       // /api/v1/publish
 void add_service_key_routes(Routes& routes);  // /api/v1/admin/api-keys

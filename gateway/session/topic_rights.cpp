@@ -117,14 +117,6 @@ bool TopicRights::welcomes_guests() const noexcept {
   return may_evaluate(FlagTopic(), hub::Identity::guest());
 }
 
-std::vector<std::string> TopicRights::namespaces(const hub::Identity& who) const {
-  const flags::Viewer viewer = viewer_of(who);
-  std::vector<std::string> keys;
-  for (const flags::NamespaceRef& one : directory_.all())
-    if (is_admin(who) || viewer.may_evaluate(*one)) keys.push_back(one->key);
-  return keys;
-}
-
 // ---- events ----
 
 bool TopicRights::shows(const hub::Event& event, const hub::Identity& who) const noexcept {

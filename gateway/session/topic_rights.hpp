@@ -38,8 +38,6 @@ class TopicRights final : private flags::DirectoryListener {
   const hub::TopicRule* readable(std::string_view topic, const hub::Identity& who) const noexcept;
   // Whether there is anything here for somebody without a credential: a namespace that is public.
   bool welcomes_guests() const noexcept;
-  // The namespaces whose events this somebody may see; sorted.
-  std::vector<std::string> namespaces(const hub::Identity& who) const;
 
   // Whether this somebody may see the event of a topic that it may read. Administrators see each. Others see
   // nothing of a flag that was hidden or behind a package when it changed, or is now.

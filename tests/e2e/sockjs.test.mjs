@@ -303,3 +303,43 @@ test('SockJS chooses its transport by itself, and one that is refused is told wh
   assert.equal((await open('no')).code, 'invalid_token');
   assert.deepEqual(page.complaints, []);
 });
+
+test('a page without a credential follows the flags of a public namespace', inBrowser, async (t) => {
+  const { server } = await start(t);
+  const admin = await new Api(server).member('admin');
+  const flags = '/api/v1/namespaces/bep/flags';
+  await admin.expect(201, 'POST', '/api/v1/namespaces', { body: { key: 'bep', access: 'public' } });
+  await admin.expect(201, 'POST', flags, { body: { key: 'new-feature', variants: { on: true, off: false }, defaultVariant: 'on' } });
+  const page = await site(t);
+  let listening;
+  await page.exposeFunction('listening', () => listening());
+  for (const [library, action] of [['webstomp', 'enable'], ['StompJs.Stomp', 'disable']]) {
+    const subscribed = new Promise((done) => { listening = done; });
+    const hearing = page.evaluate(({ host, library }) => new Promise((done, fail) => {
+      const Stomp = library.split('.').reduce((value, name) => value[name], window);
+      const socket = () => new window.SockJS(`http://${host}/ws`);
+      const stompClient = Stomp.over(library === 'webstomp' ? socket() : socket);
+      const heard = {};
+      const hear = (what) => ({ body }) => {
+        (heard[what] ||= []).push(body);
+        if (heard.answers?.length === 2 && !heard.all) window.listening();
+        if (heard.all && heard.bep) { done(heard); stompClient.disconnect(); }
+      };
+      stompClient.connect({}, () => {
+        stompClient.subscribe('/user/queue/subscription', hear('answers'));
+        stompClient.subscribe('/topic/flags', hear('all'));
+        stompClient.subscribe('/topic/flags/bep', hear('bep'));
+      }, fail);
+      setTimeout(() => fail(new Error(`after 10 s: ${JSON.stringify(heard)}`)), 10_000);
+    }), { host: server.host, library });
+    await Promise.race([subscribed, hearing]);
+    await admin.expect(200, 'POST', `/api/v1/namespaces/bep/environments/default/flags/new-feature/${action}`);
+    const { answers, all, bep } = await hearing;
+    assert.match(answers[0], /^\{"type":"connection_status","message":"Successfully subscribed to flag updates","timestamp":\d{13}\}$/);
+    assert.match(answers[1], /"message":"Successfully subscribed to flag updates for namespace: bep"/);
+    assert.equal(all.length, 1);
+    assert.match(all[0], new RegExp(`^\\{"type":"flag_update","namespace":"bep","flagKey":"new-feature","action":"${action}d","enabled":${action === 'enable'},"timestamp":\\d{13}\\}$`));
+    assert.deepEqual(bep, all);
+  }
+  assert.deepEqual(page.complaints, []);
+});

@@ -107,7 +107,7 @@ void StompClient::send(const std::vector<StompFrame>& frames) {
 // ---- on a WebSocket ----
 
 StompSocket::StompSocket(std::uint16_t port, const TestUser& user)
-    : socket_(port, WsOptions{.target = "/ws?token=" + user.access_token,
+    : socket_(port, WsOptions{.target = user.access_token.empty() ? "/ws" : "/ws?token=" + user.access_token,
                               .headers = {{"Sec-WebSocket-Protocol", "v12.stomp"}}}) {
   if (socket_.answer().status != 101) throw std::runtime_error("refused: " + socket_.answer().body);
 }

@@ -50,7 +50,7 @@ class StompClient {
   virtual std::string next_text() = 0;
 };
 
-// Known by `?token=`.
+// Known by `?token=`; a user without a token is nobody.
 class StompSocket final : public StompClient {
  public:
   StompSocket(std::uint16_t port, const TestUser& user);

@@ -1,0 +1,197 @@
+// Changes of feature flags, made over REST, as clients of every protocol hear of them.
+#include "support/sse_client.hpp"
+#include "support/stomp_client.hpp"
+#include "support/test_server.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include <boost/json/serialize.hpp>
+#include <gmock/gmock.h>
+
+namespace corohub::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+class FlagsLive : public testing::Test {
+ protected:
+  FlagsLive() {
+    make_namespace("bep", "users");
+    make_flag("bep", "seen", true);
+    make_flag("bep", "hidden", false);
+  }
+
+  void made(const HttpAnswer& answer) { ASSERT_EQ(answer.status, 201) << answer.body; }
+  void make_namespace(const std::string& key, const std::string& access) {
+    made(client_.post("/api/v1/namespaces", {{"key", key}, {"access", access}}, admin_.access_token));
+  }
+  void make_flag(const std::string& name_space, const std::string& key, bool client_visible) {
+    made(client_.post("/api/v1/namespaces/" + name_space + "/flags",
+                      {{"key", key},
+                       {"client_visible", client_visible},
+                       {"variants", {{"on", true}, {"off", false}}},
+                       {"defaultVariant", "on"}},
+                      admin_.access_token));
+  }
+  void set(const std::string& flag, const std::string& action, const std::string& name_space = "bep") {
+    const std::string target =
+        "/api/v1/namespaces/" + name_space + "/environments/default/flags/" + flag + "/" + action;
+    const HttpAnswer answer =
+        client_.call({.method = "POST", .target = target, .token = admin_.access_token});
+    ASSERT_EQ(answer.status, 200) << answer.body;
+  }
+  void set_access(const std::string& name_space, const std::string& access) {
+    const std::string target = "/api/v1/namespaces/" + name_space;
+    const HttpAnswer now = client_.get(target, admin_.access_token);
+    const HttpAnswer answer = client_.call({.method = "PATCH",
+                                            .target = target,
+                                            .token = admin_.access_token,
+                                            .body = json::object{{"access", access}},
+                                            .headers = {{"If-Match", now.header("ETag")}}});
+    ASSERT_EQ(answer.status, 200) << answer.body;
+  }
+
+  static std::string what(const json::object& event) {
+    const json::object& data = event.at("data").as_object();
+    return std::string(data.at("flag_key").as_string()) + " " + std::string(data.at("action").as_string());
+  }
+  static std::vector<std::string> whats(const json::value& events) {
+    std::vector<std::string> all;
+    for (const json::value& event : events.as_array()) all.push_back(what(event.as_object()));
+    return all;
+  }
+  static void subscribe(WsClient& socket, const std::string& topic) {
+    socket.send_text(R"({"type":"subscribe","id":1,"data":{"topic":")" + topic + R"("}})");
+    socket.until("reply");
+  }
+
+  TestServer server_;
+  HttpClient client_ = server_.client();
+  TestUser admin_ = server_.superadmin();
+  TestUser ann_ = server_.register_user("ann");
+};
+
+TEST_F(FlagsLive, a_change_arrives_by_every_protocol) {
+  WsClient socket = server_.connect(ann_);
+  socket.until("connection.established");
+  subscribe(socket, "flags/bep");
+  subscribe(socket, "flags");
+  SseClient stream(server_.port(),
+                   {.target = "/api/v1/events/stream?topic=flags", .token = ann_.access_token});
+  stream.until("connection.established");
+  StompSocket stomp(server_.port(), ann_);
+  stomp.send({StompFrame{"CONNECT", {{"accept-version", "1.2"}}},
+              StompFrame{"SUBSCRIBE", {{"id", "1"}, {"destination", "/topic/flags/bep"}, {"receipt", "r"}}}});
+  while (stomp.next().command != "RECEIPT") {
+  }
+  set("hidden", "enable");
+  set("seen", "enable");
+  const json::object event = socket.next();
+  EXPECT_EQ(event.at("type"), "flag.updated");
+  EXPECT_EQ(event.at("topic"), "flags/bep");
+  EXPECT_EQ(what(event), "seen enabled") << "and nothing of the hidden one before it";
+  EXPECT_EQ(stream.next().data, event);
+  const StompFrame message = stomp.next();
+  EXPECT_THAT(message.body, testing::StartsWith(R"({"type":"flag_update","namespace":"bep","flagKey":"seen",)"
+                                                R"("action":"enabled","enabled":true,"timestamp":)"));
+  set("seen", "disable");
+  EXPECT_EQ(what(socket.next()), "seen disabled") << "once, though it follows both topics";
+}
+
+TEST_F(FlagsLive, T49_what_is_hidden_is_in_no_history_poll_or_resumption) {
+  set("hidden", "enable");
+  set("seen", "enable");
+  const auto ask = [&](const std::string& target, const TestUser& user) {
+    const HttpAnswer answer = client_.get(target, user.access_token);
+    EXPECT_EQ(answer.status, 200) << target << answer.body;
+    return whats(answer.at("data"));
+  };
+  for (const char* target :
+       {"/api/v1/topics/flags/bep/history", "/api/v1/topics/flags/history",
+        "/api/v1/events?types=flag.*&topic=flags",
+        "/api/v1/events/poll?types=flag.*&timeout=0&topic=flags/bep&topic=flags&since=0"}) {
+    EXPECT_THAT(ask(target, ann_), ElementsAre("seen created", "seen enabled")) << target;
+    EXPECT_THAT(ask(target, admin_),
+                ElementsAre("seen created", "hidden created", "hidden enabled", "seen enabled"))
+        << target;
+  }
+  WsClient resumed(server_.port(),
+                   {.target = "/ws?types=flag.*&since=0&topic=flags", .token = ann_.access_token});
+  EXPECT_EQ(what(resumed.until("flag.created").back()), "seen created");
+  EXPECT_EQ(what(resumed.next()), "seen enabled");
+  resumed.send_text(R"({"type":"history","id":2,"data":{"topic":"flags/bep"}})");
+  EXPECT_THAT(whats(resumed.until("reply").back().at("data").at("events")),
+              ElementsAre("seen created", "seen enabled"));
+}
+
+TEST_F(FlagsLive, T49_a_right_that_ends_takes_its_subscription_back) {
+  WsClient socket = server_.connect(ann_);
+  socket.until("connection.established");
+  subscribe(socket, "flags/bep");
+  set_access("bep", "clients");
+  const json::object revoked = socket.until("subscription.revoked").back();
+  EXPECT_EQ(revoked.at("data").at("topic"), "flags/bep");
+  socket.send_text(R"({"type":"subscribe","id":3,"data":{"topic":"flags/bep"}})");
+  EXPECT_EQ(socket.until("error").back().at("data").at("code"), "forbidden");
+  for (const char* target : {"/api/v1/topics/flags/bep/history", "/api/v1/events?topic=flags/bep",
+                             "/api/v1/events/poll?topic=flags/bep", "/api/v1/events/stream?topic=flags/bep",
+                             "/api/v1/topics/flags/none/history", "/api/v1/events?topic=flags/none"})
+    EXPECT_EQ(client_.get(target, ann_.access_token).status, 403) << target;
+  const HttpAnswer all = client_.get("/api/v1/topics/flags/history", ann_.access_token);
+  EXPECT_THAT(whats(all.at("data")), IsEmpty());
+}
+
+TEST_F(FlagsLive, T14_a_guest_hears_of_public_namespaces_alone) {
+  make_namespace("open", "public");
+  make_flag("open", "all", true);
+  StompSocket guest(server_.port(), TestUser());
+  guest.send(
+      {StompFrame{"CONNECT", {{"accept-version", "1.2"}}},
+       StompFrame{"SUBSCRIBE", {{"id", "0"}, {"destination", "/topic/system"}}},
+       StompFrame{"SUBSCRIBE", {{"id", "1"}, {"destination", "/topic/flags"}}},
+       StompFrame{"SUBSCRIBE", {{"id", "2"}, {"destination", "/topic/flags/open"}, {"receipt", "r"}}}});
+  while (guest.next().command != "RECEIPT") {
+  }
+  client_.post("/ws/broadcast", {{"message", "To all who have an account"}}, admin_.access_token);
+  set("seen", "enable");
+  set("all", "enable", "open");
+  const StompFrame first = guest.next();
+  const StompFrame second = guest.next();
+  EXPECT_THAT(first.body, HasSubstr(R"("namespace":"open","flagKey":"all")"));
+  EXPECT_EQ(first.body, second.body);
+  EXPECT_EQ(first.header("subscription") + second.header("subscription"), "21");
+  EXPECT_EQ(client_.get("/ws/stats", admin_.access_token).at("total_clients"), 0);
+  EXPECT_EQ(WsClient(server_.port(), WsOptions{}).answer().status, 401)
+      << "in the native protocol nobody is a guest";
+  server_.stop();
+  const StompFrame last = guest.next();
+  EXPECT_EQ(last.header("subscription"), "0");
+  EXPECT_THAT(last.body,
+              testing::StartsWith(R"({"type":"connection_status","message":"The server is shutting down")"));
+}
+
+TEST_F(FlagsLive, says_before_a_connection_what_there_is) {
+  make_namespace("open", "public");
+  make_namespace("shop", "clients");
+  EXPECT_EQ(client_.get("/api/v1/websocket/info").body,
+            R"({"websocketEndpoint":"/ws","subscriptionTopics":["/topic/flags","/topic/flags/{namespace}",)"
+            R"("/topic/system"],"messageTypes":["flag_update","connection_status","error"]})");
+  const auto namespaces = [&](const std::string& token) {
+    return client_.get("/api/v1/websocket/namespaces", token).body;
+  };
+  EXPECT_EQ(namespaces({}), R"({"namespaces":["open"],"count":1})");
+  EXPECT_EQ(namespaces(ann_.access_token), R"({"namespaces":["bep","default","open"],"count":3})");
+  EXPECT_EQ(namespaces(admin_.access_token), R"({"namespaces":["bep","default","open","shop"],"count":4})");
+  EXPECT_EQ(client_.get("/api/v1/websocket/namespaces", "no token").status, 401);
+  const HttpAnswer status = client_.get("/api/v1/websocket/status");
+  EXPECT_EQ(status.at("status"), "running");
+  EXPECT_EQ(status.at("message"), "WebSocket server is running and ready for connections");
+  EXPECT_TRUE(status.at("timestamp").is_int64());
+}
+
+}  // namespace
+}  // namespace corohub::test

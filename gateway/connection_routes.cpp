@@ -171,7 +171,8 @@ Task<Response> kick(GatewayState& state, Context& context) {
 
   json::object detail;
   detail["client_id"] = client.text();
-  AuditRow audit = audit_row(context, "connection.kick", target->user_id, std::move(detail));
+  const std::optional<UserId> whose = target->user_id == 0 ? std::nullopt : std::optional(target->user_id);
+  AuditRow audit = audit_row(context, "connection.kick", whose, std::move(detail));
   audit.entity = "connections/" + client.text();
   KickUnit unit(*target, std::move(audit));
   const auto recorded = co_await state.parts.writer.commit(std::move(unit));

@@ -158,6 +158,20 @@ TEST_F(Ofrep, T10_a_body_that_is_too_large_is_said_to_be) {
   EXPECT_EQ(evaluate("", {}, R"({"context":{}})" + std::string(65'000, ' ')).status, 200);
 }
 
+// A guest's stream is nobody's by name.
+TEST_F(Ofrep, T63_admins_see_and_end_the_streams_of_guests) {
+  SseClient stream = open(address());
+  stream.next();
+  const HttpAnswer list = client_.get("/api/v1/admin/connections", admin_.access_token);
+  const json::value data = list.at("data");
+  ASSERT_EQ(data.as_array().size(), 1U) << list.body;
+  EXPECT_TRUE(data.at(0).at("user_id").is_null());
+  EXPECT_EQ(data.at(0).at("transport"), "ofrep");
+  const std::string id(data.at(0).at("client_id").as_string());
+  EXPECT_EQ(client_.del("/api/v1/admin/connections/" + id, admin_.access_token).status, 204);
+  EXPECT_TRUE(stream.wait_end());
+}
+
 class OfrepForPages : public Ofrep {
  protected:
   OfrepForPages()

@@ -108,7 +108,7 @@ struct Row {
   int status;
 };
 
-TEST_F(OfrepEvaluation, T42_a_closed_place_is_no_place) {
+TEST_F(OfrepEvaluation, T51c_a_closed_place_is_no_place) {
   const std::map<std::string, std::pair<std::string, std::string>> credentials{
       {"guest", {}},
       {"user", {"Authorization", bearer(1)}},
@@ -302,7 +302,7 @@ TEST_F(OfrepTags, nothing_is_evaluated_for_who_has_the_answer) {
   EXPECT_EQ(status("\"other\""), 200);
 }
 
-TEST_F(OfrepTags, whatever_the_answer_follows_from_is_in_the_tag) {
+TEST_F(OfrepTags, T51e_whatever_the_answer_follows_from_is_in_the_tag) {
   const std::string known = tag(R"({"context":{"plan":"pro","n":{"b":1,"a":2}}})");
   EXPECT_EQ(status(known, R"({"context":{"n":{"a":2.0,"b":1},"plan":"pro"}})"), 304) << "the same context";
   EXPECT_EQ(status(known, R"({"context":{"plan":"free","n":{"b":1,"a":2}}})"), 200);

@@ -60,7 +60,7 @@ TEST_F(StreamToken, says_whose_stream_it_is_until_it_expires) {
   EXPECT_EQ(read(token).error().code, ErrorCode::invalid_token);
 }
 
-TEST_F(StreamToken, T21_what_was_changed_or_signed_for_something_else_is_none) {
+TEST_F(StreamToken, T51d_what_was_changed_or_signed_for_something_else_is_none) {
   const std::string token = tokens.issue(grant);
   const std::string signature = token.substr(token.find('.'));
   std::string text = *from_base64url(token.substr(0, token.find('.')));
@@ -288,7 +288,7 @@ TEST_F(OfrepStreams, says_that_it_stands_and_when_to_ask_again) {
           "\"lastModified\":1767695401}\n\n"));
 }
 
-TEST_F(OfrepStreams, a_change_that_it_does_not_see_is_not_told) {
+TEST_F(OfrepStreams, T51_a_change_that_it_does_not_see_is_not_told) {
   put(8, {{"plain"}, {"hidden", other, false}});
   const flags::NamespaceRef before = *rig.flags.find("default");
   Reader& guest = open(address());
@@ -337,7 +337,7 @@ TEST_F(OfrepStreams, T63_says_something_every_twenty_seconds_and_where_it_is) {
   EXPECT_EQ(reader.count(":\nid: epoch-1:7\n\n"), 2U);
 }
 
-TEST_F(OfrepStreams, T31_ends_when_the_place_is_closed_or_gone) {
+TEST_F(OfrepStreams, T51d_ends_when_the_place_is_closed_or_gone) {
   Reader& guest = open(address());
   Reader& user = open(address({{"Authorization", user_header()}}));
   put(8, {{"plain"}}, NamespaceAccess::users);
@@ -410,7 +410,7 @@ TEST_F(OfrepStreams, T63_is_a_connection_among_others) {
   EXPECT_EQ(rig.hub.roster().places(), 0U);
 }
 
-TEST_F(OfrepStreams, without_a_good_token_there_is_none) {
+TEST_F(OfrepStreams, T51d_without_a_good_token_there_is_none) {
   EXPECT_EQ(status("/ofrep/v1/events"), 401);
   EXPECT_EQ(status("/ofrep/v1/events?t=nonsense"), 401);
   const std::string target = address();

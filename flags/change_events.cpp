@@ -175,9 +175,10 @@ class Events {
     if (difference_.flags.empty() && difference_.platforms.empty() && change.definitions.empty() &&
         change.segments.empty())
       return;
+    auto before = change.before->flags().begin();  // sorted as the others are
     for (const Flag& flag : after.flags()) {
       if (own_.contains(flag.key())) continue;
-      const Flag* before = change.before->find(flag.key());
+      while (before->key() != flag.key()) ++before;
       if (before->enabled != flag.enabled) {
         add_flag_event(after, {&flag,
                                flag.enabled ? "enabled" : "disabled",

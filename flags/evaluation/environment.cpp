@@ -26,7 +26,9 @@ std::optional<NamespaceAccess> parse_namespace_access(std::string_view word) noe
 Environment::Environment(EnvironmentParts parts, std::vector<Flag> flags,
                          const std::vector<PlatformRef>& platforms)
     : EnvironmentParts(std::move(parts)), flags_(std::move(flags)) {
-  std::ranges::sort(flags_, {}, [](const Flag& flag) -> const std::string& { return flag.key(); });
+  // After a change of one flag among thousands the others stand in their order already.
+  const auto key_of = [](const Flag& flag) -> const std::string& { return flag.key(); };
+  if (!std::ranges::is_sorted(flags_, {}, key_of)) std::ranges::sort(flags_, {}, key_of);
   for (Flag& flag : flags_) {
     flag.parent = nullptr;  // what a copy of another environment's flag had
     flag.platform_enabled = true;
@@ -45,9 +47,12 @@ Environment::Environment(EnvironmentParts parts, std::vector<Flag> flags,
     for (const Flag* one = &flag; one != nullptr; one = one->parent)
       flag.enabled = flag.enabled && one->definition->state == State::enabled && one->platform_enabled;
   }
-  by_id_.resize(flags_.size());
-  for (std::uint32_t i = 0; i < by_id_.size(); ++i) by_id_[i] = i;
-  std::ranges::sort(by_id_, {}, [this](std::uint32_t i) { return flags_[i].identity->id; });
+  std::vector<std::pair<std::int64_t, std::uint32_t>> ids;  // beside each other, which is quick to sort
+  ids.reserve(flags_.size());
+  for (std::uint32_t i = 0; i < flags_.size(); ++i) ids.emplace_back(flags_[i].identity->id, i);
+  std::ranges::sort(ids);
+  by_id_.reserve(ids.size());
+  for (const auto& [id, place] : ids) by_id_.push_back(place);
 }
 
 const Flag* Environment::find(std::string_view key) const noexcept {

@@ -13,7 +13,8 @@ Flags::Flags(FlagsParts parts, FlagsSettings settings)
 Flags::~Flags() = default;
 
 Task<Result<>> Flags::begin(std::size_t shards) {
-  auto read = [](storage::Snapshot& snapshot) -> Result<std::vector<Stamped>> {
+  auto read = [this](storage::Snapshot& snapshot) -> Result<std::vector<Stamped>> {
+    if (const std::optional<UnixMs> due = next_due(snapshot)) services_->schedule.expect(*due);
     std::vector<Stamped> all;
     for (const std::string& key : namespace_keys(snapshot)) all.push_back(read_namespace(snapshot, key));
     return all;
@@ -34,7 +35,15 @@ void Flags::add_routes(http::Router& router) {
   add_namespace_routes(routes);
   add_flag_routes(routes);
   add_definition_routes(routes);
+  add_evaluate_route(routes);
+  add_segment_routes(routes);
+  add_import_routes(routes);
+  add_schedule_routes(routes);
 }
+
+bool Flags::schedule_due() const noexcept { return services_->schedule.due(); }
+
+Task<std::size_t> Flags::run_schedule() { return services_->schedule.run(); }
 
 Directories& Flags::directories() noexcept { return services_->directories; }
 

@@ -47,6 +47,11 @@ class Flags {
   void add_routes(http::Router& router);
   Directories& directories() noexcept;
 
+  // Whether the time of a scheduled change has come. Costs nothing, so that it can be asked often.
+  bool schedule_due() const noexcept;
+  // Makes the changes whose time has come and answers how many they were. One call at a time.
+  Task<std::size_t> run_schedule();
+
  private:
   std::shared_ptr<FlagServices> services_;
 };

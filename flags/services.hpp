@@ -3,6 +3,7 @@
 
 #include "flags/copies.hpp"
 #include "flags/flags.hpp"
+#include "flags/schedule.hpp"
 
 #include <utility>
 
@@ -10,12 +11,15 @@ namespace corohub::flags {
 
 struct FlagServices {
   FlagServices(FlagsParts its_parts, FlagsSettings its_settings)
-      : parts(std::move(its_parts)), settings(its_settings) {}
+      : parts(std::move(its_parts)),
+        settings(its_settings),
+        schedule(parts.writer, copies, directories, parts.clock) {}
 
   const FlagsParts parts;
   const FlagsSettings settings;
   Directories directories;
   Copies copies;  // writer's thread
+  Schedule schedule;
 };
 
 using RouteFunction = Task<http::Response> (*)(FlagServices&, http::Context&);
@@ -48,5 +52,9 @@ inline constexpr std::size_t definition_body_bytes_max = 128 << 10;
 void add_namespace_routes(Routes& routes);   // /api/v1/namespaces, …/environments
 void add_flag_routes(Routes& routes);        // …/flags
 void add_definition_routes(Routes& routes);  // …/environments/{environment}/flags
+void add_evaluate_route(Routes& routes);     // …/flags/{flag}/evaluate
+void add_segment_routes(Routes& routes);     // …/segments
+void add_import_routes(Routes& routes);      // …/export, …/import, …/copy
+void add_schedule_routes(Routes& routes);    // …/schedule
 
 }  // namespace corohub::flags

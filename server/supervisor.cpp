@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <utility>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
 #include <boost/asio/post.hpp>
 
 #include <pthread.h>
@@ -15,13 +17,15 @@ namespace corohub::server {
 
 Supervisor::Supervisor(Services& services, const Settings& settings, HealthBoard& board,
                        gateway::Gateway& gateway, Shards& shards)
-    : gateway_(gateway),
+    : services_(services),
+      gateway_(gateway),
       shards_(shards),
       administration_(services, settings),
       control_(context_, services.directory.path(), administration_),
       monitor_(context_, board, probes(services, settings)),
       housekeeper_(context_, services.writer, chores(settings), settings.housekeeping),
-      presence_(context_, gateway::Gateway::presence_interval, [this] { gateway_.publish_presence(); }) {}
+      presence_(context_, gateway::Gateway::presence_interval, [this] { gateway_.publish_presence(); }),
+      schedule_(context_, schedule_interval, [this] { run_schedule(); }) {}
 
 Supervisor::~Supervisor() { stop(); }
 
@@ -43,6 +47,7 @@ void Supervisor::start() {
   monitor_.start();
   housekeeper_.start();
   presence_.start();
+  schedule_.start();
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), "supervisor");
     context_.run();
@@ -55,6 +60,7 @@ void Supervisor::stop() {
     monitor_.stop();
     housekeeper_.stop();
     presence_.stop();
+    schedule_.stop();
     control_.stop();
   });
   guard_.reset();
@@ -63,6 +69,11 @@ void Supervisor::stop() {
   else
     context_.run();  // it was never started
   administration_.stop();
+}
+
+void Supervisor::run_schedule() {
+  if (services_.flags.schedule_due())
+    asio::co_spawn(context_, services_.flags.run_schedule(), asio::detached);
 }
 
 void Supervisor::abort_stalled(std::size_t shard) {

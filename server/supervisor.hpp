@@ -1,5 +1,5 @@
 // What is no shard's work, on one thread of its own: health with its watchdog, the control socket,
-// housekeeping, and the tick of presence.
+// housekeeping, the tick of presence, and the scheduled changes of flags.
 #pragma once
 
 #include "core/task.hpp"
@@ -12,6 +12,7 @@
 #include "server/shards.hpp"
 #include "server/ticker.hpp"
 
+#include <chrono>
 #include <cstddef>
 #include <thread>
 
@@ -41,7 +42,12 @@ class Supervisor {
  private:
   HealthProbes probes(Services& services, const Settings& settings);
   [[noreturn]] void abort_stalled(std::size_t shard);
+  void run_schedule();
 
+  // How late a scheduled change of a flag may begin. Asking costs a comparison.
+  static constexpr std::chrono::milliseconds schedule_interval{250};
+
+  Services& services_;
   gateway::Gateway& gateway_;
   Shards& shards_;
   asio::io_context context_{1};
@@ -51,6 +57,7 @@ class Supervisor {
   HealthMonitor monitor_;
   Housekeeper housekeeper_;
   Ticker presence_;
+  Ticker schedule_;
   std::thread thread_;
   bool stopped_ = false;
 };

@@ -1,16 +1,23 @@
-// `corohub login`, `listen`, `broadcast` and `publish`: a client of any server, this machine's or another's.
+// `corohub login`, `listen`, `broadcast`, `publish` and `flags …`: a client of any server, this machine's or
+// another's.
 #include "client/credentials.hpp"
 #include "client/http_client.hpp"
 #include "client/listener.hpp"
 #include "client/login.hpp"
 #include "core/json.hpp"
+#include "core/json_text.hpp"
+#include "core/key_name.hpp"
 #include "core/printable.hpp"
+#include "flags/bodies.hpp"
+#include "flags/flagd_document.hpp"
 #include "server/commands.hpp"
 #include "server/output.hpp"
 #include "server/password_input.hpp"
 #include "server/services.hpp"
 
 #include <cstdlib>
+#include <fstream>
+#include <iostream>
 #include <stdexcept>
 
 #include <boost/json/serialize.hpp>
@@ -146,6 +153,67 @@ int run_publish(client::HttpClient& client, const ClientArguments& given) {
   return print_answer(client::ask_as(client, source, request));
 }
 
+std::string path_of(const FlagArguments& given) {
+  // Checked before the request, because both become part of the path.
+  for (const std::string& key : {given.name_space, given.environment})
+    if (!is_key_name(key))
+      throw ConfigError(fmt::format("\"{}\" is no key of a namespace or an environment", key));
+  return fmt::format("/api/v1/namespaces/{}/environments/{}", given.name_space, given.environment);
+}
+
+// Reads one byte more than there may be, so that a larger document is told from one that just fits.
+std::string read_document(const std::string& file) {
+  std::string text(flags::document_bytes_max + 1, '\0');
+  std::ifstream stream;
+  if (file != "-") stream.open(file, std::ios::binary);
+  std::istream& input = file == "-" ? std::cin : stream;
+  if (!input.read(text.data(), static_cast<std::streamsize>(text.size())) && !input.eof())
+    throw ConfigError(fmt::format("cannot read {}", file));
+  text.resize(static_cast<std::size_t>(input.gcount()));
+  if (text.empty()) throw ConfigError(fmt::format("{} is empty", file));
+  if (text.size() > flags::document_bytes_max)
+    throw ConfigError(fmt::format("{}: a document has at most 4 MiB", file));
+  return text;
+}
+
+int run_flags_import(client::HttpClient& client, const Invocation& invocation) {
+  const FlagArguments& given = invocation.flags;
+  if (given.file == "-" && invocation.client.token_stdin)
+    throw ConfigError("the document and the token cannot both come from standard input");
+  if (given.mode != "merge" && given.mode != "replace") throw ConfigError("--mode is merge or replace");
+  std::string target = path_of(given) + "/import?mode=" + given.mode;
+  if (given.dry_run) target += "&dry_run=true";
+  if (given.lenient) target += "&strict=false";
+  if (!given.comment.empty()) target += "&comment=" + client::percent_encoded(given.comment);
+  client::Request request{"POST", std::move(target), read_document(given.file)};
+  client::TokenSource source = token_source(invocation.client, client.server());
+  return print_answer(client::ask_as(client, source, request));
+}
+
+int run_flags_export(client::HttpClient& client, const Invocation& invocation) {
+  client::Request request{"GET", path_of(invocation.flags) + "/export"};
+  if (invocation.flags.plain) request.target += "?plain=true";
+  client::TokenSource source = token_source(invocation.client, client.server());
+  return print_answer(client::ask_as(client, source, request));
+}
+
+int run_flags_eval(client::HttpClient& client, const Invocation& invocation) {
+  const FlagArguments& given = invocation.flags;
+  if (!is_key_name(given.key, flags::flag_key_bytes_max, flags::flag_key_characters))
+    throw ConfigError(fmt::format("\"{}\" is no key of a flag", given.key));
+  json::object body;
+  if (given.as_user) body["user_id"] = *given.as_user;
+  if (!given.as_client.empty()) body["client"] = given.as_client;
+  if (!given.context.empty()) {
+    Result<json::value> context = parse_json(given.context);
+    if (!context || !context->is_object()) throw ConfigError("--context must be a JSON object");
+    body["context"] = std::move(*context);
+  }
+  client::Request request{"POST", path_of(given) + "/flags/" + given.key + "/evaluate", json_text(body)};
+  client::TokenSource source = token_source(invocation.client, client.server());
+  return print_answer(client::ask_as(client, source, request));
+}
+
 int run_command(client::HttpClient& client, const Invocation& invocation) {
   switch (invocation.command) {
     case Command::login:
@@ -154,6 +222,12 @@ int run_command(client::HttpClient& client, const Invocation& invocation) {
       return run_listen(client, invocation.client);
     case Command::broadcast:
       return run_broadcast(client, invocation.client);
+    case Command::flags_import:
+      return run_flags_import(client, invocation);
+    case Command::flags_export:
+      return run_flags_export(client, invocation);
+    case Command::flags_eval:
+      return run_flags_eval(client, invocation);
     default:
       return run_publish(client, invocation.client);
   }

@@ -38,7 +38,8 @@ struct Parser {
   void add_config_commands();
   void add_serve_command();
   void add_client_commands();
-  CLI::App* add_client(const char* name, const char* about, Command command);
+  void add_flag_commands();
+  CLI::App* add_client(CLI::App& parent, const char* name, const char* about, Command command);
   const std::pair<CLI::App*, Command>* chosen() const;
 };
 
@@ -74,6 +75,7 @@ Parser::Parser() {
                false);
 
   add_client_commands();
+  add_flag_commands();
   add_config_commands();
   add_settings(*add(app, "doctor", "Check configuration, data directory, ports and limits.", Command::doctor),
                false);
@@ -101,8 +103,8 @@ void Parser::add_serve_command() {
   add_settings(*serve, true);
 }
 
-CLI::App* Parser::add_client(const char* name, const char* about, Command command) {
-  CLI::App* added = add(app, name, about, command);
+CLI::App* Parser::add_client(CLI::App& parent, const char* name, const char* about, Command command) {
+  CLI::App* added = add(parent, name, about, command);
   added->add_option("--server", result.client.server, "http://HOST:PORT")->capture_default_str();
   if (command != Command::login)
     added->add_flag("--token-stdin", result.client.token_stdin,
@@ -112,13 +114,13 @@ CLI::App* Parser::add_client(const char* name, const char* about, Command comman
 
 void Parser::add_client_commands() {
   ClientArguments& given = result.client;
-  CLI::App* login = add_client("login", "Log in to a server, for the commands below.", Command::login);
+  CLI::App* login = add_client(app, "login", "Log in to a server, for the commands below.", Command::login);
   add_email(*login);
   add_password(*login);
   login->add_flag("--print-token", given.print_token, "Print the access token, and nothing else");
 
   CLI::App* listen =
-      add_client("listen", "Print events, one JSON message per line, and miss none.", Command::listen);
+      add_client(app, "listen", "Print events, one JSON message per line, and miss none.", Command::listen);
   listen->add_option("--since", given.since, "Begin after this position, EPOCH:SEQ or SEQ");
   listen->add_option("--topic", given.topics, "A topic, too; may be repeated")
       ->expected(1)
@@ -126,19 +128,49 @@ void Parser::add_client_commands() {
       ->take_all();
   listen->add_option("--types", given.types, "Only these types: user.*,system.alert");
 
-  CLI::App* broadcast = add_client("broadcast", "Send an alert (administrators).", Command::broadcast);
+  CLI::App* broadcast = add_client(app, "broadcast", "Send an alert (administrators).", Command::broadcast);
   broadcast->add_option("MESSAGE", given.message, "What to say")->required();
   broadcast->add_option("--priority", given.priority, "low, normal, high or critical")->capture_default_str();
   CLI::Option* to_user = broadcast->add_option("--to-user", given.to_user, "Only to the user with this id");
   broadcast->add_option("--to-role", given.to_role, "Only to this role")->excludes(to_user);
 
-  CLI::App* publish = add_client("publish", "Publish an event in a topic.", Command::publish);
+  CLI::App* publish = add_client(app, "publish", "Publish an event in a topic.", Command::publish);
   publish->add_option("TOPIC", given.topic, "rooms/one")->required();
   publish->add_option("DATA", given.data, "JSON; what is none is sent as a text")->required();
   publish->add_flag("--text", given.text, "DATA is a text, even if it is JSON");
   publish->add_option("--type", given.type, "Type of the event")->capture_default_str();
   publish->add_option("--idempotency-key", given.idempotency_key,
                       "What is published twice under one key within 5 minutes happens once");
+}
+
+void Parser::add_flag_commands() {
+  FlagArguments& given = result.flags;
+  CLI::App* flags =
+      app.add_subcommand("flags", "Feature flags of a running server (administrators, and keys).");
+  flags->require_subcommand(1);
+  const auto add_one = [&](const char* word, const char* about, Command command) {
+    CLI::App* added = add_client(*flags, word, about, command);
+    added->add_option("--namespace", given.name_space, "Key of the namespace")->capture_default_str();
+    added->add_option("--environment", given.environment, "Key of the environment")->capture_default_str();
+    return added;
+  };
+  CLI::App* import =
+      add_one("import", "Take over a flagd document, all of it or nothing.", Command::flags_import);
+  import->add_option("FILE", given.file, "The document; - is standard input")->required();
+  import->add_option("--mode", given.mode, "merge, or replace, which deletes what the document does not name")
+      ->capture_default_str();
+  import->add_flag("--dry-run", given.dry_run, "Tell what would change, and change nothing");
+  import->add_flag("--lenient", given.lenient, "Take with warnings what flagd runs all the same");
+  import->add_option("--comment", given.comment, "For the audit trail");
+
+  CLI::App* exported = add_one("export", "Print the environment as a flagd document.", Command::flags_export);
+  exported->add_flag("--plain", given.plain, "Only what flagd knows, without the identity of the flags");
+
+  CLI::App* eval = add_one("eval", "Tell what a flag is, and why; nothing changes.", Command::flags_eval);
+  eval->add_option("KEY", given.key, "Key of the flag")->required();
+  eval->add_option("--context", given.context, "The context, a JSON object");
+  CLI::Option* client = eval->add_option("--client", given.as_client, "As the client with this key sees it");
+  eval->add_option("--user-id", given.as_user, "As the user with this id sees it")->excludes(client);
 }
 
 void Parser::add_user_commands() {

@@ -36,6 +36,9 @@ enum class Command : std::uint8_t {
   listen,
   broadcast,
   publish,
+  flags_import,
+  flags_export,
+  flags_eval,
 };
 
 // What the commands that speak to a server are told.
@@ -57,6 +60,22 @@ struct ClientArguments {
   std::string idempotency_key;
 };
 
+// What the commands of feature flags are told, beside the server.
+struct FlagArguments {
+  std::string name_space = "default";
+  std::string environment = "default";
+  std::string file;                     // import; "-": standard input
+  std::string mode = "merge";           // import
+  bool dry_run = false;                 // import
+  bool lenient = false;                 // import
+  std::string comment;                  // import
+  bool plain = false;                   // export
+  std::string key;                      // eval
+  std::string context;                  // eval: JSON text; empty: none
+  std::string as_client;                // eval
+  std::optional<std::int64_t> as_user;  // eval
+};
+
 struct Invocation {
   Command command = Command::help;
   std::string help;         // Command::help: what to print
@@ -72,6 +91,7 @@ struct Invocation {
   std::string backup_file;  // backup and restore
   bool end_logins = false;  // user sessions
   ClientArguments client;
+  FlagArguments flags;
 
   bool ephemeral = false;        // serve
   bool demo = false;             // serve

@@ -46,6 +46,9 @@ int run(const Invocation& invocation) {
     case Command::listen:
     case Command::broadcast:
     case Command::publish:
+    case Command::flags_import:
+    case Command::flags_export:
+    case Command::flags_eval:
       return run_client(invocation);
   }
   return exit_software;

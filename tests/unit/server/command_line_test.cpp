@@ -126,6 +126,39 @@ TEST(CommandLine, the_client_commands_take_what_they_say_and_nothing_of_the_serv
   EXPECT_NE(refusal({"login"}), "");
 }
 
+TEST(CommandLine, the_commands_of_flags_know_their_place_and_what_they_may_be_told) {
+  const Invocation import = parse({"flags", "import", "-", "--server", "localhost:1", "--namespace", "bep",
+                                   "--mode", "replace", "--dry-run", "--lenient", "--comment", "why"});
+  EXPECT_EQ(import.command, Command::flags_import);
+  EXPECT_EQ(import.client.server, "localhost:1");
+  EXPECT_EQ(import.flags.file, "-");
+  EXPECT_EQ(import.flags.name_space, "bep");
+  EXPECT_EQ(import.flags.environment, "default");
+  EXPECT_EQ(import.flags.mode, "replace");
+  EXPECT_TRUE(import.flags.dry_run);
+  EXPECT_TRUE(import.flags.lenient);
+  EXPECT_EQ(import.flags.comment, "why");
+
+  const Invocation exported =
+      parse({"flags", "export", "--environment", "staging", "--plain", "--token-stdin"});
+  EXPECT_EQ(exported.command, Command::flags_export);
+  EXPECT_EQ(exported.flags.environment, "staging");
+  EXPECT_TRUE(exported.flags.plain);
+  EXPECT_TRUE(exported.client.token_stdin);
+
+  const Invocation eval = parse({"flags", "eval", "new-feature", "--context", "{}", "--user-id", "7"});
+  EXPECT_EQ(eval.command, Command::flags_eval);
+  EXPECT_EQ(eval.flags.key, "new-feature");
+  EXPECT_EQ(eval.flags.context, "{}");
+  EXPECT_EQ(eval.flags.as_user, 7);
+
+  EXPECT_NE(refusal({"flags"}), "");
+  EXPECT_NE(refusal({"flags", "import"}), "");
+  EXPECT_NE(refusal({"flags", "eval", "a", "--client", "b", "--user-id", "7"}), "");
+  EXPECT_THAT(refusal({"flags", "export", "--plane"}), HasSubstr("did you mean --plain?"));
+  EXPECT_THAT(parse({"flags", "import", "--help"}).help, HasSubstr("--dry-run"));
+}
+
 TEST(CommandLine, serving_for_a_moment_is_one_way_or_the_other) {
   EXPECT_TRUE(parse({"serve", "--ephemeral", "--exit-with-stdin"}).exit_with_stdin);
   EXPECT_TRUE(parse({"serve", "--demo"}).demo);

@@ -1,42 +1,14 @@
 // The pages in a real browser. Screenshots stay in the build folder, to be looked at.
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-import { chromium } from 'playwright-core';
-
 import { Api } from './api.mjs';
-import { ARTIFACTS, Server } from './server.mjs';
+import { needsBrowser as options, openBrowser, openPage, shoot } from './browser.mjs';
+import { flip, makeFlag, makeNamespace } from './flags.mjs';
+import { Server } from './server.mjs';
 
-const BROWSERS = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome', '/usr/bin/chromium-browser'];
-const executablePath = BROWSERS.find((path) => path && existsSync(path));
-const options = { skip: executablePath ? false : `no Chromium at ${BROWSERS.filter(Boolean).join(', ')}` };
-const TIMEOUT_MS = 15_000;
-
-async function openBrowser(t) {
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
-  t.after(() => browser.close());
-  mkdirSync(ARTIFACTS, { recursive: true });
-  return browser;
-}
-
-// A page that may not complain: no script error, nothing its policy blocked.
-async function openPage(browser, url, { expected = /^$/, ...settings } = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...settings });
-  context.setDefaultTimeout(TIMEOUT_MS);
-  const page = await context.newPage();
-  page.complaints = [];
-  page.on('pageerror', (error) => page.complaints.push(error.message));
-  page.on('console', (line) => {
-    if (line.type() === 'error' && !expected.test(line.text())) page.complaints.push(line.text());
-  });
-  await page.goto(url);
-  return page;
-}
-
-const shoot = (page, name) => page.screenshot({ path: join(ARTIFACTS, `${name}.png`) });
 const status = (page, text) => page.locator('#status', { hasText: new RegExp(`^${text}$`) }).waitFor();
 const message = (page, type) => page.locator(`.message[data-type="${type}"]`);
 const colour = (locator) => locator.evaluate((element) => getComputedStyle(element).color.match(/\d+/g).map(Number));
@@ -282,6 +254,54 @@ test('STOMP on a WebSocket, and over each transport of SockJS', options, async (
   await press('Listen');
   await log('error').getByText('forbidden').waitFor();
   await log('closed').waitFor();
+  assert.deepEqual(page.complaints, []);
+});
+
+test('changes of flags, over each transport of SockJS: of one namespace, of all, as a guest', options, async (t) => {
+  const server = await Server.start(t);
+  const api = new Api(server);
+  const admin = await api.member('admin');
+  await makeNamespace(admin, 'bep', { access: 'public' });
+  await makeNamespace(admin, 'inner');
+  for (const namespace of ['bep', 'inner']) await makeFlag(admin, namespace, 'new-feature', { state: 'DISABLED' });
+  const page = await openPage(await openBrowser(t), `${server.url}/websocket-test.html`);
+  const card = page.locator('#flags-card');
+  const press = (name) => card.getByRole('button', { name, exact: true }).click();
+  const log = (what) => card.locator(`[data-what="${what}"]`);
+  const state = (text) => card.locator('#flags-state', { hasText: new RegExp(`^${text}$`) }).waitFor();
+  const choices = () => card.locator('#flags-namespace option').allInnerTexts();
+  await state('Disconnected');
+  await card.locator('#flags-namespace option[value="bep"]').waitFor({ state: 'attached' });
+  assert.deepEqual(await choices(), ['all', 'bep'], 'a guest sees what is public');
+  for (const transport of ['websocket', 'xhr_streaming', 'eventsource', 'xhr']) {
+    await card.getByLabel('SockJS by').selectOption(transport);
+    await press('Watch');
+    await state('Connected');
+    await log('connection_status').getByText('Successfully subscribed to flag updates', { exact: true }).waitFor();
+    await flip(admin, 'inner', 'new-feature', 'enable');
+    await flip(admin, 'bep', 'new-feature', 'enable');
+    await log('enabled').getByText('bep/new-feature').waitFor();
+    assert.match(await log('enabled').locator('time').innerText(), /^\d\d:\d\d:\d\d\.\d{3}$/);
+    await flip(admin, 'bep', 'new-feature', 'disable');
+    await log('disabled').getByText('bep/new-feature').waitFor();
+    assert.equal(await log('enabled').count(), 1);
+    await press('Stop');
+    await state('Disconnected');
+    await press('Empty log');
+    assert.equal(await card.locator('li').count(), 0);
+  }
+  await logIn(page, await api.register({ name: 'Bob' }));
+  await press('Watch');
+  await state('Connected');
+  await card.getByLabel('Flags of').selectOption('inner');
+  await log('connection_status').getByText('Successfully subscribed to flag updates for namespace: inner').waitFor();
+  await flip(admin, 'bep', 'new-feature', 'enable');
+  await flip(admin, 'inner', 'new-feature', 'disable');
+  await log('disabled').getByText('inner/new-feature').waitFor();
+  assert.equal(await log('enabled').count(), 0, 'the other namespace is not watched any more');
+  await card.scrollIntoViewIfNeeded();
+  await shoot(page, 'flags');
+  await press('Stop');
   assert.deepEqual(page.complaints, []);
 });
 

@@ -89,7 +89,8 @@
       section(inside, 'Parameters', table(parameters.map((p) => [p.required ? p.name : `${p.name}?`, words(p.schema), p.description])));
     }
 
-    const body = op.requestBody && op.requestBody.content['application/json'];
+    const bodies = resolve(op.requestBody).content || {};
+    const body = bodies['application/json'] || Object.values(bodies)[0];
     if (body) {
       section(inside, 'Body', table(members(body.schema)));
       if (body.example) section(inside, 'Example', element('pre', '', JSON.stringify(body.example, null, 2)));

@@ -33,8 +33,9 @@ const parts = {
   },
   evaluations: {
     measure: (row, server) => server.evaluate(),
-    heads: ['one thread', 'in process', 'static ns', '`==` ns', '`fractional` ns'],
-    line: (list) => ['static', 'equal', 'fractional'].map((key) => number(of(list, key), 0)),
+    heads: ['one thread', 'in process', 'static ns', '`==` ns', '`fractional` ns', 'allocations', 'kB of 1,000 flags'],
+    line: (list) => [...['static', 'equal', 'fractional'].map((key) => number(of(list, key), 0)),
+      'allocations' in list[0] ? number(of(list, 'allocations'), 2) : '', 'bytes_per_1000_flags' in list[0] ? number(of(list, 'bytes_per_1000_flags') / 1000, 0) : ''],
   },
 };
 

@@ -17,6 +17,8 @@ using testing::StartsWith;
 constexpr const char* by_plan =
     R"({"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off",
         "targeting":{"if":[{"==":[{"var":"plan"},"pro"]},"on","off"]}})";
+constexpr const char* fixed =
+    R"({"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off"})";
 constexpr const char* by_time =
     R"({"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off",
         "targeting":{"if":[{">":[{"var":"$flagd.timestamp"},1767695500]},"on","off"]}})";
@@ -341,6 +343,20 @@ TEST_F(OfrepTags, a_rule_that_reads_the_time_is_evaluated_for_its_tag) {
   rig.clock.advance(100s);
   EXPECT_EQ(status(known), 200) << "the flag is on by now";
   EXPECT_EQ(status(tag()), 304);
+}
+
+// What a service asks for twenty thousand times a second (counted, because time depends on the machine).
+TEST_F(OfrepTags, costs_little_memory_whether_evaluated_or_not) {
+  std::vector<MadeFlag> made;
+  for (int i = 0; i < 50; ++i) made.push_back({"flag-" + std::to_string(i), i % 2 == 0 ? by_plan : fixed});
+  put(9, made);
+  const std::string key = rig.make_key({"flags:read"});
+  const std::string body = R"({"context":{"targetingKey":"user-42","plan":"pro","country":"DE"}})";
+  Asked asked{"/ofrep/v1/evaluate/flags", body, {{"X-API-Key", key}}};
+  asked.headers.emplace_back("If-None-Match", rig.ask(asked).headers.at("ETag"));
+  EXPECT_LE(rig.allocations_of(asked), 45U) << "304";
+  asked.headers.pop_back();
+  EXPECT_LE(rig.allocations_of(asked), 60U) << "50 flags: none for each of them";
 }
 
 // ---- rates ----

@@ -6,6 +6,7 @@
 #include "http/router.hpp"
 #include "http/target.hpp"
 #include "session_rig.hpp"
+#include "support/allocations.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -121,13 +122,19 @@ class OfrepRig : public gateway::test::SessionRig {
     reply.streamed = response.streamed;
     return reply;
   }
+  // Of a request that memory can answer, without those of its arrival.
+  std::size_t allocations_of(const Asked& asked) {
+    http::Request request;
+    read(asked, request);
+    http::Router::Match match = router.match(asked.method, request.raw_path());
+    http::Context at{request, 0, authenticator, std::nullopt, std::move(match.params), asked.exempt};
+    const corohub::test::AllocationCount count;
+    const std::optional<http::Response> response = match.route->prompt(at);
+    EXPECT_TRUE(response);
+    return count.so_far();
+  }
   http::Response answer(const Asked& asked, http::Request& request) {
-    request.method = asked.method;
-    EXPECT_TRUE(http::read_target(asked.target, "localhost", request).has_value());
-    request.body = asked.body;
-    for (const auto& [name, value] : asked.headers) request.headers.push_back({name, value});
-    request.peer = asio::ip::make_address(asked.peer);
-    request.id = "request-1";
+    read(asked, request);
     http::Router::Match match = router.match(asked.method, request.raw_path());
     EXPECT_NE(match.route, nullptr) << asked.target;
     http::Context at{request, 0, authenticator, std::nullopt, std::move(match.params), asked.exempt};
@@ -139,7 +146,14 @@ class OfrepRig : public gateway::test::SessionRig {
     }
     return wait_for(match.route->handler(at));
   }
-
+  static void read(const Asked& asked, http::Request& request) {
+    request.method = asked.method;
+    EXPECT_TRUE(http::read_target(asked.target, "localhost", request).has_value());
+    request.body = asked.body;
+    for (const auto& [name, value] : asked.headers) request.headers.push_back({name, value});
+    request.peer = asio::ip::make_address(asked.peer);
+    request.id = "request-1";
+  }
   // Streams that are open keep the context busy.
   http::Response wait_for(Task<http::Response> task) {
     std::optional<http::Response> response;

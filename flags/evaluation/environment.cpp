@@ -55,10 +55,10 @@ Environment::Environment(EnvironmentParts parts, std::vector<Flag> flags,
   for (const auto& [id, place] : ids) by_id_.push_back(place);
 }
 
-const Flag* Environment::find(std::string_view key) const noexcept {
+const Flag* Environment::find(std::string_view wanted) const noexcept {
   const auto found = std::ranges::lower_bound(
-      flags_, key, {}, [](const Flag& flag) -> std::string_view { return flag.key(); });
-  return found != flags_.end() && found->key() == key ? &*found : nullptr;
+      flags_, wanted, {}, [](const Flag& flag) -> std::string_view { return flag.key(); });
+  return found != flags_.end() && found->key() == wanted ? &*found : nullptr;
 }
 
 const Flag* Environment::find(std::int64_t flag_id) const noexcept {

@@ -30,6 +30,7 @@ Result<> check_right(storage::UnitOfWork& work, const Author& author, Right righ
     const std::optional<std::vector<std::string>> scopes = users::scopes_of(work, *author.service_key);
     if (!scopes) return Error(ErrorCode::invalid_token, "The key is revoked or expired.");
     if (!scopes_manage(*scopes, right, name_space)) return may_not();
+    users::note_use(work, *author.service_key);
     return {};
   }
   const std::optional<users::UserRow> user = users::find_user(work, author.caller.user_id.value_or(0));

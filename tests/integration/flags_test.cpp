@@ -151,7 +151,8 @@ TEST_F(Flags, a_definition_is_put_patched_and_switched) {
   EXPECT_EQ(field(ask("PATCH", definition_, R"({"colour":1})", {{"If-Match", "*"}})),
             "unknown_member /colour");
   const std::string dangling = R"({"targeting":{"if":[{"$ref":"nope"},"on","off"]}})";
-  EXPECT_EQ(field(ask("PATCH", definition_, dangling, {{"If-Match", "*"}})), "unknown_segment /targeting");
+  EXPECT_EQ(field(ask("PATCH", definition_, dangling, {{"If-Match", "*"}})),
+            "unknown_segment /targeting/if/0/$ref");
   const HttpAnswer lenient = ask("PATCH", definition_ + "?strict=false", dangling, {{"If-Match", "*"}});
   EXPECT_EQ(lenient.status, 200);
   EXPECT_EQ(text(lenient, "meta.warnings").find("unknown_segment") != std::string::npos, true);
@@ -205,6 +206,8 @@ TEST_F(Flags, T51_admins_and_keys_with_a_scope_for_the_namespace_manage_it) {
   const std::string writer = make_key("flags:write:bep");
   EXPECT_EQ(status_by_key(writer, "GET", "/bep/flags"), 200);
   EXPECT_EQ(status_by_key(writer, "POST", definition_ + "/enable"), 200);
+  const json::value keys = client_.get("/api/v1/admin/api-keys", admin_.access_token).at("data");
+  EXPECT_FALSE(keys.as_array().back().at("last_used_at").is_null());
   EXPECT_EQ(status_by_key(writer, "POST", "/default/flags", flag("x")), 403);
   EXPECT_EQ(status_by_key(writer, "POST", "", R"({"key":"other"})"), 403);
   EXPECT_EQ(status_by_key(make_key("flags:write"), "POST", "", R"({"key":"other"})"), 201);

@@ -295,6 +295,20 @@ TEST_F(ChangeTest, namespaces_are_unique_and_go_only_when_empty) {
   EXPECT_EQ(complaints(remove("empty")), Texts{"not_found"});
 }
 
+TEST_F(ChangeTest, there_are_a_thousand_namespaces_at_most) {
+  ASSERT_TRUE(room.database.commit([](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+    work.query(
+            "INSERT INTO namespaces (key, name, tenant_id, app_id, access, version, created_at, updated_at, "
+            "stamp) "
+            "WITH RECURSIVE n (i) AS (SELECT 3 UNION ALL SELECT i + 1 FROM n WHERE i < 999) "
+            "SELECT 'n' || i, '', '', i, 'users', 1, 0, 0, i FROM n")
+        .run();
+    return storage::Nothing{};
+  }));
+  EXPECT_TRUE(room.make("last")) << "default, bep, and 997 others are there";
+  EXPECT_EQ(complaints(room.make("one-too-many")), Texts{"limit_reached"});
+}
+
 TEST_F(ChangeTest, the_trail_names_what_was_changed_and_how_it_was) {
   room.author.comment = "why";
   ASSERT_TRUE(put("d", boolean_flag(false)));

@@ -1,6 +1,8 @@
 #include "flags/definition_patch.hpp"
 
 #include <array>
+#include <optional>
+#include <string>
 
 namespace corohub::flags {
 namespace {
@@ -11,6 +13,22 @@ void set_or_erase(json::object& target, std::string_view key, const json::value&
     target.erase(key);
   else
     target[key] = value;
+}
+
+// Where a rule names the segment: the end of a JSON pointer. Rules are shallow. A member that is not the name
+// of an operator of ours is told as it stands.
+std::optional<std::string> place_of(const json::value& rule, const std::string& segment) {
+  if (const json::array* list = rule.if_array()) {
+    for (std::size_t i = 0; i < list->size(); ++i)
+      if (const auto below = place_of((*list)[i], segment)) return "/" + std::to_string(i) + *below;
+  } else if (const json::object* object = rule.if_object()) {
+    for (const json::key_value_pair& member : *object) {
+      if (member.key() == "$ref" && member.value() == json::value(segment)) return "/$ref";
+      if (const auto below = place_of(member.value(), segment))
+        return "/" + std::string(member.key()) + *below;
+    }
+  }
+  return std::nullopt;
 }
 
 }  // namespace
@@ -64,6 +82,11 @@ const Variant* default_off_variant(const Definition& definition) noexcept {
     only = &variant;
   }
   return only;
+}
+
+std::string place_of_segment(const Definition& definition, const std::string& segment) {
+  const json::value* rule = definition.document.if_contains("targeting");
+  return "/targeting" + (rule != nullptr ? place_of(*rule, segment).value_or("") : "");
 }
 
 }  // namespace corohub::flags

@@ -3,6 +3,8 @@
 
 #include "flags/evaluation/definition.hpp"
 
+#include <string>
+
 namespace corohub::flags {
 
 // The definition after a merge patch (RFC 7396), in which `variants` and `targeting` are replaced as a whole.
@@ -18,5 +20,8 @@ void merge_patch(json::object& target, const json::object& patch);
 // The variant that a boolean flag serves while a gate is closed, if nobody says another: its only `false`
 // one. Null: none, or more than one, or no boolean flag.
 const Variant* default_off_variant(const Definition& definition) noexcept;
+
+// Where the definition's rule names the segment: a JSON pointer into the definition.
+std::string place_of_segment(const Definition& definition, const std::string& segment);
 
 }  // namespace corohub::flags

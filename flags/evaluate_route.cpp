@@ -3,6 +3,7 @@
 #include "flags/bodies.hpp"
 #include "flags/body.hpp"
 #include "flags/change_unit.hpp"
+#include "flags/definition_patch.hpp"
 #include "flags/dry_run.hpp"
 #include "flags/manager.hpp"
 #include "users/user_repository.hpp"
@@ -38,7 +39,8 @@ Result<DefinitionRef> read_unsaved(const json::object& document, const Environme
     return invalid("/definition/variants", "type_fixed", "The flag's values are of another type.");
   for (const std::string& segment : (*definition)->segments()) {
     if (environment.segment(segment) != nullptr) continue;
-    FieldError dangling{"/definition/targeting", "unknown_segment", "There is no segment " + segment + "."};
+    FieldError dangling{"/definition" + place_of_segment(**definition, segment), "unknown_segment",
+                        "There is no segment " + segment + "."};
     if (reading.strict) return invalid(dangling.field, dangling.code, dangling.message);
     reading.warnings.push_back(std::move(dangling));
   }

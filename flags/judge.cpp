@@ -1,5 +1,6 @@
 // What a namespace may be like: whatever is asked of a change as a whole.
 #include "flags/change.hpp"
+#include "flags/definition_patch.hpp"
 #include "flags/difference.hpp"
 #include "flags/repository.hpp"
 
@@ -27,22 +28,6 @@ Error in_use(std::string why, const std::set<std::string>& flags = {}) {
   json::object members;
   members["flags"] = std::move(keys);
   return std::move(error).with(json::serialize(members));
-}
-
-// Where a rule names the segment: the end of a JSON pointer. Rules are shallow. A member that is not the name
-// of an operator of ours is told as it stands.
-std::optional<std::string> place_of(const json::value& rule, const std::string& segment) {
-  if (const json::array* list = rule.if_array()) {
-    for (std::size_t i = 0; i < list->size(); ++i)
-      if (const auto below = place_of((*list)[i], segment)) return "/" + std::to_string(i) + *below;
-  } else if (const json::object* object = rule.if_object()) {
-    for (const json::key_value_pair& member : *object) {
-      if (member.key() == "$ref" && member.value() == json::value(segment)) return "/$ref";
-      if (const auto below = place_of(member.value(), segment))
-        return "/" + std::string(member.key()) + *below;
-    }
-  }
-  return std::nullopt;
 }
 
 class Judgement {
@@ -245,8 +230,7 @@ class Judgement {
     for (const std::string& segment : change.after->segments()) {
       if (has_segment(environment, segment)) continue;
       const std::string message = "There is no segment " + segment + ".";
-      const json::value* rule = change.after->document.if_contains("targeting");
-      const std::string place = "/targeting" + (rule != nullptr ? place_of(*rule, segment).value_or("") : "");
+      const std::string place = place_of_segment(*change.after, segment);
       if (change.dangling == Dangling::refused)
         complain(change.at, place, "unknown_segment", message);
       else if (change.dangling == Dangling::warned)

@@ -135,6 +135,7 @@ test('a dry run tells every step, also of a definition that is not saved', async
   assert.equal(await refuses({ client: 'nobody' }), '/client unknown_value');
   assert.equal(await refuses({ user_id: 999_999 }), '/user_id unknown_value');
   assert.equal(await refuses({ definition: { state: 'ENABLED', variants: { a: 1 } } }), '/definition/variants type_fixed');
+  assert.equal(await refuses({ definition: flag({ targeting: { if: [{ $ref: 'nobody' }, 'on'] } }) }), '/definition/targeting/if/0/$ref unknown_segment');
   const user = await new Api(admin.api.server).register();
   await admin.expect(200, 'PATCH', `${N}/default/flags/plain`, { headers: { 'If-Match': '"v1"' }, body: { client_visible: false } });
   const unseen = await evaluate({ user_id: user.id }, 'plain');

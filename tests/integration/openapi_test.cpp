@@ -66,13 +66,14 @@ std::vector<std::string> keys(const Map& map) {
   return out;
 }
 
-// Every {"$ref":"#/a/b"} below `value`.
+// Every {"$ref":"#/a/b"} below `value`. A rule of a flag has references of its own, which are other texts.
 void collect_references(const json::value& value, std::set<std::string>& references) {
   if (const json::array* array = value.if_array())
     for (const json::value& each : *array) collect_references(each, references);
   if (const json::object* object = value.if_object())
     for (const auto& [key, each] : *object) {
-      if (key == "$ref") references.insert(std::string(each.as_string()));
+      if (key == "$ref" && each.is_string() && each.get_string().starts_with("#/"))
+        references.insert(std::string(each.get_string()));
       collect_references(each, references);
     }
 }

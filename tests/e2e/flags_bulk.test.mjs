@@ -100,8 +100,20 @@ test('flags are copied with what they need, and a segment in use stays', async (
   assert.deepEqual([report.created, report.segments.created], [['new-feature'], ['staff']]);
   const there = await admin.expect(200, 'GET', `${N}/other/environments/default/flags/new-feature`);
   assert.equal(there.state, 'DISABLED');
-  const wrong = await admin.api.request('POST', `${V}/copy`, { token: admin.token, body: { to: { environment: 'nowhere' }, keys: ['nobody'] } });
-  assert.equal(wrong.status, 422);
+  await imported(admin, { flags: { child: flag({ 'x-corohub': { parent: 'plain' } }) } });
+  const refuses = async (body) => {
+    const answer = await admin.api.request('POST', `${V}/copy`, { token: admin.token, body });
+    assert.equal(answer.status, 422, answer.text);
+    return fields(answer);
+  };
+  const other = { namespace: 'other', environment: 'default' };
+  assert.deepEqual(await refuses({ to: other, keys: ['child'] }), ['/keys/0 unknown_flag']);
+  assert.deepEqual(await refuses({ to: other, keys: ['plain', 'nobody'] }), ['/keys/1 unknown_flag']);
+  assert.deepEqual(await refuses({ to: { environment: 'nowhere' } }), ['/to/environment unknown_value']);
+  assert.deepEqual(await refuses({ to: { namespace: 'nowhere', environment: 'default' } }), ['/to/namespace unknown_value']);
+  assert.deepEqual(await refuses({ keys: 7, more: 1 }), ['/more unknown_member', '/to required']);
+  assert.deepEqual((await copy({ to: other, dry_run: true })).created, ['child', 'plain']);
+  assert.deepEqual((await copy({ to: other, keys: ['child', 'plain'] })).created, ['child', 'plain']);
 
   const used = await admin.api.request('DELETE', `${V}/segments/staff`, { token: admin.token, headers: { 'If-Match': '"v1"' } });
   assert.equal(used.status, 409);

@@ -96,7 +96,7 @@ TopicRights::~TopicRights() { directory_.remove_listener(*this); }
 // ---- topics ----
 
 const hub::TopicRule* TopicRights::readable(std::string_view topic, const hub::Identity& who) const noexcept {
-  const hub::TopicRule* rule = rules_.readable(topic, who.role);
+  const hub::TopicRule* rule = hub::is_topic(topic) ? rules_.readable(topic, who.role) : nullptr;
   if (rule == nullptr) return nullptr;
   const std::optional<FlagTopic> of_flags = FlagTopic::parse(topic);
   if (!of_flags) return who.is_guest ? nullptr : rule;

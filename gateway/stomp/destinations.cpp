@@ -13,7 +13,9 @@ Destination parse_destination(std::string_view text) noexcept {
   if (text == "/user/queue/subscription") return {Kind::answers};
   if (text.starts_with(topics)) {
     const std::string_view topic = text.substr(topics.size());
-    return hub::is_topic(topic) ? Destination{Kind::topic, topic} : Destination{};
+    // Whoever asks for flags under a name that is none is told the same as for one that is not there.
+    const bool asks_for_flags = topic.starts_with("flags/");
+    return hub::is_topic(topic) || asks_for_flags ? Destination{Kind::topic, topic} : Destination{};
   }
   if (text.starts_with(tasks) && text.size() > tasks.size()) return {Kind::app, text.substr(tasks.size())};
   return {};

@@ -4,7 +4,9 @@
 #include "support/test_server.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/json/serialize.hpp>
@@ -44,14 +46,19 @@ class FlagsLive : public testing::Test {
         client_.call({.method = "POST", .target = target, .token = admin_.access_token});
     ASSERT_EQ(answer.status, 200) << answer.body;
   }
-  void set_access(const std::string& name_space, const std::string& access) {
-    const std::string target = "/api/v1/namespaces/" + name_space;
+  // With the ETag that the entity has now. An empty body: DELETE.
+  HttpAnswer change(const std::string& target, const std::string& method,
+                    std::optional<json::value> body = {}) {
     const HttpAnswer now = client_.get(target, admin_.access_token);
-    const HttpAnswer answer = client_.call({.method = "PATCH",
-                                            .target = target,
-                                            .token = admin_.access_token,
-                                            .body = json::object{{"access", access}},
-                                            .headers = {{"If-Match", now.header("ETag")}}});
+    return client_.call({.method = method,
+                         .target = target,
+                         .token = admin_.access_token,
+                         .body = std::move(body),
+                         .headers = {{"If-Match", now.header("ETag")}}});
+  }
+  void set_access(const std::string& name_space, const std::string& access) {
+    const HttpAnswer answer =
+        change("/api/v1/namespaces/" + name_space, "PATCH", json::object{{"access", access}});
     ASSERT_EQ(answer.status, 200) << answer.body;
   }
 
@@ -172,6 +179,34 @@ TEST_F(FlagsLive, T14_a_guest_hears_of_public_namespaces_alone) {
   EXPECT_EQ(last.header("subscription"), "0");
   EXPECT_THAT(last.body,
               testing::StartsWith(R"({"type":"connection_status","message":"The server is shutting down")"));
+}
+
+TEST_F(FlagsLive, administrators_hear_of_what_is_managed) {
+  WsClient socket(server_.port(), {.target = "/ws?types=flag.*,namespace.*,segment.*,schedule.*&topic=flags",
+                                   .token = admin_.access_token});
+  socket.until("connection.established");
+  const std::string shop = "/api/v1/namespaces/shop";
+  const std::string segments = shop + "/environments/default/segments";
+  make_namespace("shop", "users");
+  make_flag("shop", "cart", true);
+  made(client_.post(segments, {{"key", "beta"}, {"rule", {{"==", json::array{1, 1}}}}}, admin_.access_token));
+  EXPECT_EQ(change(segments + "/beta", "PUT", json::object{{"rule", {{"==", json::array{1, 2}}}}}).status,
+            200);
+  EXPECT_EQ(change(segments + "/beta", "DELETE").status / 100, 2);
+  made(client_.post(shop + "/environments/default/schedule",
+                    {{"flag", "cart"},
+                     {"at", "2020-01-01T00:00:00Z"},
+                     {"change", {{"state", "ENABLED"}}},
+                     {"if_version", 99}},
+                    admin_.access_token));
+  EXPECT_EQ(socket.until("schedule.failed").back().at("data").at("flag_key"), "cart");
+  set_access("shop", "public");
+  EXPECT_EQ(change(shop + "/flags/cart", "DELETE").status / 100, 2);
+  EXPECT_EQ(change(shop, "DELETE").status / 100, 2);
+  std::vector<std::string> types;
+  for (const json::object& event : socket.until("namespace.deleted"))
+    types.emplace_back(event.at("type").as_string());
+  EXPECT_THAT(types, ElementsAre("namespace.updated", "flag.deleted", "namespace.deleted"));
 }
 
 TEST_F(FlagsLive, says_before_a_connection_what_there_is) {

@@ -86,7 +86,10 @@ TEST_F(StompFlags, answers_in_the_words_that_browsers_know) {
             status("Successfully subscribed to flag updates for namespace: bep"));
   EXPECT_EQ(answer_to("/topic/flags/bep/staging"),
             status("Successfully subscribed to flag updates for namespace: bep/staging"));
-  EXPECT_EQ(answer_to("/topic/flags/none"), status("Failed to subscribe: Invalid namespace", "error"));
+  for (const char* destination : {"/topic/flags/none", "/topic/flags/", "/topic/flags/no such",
+                                  "/topic/flags/bep/", "/topic/flags/bep/none", "/topic/flags/bep/staging/x"})
+    EXPECT_EQ(answer_to(destination), status("Failed to subscribe: Invalid namespace", "error"))
+        << destination;
   EXPECT_FALSE(made->is_closed());
 }
 

@@ -343,7 +343,7 @@ void Shard::attach(Member& member, const Identity& who) {
   member.is_identified_ = true;
   member.form_ = &member.form();
   members_.enter(member);  // may throw, and then it has entered nothing
-  if (!who.is_guest) by_client_.enter(member);
+  by_client_.enter(member);
   member.skip_ = head_;
   if (member.feeds_)
     for (Feed& feed : *member.feeds_) feed.skip = head_;
@@ -352,7 +352,7 @@ void Shard::attach(Member& member, const Identity& who) {
 
 void Shard::detach(Member& member) noexcept {
   if (!std::exchange(member.attached_, false)) return;
-  if (!member.identity_.is_guest) by_client_.leave(member);
+  by_client_.leave(member);
   members_.leave(member);
   for (const std::unique_ptr<Subscription>& subscription : member.subscriptions())
     topics_.remove(*subscription);

@@ -87,7 +87,7 @@ class Shard {
   void set_listener(ShardListener* listener) noexcept { listener_ = listener; }
   void start();  // the timer begins
   // Registers a member under this identity, which the caller has judged in this same turn. From now on the
-  // member gets what is applied after this moment. A guest is listed and found nowhere.
+  // member gets what is applied after this moment.
   void attach(Member& member, const Identity& who);
   void detach(Member& member) noexcept;
   // The member's form() is another one from here on. For a member for which no event is queued.

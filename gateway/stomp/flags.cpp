@@ -1,6 +1,7 @@
 #include "gateway/stomp/flags.hpp"
 
 #include "core/json.hpp"
+#include "core/rfc3339.hpp"
 #include "gateway/session/raw_json.hpp"
 #include "gateway/stomp/destinations.hpp"
 #include "hub/topic_rules.hpp"
@@ -11,6 +12,15 @@ namespace corohub::gateway::stomp {
 namespace {
 
 constexpr std::string_view root = "flags/";
+
+// When it was changed elsewhere, if the event says so, and the commit's time otherwise.
+UnixMs time_of(const hub::Event& event) {
+  std::string_view text = member_text(event.data(), "occurred_at").value_or("");
+  if (text.size() < 2 || text.front() != '"') return event.time();
+  text.remove_prefix(1);
+  text.remove_suffix(1);
+  return parse_rfc3339(text).value_or(event.time());
+}
 
 }  // namespace
 
@@ -24,7 +34,7 @@ std::optional<std::string> flag_update_text(const hub::Event& event) {
   text.append(R"(,"flagKey":)").append(member("flag_key"));
   text.append(R"(,"action":)").append(member("action"));
   text.append(R"(,"enabled":)").append(member("enabled"));
-  text.append(R"(,"timestamp":)").append(std::to_string(event.time())).append("}");
+  text.append(R"(,"timestamp":)").append(std::to_string(time_of(event))).append("}");
   return text;
 }
 

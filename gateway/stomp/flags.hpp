@@ -11,7 +11,8 @@
 namespace corohub::gateway::stomp {
 
 // {"type":"flag_update","namespace":…,"flagKey":…,"action":…,"enabled":…,"timestamp":…}: the body of an event
-// of a flag. `timestamp` is when it occurred, in milliseconds. Nothing: it is another event.
+// of a flag. `timestamp`, in milliseconds, is when it occurred elsewhere, or the commit's. Nothing: it is
+// another event.
 std::optional<std::string> flag_update_text(const hub::Event& event);
 
 // "flag updates for namespace: bep" of a topic of flags, or "flag updates" of all.

@@ -65,6 +65,23 @@ TEST_F(StompFlags, each_subscription_has_the_body_that_browsers_know) {
               HasSubstr(R"("namespace":"bep","flagKey":"new-feature","action":"deleted","enabled":false)"));
 }
 
+TEST(StompFlagTexts, say_when_it_occurred_if_that_was_before) {
+  const auto text = [](const std::string& member) {
+    const hub::Event event({.type = "flag.updated",
+                            .data = R"({"enabled":null)" + member + "}",
+                            .audience = {},
+                            .topic = "flags/bep"},
+                           1, 7);
+    return stomp::flag_update_text(event).value();
+  };
+  EXPECT_THAT(text(""), HasSubstr(R"("enabled":null,"timestamp":7})"));
+  EXPECT_THAT(text(R"(,"occurred_at":"2021-12-31T23:59:59.500Z")"),
+              HasSubstr(R"("timestamp":1640995199500})"));
+  EXPECT_THAT(text(R"(,"occurred_at":"some day")"), HasSubstr(R"("timestamp":7})"));
+  const hub::Event other({.type = "flag.updated", .data = "{}", .audience = {}, .topic = "rooms/one"}, 1, 7);
+  EXPECT_EQ(stomp::flag_update_text(other), std::nullopt);
+}
+
 TEST_F(StompFlags, many_hear_of_one_text) {
   const auto one = connected(ann_.get());
   const auto two = connected(ann_.get());

@@ -5,6 +5,10 @@ import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
+import { OFREPProvider } from '@openfeature/ofrep-provider';
+import { OFREPWebProvider } from '@openfeature/ofrep-web-provider';
+import { OpenFeature as ServerSide } from '@openfeature/server-sdk';
+import { OpenFeature as ClientSide } from '@openfeature/web-sdk';
 import { Client } from '@stomp/stompjs';
 import EventSource from 'eventsource';
 import SockJS from 'sockjs-client';
@@ -32,6 +36,17 @@ const CONNECTED = [
     client.onStompError = ({ headers }) => fail(new Error(headers.message));
     client.activate();
   }],
+  // Of a flag that is not there each says so; one that had reached nobody would say something else.
+  [OFREPWebProvider, async (provider, done, fail) => {
+    await ClientSide.setProviderAndWait(provider).catch(fail);
+    assert.equal(ClientSide.getClient().getBooleanDetails('nobody', false).errorCode, 'FLAG_NOT_FOUND');
+    done(() => ClientSide.close());
+  }],
+  [OFREPProvider, async (provider, done) => {
+    await ServerSide.setProviderAndWait(provider);
+    assert.equal((await ServerSide.getClient().getBooleanDetails('nobody', false)).errorCode, 'FLAG_NOT_FOUND');
+    done(() => ServerSide.close());
+  }],
 ];
 
 test('every line of the README connects its client', async (t) => {
@@ -50,7 +65,7 @@ test('every line of the README connects its client', async (t) => {
     }
     let how;
     const waiting = new Promise((connected, failed) => { how = { connected, failed }; });
-    const names = { token: john.token, ticket, email: john.email, password: john.password, WebSocket, EventSource, Client, SockJS, webstomp, ...how };
+    const names = { token: john.token, ticket, email: john.email, password: john.password, WebSocket, EventSource, Client, SockJS, webstomp, OFREPWebProvider, OFREPProvider, ...how };
     const made = new Function(...Object.keys(names), `return ${command};`)(...Object.values(names));
     const [, look] = CONNECTED.find(([kind]) => made instanceof kind) || [];
     look?.(made, how.connected, how.failed);
@@ -78,4 +93,39 @@ test('the example of docs/SOCKJS.md', async (t) => {
   const john = await new Api(server).register();
   const result = await run('bash', ['--norc', '-ec', block('docs/SOCKJS.md', 'bash')], { env: { PATH: process.env.PATH, SERVER: server.url, TOKEN: john.token } });
   assert.match(result.output, /^o\na\["CONNECTED\\nversion:1\.2\\n.*"\]\na\["MESSAGE\\nsubscription:1\\ndestination:\/topic\/rooms\/lobby\\n.*\{\\"text\\":\\"Hello\\"\}\\u0000"\]\n$/);
+});
+
+test('the five minutes of docs/FLAGS.md', async (t) => {
+  const server = await Server.start(t);
+  const admin = await new Api(server).member('admin');
+  const folder = temporaryDirectory(t);
+  symlinkSync(join(HERE, 'node_modules'), join(folder, 'node_modules'));
+  writeFileSync(join(folder, 'stream.mjs'), "import EventSource from 'eventsource';\nglobalThis.EventSource ??= EventSource;\n"); // what a browser has
+  const env = { PATH: process.env.PATH, BASE: server.url, ADMIN: admin.token };
+  const end = (each) => t.after(async () => { each.child.stdin.end(); each.signal('SIGKILL'); await each.exited; });
+  const shell = new Process('bash', ['--norc'], { env, detached: true });
+  t.after(() => { try { process.kill(-shell.child.pid, 'SIGKILL'); } catch { /* all of it has ended */ } });
+  let page;
+  let scripts = 0;
+  // What the document shows, up to what differs from run to run.
+  const pattern = (text) => new RegExp(text.trim().split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*'));
+  const blocks = [...document('docs/FLAGS.md').matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)].map(([, language, text]) => [language, text]);
+  assert.deepEqual(blocks.map(([language]) => language).join(' '), 'sh sh sh json sh json sh js js sh sh json json');
+  for (const [at, [language, text]] of blocks.slice(0, -1).entries()) {
+    if (language === 'sh') {
+      shell.child.stdin.write(`${text}\necho; echo "block ${at} ended"\n`);
+      await shell.printed(new RegExp(`block ${at} ended`));
+      if (text.trim().endsWith('&')) await shell.printed(/connection\.established/);
+    } else if (language === 'json') {
+      await shell.printed(pattern(text));
+    } else {
+      const file = `example-${++scripts}.mjs`;
+      writeFileSync(join(folder, file), text);
+      page = new Process(process.execPath, ['--import', './stream.mjs', file], { cwd: folder, env });
+      end(page);
+      await page.printed(scripts === 1 ? /^true\n$/ : /^the new checkout is on\n$/);
+    }
+  }
+  await page.printed(/the new checkout is off\n/);
+  assert.doesNotMatch(shell.output, /"success":false/);
 });

@@ -123,7 +123,10 @@ Result<> Request::check_json() const {
   if (count("content-type") > 1) return Error(ErrorCode::invalid_request, "Content-Type stands there twice.");
   if (has("content-type")) {
     std::string_view rest = header("content-type");
-    bool json = same_word(trim_blanks(cut(rest, ';')), "application/json");
+    const std::string_view type = trim_blanks(cut(rest, ';'));
+    // What a PATCH carries is a merge patch (RFC 7396), under either name.
+    bool json = same_word(type, "application/json") ||
+                (method == Method::patch && same_word(type, "application/merge-patch+json"));
     while (json && !rest.empty()) {
       std::string_view value = cut(rest, ';');
       const std::string_view parameter = trim_blanks(cut(value, '='));

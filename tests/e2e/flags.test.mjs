@@ -70,7 +70,7 @@ test('a lost update is refused: 428, 412 with what is there, 304', async (t) => 
       assert.deepEqual(stale.json.current, json.data, path);
       assert.equal(stale.headers.get('etag'), etag, path);
     }
-    const changed = await admin.request('PATCH', path, { body: patch, headers: { 'If-Match': etag } });
+    const changed = await admin.request('PATCH', path, { body: patch, headers: { 'If-Match': etag, 'Content-Type': 'application/merge-patch+json' } });
     assert.equal(changed.status, 200, changed.text);
     assert.equal(changed.headers.get('etag'), `"v${json.data.version + 1}"`);
     // The same again changes nothing, and says so by its version.

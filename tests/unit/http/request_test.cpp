@@ -57,6 +57,16 @@ TEST(Request, T54b_takes_json_objects_only) {
   EXPECT_EQ(code("application/json", "{\"a\":\"\xff\"}"), "invalid_json");
 }
 
+TEST(Request, takes_merge_patches_by_their_name_in_a_patch_alone) {
+  Request request = with({{"Content-Type", "application/merge-patch+json; charset=utf-8"}}, "{}");
+  request.method = Method::patch;
+  EXPECT_TRUE(request.json_object());
+  for (const Method method : {Method::post, Method::put}) {
+    request.method = method;
+    EXPECT_EQ(request.json_object().error().code, ErrorCode::unsupported_media_type) << name(method);
+  }
+}
+
 TEST(Request, refuses_encoded_and_doubly_typed_bodies) {
   EXPECT_EQ(with({{"Content-Encoding", "gzip"}}, "{}").json_object().error().code,
             ErrorCode::unsupported_media_type);

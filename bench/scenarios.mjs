@@ -109,7 +109,7 @@ export const groups = {
       { part: 'requests', title: 'all flags of a context', load: (server) => server.request(), options: { senders: 32, window: 32 }, servers: ['corohub-flags', 'unleash'] },
       { part: 'requests', title: 'the same again, unchanged (304)', load: (server) => server.unchanged(), options: { senders: 32, window: 32 }, servers: ['corohub-flags', 'unleash'] },
       { part: 'changes', title: '10,000 subscribers of the topic', load: (server) => server.toSubscribers(), options: CHANGES, servers: ['corohub-flags'] },
-      { part: 'changes', title: '10,000 streams of OFREP', load: (server) => server.toStreams(), options: CHANGES, servers: ['corohub-flags'] },
+      { part: 'changes', title: '10,000 streams of OFREP', load: (server) => server.toStreams(), options: { ...CHANGES, rate: 2 }, servers: ['corohub-flags'] },
       { part: 'memory', title: 'of 1,000 flags with their rules, in 10,000', servers: ['corohub-flags'] },
       { part: 'evaluations', title: 'one evaluation', servers: ['corohub-evaluation', 'flagd-core'] },
     ],

@@ -3,6 +3,7 @@
 #include "core/log.hpp"
 #include "eventlog/event_log.hpp"
 #include "flags/answers.hpp"
+#include "flags/change_unit.hpp"
 #include "flags/definition_patch.hpp"
 
 #include <chrono>
@@ -41,7 +42,8 @@ hub::EventDraft schedule_failed(const DueChange& due, std::string_view error) {
 }
 
 void fail(storage::UnitOfWork& work, const DueChange& due, std::string_view error) {
-  end_scheduled(work, due.change, ScheduleState::failed, error);
+  const ScheduledChange failed = end_scheduled(work, due.change, ScheduleState::failed, error);
+  record_scheduled(work, author_of(due.change), {failed, due.name_space, due.environment}, &due.change);
   eventlog::append(work, schedule_failed(due, error));
 }
 
@@ -60,44 +62,53 @@ bool Schedule::due() const noexcept {
   return clock_.unix_ms() >= next_due_.load() && clock_.steady() >= not_before_.load();
 }
 
-// A change that makes its unit throw would throw again and stop all that follow: that one is given up.
+// A change that makes its unit throw would throw again and stop all that follow: that one is given up. Which
+// it was is known when it was alone in its unit.
 Task<std::size_t> Schedule::run() {
   if (std::exchange(running_, true)) co_return 0;
   std::size_t ended = 0;
-  bool give_up = false;
+  std::size_t together = changes_per_unit_max;
+  ScheduleId hopeless = 0;
   while (due()) {
-    auto unit = [this, give_up](storage::UnitOfWork& work) -> Result<std::size_t> {
-      const std::size_t made = give_up ? give_up_first(work) : make_due(work);
+    auto unit = [this, together, hopeless](storage::UnitOfWork& work) -> Result<std::size_t> {
+      const std::size_t made = hopeless != 0 ? give_up(work, hopeless) : make_due(work, together);
       look_ahead(work);
       return made;
     };
     const Result<storage::Committed<std::size_t>> made = co_await writer_.commit(std::move(unit));
     if (made) {
-      give_up = false;
+      hopeless = 0;
       ended += made->value;
       continue;
     }
     log::warn("schedule.refused", {{"code", name(made.error().code)}});
     expect(std::numeric_limits<UnixMs>::min());
-    if (!give_up && made.error().code == ErrorCode::internal_error)
-      give_up = true;
-    else
+    if (hopeless != 0 || made.error().code != ErrorCode::internal_error)
       put_off();
+    else if (together == 1)
+      hopeless = last_tried_;
+    else
+      together = 1;
   }
   running_ = false;
   co_return ended;
 }
 
-std::size_t Schedule::make_due(storage::UnitOfWork& work) {
-  const std::vector<DueChange> changes = due_changes(work, changes_per_unit_max);
-  for (const DueChange& due : changes) make(work, due);
+std::size_t Schedule::make_due(storage::UnitOfWork& work, std::size_t count_max) {
+  const std::vector<DueChange> changes = due_changes(work, count_max);
+  for (const DueChange& due : changes) {
+    last_tried_ = due.change.id;
+    make(work, due);
+  }
   return changes.size();
 }
 
 void Schedule::make(storage::UnitOfWork& work, const DueChange& due) {
   const Result<> made = try_to_make(work, due, author_of(due.change));
-  if (made) return end_scheduled(work, due.change, ScheduleState::done);
-  fail(work, due, name(made.error().code));
+  if (made)
+    end_scheduled(work, due.change, ScheduleState::done);
+  else
+    fail(work, due, name(made.error().code));
 }
 
 Result<> Schedule::try_to_make(storage::UnitOfWork& work, const DueChange& due, const Author& author) {
@@ -107,25 +118,27 @@ Result<> Schedule::try_to_make(storage::UnitOfWork& work, const DueChange& due, 
   if (!edit) return edit.error();
   const EnvironmentRef* environment = edit->before().environment(due.environment);
   const Flag* flag = environment == nullptr ? nullptr : (*environment)->find(change.flag);
-  if (flag == nullptr) return no_flag();
+  if (flag == nullptr || flag->identity->id != change.flag_id) return no_flag();
   if (change.if_version && *change.if_version != flag->version)
     return Error(ErrorCode::version_mismatch, "The definition has another version.");
-  const Result<json::value> patch = parse_json(change.change, {.depth = 64});
-  if (!patch || !patch->is_object()) return Error(ErrorCode::invalid_json, "The change is no JSON object.");
-  Reading reading{.at = "/change"};
-  Result<DefinitionRef> definition = patch_definition(*flag->definition, patch->get_object(), reading);
+  const Result<json::object> patch = parse_document(change.change);
+  if (!patch) return patch.error();
+  Reading reading = reading_of(*patch, change.strict);
+  Result<DefinitionRef> definition = patch_definition(*flag->definition, *patch, reading);
   if (!definition) return definition.error();
-  edit->put_definition(due.environment, change.flag, std::move(*definition), "/change");
+  edit->put_definition(due.environment, change.flag, std::move(*definition), "/change", dangling_of(reading));
   if (const Result<> judged = edit->judge(); !judged) return judged;
   const Result<NamespaceRef> finished = edit->finish(author);
   if (!finished) throw std::logic_error("what was judged to be right was refused");
   return {};
 }
 
-std::size_t Schedule::give_up_first(storage::UnitOfWork& work) {
+// Another one may have come before it meanwhile: that one is tried first.
+std::size_t Schedule::give_up(storage::UnitOfWork& work, ScheduleId id) {
   const std::vector<DueChange> changes = due_changes(work, 1);
-  for (const DueChange& due : changes) fail(work, due, name(ErrorCode::internal_error));
-  return changes.size();
+  if (changes.empty() || changes.front().change.id != id) return 0;
+  fail(work, changes.front(), name(ErrorCode::internal_error));
+  return 1;
 }
 
 void Schedule::look_ahead(storage::UnitOfWork& work) { next_due_.store(next_due(work).value_or(never)); }

@@ -29,10 +29,10 @@ class Schedule {
   Task<std::size_t> run();
 
  private:
-  std::size_t make_due(storage::UnitOfWork& work);
+  std::size_t make_due(storage::UnitOfWork& work, std::size_t count_max);
   void make(storage::UnitOfWork& work, const DueChange& due);
   Result<> try_to_make(storage::UnitOfWork& work, const DueChange& due, const Author& author);
-  std::size_t give_up_first(storage::UnitOfWork& work);
+  std::size_t give_up(storage::UnitOfWork& work, ScheduleId id);
   void look_ahead(storage::UnitOfWork& work);
   void put_off() noexcept;
 
@@ -43,6 +43,7 @@ class Schedule {
   std::atomic<UnixMs> next_due_;
   std::atomic<SteadyTime> not_before_{SteadyTime{}};
   bool running_ = false;
+  ScheduleId last_tried_ = 0;  // of the writer's thread, until its unit is answered
 };
 
 }  // namespace corohub::flags

@@ -21,8 +21,8 @@ using http::Response;
 
 // What a change says is judged against the definition as it will be then; what is wrong with it whatever the
 // definition is then is told at once.
-Result<> judge_change(const Definition& definition, const json::object& change) {
-  Reading reading{.at = "/change"};
+Result<> judge_change(const Definition& definition, const json::object& change, bool strict) {
+  Reading reading = reading_of(change, strict);
   const Result<DefinitionRef> patched = patch_definition(definition, change, reading);
   if (patched && (*patched)->type == definition.type) return {};
   if (patched)
@@ -35,7 +35,8 @@ Result<> judge_change(const Definition& definition, const json::object& change) 
 }
 
 // When and what, as the body says it.
-Result<ScheduledChange> read_scheduled(const json::object& body, const Environment& environment) {
+Result<ScheduledChange> read_scheduled(const json::object& body, const Environment& environment,
+                                       bool strict) {
   http::Fields fields(body);
   refuse_unknown(fields, body, {"flag", "at", "change", "if_version"});
   ScheduledChange scheduled;
@@ -55,8 +56,13 @@ Result<ScheduledChange> read_scheduled(const json::object& body, const Environme
   fields.require("change");
   const json::object* change = fields.object("change");
   if (const Result<> good = fields.result(); !good) return good.error();
-  if (const Result<> good = judge_change(*flag->definition, *change); !good) return good.error();
+  if (const Result<> good = judge_change(*flag->definition, *change, strict); !good) return good.error();
+  scheduled.flag_id = flag->identity->id;
+  scheduled.strict = strict;
   scheduled.change = json_text(*change);
+  if (scheduled.change.size() > scheduled_bytes_max)
+    return Error(ErrorCode::validation_failed)
+        .at("/change", "out_of_range", "Must be at most 48 KiB of JSON.");
   return scheduled;
 }
 
@@ -82,7 +88,9 @@ class ScheduleUnit {
     scheduled_.author_key = author.service_key;
     scheduled_.comment = author.comment;
     Result<ScheduledChange> added = add_scheduled(work, scheduled_);
-    if (added) services_.schedule.expect(added->at);
+    if (!added) return added;
+    record_scheduled(work, author, {*added, name_space->key, environment_}, nullptr);
+    services_.schedule.expect(added->at);
     return added;
   }
 
@@ -94,16 +102,18 @@ class ScheduleUnit {
 };
 
 // One that was cancelled before stays so; one that has ended otherwise cannot be taken back.
-Result<storage::Nothing> cancel(storage::UnitOfWork& work, const Author& author, std::string_view name_space,
-                                std::int64_t environment_id, ScheduleId id) {
-  if (const Result<> right = check_right(work, author, Right::write, name_space); !right)
+Result<storage::Nothing> cancel(storage::UnitOfWork& work, const Change& change,
+                                const Environment& environment, ScheduleId id) {
+  if (const Result<> right = check_right(work, change.author, Right::write, change.name_space); !right)
     return right.error();
-  const std::optional<ScheduledChange> change = find_scheduled(work, environment_id, id);
-  if (!change) return no_scheduled();
-  if (change->state == ScheduleState::pending)
-    end_scheduled(work, *change, ScheduleState::cancelled);
-  else if (change->state != ScheduleState::cancelled)
+  const std::optional<ScheduledChange> there = find_scheduled(work, environment.id, id);
+  if (!there) return no_scheduled();
+  if (there->state == ScheduleState::pending) {
+    const ScheduledChange gone = end_scheduled(work, *there, ScheduleState::cancelled);
+    record_scheduled(work, change.author, {gone, change.name_space, environment.key}, &*there);
+  } else if (there->state != ScheduleState::cancelled) {
     return Error(ErrorCode::in_use, "The change has been made, or has failed, already.");
+  }
   return storage::Nothing{};
 }
 
@@ -119,15 +129,18 @@ Task<Response> get_schedule(FlagServices& services, Context& context) {
   if (!page) co_return fail(page.error(), context);
   const Result<EnvironmentRef> environment = place_of(services, context);
   if (!environment) co_return fail(environment.error(), context);
-  auto read = [id = (*environment)->id,
-               state](storage::Snapshot& snapshot) -> Result<std::vector<json::object>> {
-    std::vector<json::object> list;
-    for (const ScheduledChange& change : list_scheduled(snapshot, id, state)) list.push_back(to_json(change));
-    return list;
+  auto read = [id = (*environment)->id, state,
+               page = *page](storage::Snapshot& snapshot) -> Result<Response> {
+    const std::size_t total = count_scheduled(snapshot, id, state);
+    const std::size_t begin = page.begin(total);
+    json::array list;
+    for (const ScheduledChange& change : list_scheduled(snapshot, id, state, begin, page.end(total) - begin))
+      list.push_back(to_json(change));
+    return data_answer(list, page_meta(page, total));
   };
-  Result<std::vector<json::object>> list = co_await services.parts.list_readers.read(std::move(read));
+  Result<Response> list = co_await services.parts.list_readers.read(std::move(read));
   if (!list) co_return fail(list.error(), context);
-  co_return at(services, context, page_answer(*page, std::move(*list)));
+  co_return at(services, context, std::move(*list));
 }
 
 Task<Response> post_schedule(FlagServices& services, Context& context) {
@@ -135,8 +148,8 @@ Task<Response> post_schedule(FlagServices& services, Context& context) {
   if (!change) co_return fail(change.error(), context);
   const Result<EnvironmentRef> environment = place_of(services, context);
   if (!environment) co_return fail(environment.error(), context);
-  auto read = [environment = *environment](const json::object& body) {
-    return read_scheduled(body, *environment);
+  auto read = [environment = *environment, strict = change->reading.strict](const json::object& body) {
+    return read_scheduled(body, *environment, strict);
   };
   Result<ScheduledChange> scheduled = co_await read_body(services, context.request, std::move(read));
   if (!scheduled) co_return fail(scheduled.error(), context);
@@ -156,9 +169,8 @@ Task<Response> delete_scheduled(FlagServices& services, Context& context) {
   if (!environment) co_return fail(environment.error(), context);
   const Result<std::int64_t> id = context.id_param("id");
   if (!id) co_return fail(id.error(), context);
-  auto unit = [change = std::move(*change), environment_id = (*environment)->id,
-               id = *id](storage::UnitOfWork& work) {
-    return cancel(work, change.author, change.name_space, environment_id, id);
+  auto unit = [change = std::move(*change), environment = *environment, id = *id](storage::UnitOfWork& work) {
+    return cancel(work, change, *environment, id);
   };
   const auto cancelled = co_await services.parts.writer.commit(std::move(unit));
   if (!cancelled) co_return fail(cancelled.error(), context);

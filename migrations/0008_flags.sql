@@ -93,13 +93,15 @@ CREATE TABLE segments (
   UNIQUE (environment_id, key)
 ) STRICT;
 
--- Changes of definitions that are to be made later. The flag is named by its key, as the entry outlives it.
+-- Changes of definitions that are to be made later. An entry outlives its flag, and is not for another one with its key.
 CREATE TABLE flag_schedule (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   environment_id INTEGER NOT NULL REFERENCES environments (id) ON DELETE CASCADE,
   flag TEXT NOT NULL,
+  flag_id INTEGER NOT NULL,
   at INTEGER NOT NULL,
   change TEXT NOT NULL, -- a merge patch of the definition
+  strict INTEGER NOT NULL CHECK (strict IN (0, 1)), -- how its rule is read
   if_version INTEGER, -- null: whatever the definition's version is then
   author_user INTEGER, -- whose rights it is done by: an account,
   author_key INTEGER, -- or a service's key; both null: the command line

@@ -1,6 +1,7 @@
 #include "flags/schedule.hpp"
 
 #include "unit/flags/namespaces.hpp"
+#include "users/audit.hpp"
 
 #include <chrono>
 
@@ -24,13 +25,16 @@ class Scheduled : public testing::Test {
   Scheduled() { Namespaces::check(house_.import("bep", document)); }
 
   ScheduleId add(std::string flag, std::string change, std::chrono::milliseconds in,
-                 std::optional<std::int64_t> if_version = {}) {
+                 std::optional<std::int64_t> if_version = {}, bool strict = true) {
     const std::int64_t environment_id = environment().id;
+    const Flag* const there = environment().find(flag);
     auto unit = [&](storage::UnitOfWork& work) {
       ScheduledChange entry;
       entry.environment_id = environment_id;
       entry.flag = flag;
+      entry.flag_id = there == nullptr ? 0 : there->identity->id;
       entry.change = change;
+      entry.strict = strict;
       entry.at = house_.clock.unix_ms() + in.count();
       entry.if_version = if_version;
       entry.author_user = author_;
@@ -46,7 +50,7 @@ class Scheduled : public testing::Test {
   // "a done", "b failed not_found", in the order of their making.
   std::vector<std::string> states() {
     auto read = [id = environment().id](storage::Snapshot& snapshot) -> Result<std::vector<ScheduledChange>> {
-      return list_scheduled(snapshot, id, {});
+      return list_scheduled(snapshot, id, {}, 0, 2000);
     };
     std::vector<std::string> list;
     for (const ScheduledChange& one : Namespaces::check(house_.read(std::move(read))))
@@ -199,7 +203,8 @@ TEST_F(Scheduled, what_the_storage_refuses_is_tried_again_a_second_later) {
   EXPECT_TRUE(schedule_.due());
 }
 
-TEST_F(Scheduled, an_entry_that_makes_its_unit_throw_is_given_up) {
+TEST_F(Scheduled, an_entry_that_makes_its_unit_throw_is_given_up_and_no_other) {
+  add("b", R"({"metadata":{"n":1}})", 1s);
   add("a", R"({"state":"ENABLED"})", 1s);
   add("b", R"({"state":"ENABLED"})", 2s);
   auto damage = [](storage::UnitOfWork& work) -> Result<storage::Nothing> {
@@ -211,9 +216,60 @@ TEST_F(Scheduled, an_entry_that_makes_its_unit_throw_is_given_up) {
   };
   Namespaces::check(house_.commit(std::move(damage)));
   house_.clock.advance(2s);
-  EXPECT_EQ(run(), 2U);
-  EXPECT_THAT(states(), ElementsAre("a failed internal_error", "b done"));
+  EXPECT_EQ(run(), 3U);
+  EXPECT_THAT(states(), ElementsAre("b done", "a failed internal_error", "b done"));
   EXPECT_EQ(flag("a").definition->state, State::disabled);
+}
+
+TEST_F(Scheduled, whatever_a_body_may_hold_is_read_again) {
+  std::string deep = R"({"$x":)" + std::string(120, '[') + std::string(120, ']');
+  for (int i = 0; i < 2'500; ++i) deep += ",\"$" + std::to_string(i) + "\":1";
+  deep += "}";
+  add("a", deep, 1s);
+  house_.clock.advance(1s);
+  EXPECT_EQ(run(), 1U);
+  EXPECT_THAT(states(), ElementsAre("a done"));
+  ScheduledChange shown;
+  shown.change = deep;
+  EXPECT_EQ(json_text(to_json(shown).at("change")), deep);
+}
+
+TEST_F(Scheduled, what_was_taken_with_a_warning_can_be_switched) {
+  constexpr std::string_view lenient =
+      R"({"flags":{"c":{"state":"DISABLED","variants":{"on":true,"off":false},
+    "targeting":{"if":[{"strange":[1]},"on",{"if":[{"$ref":"nobody"},"on","off"]}]}}}})";
+  Namespaces::check(house_.import("bep", lenient, {.environment = "default", .dangling = Dangling::warned}));
+  add("c", R"({"state":"ENABLED"})", 1s);
+  add("c", R"({"targeting":{"other":[]}})", 2s);
+  add("c", R"({"targeting":{"other":[]}})", 3s, {}, false);
+  house_.clock.advance(3s);
+  EXPECT_EQ(run(), 3U);
+  EXPECT_THAT(states(), ElementsAre("c done", "c failed validation_failed", "c done"));
+}
+
+TEST_F(Scheduled, is_not_for_another_flag_of_the_same_key) {
+  add("a", R"({"state":"ENABLED"})", 1s);
+  Namespaces::check(house_.edit("bep", [](NamespaceEdit& edit) { edit.remove_flag("a"); }));
+  Namespaces::check(house_.import("bep", document));
+  house_.clock.advance(1s);
+  run();
+  EXPECT_THAT(states(), ElementsAre("a failed not_found"));
+  EXPECT_EQ(flag("a").definition->state, State::disabled);
+}
+
+TEST_F(Scheduled, the_trail_tells_of_one_that_failed) {
+  const ScheduleId id = add("a", R"({"defaultVariant":"none"})", 1s);
+  house_.clock.advance(1s);
+  run();
+  auto read = [](storage::Snapshot& snapshot) -> Result<users::AuditPage> {
+    users::AuditQuery query;
+    query.action = "schedule.fail";
+    return users::read_audit(snapshot, query);
+  };
+  const users::AuditPage page = Namespaces::check(house_.read(std::move(read)));
+  ASSERT_EQ(page.rows.size(), 1U);
+  EXPECT_EQ(page.rows[0].at("entity").as_string(), "bep/environments/default/schedule/" + std::to_string(id));
+  EXPECT_EQ(page.rows[0].at("detail").at("after").at("error").as_string(), "validation_failed");
 }
 
 }  // namespace

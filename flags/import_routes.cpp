@@ -232,6 +232,7 @@ Task<Response> post_copy(FlagServices& services, Context& context) {
   if (!request) co_return fail(request.error(), context);
   request->from_namespace = change->name_space;
   request->from_environment = (*environment)->key;
+  request->order.dangling = dangling_of(change->reading);
   if (request->to_namespace.empty()) request->to_namespace = change->name_space;
   CopyUnit unit(services, std::move(*request), std::move(change->author));
   const Result<storage::Committed<ImportReport>> done =

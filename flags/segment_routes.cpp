@@ -106,9 +106,16 @@ Task<Response> get_segments(FlagServices& services, Context& context) {
   if (!page) co_return fail(page.error(), context);
   const Result<EnvironmentRef> environment = place_of(services, context);
   if (!environment) co_return fail(environment.error(), context);
-  std::vector<json::object> list;
-  for (const SegmentRef& segment : (*environment)->segments) list.push_back(to_json(*segment));
-  co_return at(services, context, page_answer(*page, std::move(list)));
+  auto write = [environment = *environment, page = *page](storage::Snapshot&) -> Result<Response> {
+    const std::vector<SegmentRef>& all = environment->segments;
+    json::array list;
+    for (std::size_t i = page.begin(all.size()); i < page.end(all.size()); ++i)
+      list.push_back(to_json(*all[i]));
+    return data_answer(list, page_meta(page, all.size()));
+  };
+  Result<Response> list = co_await services.parts.list_readers.read(std::move(write));
+  if (!list) co_return fail(list.error(), context);
+  co_return at(services, context, std::move(*list));
 }
 
 Task<Response> get_segment(FlagServices& services, Context& context) {

@@ -30,11 +30,22 @@ void walk(const List& before, const List& after, KeyOf key_of, Visit visit) {
   }
 }
 
+// What evaluations do not read (name, description, tags) may differ.
+bool alike(const flags::FlagIdentity& a, const flags::FlagIdentity& b) {
+  return &a == &b ||
+         (a.parent == b.parent && a.platform == b.platform && a.package_gated == b.package_gated &&
+          a.off_variant == b.off_variant && a.client_visible == b.client_visible);
+}
+
+bool same_rule(const SegmentRef& a, const SegmentRef& b) {
+  return a == b || a->rule.rule == b->rule.rule || a->rule.document == b->rule.document;
+}
+
 std::set<std::string, std::less<>> changed_segments(const Environment& before, const Environment& after) {
   std::set<std::string, std::less<>> changed;
   const auto key_of = [](const SegmentRef& segment) -> const std::string& { return segment->key; };
   walk(before.segments, after.segments, key_of, [&](const SegmentRef* old, const SegmentRef* now) {
-    if (old == nullptr || now == nullptr || *old != *now) changed.insert((old ? *old : *now)->key);
+    if (old == nullptr || now == nullptr || !same_rule(*old, *now)) changed.insert((old ? *old : *now)->key);
   });
   return changed;
 }
@@ -56,7 +67,7 @@ bool concerns(const flags::Viewer& viewer, const Environment& before, const Envi
       return;
     }
     const auto uses = now->definition->segments();
-    found = old->identity != now->identity || old->definition != now->definition ||
+    found = !alike(*old->identity, *now->identity) || old->definition != now->definition ||
             old->platform_enabled != now->platform_enabled ||
             std::ranges::any_of(uses, [&](const std::string& key) { return segments.contains(key); });
   };

@@ -181,7 +181,7 @@ Response all_flags(State& state, http::Context& context, const Caller& caller) {
 
   StreamGrant grant{.kind = caller.viewer.kind, .id = id_of(caller.viewer), .place = name};
   if (caller.principal) grant.session = caller.principal->session;
-  grant.known = {state.parts.epoch, environment.revision};
+  grant.evaluated = {{state.parts.epoch, environment.revision}, environment.key, caller.viewer.role};
   grant.expires_at = now / 1000 + ttl_s;
   Response response;
   response.body = bulk_body(place->name_space, environment, items, tokens.issue(grant));

@@ -13,6 +13,8 @@ namespace {
 // What waits for a client that does not read. Each message makes the ones before it worthless.
 const hub::OutboxLimits outbox_limits{.messages_max = 64, .bytes_max = 64 << 10};
 
+constexpr std::chrono::milliseconds key_interval{10'000};
+
 // For a member that hears no events.
 class NoForm final : public hub::Form {
  public:
@@ -41,10 +43,18 @@ void EvaluationStream::on_open(Transport& transport) {
   set_outlet(&transport.outlet());
   if (!streams_.may_stay(caller_, place_)) return transport.close(CloseReason::session_revoked, Drain::yes);
   enter();
-  say("id: " + position().text() + "\ndata: {\"type\":\"connected\"}\n\n");
   const flags::Environment* const now = environment();
-  const bool ours = known_.epoch == streams_.epoch();
-  if (now != nullptr && (!ours || known_.seq < now->revision)) refetch(std::chrono::milliseconds(0));
+  const bool behind = now != nullptr && is_behind(*now);
+  const bool ours = known_.revision.epoch == streams_.epoch();
+  // One that is behind and gets no further than this is behind when it comes again.
+  const Position welcome = behind ? Position{streams_.epoch(), ours ? known_.revision.seq : 0} : position();
+  say("id: " + welcome.text() + "\ndata: {\"type\":\"connected\"}\n\n");
+  if (behind) refetch(std::chrono::milliseconds(0));
+}
+
+bool EvaluationStream::is_behind(const flags::Environment& now) const {
+  return known_.revision.epoch != streams_.epoch() || known_.revision.seq < now.revision ||
+         known_.environment != now.key || known_.role != caller_.viewer.role;
 }
 
 void EvaluationStream::enter() {
@@ -54,9 +64,16 @@ void EvaluationStream::enter() {
   streams_.add(*this);
   entered_ = true;
   if (caller_.viewer.kind != flags::Viewer::Kind::guest) count_as(caller_.viewer.role);
+  look_at_key();
+}
+
+// The wall clock, by which a key ends, may be set: it is looked at again and again.
+void EvaluationStream::look_at_key() noexcept {
   if (!caller_.key || !caller_.key->expires_at) return;
+  hub::Shard& shard = streams_.desk().shard;
   const std::chrono::milliseconds left(*caller_.key->expires_at - shard.clock().unix_ms());
-  shard.expiries().arm(key_end_, shard.clock().steady() + left);
+  if (left <= std::chrono::milliseconds(0)) return end();
+  shard.expiries().arm(key_end_, shard.clock().steady() + std::min(left, key_interval));
 }
 
 // A guest has no role.

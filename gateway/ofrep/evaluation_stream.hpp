@@ -6,6 +6,7 @@
 #include "core/wheel.hpp"
 #include "gateway/ofrep/caller.hpp"
 #include "gateway/ofrep/place.hpp"
+#include "gateway/ofrep/stream_token.hpp"
 #include "gateway/wire/transport.hpp"
 #include "hub/member.hpp"
 #include "hub/roster.hpp"
@@ -27,7 +28,7 @@ class Streams;
 struct StreamStart {
   Caller caller;
   PlaceName place;
-  Position known;  // of another epoch, or behind: it is told at once
+  Evaluated known;  // of another epoch, environment or role, or behind: it is told at once
   hub::Roster::Admission admission;
   boost::asio::ip::address address;
 };
@@ -42,6 +43,8 @@ class EvaluationStream final : public hub::Member, public TransportListener, pri
   const PlaceName& place() const noexcept { return place_; }
   // So that its flags are asked for again, after this time at the earliest.
   void refetch(std::chrono::milliseconds delay) noexcept;
+  // Whether it will be told anyhow.
+  bool is_waiting() const noexcept { return waiting_; }
   // The right to it has ended.
   void end() noexcept { dismiss(CloseReason::session_revoked); }
 
@@ -67,7 +70,7 @@ class EvaluationStream final : public hub::Member, public TransportListener, pri
   class KeyEnd final : public Timed {
    public:
     explicit KeyEnd(EvaluationStream& stream) noexcept : stream_(stream) {}
-    void on_due(SteadyTime) noexcept override { stream_.end(); }
+    void on_due(SteadyTime) noexcept override { stream_.look_at_key(); }
 
    private:
     EvaluationStream& stream_;
@@ -77,6 +80,8 @@ class EvaluationStream final : public hub::Member, public TransportListener, pri
   void on_due(SteadyTime now) noexcept override;
 
   void enter();
+  bool is_behind(const flags::Environment& now) const;
+  void look_at_key() noexcept;
   void count_as(Role role) noexcept;
   void leave_counts() noexcept;
   void say(std::string_view text);
@@ -88,7 +93,7 @@ class EvaluationStream final : public hub::Member, public TransportListener, pri
   Streams& streams_;
   Caller caller_;
   const PlaceName place_;
-  const Position known_;
+  const Evaluated known_;
   hub::Roster::Admission admission_;
   const boost::asio::ip::address address_;
   const UnixMs began_;

@@ -62,11 +62,12 @@ Task<Result<Caller>> caller_of(State& state, http::Context& context, const Strea
 }
 
 // Where its reader stands: by what its browser has heard, else by what it has evaluated. A text that is no
-// position is of a log that is not ours.
-Position known_of(const http::Request& request, const StreamGrant& grant) {
-  if (!request.has("last-event-id")) return grant.known;
+// position is of a log that is not ours. What the browser has heard says nothing of environment and role.
+Evaluated known_of(const http::Request& request, Evaluated evaluated) {
+  if (!request.has("last-event-id")) return evaluated;
   const Result<Position> heard = parse_position(request.header("last-event-id"));
-  return heard ? *heard : Position();
+  evaluated.revision = heard ? *heard : Position();
+  return evaluated;
 }
 
 Task<Result<StreamStart>> admit(State& state, http::Context& context) {
@@ -93,7 +94,7 @@ Task<Result<StreamStart>> admit(State& state, http::Context& context) {
   if (caller->principal) context.charged = caller->viewer.user_id;  // for the log
   co_return StreamStart{.caller = std::move(*caller),
                         .place = std::move(grant->place),
-                        .known = known_of(context.request, *grant),
+                        .known = known_of(context.request, std::move(grant->evaluated)),
                         .admission = std::move(*room),
                         .address = context.request.peer};
 }

@@ -43,7 +43,9 @@ std::string text_of(const StreamGrant& grant, std::string_view key_id) {
   add(grant.session.text());
   add(grant.place.name_space);
   add(grant.place.environment);
-  add(grant.known.text());
+  add(grant.evaluated.revision.text());
+  add(grant.evaluated.environment);
+  add(name(grant.evaluated.role));
   add(std::to_string(grant.expires_at));
   return text;
 }
@@ -56,12 +58,15 @@ std::optional<StreamGrant> grant_of(std::string_view rest) {
   const bool has_session = Uuid::parse(http::cut(rest, '|'), grant.session);
   grant.place.name_space = http::cut(rest, '|');
   grant.place.environment = http::cut(rest, '|');
-  const Result<Position> known = parse_position(http::cut(rest, '|'));
+  const Result<Position> revision = parse_position(http::cut(rest, '|'));
+  grant.evaluated.environment = http::cut(rest, '|');
+  const auto role = parse_role(http::cut(rest, '|'));
   const auto expires_at = parse_integer(http::cut(rest, '|'));
-  if (!kind || !id || !has_session || !known || !expires_at || !rest.empty()) return std::nullopt;
+  if (!kind || !id || !has_session || !revision || !role || !expires_at || !rest.empty()) return std::nullopt;
   grant.kind = *kind;
   grant.id = *id;
-  grant.known = *known;
+  grant.evaluated.revision = *revision;
+  grant.evaluated.role = *role;
   grant.expires_at = *expires_at;
   return grant;
 }

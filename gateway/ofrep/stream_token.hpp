@@ -17,12 +17,19 @@
 
 namespace corohub::gateway::ofrep {
 
+// What the holder has evaluated, and as whom.
+struct Evaluated {
+  Position revision{};        // of the environment
+  std::string environment{};  // its key: of the default one, too, which may be another one later
+  Role role = Role::user;     // of a user, as contexts have it
+};
+
 struct StreamGrant {
   flags::Viewer::Kind kind = flags::Viewer::Kind::guest;
   std::int64_t id = 0;  // of the user, or of the service's key
   SessionId session{};  // of a user
   PlaceName place;
-  Position known{};             // the revision that its holder has evaluated
+  Evaluated evaluated{};
   std::int64_t expires_at = 0;  // seconds since 1970
 };
 

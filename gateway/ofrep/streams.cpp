@@ -14,10 +14,13 @@ Crowd::Crowd(std::size_t shards, std::uint32_t refetches_per_second)
       per_second(static_cast<double>(refetches_per_second) /
                  static_cast<double>(std::max<std::size_t>(1, shards))) {}
 
-std::chrono::milliseconds Crowd::delay_of(std::size_t number) const noexcept {
-  if (number < at_once || per_second == 0) return std::chrono::milliseconds(0);
-  return std::chrono::milliseconds(
-      static_cast<std::int64_t>(static_cast<double>(number - at_once) * 1000 / per_second));
+std::chrono::milliseconds Pace::next(const Crowd& crowd, SteadyTime now) noexcept {
+  if (crowd.per_second == 0) return std::chrono::milliseconds(0);
+  const std::chrono::duration<double> since = now - at_;
+  told_ = std::max(0.0, told_ - since.count() * crowd.per_second);
+  at_ = now;
+  const double ahead = told_++ - static_cast<double>(crowd.at_once);
+  return std::chrono::milliseconds(static_cast<std::int64_t>(std::max(0.0, ahead) * 1000 / crowd.per_second));
 }
 
 Streams::Streams(const Desk& desk, std::string epoch, Crowd crowd)
@@ -41,14 +44,14 @@ bool Streams::may_stay(Caller& caller, const PlaceName& place) const {
 }
 
 void Streams::add(EvaluationStream& stream) {
-  List& list = by_namespace_[stream.place().name_space];
+  List& list = by_namespace_[stream.place().name_space].streams;
   stream.slot = list.size();
   list.push_back(&stream);
 }
 
 void Streams::remove(EvaluationStream& stream) noexcept {
   const auto found = by_namespace_.find(stream.place().name_space);
-  List& list = found->second;
+  List& list = found->second.streams;
   list[stream.slot] = list.back();
   list[stream.slot]->slot = stream.slot;
   list.pop_back();
@@ -63,32 +66,35 @@ void Streams::namespace_changed(const flags::NamespaceChange& change) noexcept {
   try {
     tell(found->second, change);
   } catch (const std::bad_alloc&) {
-    for (EvaluationStream* const stream : found->second) stream->refetch(std::chrono::milliseconds(0));
+    for (EvaluationStream* const stream : found->second.streams)
+      stream->refetch(std::chrono::milliseconds(0));
   }
 }
 
-void Streams::tell(const List& streams, const flags::NamespaceChange& change) const {
+void Streams::tell(Group& group, const flags::NamespaceChange& change) const {
   std::map<std::pair<flags::Viewer::Kind, std::string>, bool> concerned;  // by viewer and environment
-  std::map<std::string, std::size_t> told;                                // by environment
-  const auto look = [&](const EvaluationStream& stream, const flags::Environment& now) {
+  const SteadyTime now = desk_.shard.now();
+  std::erase_if(group.paces,
+                [&](const auto& one) { return !change.after || !change.after->environment(one.first); });
+  const auto look = [&](const EvaluationStream& stream, const flags::Environment& after) {
     const flags::Viewer& viewer = stream.caller().viewer;
     const auto [place, is_new] = concerned.try_emplace({viewer.kind, stream.place().environment}, true);
     if (!is_new || !change.before) return place->second;
     const flags::EnvironmentRef* before = change.before->environment(stream.place().environment);
-    return place->second = before == nullptr || concerns(viewer, **before, now);
+    return place->second = before == nullptr || concerns(viewer, **before, after);
   };
-  for (EvaluationStream* const stream : streams) {
+  for (EvaluationStream* const stream : group.streams) {
     const Result<Place> place = find_place(desk_.flags, stream->caller().viewer, stream->place());
     if (!place)
       stream->end();
-    else if (look(*stream, place->environment))
-      stream->refetch(crowd_.delay_of(told[place->environment.key]++));
+    else if (!stream->is_waiting() && look(*stream, place->environment))
+      stream->refetch(group.paces[place->environment.key].next(crowd_, now));
   }
 }
 
 void Streams::service_keys_ended(const users::EndedKeys& which) noexcept {
-  for (auto& [name, streams] : by_namespace_)
-    for (EvaluationStream* const stream : streams)
+  for (auto& [name, group] : by_namespace_)
+    for (EvaluationStream* const stream : group.streams)
       if (stream->caller().key && which.concerns(*stream->caller().key)) stream->end();
 }
 

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -24,11 +25,20 @@ inline constexpr std::size_t streams_told_at_once = 2000;
 struct Crowd {
   Crowd(std::size_t shards, std::uint32_t refetches_per_second);
 
-  // When the stream of this number is told, counted from the moment of the change.
-  std::chrono::milliseconds delay_of(std::size_t number) const noexcept;
-
   std::size_t at_once;
   double per_second;  // 0: all at once
+};
+
+// The rate in which the streams of one environment are told, whichever changes they are told of: as many at
+// once as the crowd may, which are there again after a while without.
+class Pace {
+ public:
+  // In how long the next one may be told, which is taken for told.
+  std::chrono::milliseconds next(const Crowd& crowd, SteadyTime now) noexcept;
+
+ private:
+  double told_ = 0;  // and not made up for yet
+  SteadyTime at_{};
 };
 
 class Streams final : private flags::DirectoryListener, private users::ServiceKeyListener {
@@ -48,18 +58,22 @@ class Streams final : private flags::DirectoryListener, private users::ServiceKe
 
  private:
   using List = std::vector<EvaluationStream*>;
+  struct Group {
+    List streams;
+    std::map<std::string, Pace> paces;  // by environment
+  };
 
   // ---- flags::DirectoryListener ----
   void namespace_changed(const flags::NamespaceChange& change) noexcept override;
   // ---- users::ServiceKeyListener ----
   void service_keys_ended(const users::EndedKeys& which) noexcept override;
 
-  void tell(const List& streams, const flags::NamespaceChange& change) const;
+  void tell(Group& group, const flags::NamespaceChange& change) const;
 
   const Desk& desk_;
   const std::string epoch_;
   const Crowd crowd_;
-  std::unordered_map<std::string, List> by_namespace_;
+  std::unordered_map<std::string, Group> by_namespace_;
 };
 
 }  // namespace corohub::gateway::ofrep

@@ -32,7 +32,7 @@ class StreamToken : public testing::Test {
     grant.id = 42;
     grant.session = SessionId::random();
     grant.place = {"bep", "staging"};
-    grant.known = {"epoch-1", 129};
+    grant.evaluated = {{"epoch-1", 129}, "staging", Role::admin};
     grant.expires_at = rig.clock.unix_ms() / 1000 + 60;
   }
   Result<StreamGrant> read(const std::string& token) {
@@ -54,7 +54,9 @@ TEST_F(StreamToken, says_whose_stream_it_is_until_it_expires) {
   EXPECT_EQ(got->session, grant.session);
   EXPECT_EQ(got->place.name_space, "bep");
   EXPECT_EQ(got->place.environment, "staging");
-  EXPECT_EQ(got->known.text(), "epoch-1:129");
+  EXPECT_EQ(got->evaluated.revision.text(), "epoch-1:129");
+  EXPECT_EQ(got->evaluated.environment, "staging");
+  EXPECT_EQ(got->evaluated.role, Role::admin);
   EXPECT_EQ(got->expires_at, grant.expires_at);
   rig.clock.advance(60s);
   EXPECT_EQ(read(token).error().code, ErrorCode::invalid_token);
@@ -111,11 +113,11 @@ class Concern : public testing::Test {
     return std::make_shared<const flags::Environment>(std::move(parts), std::move(flags),
                                                       std::vector<flags::PlatformRef>());
   }
-  static flags::SegmentRef segment(const std::string& key) {
+  static flags::SegmentRef segment(const std::string& key, const char* rule = R"({"==":[1,1]})") {
     auto made = std::make_shared<flags::Segment>();
     made->key = key;
     flags::Reading reading;
-    made->rule = flags::parse_segment(json::parse(R"({"==":[1,1]})"), reading).value();
+    made->rule = flags::parse_segment(json::parse(rule), reading).value();
     return made;
   }
 
@@ -154,7 +156,7 @@ TEST_F(Concern, only_those_who_see_what_changed) {
   EXPECT_EQ(concerned(before, with(before, 6, removed("plain"))), "guest user service ");
   EXPECT_EQ(concerned(with(before, 4, removed("plain")), before), "guest user service ");
   const auto change_segment = [](std::size_t which, const char* key) {
-    return [=](flags::EnvironmentParts& parts) { parts.segments[which] = segment(key); };
+    return [=](flags::EnvironmentParts& parts) { parts.segments[which] = segment(key, R"({"==":[1,2]})"); };
   };
   EXPECT_EQ(concerned(before, with(before, 6, nothing, change_segment(0, "beta"))), "")
       << "nobody asks for it";
@@ -165,12 +167,41 @@ TEST_F(Concern, only_those_who_see_what_changed) {
   EXPECT_EQ(concerned(before, environment("other", 5, {})), "guest user service ") << "another environment";
 }
 
-TEST(Crowds, beyond_two_thousand_are_told_in_a_steady_rate) {
-  const Crowd crowd(2, 10'000);
-  EXPECT_EQ(crowd.delay_of(0), 0ms);
-  EXPECT_EQ(crowd.delay_of(999), 0ms);
-  EXPECT_EQ(crowd.delay_of(1000 + 5000), 1000ms) << "half of the rate, on each of two shards";
-  EXPECT_EQ(Crowd(1, 0).delay_of(1'000'000), 0ms);
+TEST(Crowds, beyond_two_thousand_are_told_in_a_steady_rate_whatever_the_changes) {
+  const Crowd crowd(2, 10'000);  // half of the rate on each shard
+  SteadyTime now{1h};
+  Pace pace;
+  const auto last_of = [&](int count) {
+    std::chrono::milliseconds last{0};
+    for (int i = 0; i < count; ++i) last = pace.next(crowd, now);
+    return last;
+  };
+  EXPECT_EQ(last_of(1001), 0ms);
+  EXPECT_EQ(last_of(5000), 1000ms);
+  now += 500ms;
+  EXPECT_EQ(last_of(1), 500ms) << "the next change waits for what is told of the one before";
+  now += 1s;
+  EXPECT_EQ(last_of(1001), 0ms) << "after a while without";
+  Pace free;
+  for (int i = 0; i < 10'000; ++i) EXPECT_EQ(free.next(Crowd(1, 0), now), 0ms);
+}
+
+TEST_F(Concern, nobody_by_what_evaluations_do_not_read) {
+  const auto rename = [](flags::EnvironmentParts& parts) {
+    auto named = std::make_shared<flags::Segment>(*parts.segments[1]);
+    named->name = "Staff";
+    parts.segments[1] = named;
+  };
+  const auto describe = [](bool package_gated) {
+    return [=](std::vector<flags::Flag>& flags) {
+      auto identity = std::make_shared<flags::FlagIdentity>(*flags.back().identity);
+      identity->description = "What is seen";
+      identity->package_gated = package_gated;
+      flags.back().identity = identity;
+    };
+  };
+  EXPECT_EQ(concerned(before, with(before, 6, describe(false), rename)), "");
+  EXPECT_EQ(concerned(before, with(before, 6, describe(true))), "guest user service ");
 }
 
 // ---- streams ----
@@ -318,6 +349,39 @@ TEST_F(OfrepStreams, is_told_at_once_of_what_came_before_it_was_open) {
   EXPECT_EQ(open(address()).refetches(), 0U);
 }
 
+TEST_F(OfrepStreams, is_told_at_once_that_another_environment_is_the_default_one_since) {
+  flags::EnvironmentParts plain;
+  const auto both = [&](bool staging) {
+    rig.put(name_space("default", NamespaceAccess::everybody,
+                       {environment("default", 7, {{"plain"}}, staging ? plain : default_parts()),
+                        environment("staging", 3, {{"plain", other}}, staging ? default_parts() : plain)}));
+    settle();
+  };
+  both(false);
+  const std::string old = address();
+  both(true);
+  EXPECT_EQ(open(old).refetches(), 1U);
+  EXPECT_EQ(open(old, {{"Last-Event-ID", "epoch-1:7"}}).refetches(), 1U);
+  EXPECT_EQ(open(address()).refetches(), 0U);
+}
+
+TEST_F(OfrepStreams, is_told_at_once_that_its_role_is_another_one_since) {
+  const std::string header = user_header();
+  const std::string old = address({{"Authorization", header}});
+  EXPECT_EQ(open(old).refetches(), 0U);
+  auto now = std::make_shared<Account>(*account);
+  now->role = Role::admin;
+  account_becomes(now);
+  EXPECT_EQ(open(old).refetches(), 1U);
+  EXPECT_EQ(open(old, {{"Last-Event-ID", "epoch-1:7"}}).refetches(), 1U);
+}
+
+TEST_F(OfrepStreams, one_that_is_behind_is_welcomed_where_it_stands) {
+  const std::string old = address();
+  put(8, {{"plain", other}});
+  EXPECT_THAT(open(old).received, HasSubstr("id: epoch-1:7\ndata: {\"type\":\"connected\"}"));
+}
+
 TEST_F(OfrepStreams, is_told_once_in_a_hundred_milliseconds_and_of_the_newest) {
   Reader& reader = open(address());
   for (Seq revision = 8; revision < 20; ++revision) put(revision, {{"plain", other}});
@@ -369,6 +433,12 @@ TEST_F(OfrepStreams, T31_ends_with_the_key) {
   for (int i = 0; i < 4; ++i) tick();
   EXPECT_TRUE(reader.ended);
   EXPECT_EQ(status(target), 401);
+
+  const std::string third = rig.make_key({"flags:read"}, rig.clock.unix_ms() + 3'600'000);
+  Reader& stepped = open(address({{"X-API-Key", third}}));
+  rig.clock.step_wall(2h);
+  for (int i = 0; i < 202; ++i) tick();
+  EXPECT_TRUE(stepped.ended) << "the wall clock was set";
 
   const std::string second = rig.make_key({"flags:read"});
   Reader& revoked = open(address({{"X-API-Key", second}}));

@@ -21,7 +21,6 @@ Interpreter::Outcome Interpreter::run(const Rule& rule, std::string_view flag_ke
   in_segment_ = false;
   steps_left_ = steps_per_flag_max;
   text_left_ = built_text_per_flag_max;
-  list_bytes_left_ = made_list_bytes_per_flag_max;
   scans_left_ = scanned_bytes_per_flag_max;
   error_ = EvaluationError::none;
   details_ = {};
@@ -208,7 +207,8 @@ Value Interpreter::member(const Value& of, std::string_view name) const noexcept
   }
 }
 
-Value Interpreter::find(const Value& scope, std::string_view path) const noexcept {
+Value Interpreter::find(const Value& scope, std::string_view path) noexcept {
+  if (!scan(path.size() + scanned_bytes_per_name)) return {};
   Value found = scope;
   while (!path.empty() && !found.is_null()) {
     const std::size_t end = std::min(path.find('.'), path.size());
@@ -239,13 +239,14 @@ bool Interpreter::scan(std::size_t bytes) noexcept {
   return true;
 }
 
+bool Interpreter::scan_compared(const Value& a, const Value& b) noexcept {
+  if (a.is_text() && b.is_text()) return scan(std::min(a.text().size(), b.text().size()));
+  return scan(reading_cost_bytes(a) + reading_cost_bytes(b));
+}
+
 Value* Interpreter::make_list(std::size_t count) {
   const std::size_t bytes = count * sizeof(Value);
-  if (bytes > list_bytes_left_) {
-    fail(EvaluationError::general, "The rule makes lists that are too long.");
-    return nullptr;
-  }
-  list_bytes_left_ -= bytes;
+  if (!scan(bytes)) return nullptr;
   room_is_used_ = true;
   Value* const values = static_cast<Value*>(room_.allocate(std::max<std::size_t>(bytes, 1), alignof(Value)));
   std::uninitialized_fill_n(values, count, Value());
@@ -257,6 +258,7 @@ char* Interpreter::make_text(std::size_t bytes) {
     fail(EvaluationError::general, "The rule builds too much text.");
     return nullptr;
   }
+  if (!scan(bytes)) return nullptr;
   text_left_ -= bytes;
   room_is_used_ = true;
   return static_cast<char*>(room_.allocate(std::max<std::size_t>(bytes, 1), 1));

@@ -21,11 +21,13 @@
 
 namespace corohub::flags {
 
-// Beside the budgets that evaluate.hpp names, what bounds memory and time for texts and lists that steps do
-// not count: a step may compare two long texts, or add up a long list.
-inline constexpr std::size_t made_list_bytes_per_flag_max = 1 << 20;
-inline constexpr std::size_t scanned_bytes_per_flag_max = 16 << 20;
-inline constexpr std::size_t scanned_bytes_per_bulk_max = 256 << 20;
+// Beside the budgets that evaluate.hpp names, what bounds time and memory for texts and lists that steps do
+// not count: a step may compare two long texts, add up a long list or make one. What takes longer for a byte
+// than comparing it is charged with more.
+inline constexpr std::size_t scanned_bytes_per_flag_max = 1 << 20;
+inline constexpr std::size_t scanned_bytes_per_bulk_max = 16 << 20;
+inline constexpr std::size_t scanned_bytes_per_name = 64;  // looking a name up, beside reading it
+inline constexpr std::size_t scans_per_searched_byte = 4;  // of a text in which another is looked for
 inline constexpr std::size_t trace_steps_max = 1'000;
 inline constexpr std::size_t traced_text_max = 2 << 10;  // of the arguments, and of the result
 
@@ -92,11 +94,14 @@ class Interpreter {
 
   // ---- data ----
   Value member(const Value& of, std::string_view name) const noexcept;
-  Value find(const Value& scope, std::string_view path) const noexcept;
+  Value find(const Value& scope, std::string_view path) noexcept;
 
   // ---- budgets ----
   bool step() noexcept;
   bool scan(std::size_t bytes) noexcept;
+  bool scan_compared(const Value& a, const Value& b) noexcept;
+  std::optional<double> operand(const Value& value) noexcept;
+  std::optional<double> position(const Value& value) noexcept;
   Value* make_list(std::size_t count);
   char* make_text(std::size_t bytes);
   bool failed() const noexcept { return error_ != EvaluationError::none; }
@@ -116,7 +121,6 @@ class Interpreter {
   bool in_segment_ = false;
   std::size_t steps_left_ = 0;
   std::size_t text_left_ = 0;
-  std::size_t list_bytes_left_ = 0;
   std::size_t scans_left_ = 0;
   EvaluationError error_ = EvaluationError::none;
   std::string_view details_;

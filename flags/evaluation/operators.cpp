@@ -9,13 +9,6 @@
 namespace corohub::flags {
 namespace {
 
-// Null, a boolean, a list, an object and a text that is no number are none: arithmetic does not guess.
-std::optional<double> operand(const Value& value) noexcept {
-  if (value.is_number()) return value.number();
-  if (value.is_text()) return parse_number(value.text());
-  return std::nullopt;
-}
-
 std::optional<double> combine(Op op, double a, double b) noexcept {
   switch (op) {
     case Op::add:
@@ -35,11 +28,6 @@ std::optional<double> combine(Op op, double a, double b) noexcept {
     default:
       return std::nullopt;
   }
-}
-
-// Where a text is to be cut: one that is no number is 0.
-std::optional<double> position(const Value& value) noexcept {
-  return value.is_text() ? operand(value).value_or(0) : operand(value);
 }
 
 // Linear in the sum of both, whatever they hold; std::string_view::find is not.
@@ -68,9 +56,22 @@ std::int64_t whole(double number) noexcept {
 
 }  // namespace
 
+// Null, a boolean, a list, an object and a text that is no number are none: arithmetic does not guess.
+std::optional<double> Interpreter::operand(const Value& value) noexcept {
+  if (value.is_number()) return value.number();
+  if (!value.is_text() || !scan(reading_cost_bytes(value))) return std::nullopt;
+  return parse_number(value.text());
+}
+
+// Where a text is to be cut: one that is no number is 0.
+std::optional<double> Interpreter::position(const Value& value) noexcept {
+  return value.is_text() ? operand(value).value_or(0) : operand(value);
+}
+
 template <class Visit>
 void Interpreter::each(const Node& node, const Value& scope, Visit visit) {
   if (node.takes_list) {
+    if (!scan(node.count * sizeof(Value))) return;
     for (std::size_t i = 0; i < node.count; ++i) {
       const Value value = argument(node, i, scope);
       if (failed() || !visit(value)) return;
@@ -93,6 +94,7 @@ void Interpreter::each(const Node& node, const Value& scope, Visit visit) {
 Value Interpreter::variable(const Node& node, const Value& scope) {
   Value found = scope;
   for (const std::string_view part : rule_->path(node)) {
+    if (!scan(part.size())) return {};
     found = member(found, part);
     if (found.is_null()) break;
   }
@@ -148,6 +150,7 @@ Value Interpreter::choose(const Node& node, const Value& scope) {
   if (!node.takes_list) return fail(EvaluationError::parse_error, "if takes a list.");
   std::size_t i = 0;
   for (; i + 1 < node.count; i += 2) {
+    if (!scan(2 * sizeof(Value))) return {};
     const bool is_so = argument(node, i, scope).truth();
     if (failed()) return {};
     if (is_so) return argument(node, i + 1, scope);
@@ -159,6 +162,7 @@ Value Interpreter::and_or(const Node& node, const Value& scope) {
   if (!node.takes_list) return fail(EvaluationError::parse_error, "and and or take lists.");
   Value last;
   for (std::size_t i = 0; i < node.count; ++i) {
+    if (!scan(sizeof(Value))) return {};
     last = argument(node, i, scope);
     if (failed() || last.truth() == (node.op == Op::or_)) break;
   }
@@ -169,7 +173,7 @@ Value Interpreter::compare(const Node& node, const Value& scope) {
   const auto [values, count] = few(node, scope);
   if (failed() || count < 2) return Value(false);
   const auto& [a, b, c] = values;
-  if (a.is_text() && b.is_text() && !scan(std::min(a.text().size(), b.text().size()))) return {};
+  if (!scan_compared(a, b) || (count > 2 && !scan_compared(b, c))) return {};
   switch (node.op) {
     case Op::equal:
       return Value(loosely_equal(a, b));
@@ -281,13 +285,17 @@ Value Interpreter::contains(const Node& node, const Value& scope) {
   if (where.is_text()) {
     TextRoom room;
     const std::optional<std::string_view> part = text_of(wanted, room);
-    if (!scan(where.text().size())) return {};
+    if (!scan(where.text().size() * scans_per_searched_byte)) return {};
     return Value(part && !where.text().empty() && has(where.text(), *part));
   }
   if (!where.is_list()) return Value(false);
   for (std::size_t i = 0; i < where.size(); ++i) {
     if (!step()) return {};
-    if (strictly_equal(where[i], wanted)) return Value(true);
+    const Value element = where[i];
+    const bool is_as_long =
+        element.is_text() && wanted.is_text() && element.text().size() == wanted.text().size();
+    if (is_as_long && !scan(wanted.text().size())) return {};
+    if (strictly_equal(element, wanted)) return Value(true);
   }
   return Value(false);
 }
@@ -320,7 +328,8 @@ Value Interpreter::distribute(const Value& key, const std::optional<Bucket>& lea
   if (!key.is_text() && targeting_key_.empty()) return {};
   const std::uint64_t total = buckets.total + (leading ? leading->weight : 0);
   if (total == 0 || total > total_weight_max) return {};
-  if (!scan(key.is_text() ? key.text().size() : targeting_key_.size())) return {};
+  const std::size_t key_bytes = key.is_text() ? key.text().size() : targeting_key_.size();
+  if (!scan(key_bytes + buckets.each.size() * sizeof(Bucket))) return {};
   const std::uint32_t hash = key.is_text() ? murmur3(key.text()) : murmur3(flag_key_, targeting_key_);
   const std::uint64_t place = place_of(hash, total);
   std::uint64_t end = leading ? leading->weight : 0;
@@ -336,9 +345,10 @@ Value Interpreter::compare_versions(const Node& node, const Value& scope) {
   const auto [values, count] = few(node, scope);
   if (failed()) return {};
   std::array<TextRoom, 2> rooms;
-  const auto read = [](const Value& value, TextRoom& room) -> std::optional<Version> {
+  const auto read = [this](const Value& value, TextRoom& room) -> std::optional<Version> {
     const std::optional<std::string_view> text = text_of(value, room);
-    return text ? parse_version(*text) : std::nullopt;
+    if (!text || text->size() > version_bytes_max || !scan(text->size())) return std::nullopt;
+    return parse_version(*text);
   };
   const std::optional<Version> version = read(values[0], rooms[0]);
   if (!version) return {};
@@ -359,6 +369,7 @@ Value Interpreter::begins_or_ends(const Node& node, const Value& scope) {
   if (failed() || count != 2 || !values[0].is_text() || !values[1].is_text()) return {};
   const std::string_view text = values[0].text();
   const std::string_view part = values[1].text();
+  if (!scan(std::min(text.size(), part.size()))) return {};
   return Value(node.op == Op::starts_with ? text.starts_with(part) : text.ends_with(part));
 }
 

@@ -114,6 +114,7 @@ constexpr std::array<std::pair<std::string_view, VersionRelation>, 8> relations 
 }  // namespace
 
 std::optional<Version> parse_version(std::string_view text) noexcept {
+  if (text.size() > version_bytes_max) return std::nullopt;
   if (text.starts_with('v') || text.starts_with('V')) text.remove_prefix(1);
   Version version;
   if (read_version(text, version) == 0) return std::nullopt;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -16,6 +17,8 @@ struct Version {
   std::string_view before{};                               // dot separated; empty: a release
 };
 
+// A longer text is no version.
+inline constexpr std::size_t version_bytes_max = 256;
 std::optional<Version> parse_version(std::string_view text) noexcept;
 // Whether the text is one without a leading v, with all three numbers.
 bool is_complete_version(std::string_view text) noexcept;

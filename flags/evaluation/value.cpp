@@ -185,9 +185,21 @@ std::optional<double> parse_number(std::string_view text) noexcept {
   if (text.front() == '+') text.remove_prefix(1);
   double number = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), number);
-  // A text beyond the range has no number that could stand for it in an answer.
-  if (code != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  if (end != text.data() + text.size()) return std::nullopt;
+  // So short a text is beyond the range by its exponent alone, whose sign says on which side.
+  if (code == std::errc::result_out_of_range) {
+    const bool is_tiny = text.find("e-") != text.npos || text.find("E-") != text.npos;
+    return std::copysign(is_tiny ? 0 : std::numeric_limits<double>::infinity(),
+                         text.front() == '-' ? -1.0 : 1.0);
+  }
+  if (code != std::errc()) return std::nullopt;
   return number;
+}
+
+std::size_t reading_cost_bytes(const Value& value) noexcept {
+  constexpr std::size_t bytes_per_digit = 8;
+  const bool is_read = value.is_text() && value.text().size() <= read_number_bytes_max;
+  return is_read ? value.text().size() * bytes_per_digit : 0;
 }
 
 bool strictly_equal(const Value& a, const Value& b) noexcept {

@@ -85,9 +85,12 @@ struct Pair {
   Value current;
 };
 
-// The number that a text is: decimal, with blanks around it. A longer one than any double needs is none.
-inline constexpr std::size_t read_number_bytes_max = 1024;
+// The number that a text is: decimal, with blanks around it. One beyond a double's range is infinite, or 0. A
+// text that is much longer than a double's is none.
+inline constexpr std::size_t read_number_bytes_max = 128;
 std::optional<double> parse_number(std::string_view text) noexcept;
+// Comparing so many bytes takes as long as reading what the value is as a number.
+std::size_t reading_cost_bytes(const Value& value) noexcept;
 
 // Of the same type and equal; lists and objects never are.
 bool strictly_equal(const Value& a, const Value& b) noexcept;

@@ -100,6 +100,59 @@ TEST(Limits, T51b_long_lists_and_texts_are_not_read_for_ever) {
   EXPECT_EQ(read_again_and_again(R"({"<":[{"var":"accumulator"},1]})", text), text);  // it is no number
 }
 
+// One rule for each element of a list of 2,000: what its operators read beside their steps adds up.
+TEST(Limits, T51b_what_steps_do_not_tell_is_counted_too) {
+  const std::string context = "{\"l\":" + list_of(2000, "1") + ",\"t\":\"" + std::string(12, '1') + "\"}";
+  const auto for_each = [&](const std::string& rule) {
+    return result_of(R"({"none":[{"var":"l"},{"and":[)" + rule + ",false]}]}", context);
+  };
+  EXPECT_EQ(for_each(R"({"==":[{"var":"t"},"b"]})"), "true");
+  EXPECT_EQ(for_each(R"({"!":[{"+":[1,"2",3]}]})"), "true");
+  const std::string digits = "\"9007199254740993." + std::string(100, '0') + "1\"";
+  EXPECT_EQ(for_each(R"({"<":[)" + digits + ",1]}"), "GENERAL");
+  EXPECT_EQ(for_each(R"({"!":[{"+":)" + list_of(30, digits) + "}]}"), "GENERAL");
+  EXPECT_EQ(for_each(R"({"substr":["a",)" + digits + "]}"), "GENERAL");
+  const std::string version = "\"1.2.3-" + std::string(250, 'a') + "\"";
+  EXPECT_EQ(for_each(R"({"sem_ver":[)" + version + ",\"?\"," + version + "]}"), "GENERAL");
+  EXPECT_EQ(for_each(R"({"starts_with":[")" + std::string(2000, 'a') + R"(",")" + std::string(1000, 'a') +
+                     R"("]})"),
+            "GENERAL");
+  EXPECT_EQ(for_each(R"({"in":[")" + std::string(1000, 'a') + R"(",[")" + std::string(999, 'a') + R"(b"]]})"),
+            "GENERAL");
+  EXPECT_EQ(for_each(R"({"missing":[")" + std::string(30'000, '.') + "\"]}"), "GENERAL");
+  EXPECT_EQ(for_each(R"({"var":")" + std::string(30'000, 'a') + "\"}"), "GENERAL");
+  EXPECT_EQ(for_each(R"({"var":{"cat":[")" + std::string(1'000, 'a') + "\"]}}"), "GENERAL");
+  EXPECT_EQ(for_each(R"({"!":[{"+":)" + list_of(1900, "1") + "}]}"), "GENERAL");
+  EXPECT_EQ(for_each(R"({"and":)" + list_of(1900, "1") + "}"), "GENERAL");
+  EXPECT_EQ(for_each(R"({"if":)" + list_of(1900, "0") + "}"), "GENERAL");
+  EXPECT_EQ(for_each(R"({"fractional":["key",)" + list_of(900, "[1]").substr(1) + "}"), "GENERAL");
+  EXPECT_EQ(result_of(R"({"!!":{"missing":{"map":[{"var":"l"},"abc"]}}})", context), "true");
+  EXPECT_EQ(result_of(R"({"some":[[1,2,3,4],{"missing":)" + list_of(1900, "\"abc\"") + "}]}"), "true");
+  EXPECT_EQ(result_of(R"({"none":[)" + list_of(20, "1") + R"(,{"!":{"missing":)" + list_of(1900, "\"abc\"") +
+                      "}}]}"),
+            "GENERAL");
+}
+
+TEST(Limits, T51b_a_bulk_reads_so_much) {
+  std::vector<test::FlagParts> flags;
+  for (int i = 0; i < 40; ++i)
+    flags.push_back(
+        {.key = "f" + std::to_string(1000 + i),
+         .definition =
+             R"({"state":"ENABLED","variants":{"false":1},"targeting":{"some":[[1,1,1,1,1],{"in":["b",")" +
+             std::string(30'000, 'a') + R"("]}]}})"});
+  flags.push_back(
+      {.key = "g", .definition = R"({"state":"ENABLED","variants":{"a":1},"defaultVariant":"a"})"});
+  const auto environment = EnvironmentOf{.flags = std::move(flags)}.make();
+  const Context context = context_of("{}");
+  Evaluator evaluator(*environment, context, now_seconds);
+  std::size_t matched = 0;
+  for (const Flag& flag : environment->flags())
+    matched += evaluator.evaluate(flag).reason == Reason::targeting_match ? 1 : 0;
+  EXPECT_EQ(matched, (std::size_t{16} << 20) / (5 * 4 * 30'000));
+  EXPECT_EQ(evaluator.evaluate(*environment->find("g")).reason, Reason::static_value);
+}
+
 TEST(Limits, T51b_a_bulk_has_so_many_steps) {
   std::vector<test::FlagParts> flags;
   for (int i = 0; i < 120; ++i)

@@ -103,8 +103,9 @@ void Context::set_caller(const Viewer& viewer, std::string_view name_space, std:
   caller["namespace"] = name_space;
   caller["environment"] = environment;
   object_[server_member] = std::move(caller);
-  if (is_user && !object_.contains(key_member))
-    object_[key_member] = "user:" + std::to_string(viewer.user_id);
+  const json::value* const key = object_.if_contains(key_member);
+  const bool has_key = key != nullptr && !key->get_string().empty();
+  if (is_user && !has_key) object_[key_member] = "user:" + std::to_string(viewer.user_id);
 }
 
 std::string Context::canonical() const {

@@ -42,11 +42,13 @@ class Context {
  public:
   // The context that a stranger sent, without its members `$flagd` and `corohub`, which are the server's. An
   // empty one: `{}`. invalid_request, with why: no text as targetingKey, more than a context may have.
-  // `text_bytes`: of a text that the context was a part of; if that was short enough, the context is, too.
+  // `text_bytes`: of the text that the context was a part of, which was no longer as it was sent: a short
+  // one is not measured again.
   static Result<Context> read(json::object sent,
                               std::size_t text_bytes = std::numeric_limits<std::size_t>::max());
 
-  // Adds what the server knows: `corohub`, and targetingKey ("user:<id>") if none was sent.
+  // Adds what the server knows: `corohub`, and targetingKey ("user:<id>") if none was sent; an empty one is
+  // none.
   void set_caller(const Viewer& viewer, std::string_view name_space, std::string_view environment);
 
   const json::object& object() const noexcept { return object_; }

@@ -62,6 +62,8 @@ TEST(Context, has_what_the_server_knows_of_the_caller) {
   std::string expected = R"({"corohub":{"kind":"user","userId":7,"role":"user",)" + rest;
   expected.insert(expected.size() - 1, R"(,"targetingKey":"user:7")");
   EXPECT_EQ(of({.kind = Kind::user, .user_id = 7}, "{}"), expected);
+  EXPECT_EQ(of({.kind = Kind::user, .user_id = 7}, R"({"targetingKey":""})"),
+            R"({"targetingKey":"user:7","corohub":{"kind":"user","userId":7,"role":"user",)" + rest);
 }
 
 TEST(Context, has_one_canonical_form) {

@@ -46,7 +46,6 @@ class Murmur3 {
 
 // Nothing for what is no weight.
 std::optional<std::uint32_t> read_weight(const Value& value) noexcept {
-  if (value.is_null()) return 1;
   if (!value.is_number() || std::trunc(value.number()) != value.number()) return std::nullopt;
   if (value.number() > static_cast<double>(total_weight_max)) return std::nullopt;
   return value.number() > 0 ? static_cast<std::uint32_t>(value.number()) : 0;

@@ -267,9 +267,13 @@ Value Interpreter::substring(const Node& node, const Value& scope) {
   }
   if (!scan(text.size())) return {};
   const std::int64_t size = count_characters(text);
-  const std::int64_t begin = *from < 0 ? std::max<std::int64_t>(size + whole(*from), 0) : whole(*from);
+  const std::int64_t start = whole(*from);
+  const std::int64_t begin = start < 0 ? std::max<std::int64_t>(size + start, 0) : start;
   std::int64_t end = size;
-  if (length) end = *length < 0 ? size + whole(*length) : std::min(size, begin + whole(*length));
+  if (length) {
+    const std::int64_t wanted = whole(*length);
+    end = wanted < 0 ? size + wanted : std::min(size, begin + wanted);
+  }
   if (begin >= end) return Value(std::string_view());
   text = text.substr(offset_of(text, begin));
   return Value(text.substr(0, offset_of(text, end - begin)));

@@ -124,7 +124,18 @@ TEST(Operators, comparisons) {
       {R"({">":[3,2,1]})", "true"},
       {R"({">=":[3,3,4]})", "false"},
       {R"({"==":[1]})", "false"},
+      {R"({"<":["1e-400",1]})", "true"},
+      {R"({">":["-1e-400",-1]})", "true"},
+      {R"({"<":[5,"1e999"]})", "true"},
+      {R"({"<":["-1E+999",5]})", "true"},
+      {R"({"<":["1e999x",5]})", "false"},
+      {R"({">":["1e999x",5]})", "false"},
   });
+  const auto is_less = [](std::size_t bytes) {
+    return result_of(R"({"<":["1.)" + std::string(bytes - 2, '0') + "\",2]}");
+  };
+  EXPECT_EQ(is_less(read_number_bytes_max), "true");
+  EXPECT_EQ(is_less(read_number_bytes_max + 1), "false");
 }
 
 TEST(Operators, arithmetic_wants_numbers) {
@@ -159,6 +170,11 @@ TEST(Operators, arithmetic_wants_numbers) {
       {R"({"%":[1,0]})", "PARSE_ERROR"},
       {R"({"%":[1]})", "PARSE_ERROR"},
       {R"({"*":[1e308,10]})", "PARSE_ERROR"},
+      {R"({"+":[1,"1e-400"]})", "1"},
+      {R"({"+":["1e999"]})", "PARSE_ERROR"},
+      {R"({"max":[1,"1e999"]})", "PARSE_ERROR"},
+      {R"({"min":["-1e999",1]})", "PARSE_ERROR"},
+      {R"({"min":[1,"1e999"]})", "1"},
   });
 }
 
@@ -179,6 +195,14 @@ TEST(Operators, texts) {
       {R"({"substr":["jsonlogic",50]})", R"("")"},
       {R"({"substr":["jsonlogic","x"]})", R"("jsonlogic")"},
       {R"({"substr":["jsonlogic",4,-9]})", R"("")"},
+      {R"({"substr":["abc",-0.5]})", R"("abc")"},
+      {R"({"substr":["abc",-1.5]})", R"("c")"},
+      {R"({"substr":["abc",0.9]})", R"("abc")"},
+      {R"({"substr":["abc",0,-0.5]})", R"("")"},
+      {R"({"substr":["abc",0,-1.5]})", R"("ab")"},
+      {R"({"substr":["abc",0,0.9]})", R"("")"},
+      {R"({"substr":["abc",0,"1e999"]})", R"("abc")"},
+      {R"({"substr":["abc","-1e999",2]})", R"("ab")"},
       {R"({"substr":[{"var":"text"},1,3]})", "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80\""},
       {R"({"substr":[12345,1,2]})", R"("23")"},
       {R"({"substr":[true,1]})", "PARSE_ERROR"},
@@ -297,6 +321,13 @@ TEST(Operators, sem_ver) {
       {R"({"sem_ver":["1.0.0","="]})", "null"},
       {R"({"sem_ver":["1.0.0","=","1.0.0","x"]})", "null"},
   });
+  const auto with_build = [](std::size_t bytes) {
+    const std::string version = "1.2.3+" + std::string(bytes - 6, 'a');
+    return result_of(R"({"sem_ver":[")" + version + R"(","=","1.2.3"]})") + " " +
+           result_of(R"({"sem_ver":["1.2.3","=",")" + version + "\"]}");
+  };
+  EXPECT_EQ(with_build(version_bytes_max), "true true");
+  EXPECT_EQ(with_build(version_bytes_max + 1), "null null");
 }
 
 TEST(Operators, fractional_gives_null_for_bad_input) {
@@ -311,6 +342,8 @@ TEST(Operators, fractional_gives_null_for_bad_input) {
       {R"({"fractional":["key",["a",0]]})", "null"},
       {R"({"fractional":["key",["a",1.5],["b",1]]})", "null"},
       {R"({"fractional":["key",["a","1"]]})", "null"},
+      {R"({"fractional":["key",["a",null]]})", "null"},
+      {R"({"fractional":["key",["a",{"var":"gone"}],["b",1]]})", "null"},
       {R"({"fractional":["key",["a",2147483647]]})", R"("a")"},
       {R"({"fractional":["key",["a",2147483647],["b",1]]})", "null"},
       {R"({"fractional":["key",["a",2147483648]]})", "null"},

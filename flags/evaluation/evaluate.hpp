@@ -80,12 +80,12 @@ struct Evaluation {
   Gate gate = Gate::open;
 };
 
-// What a dry run shows: an applied operator, in the order of evaluation.
+// What a dry run shows: an applied operator, in the order of evaluation. If one fails, it is the last.
 struct TracedStep {
-  std::string path;  // JSON pointer into the rule
+  std::string path;  // JSON pointer into the rule; one that leads to a reference leads on in the segment's
   std::string op;
   std::string args;    // JSON text, evaluated
-  std::string result;  // JSON text
+  std::string result;  // JSON text; null of the operator that fails
 };
 
 inline constexpr std::size_t steps_per_flag_max = 10'000;

@@ -4,18 +4,21 @@
 
 namespace corohub::flags {
 
-Findings::Inside::Inside(Findings& findings, std::string_view member)
-    : findings_(findings), length_(findings.place_.size()) {
-  std::string& place = findings.place_;
-  place += '/';
+void append_pointer_step(std::string& pointer, std::string_view member) {
+  pointer += '/';
   for (const char c : member) {
     if (c == '~')
-      place += "~0";
+      pointer += "~0";
     else if (c == '/')
-      place += "~1";
+      pointer += "~1";
     else
-      place += c;
+      pointer += c;
   }
+}
+
+Findings::Inside::Inside(Findings& findings, std::string_view member)
+    : findings_(findings), length_(findings.place_.size()) {
+  append_pointer_step(findings.place_, member);
 }
 
 void Findings::refuse(std::string_view code, std::string message) {

@@ -13,6 +13,9 @@ namespace corohub::flags {
 
 inline constexpr std::size_t findings_max = 100;  // of each kind; a document with more has shown enough
 
+// A member's name as one step of a JSON pointer (RFC 6901).
+void append_pointer_step(std::string& pointer, std::string_view member);
+
 class Findings {
  public:
   explicit Findings(Reading& reading) : reading_(reading), place_(reading.at) {}

@@ -27,6 +27,7 @@ Interpreter::Outcome Interpreter::run(const Rule& rule, std::string_view flag_ke
   trace_ = trace;
   traced_arguments_.clear();
   traced_place_.clear();
+  failure_is_traced_ = false;
   const Value value = evaluate(rule.root(), Value::root());
   if (failed()) return {{}, error_, details_};
   return {value, EvaluationError::none, {}};
@@ -39,16 +40,18 @@ Value Interpreter::apply(const Node& node, const Value& scope) {
 }
 
 // Arguments are noted by argument(), as they are evaluated: an operator that does not look at all of them
-// shows those at which it has looked.
+// shows those at which it has looked. The operator that fails is the last that is noted.
 Value Interpreter::apply_traced(const Node& node, const Value& scope) {
   traced_arguments_.emplace_back();
   const Value result = operate(node, scope);
   std::string shown = std::move(traced_arguments_.back());
   traced_arguments_.pop_back();
   if (node.op == Op::var) append_json(shown, rule_->path_text(node));
-  if (failed() || trace_->size() == trace_steps_max) return result;
-  TracedStep traced{traced_place_ + rule_->pointer(node), std::string(name(node.op)), "[" + shown + "]", {}};
-  append_text(traced.result, result, traced_text_max);
+  if (failed() && std::exchange(failure_is_traced_, true)) return result;  // what is around it gives nothing
+  if (trace_->size() == trace_steps_max) return result;
+  const std::string_view op = node.op == Op::unknown ? node.value.text() : name(node.op);
+  TracedStep traced{traced_place_ + rule_->pointer(node), std::string(op), "[" + shown + "]", {}};
+  append_text(traced.result, failed() ? Value() : result, traced_text_max);
   trace_->push_back(std::move(traced));
   return result;
 }
@@ -67,6 +70,7 @@ Value Interpreter::operate(const Node& node, const Value& scope) {
     case Op::missing_some:
       return missing_some(node, scope);
     case Op::if_:
+    case Op::conditional:
       return choose(node, scope);
     case Op::and_:
     case Op::or_:

@@ -127,6 +127,7 @@ class Interpreter {
   std::vector<TracedStep>* trace_ = nullptr;
   std::vector<std::string> traced_arguments_;  // of the operators that are being applied
   std::string traced_place_;                   // of the segment in the rule
+  bool failure_is_traced_ = false;
 
   std::array<std::byte, 2048> first_room_;
   std::pmr::monotonic_buffer_resource room_{first_room_.data(), first_room_.size()};

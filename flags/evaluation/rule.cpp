@@ -1,5 +1,6 @@
 #include "flags/evaluation/rule.hpp"
 
+#include "flags/evaluation/findings.hpp"
 #include "flags/evaluation/fractional.hpp"
 
 #include <algorithm>
@@ -18,7 +19,7 @@ constexpr std::array<std::pair<std::string_view, Op>, 41> op_words = {{
     {"missing", Op::missing},
     {"missing_some", Op::missing_some},
     {"if", Op::if_},
-    {"?:", Op::if_},
+    {"?:", Op::conditional},
     {"and", Op::and_},
     {"or", Op::or_},
     {"!", Op::not_},
@@ -332,7 +333,7 @@ std::string Rule::pointer(const Node& node) const {
     std::size_t position = static_cast<std::size_t>(at - nodes_.data()) - parent.first;
     if (parent.op == Op::var) position = 1;  // its path is no argument any more
     std::string step;
-    if (parent.op != Op::list) step.append("/").append(name(parent.op));
+    if (parent.op != Op::list) append_pointer_step(step, name(parent.op));
     if (parent.takes_list) step.append("/").append(std::to_string(position));
     pointer.insert(0, step);
     at = &parent;

@@ -26,6 +26,7 @@ enum class Op : std::uint8_t {
   missing,
   missing_some,
   if_,
+  conditional,  // `?:`, which is another word for it
   and_,
   or_,
   not_,

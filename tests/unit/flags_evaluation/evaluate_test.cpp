@@ -199,6 +199,30 @@ TEST(Evaluation, traces_the_operators_that_were_applied) {
             " if [true,\"on\"] \"on\"\n");
 }
 
+std::string trace_of(const std::string& rule) {
+  const auto environment = EnvironmentOf{.flags = {{.key = "a", .definition = targeting(rule)}}}.make();
+  const Context context = context_of("{}");
+  Evaluator evaluator(*environment, context, now_seconds);
+  std::vector<TracedStep> steps;
+  evaluator.trace(&steps);
+  evaluator.evaluate(*environment->find("a"));
+  std::string shown;
+  for (const TracedStep& one : steps)
+    shown += one.path + " " + one.op + " " + one.args + " " + one.result + "; ";
+  return shown;
+}
+
+TEST(Evaluation, traces_with_pointers_into_the_rule_as_it_is_written) {
+  EXPECT_EQ(trace_of(R"({"?:":[true,{"/":[{"-":[6]},2]}]})"),
+            "/?:/1/~1/0 - [6] -6; /?:/1 / [-6,2] -3;  ?: [true,-3] -3; ");
+}
+
+TEST(Evaluation, traces_the_operator_that_fails) {
+  EXPECT_EQ(trace_of(R"({"if":[{"!":[0]},{"cat":["a",{"+":[1,null]},{"!":[1]}]}]})"),
+            "/if/0 ! [0] true; /if/1/cat/1 + [1,null] null; ");
+  EXPECT_EQ(trace_of(R"({"or":[false,{"foo":1}]})"), "/or/1 foo [] null; ");
+}
+
 TEST(Evaluation, takes_another_definition_for_a_dry_run) {
   const auto environment = EnvironmentOf{.flags = {{.key = "a", .definition = enabled("")}}}.make();
   const DefinitionRef draft =

@@ -1,6 +1,7 @@
 // Rules that are made to hurt: each ends within its budgets, and those after it are evaluated as ever.
 #include "support.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -247,8 +248,24 @@ class Junk {
   std::minstd_rand random_;
 };
 
+// Whether the step's path leads to its operator, in the rule or from a reference on in the segment's.
+bool leads_to_operator(const json::value& rule, const json::value& segment, const TracedStep& step) {
+  const json::value* at = &rule;
+  std::string_view path = step.path;
+  while (!path.empty()) {
+    const std::size_t end = std::min(path.find('/', 1), path.size());
+    const bool is_reference = path.substr(1, end - 1) == "$ref";
+    boost::system::error_code error;
+    at = is_reference ? &segment : at->find_pointer(path.substr(0, end), error);
+    if (at == nullptr) return false;
+    path.remove_prefix(end);
+  }
+  return at->is_object() && at->get_object().size() == 1 && at->get_object().begin()->key() == step.op;
+}
+
 TEST(Limits, T51b_any_rule_ends_within_its_budgets) {
-  const auto environment = EnvironmentOf{.segments = {test::segment_of("a", R"({"var":"l"})")}}.make();
+  const json::value segment = *parse_json(R"({"map":[{"var":"l"},{"cat":[{"var":""}]}]})");
+  const auto environment = EnvironmentOf{.segments = {test::segment_of("a", json_text(segment))}}.make();
   const json::value context =
       *parse_json(R"({"a":"ann","l":[1,"a",[2,3],{"x":1}],"o":{"x":"y"},"targetingKey":"k"})");
   Junk junk(12);
@@ -262,6 +279,7 @@ TEST(Limits, T51b_any_rule_ends_within_its_budgets) {
     ++outcomes[static_cast<std::size_t>(outcome.error)];
     ASSERT_LE(steps_per_bulk_max - interpreter.steps_left(), steps_per_flag_max) << json_text(rule);
     for (const TracedStep& one : steps) {
+      ASSERT_TRUE(leads_to_operator(rule, segment, one)) << json_text(rule) << one.path;
       ASSERT_TRUE(parse_json(one.args, {.depth = 64})) << json_text(rule) << one.args;
       ASSERT_TRUE(parse_json(one.result, {.depth = 64})) << json_text(rule) << one.result;
     }

@@ -47,16 +47,18 @@ Decimal decimal(double positive) {
 // Writes into room that is known to be enough.
 class Pen {
  public:
-  explicit Pen(char* begin) : begin_(begin), end_(begin) {}
+  explicit Pen(std::span<char> room)
+      : begin_(room.data()), end_(room.data()), room_end_(room.data() + room.size()) {}
   void put(char c) { *end_++ = c; }
   void put(std::string_view text) { end_ = std::ranges::copy(text, end_).out; }
   void put_zeros(int count) { end_ = std::fill_n(end_, count, '0'); }
-  void put(std::int64_t number) { end_ = std::to_chars(end_, end_ + 20, number).ptr; }
+  void put(std::int64_t number) { end_ = std::to_chars(end_, room_end_, number).ptr; }
   std::string_view written() const { return {begin_, static_cast<std::size_t>(end_ - begin_)}; }
 
  private:
   char* begin_;
   char* end_;
+  char* room_end_;
 };
 
 void write(Pen& pen, const Decimal& number) {
@@ -143,7 +145,7 @@ void append_name(std::string& out, bool& first, std::string_view name) {
 }  // namespace
 
 std::string_view number_text(double value, std::span<char, number_text_bytes_max> room) {
-  Pen pen(room.data());
+  Pen pen(room);
   if (std::abs(value) < static_cast<double>(exact_integer_max) && std::trunc(value) == value) {
     pen.put(static_cast<std::int64_t>(value));
   } else {

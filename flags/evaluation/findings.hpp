@@ -11,7 +11,10 @@
 
 namespace corohub::flags {
 
-inline constexpr std::size_t findings_max = 100;  // of each kind; a document with more has shown enough
+// Of errors, and of warnings; a document with more has shown enough.
+inline constexpr std::size_t findings_max = 100;
+inline constexpr std::size_t finding_places_bytes_max = 64 << 10;  // but for the first
+inline constexpr std::size_t shown_name_bytes_max = 128;  // of a member in a place; the rest is left out
 
 // A member's name as one step of a JSON pointer (RFC 6901).
 void append_pointer_step(std::string& pointer, std::string_view member);
@@ -44,8 +47,12 @@ class Findings {
   Error error() const;  // not ok()
 
  private:
+  static bool has_room(const std::vector<FieldError>& findings, std::size_t bytes) noexcept;
+
   Reading& reading_;
   std::string place_;
+  std::size_t error_bytes_ = 0;  // of their places
+  std::size_t warning_bytes_ = 0;
   std::vector<FieldError> errors_;
 };
 

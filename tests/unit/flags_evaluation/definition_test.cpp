@@ -1,6 +1,7 @@
 #include "flags/evaluation/definition.hpp"
 
 #include "core/json_text.hpp"
+#include "flags/evaluation/findings.hpp"
 
 #include <algorithm>
 #include <string>
@@ -177,6 +178,32 @@ TEST(Definition, shows_only_so_many_complaints) {
   Reading reading;
   const auto read = parse_definition(parse_json(with_targeting(rule + "]}"))->as_object(), reading);
   EXPECT_EQ(read.error().fields.size(), 100u);
+}
+
+// However long the names are that lead there.
+TEST(Definition, T51b_shows_places_only_so_far) {
+  const auto bytes_of = [](const std::vector<FieldError>& fields) {
+    std::size_t bytes = 0;
+    for (const FieldError& one : fields) bytes += one.field.size();
+    return bytes;
+  };
+  std::string list = R"([{"$ref":"a"})";
+  for (int i = 0; i < 120; ++i) list += R"(,{"$ref":"a"})";
+  list += "]";
+  const std::string long_name(20'000, 'x');
+  Reading reading;
+  const auto segment = parse_segment(*parse_json("{\"" + long_name + "\":" + list + "}"), reading);
+  EXPECT_EQ(segment.error().fields.size(), findings_max);
+  EXPECT_EQ(segment.error().fields.front().field,
+            "/" + long_name.substr(0, shown_name_bytes_max) + ".../0/$ref");
+  std::string deep = list;
+  for (int i = 0; i < 20; ++i)
+    deep = "{\"" + std::string(shown_name_bytes_max - 1, 'x') + "\xc3\xa4\":" + deep + "}";
+  const auto deeper = parse_segment(*parse_json(deep), reading);
+  EXPECT_LE(bytes_of(deeper.error().fields), finding_places_bytes_max);
+  EXPECT_GT(deeper.error().fields.size(), 10u);
+  EXPECT_TRUE(deeper.error().fields.front().field.starts_with(
+      "/" + std::string(shown_name_bytes_max - 1, 'x') + ".../"));
 }
 
 TEST(Definition, knows_whether_its_rule_reads_the_time) {

@@ -1,5 +1,6 @@
 #include "flags/evaluation/environment.hpp"
 
+#include "core/json_text.hpp"
 #include "flags/evaluation/rule.hpp"
 
 #include <algorithm>
@@ -25,14 +26,17 @@ std::optional<NamespaceAccess> parse_namespace_access(std::string_view word) noe
 
 Environment::Environment(EnvironmentParts parts, std::vector<Flag> flags,
                          const std::vector<PlatformRef>& platforms)
-    : EnvironmentParts(std::move(parts)), flags_(std::move(flags)) {
+    : EnvironmentParts(std::move(parts)), flags_(std::move(flags)), metadata_text_(json_text(metadata)) {
   // After a change of one flag among thousands the others stand in their order already.
   const auto key_of = [](const Flag& flag) -> const std::string& { return flag.key(); };
   if (!std::ranges::is_sorted(flags_, {}, key_of)) std::ranges::sort(flags_, {}, key_of);
   for (Flag& flag : flags_) {
     flag.parent = nullptr;  // what a copy of another environment's flag had
     flag.platform_enabled = true;
-    if (flag.identity->parent) flag.parent = find(*flag.identity->parent);
+    flag.number_among_parents = Flag::none;
+  }
+  for (Flag& flag : flags_) {
+    if (flag.identity->parent) adopt(flag, *flag.identity->parent);
     if (flag.identity->platform) {
       const auto platform = std::ranges::lower_bound(platforms, *flag.identity->platform, {},
                                                      [](const PlatformRef& one) { return one->key; });
@@ -42,6 +46,7 @@ Environment::Environment(EnvironmentParts parts, std::vector<Flag> flags,
     reads_time_ = reads_time_ || flag.definition->reads_time();
   }
   for (const SegmentRef& one : segments) reads_time_ = reads_time_ || one->rule.rule->reads_time();
+  cut_endless_chains();
   for (Flag& flag : flags_) {
     flag.enabled = true;
     for (const Flag* one = &flag; one != nullptr; one = one->parent)
@@ -53,6 +58,29 @@ Environment::Environment(EnvironmentParts parts, std::vector<Flag> flags,
   std::ranges::sort(ids);
   by_id_.reserve(ids.size());
   for (const auto& [id, place] : ids) by_id_.push_back(place);
+}
+
+// All are found before the first is cut, for a chain that is cut elsewhere would end.
+void Environment::cut_endless_chains() {
+  std::vector<Flag*> endless;
+  for (Flag& flag : flags_) {
+    std::size_t ancestors = 0;
+    for (const Flag* one = flag.parent; one != nullptr && ancestors <= ancestors_max; one = one->parent)
+      ++ancestors;
+    if (ancestors > ancestors_max) endless.push_back(&flag);
+  }
+  for (Flag* const flag : endless) {
+    flag->parent = nullptr;
+    flag->platform_enabled = false;
+  }
+}
+
+void Environment::adopt(Flag& child, std::string_view wanted) noexcept {
+  const Flag* const found = find(wanted);
+  if (found == nullptr) return;
+  child.parent = found;
+  Flag& parent = flags_[static_cast<std::size_t>(found - flags_.data())];
+  if (parent.number_among_parents == Flag::none) parent.number_among_parents = parents_++;
 }
 
 const Flag* Environment::find(std::string_view wanted) const noexcept {

@@ -39,9 +39,14 @@ struct FlagIdentity : Entity {
 };
 using FlagIdentityRef = std::shared_ptr<const FlagIdentity>;
 
+// More flags above one another than there may be. A chain that goes on, as only a damaged database has, is cut.
+inline constexpr std::size_t ancestors_max = 8;
+
 // A flag in one environment. `Entity` of the definition: its own version and times; key and id are the
 // flag's.
 struct Flag {
+  static constexpr std::uint32_t none = 0xffffffff;
+
   FlagIdentityRef identity;
   DefinitionRef definition;
   std::int64_t version = 1;      // of the definition
@@ -49,6 +54,7 @@ struct Flag {
   const Flag* parent = nullptr;  // in the same environment
   bool platform_enabled = true;
   bool enabled = false;  // the effective switch: own state, all ancestors', its platform's
+  std::uint32_t number_among_parents = none;  // of those that have children in the environment
 
   const std::string& key() const noexcept { return identity->key; }
 };
@@ -75,7 +81,8 @@ struct EnvironmentParts : Entity {
 class Environment : public EnvironmentParts {
  public:
   // `flags`: in any order, with identity, definition, version, updated_at; the rest is found out here. A
-  // parent or platform that is not there closes nothing.
+  // parent or platform that is not there closes nothing; a flag with more than ancestors_max has no parent,
+  // and its platform counts as switched off.
   Environment(EnvironmentParts parts, std::vector<Flag> flags, const std::vector<PlatformRef>& platforms);
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
@@ -85,11 +92,18 @@ class Environment : public EnvironmentParts {
   const Flag* find(std::int64_t flag_id) const noexcept;              // null: none
   const Segment* segment(std::string_view key) const noexcept;        // null: none
   bool reads_time() const noexcept { return reads_time_; }            // some rule reads $flagd.timestamp
+  std::size_t parents() const noexcept { return parents_; }           // flags that have children
+  const std::string& metadata_text() const noexcept { return metadata_text_; }  // JSON
 
  private:
   std::vector<Flag> flags_;
   std::vector<std::uint32_t> by_id_;
+  std::string metadata_text_;
+  std::uint32_t parents_ = 0;
   bool reads_time_ = false;
+
+  void adopt(Flag& child, std::string_view parent) noexcept;
+  void cut_endless_chains();
 };
 using EnvironmentRef = std::shared_ptr<const Environment>;
 

@@ -3,7 +3,9 @@
 #include "core/json_text.hpp"
 #include "flags/evaluation/interpreter.hpp"
 
+#include <algorithm>
 #include <array>
+#include <tuple>
 #include <utility>
 
 namespace corohub::flags {
@@ -39,7 +41,7 @@ std::string_view name(Gate gate) noexcept { return gate_words[static_cast<std::s
 
 struct Evaluator::State {
   State(const Environment& environment, const Context& context, std::int64_t now_seconds)
-      : interpreter(environment, context.object(), now_seconds) {}
+      : environment(environment), interpreter(environment, context.object(), now_seconds) {}
 
   Evaluation evaluate(const Flag& flag, const Definition& definition, std::vector<TracedStep>* trace) {
     if (definition.state == flags::State::disabled) return {.flag = &flag, .reason = Reason::disabled};
@@ -63,30 +65,23 @@ struct Evaluator::State {
 
   // As a gate in front of its children.
   bool is_off(const Flag& parent) {
-    const Evaluation evaluation = of_parent(parent);
+    const Evaluation& evaluation = of_parent(parent);
     if (evaluation.reason == Reason::disabled || evaluation.error != EvaluationError::none) return true;
     if (parent.definition->type != ValueType::boolean) return false;
     return evaluation.variant == nullptr || !evaluation.variant->value.get_bool();
   }
 
   // Flags share their parents, and a bulk asks for these as well: each is evaluated once.
-  Evaluation of_parent(const Flag& parent) {
-    for (const Evaluation& known : parents)
-      if (known.flag == &parent) return known;
-    if (levels == parent_levels_max) return {.flag = &parent, .reason = Reason::disabled};
-    ++levels;
-    const Evaluation evaluation = evaluate(parent, *parent.definition, nullptr);
-    --levels;
-    if (parents.size() < known_parents_max) parents.push_back(evaluation);
-    return evaluation;
+  const Evaluation& of_parent(const Flag& parent) {
+    if (parents.empty()) parents.resize(environment.parents());
+    Evaluation& known = parents[parent.number_among_parents];
+    if (known.flag == nullptr) known = evaluate(parent, *parent.definition, nullptr);
+    return known;
   }
 
-  static constexpr std::size_t parent_levels_max = 8;  // more than a flag may have
-  static constexpr std::size_t known_parents_max = 64;
-
+  const Environment& environment;
   Interpreter interpreter;
-  std::vector<Evaluation> parents;
-  std::size_t levels = 0;
+  std::vector<Evaluation> parents;  // by their numbers, empty until the first is asked for
   std::vector<TracedStep>* steps = nullptr;
 };
 
@@ -95,6 +90,8 @@ Evaluator::Evaluator(const Environment& environment, const Context& context, std
 Evaluator::~Evaluator() = default;
 
 Evaluation Evaluator::evaluate(const Flag& flag, const Definition* definition) {
+  const bool is_plain = definition == nullptr && state_->steps == nullptr;
+  if (is_plain && flag.number_among_parents != Flag::none) return state_->of_parent(flag);
   return state_->evaluate(flag, definition != nullptr ? *definition : *flag.definition, state_->steps);
 }
 
@@ -103,15 +100,35 @@ std::size_t Evaluator::steps_left() const noexcept { return state_->interpreter.
 
 namespace {
 
+// Whether no name occurs twice, so that the texts can stand one behind the other.
+bool are_apart(const json::object& environments, const json::object& flags, bool plain) noexcept {
+  const auto& [few, many] = environments.size() < flags.size() ? std::tie(environments, flags)
+                                                               : std::tie(flags, environments);
+  if (!plain && (few.contains("gate") || many.contains("gate"))) return false;
+  return std::ranges::none_of(few, [&](const auto& member) { return many.contains(member.key()); });
+}
+
 void append_metadata(std::string& out, const Environment& environment, const Evaluation& evaluation,
                      const Definition& definition) {
   const bool plain = evaluation.gate == Gate::open;
-  if (plain && definition.metadata.empty()) return append_json_text(out, environment.metadata);
-  if (plain && environment.metadata.empty()) return append_json_text(out, definition.metadata);
-  json::object metadata = environment.metadata;
-  for (const auto& member : definition.metadata) metadata[member.key()] = member.value();
-  if (!plain) metadata["gate"] = name(evaluation.gate);
-  append_json_text(out, metadata);
+  if (plain && definition.metadata.empty()) {
+    out += environment.metadata_text();
+  } else if (are_apart(environment.metadata, definition.metadata, plain)) {
+    std::string_view separator = environment.metadata.empty() ? "" : ",";
+    out.append(environment.metadata_text(), 0, environment.metadata_text().size() - 1);
+    for (const auto& member : definition.metadata) {
+      append_json(out.append(std::exchange(separator, ",")), member.key());
+      out += ':';
+      append_json_text(out, member.value());
+    }
+    if (!plain) out.append(separator).append(R"("gate":")").append(name(evaluation.gate)).append("\"");
+    out += '}';
+  } else {
+    json::object metadata = environment.metadata;
+    for (const auto& member : definition.metadata) metadata[member.key()] = member.value();
+    if (!plain) metadata["gate"] = name(evaluation.gate);
+    append_json_text(out, metadata);
+  }
 }
 
 void append_key(std::string& out, std::string_view key) {

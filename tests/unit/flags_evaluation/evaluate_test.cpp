@@ -105,6 +105,25 @@ TEST(Evaluation, metadata_of_the_flag_stands_over_the_environments) {
             R"({"key":"b","reason":"DEFAULT","metadata":{"team":"x","owner":"bob"}})");
 }
 
+TEST(Evaluation, metadata_of_the_gate_stands_behind_or_over_all_others) {
+  const auto closed = [](const std::string& environments, const std::string& flags) {
+    const auto environment =
+        EnvironmentOf{.flags = {{.key = "p", .definition = definition("DISABLED", "")},
+                                {.key = "c", .definition = enabled(",\"metadata\":" + flags), .parent = "p"}},
+                      .metadata = environments}
+            .make();
+    return item(*environment, "c");
+  };
+  const auto expected = [](const std::string& metadata) {
+    return R"({"key":"c","reason":"DISABLED","metadata":)" + metadata + "}";
+  };
+  EXPECT_EQ(closed("{}", "{}"), expected(R"({"gate":"parent"})"));
+  EXPECT_EQ(closed(R"({"a":1})", R"({"b":2,"c":3})"), expected(R"({"a":1,"b":2,"c":3,"gate":"parent"})"));
+  EXPECT_EQ(closed(R"({"a":1})", R"({"a":2,"c":3})"), expected(R"({"a":2,"c":3,"gate":"parent"})"));
+  EXPECT_EQ(closed(R"({"gate":1,"a":1})", "{}"), expected(R"({"gate":"parent","a":1})"));
+  EXPECT_EQ(closed(R"({"a":1,"b":1})", R"({"gate":2})"), expected(R"({"a":1,"b":1,"gate":"parent"})"));
+}
+
 // A parent, and what it makes of its child.
 TEST(Evaluation, a_parent_that_is_off_closes_its_children) {
   const std::string open = R"({"key":"child","value":true,"reason":"STATIC","variant":"on","metadata":{}})";
@@ -168,6 +187,45 @@ TEST(Evaluation, evaluates_a_parent_once_for_all_its_children) {
   for (char c = 'a'; c <= 'j'; ++c)
     EXPECT_EQ(evaluator.evaluate(*environment->find(std::string(1, c))).reason, Reason::static_value);
   EXPECT_EQ(steps_per_bulk_max - evaluator.steps_left(), 11u);  // if, in, and nine elements
+}
+
+// Parents beyond any count, each asked for itself and by two children, of which one is a parent.
+TEST(Evaluation, evaluates_every_flag_of_a_bulk_once) {
+  const std::string rule = targeting(R"({"if":[{"in":[2,[1,2]]},"on"]})");
+  std::vector<FlagParts> flags;
+  for (int i = 0; i < 100; ++i) {
+    const std::string key = "p" + std::to_string(1000 + i);
+    flags.push_back({.key = key, .definition = rule});
+    flags.push_back({.key = "a" + key, .definition = rule, .parent = key});
+    flags.push_back({.key = "x" + key, .definition = rule, .parent = "a" + key});
+  }
+  const auto environment = EnvironmentOf{.flags = std::move(flags)}.make();
+  const Context context = context_of("{}");
+  Evaluator evaluator(*environment, context, now_seconds);
+  for (const Flag& flag : environment->flags()) {
+    const Evaluation evaluation = evaluator.evaluate(flag);
+    EXPECT_EQ(evaluation.flag, &flag);
+    EXPECT_EQ(evaluation.reason, Reason::targeting_match);
+  }
+  EXPECT_EQ(steps_per_bulk_max - evaluator.steps_left(), 300u * 4);  // if, in, and two elements
+}
+
+TEST(Environment, cuts_parents_in_a_circle) {
+  const std::string on = enabled(R"(,"defaultVariant":"on")");
+  const auto environment = EnvironmentOf{.flags = {{.key = "a", .definition = on, .parent = "b"},
+                                                   {.key = "b", .definition = on, .parent = "a"},
+                                                   {.key = "c", .definition = on, .parent = "a"},
+                                                   {.key = "d", .definition = on, .parent = "d"},
+                                                   {.key = "e", .definition = on}}}
+                               .make();
+  for (const char* key : {"a", "b", "c", "d"}) {
+    const Flag& flag = *environment->find(key);
+    EXPECT_EQ(flag.parent, nullptr) << key;
+    EXPECT_FALSE(flag.enabled) << key;
+    EXPECT_EQ(item(*environment, key),
+              R"({"key":")" + std::string(key) + R"(","reason":"DISABLED","metadata":{"gate":"platform"}})");
+  }
+  EXPECT_TRUE(environment->find("e")->enabled);
 }
 
 TEST(Evaluation, traces_the_operators_that_were_applied) {

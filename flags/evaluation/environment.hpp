@@ -39,7 +39,8 @@ struct FlagIdentity : Entity {
 };
 using FlagIdentityRef = std::shared_ptr<const FlagIdentity>;
 
-// More flags above one another than there may be. A chain that goes on, as only a damaged database has, is cut.
+// More flags above one another than there may be. A chain that goes on, as only a damaged database has, is
+// cut.
 inline constexpr std::size_t ancestors_max = 8;
 
 // A flag in one environment. `Entity` of the definition: its own version and times; key and id are the

@@ -102,8 +102,8 @@ namespace {
 
 // Whether no name occurs twice, so that the texts can stand one behind the other.
 bool are_apart(const json::object& environments, const json::object& flags, bool plain) noexcept {
-  const auto& [few, many] = environments.size() < flags.size() ? std::tie(environments, flags)
-                                                               : std::tie(flags, environments);
+  const auto& [few, many] =
+      environments.size() < flags.size() ? std::tie(environments, flags) : std::tie(flags, environments);
   if (!plain && (few.contains("gate") || many.contains("gate"))) return false;
   return std::ranges::none_of(few, [&](const auto& member) { return many.contains(member.key()); });
 }

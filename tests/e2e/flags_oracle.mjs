@@ -32,7 +32,7 @@ export class Ours {
     this.process.stdin.write(text);
     const answers = [];
     for (let i = 0; i < cases.length; ++i) answers.push(JSON.parse((await this.lines.next()).value));
-    return answers.map(({ refused, value, variant, reason, errorCode }) => (refused ? { refused } : errorCode ? { error: errorCode } : { value, variant, reason }));
+    return answers.map(({ refused, value, variant, reason, errorCode, errorDetails }) => (refused ? { refused } : errorCode ? { error: errorCode, details: errorDetails } : { value, variant, reason }));
   }
   async end() {
     this.process.stdin.end();

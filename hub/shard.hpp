@@ -199,6 +199,8 @@ class Shard {
   std::uint32_t deliver_by_audience(Delivery& delivery) noexcept;
   std::uint32_t deliver_to_topic(Delivery& delivery) noexcept;
   std::uint32_t deliver_to_subscribers(const Topic& topic, Delivery& delivery) noexcept;
+  template <class F>
+  static std::uint32_t deliver_to(const Topic& topic, F deliver) noexcept;
   std::uint32_t roll_up(const Topic& gathering, const Topic* of_event, Delivery& delivery) noexcept;
   static bool takes(const Member& member, const Topic& topic, const Delivery& delivery) noexcept;
   std::uint32_t notify_by_audience(const Notice& notice, Delivery& delivery) noexcept;

@@ -28,12 +28,18 @@ std::optional<std::int64_t> user_column(const hub::Audience& audience) {
   return audience.user_id;
 }
 
+// Who may read an event of a topic is what the topic's rule says whenever the event is read. Where the server
+// alone makes the rules, an event may be for fewer.
+hub::Audience readers_in_topic(const hub::EventDraft& draft) {
+  if (!hub::is_reserved_topic(draft.topic)) return {};
+  return {draft.audience.roles, 0};
+}
+
 }  // namespace
 
 Seq append(storage::UnitOfWork& work, hub::EventDraft draft) {
-  // Who may read an event of a topic is what the topic's rule says whenever the event is read.
   const bool of_topic = !draft.topic.empty();
-  const hub::Audience audience = of_topic ? hub::Audience() : draft.audience;
+  const hub::Audience audience = of_topic ? readers_in_topic(draft) : draft.audience;
   const auto bytes = static_cast<std::int64_t>(draft.type.size() + draft.topic.size() + draft.data.size() +
                                                draft.attributes.size());
   work.query(of_topic ? insert_of_topic : insert_of_account)

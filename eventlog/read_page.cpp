@@ -24,7 +24,8 @@ hub::EventRef event_of(const storage::Query& row, std::uint8_t subscribers) {
     draft.audience.roles = static_cast<std::uint8_t>(row.integer(4));
     draft.audience.user_id = row.integer_or_null(5).value_or(0);
   } else {
-    draft.audience.roles = subscribers;
+    const auto readers = static_cast<std::uint8_t>(row.integer(4));  // 0: the event itself says nothing of it
+    draft.audience.roles = readers != 0 ? readers & subscribers : subscribers;
   }
   return hub::EventRef(new hub::Event(std::move(draft), row.integer(0), row.integer(3)));
 }
@@ -55,6 +56,31 @@ Range range_of(const std::vector<hub::TopicScope>& topics) {
   return {gathering->topic + '/', gathering->topic + behind_slash};
 }
 
+// Of the topics one level below, the first event after `start`; nothing if there is none. An index has the
+// topics in order, and the events of each, so that a log of other things is not read for it.
+std::optional<Seq> first_below(storage::Snapshot& snapshot, const hub::TopicScope& gathering, Seq start) {
+  const Range range = range_of({gathering});
+  std::optional<Seq> first;
+  std::string topic = *range.begin;
+  while (true) {
+    storage::Query next = snapshot.query(
+        "SELECT topic FROM events INDEXED BY events_by_topic WHERE topic > ? AND topic < ? ORDER BY topic "
+        "LIMIT 1");
+    next.bind(topic, *range.end);
+    if (!next.next()) return first;
+    topic = next.text(0);
+    if (!gathering.has(topic)) continue;
+    storage::Query event = snapshot.query(
+        "SELECT seq FROM events INDEXED BY events_by_topic WHERE topic = ? AND seq > ? ORDER BY seq LIMIT 1");
+    event.bind(topic, start);
+    if (event.next()) first = std::min(first.value_or(event.integer(0)), event.integer(0));
+  }
+}
+
+bool is_one_that_gathers(const PageRequest& request) noexcept {
+  return !request.own && request.topics.size() == 1 && request.topics.front().gathers;
+}
+
 bool is_one_topic(const PageRequest& request) noexcept {
   return !request.own && request.topics.size() == 1 && !request.topics.front().gathers;
 }
@@ -64,7 +90,7 @@ storage::Query candidates(storage::Snapshot& snapshot, const PageRequest& reques
   const bool in_no_audience = !request.own || request.own->is_guest;
   const int role = in_no_audience ? 0 : static_cast<int>(hub::role_bit(request.own->role));
   const UserId user = request.own ? request.own->user_id : 0;
-  // No user has id 0, a null column equals nothing, and an event of a topic has neither roles nor user.
+  // No user has id 0, and a null column equals nothing. Roles of an event of a topic are looked at later.
   if (request.own && request.topics.empty()) {
     storage::Query rows = snapshot.query(
         "SELECT seq, type, data, created_at, roles, user_id, topic, attributes FROM events "
@@ -133,7 +159,9 @@ Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) 
   Seq start = std::max({request.since, page.floor, Seq{0}});
   // A single topic has an index of its own, so every row that is looked at is an event of it.
   const bool scans = !is_one_topic(request);
-  if (!scans) start = std::max(start, request.topics.front().floor);
+  if (!request.own && request.topics.size() == 1) start = std::max(start, request.topics.front().floor);
+  if (is_one_that_gathers(request))
+    start = std::max(start, first_below(snapshot, request.topics.front(), start).value_or(page.head + 1) - 1);
   const bool long_way = scans && page.head - start > rows_per_call;
   const Seq last_looked_at = long_way ? start + rows_per_call : page.head;
   page.next = std::max(start, last_looked_at);

@@ -29,16 +29,21 @@ class ReadHistory {
 
  private:
   static Result<eventlog::Page> read_stretches(storage::Snapshot& snapshot, eventlog::PageRequest request) {
-    Result<eventlog::Page> all = eventlog::read_page(snapshot, request);
-    for (int more = 1; all && more < stretches_max && all->more && request.topics.front().gathers; ++more) {
-      if (all->events.size() >= request.limit) break;
-      request.since = all->next;
-      Result<eventlog::Page> next = eventlog::read_page(snapshot, request);
-      if (!next) return next.error();
-      next->events.insert(next->events.begin(), all->events.begin(), all->events.end());
-      all = std::move(next);
+    std::vector<hub::EventRef> before;
+    for (int left = stretches_max;; --left) {
+      Result<eventlog::Page> page = eventlog::read_page(snapshot, request);
+      if (!page) return page;
+      std::size_t bytes = 0;
+      for (const hub::EventRef& event : page->events) bytes += event->size();
+      const bool is_full = page->events.size() >= request.limit || bytes >= request.bytes;
+      request.limit -= page->events.size();
+      request.bytes -= std::min(bytes, request.bytes);
+      request.since = page->next;
+      before.insert(before.end(), page->events.begin(), page->events.end());
+      if (page->more && !is_full && left > 1 && request.topics.front().gathers) continue;
+      page->events = std::move(before);
+      return page;
     }
-    return all;
   }
 
   // Asks for one event more than wanted, which tells whether there is more.

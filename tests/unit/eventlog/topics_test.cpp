@@ -70,6 +70,48 @@ TEST_F(TopicLogTest, a_topic_that_gathers_shows_what_is_one_level_below) {
   EXPECT_THAT(seqs({.topics = {{"flags", hub::Audience::everyone_bits, 0}}}), IsEmpty());
 }
 
+TEST_F(TopicLogTest, a_topic_that_gathers_is_read_where_its_events_are) {
+  const hub::TopicScope all{"flags", hub::Audience::everyone_bits, 0, true};
+  const auto fill = [&](int count) {
+    const auto unit = [&](UnitOfWork& work) -> Result<storage::Nothing> {
+      for (int i = 0; i < count; ++i) append(work, {"message", "{}", hub::Audience::everyone(), "rooms/one"});
+      return storage::Nothing{};
+    };
+    ASSERT_TRUE(db_.commit(unit));
+  };
+  const auto page = [&](Seq since) {
+    const PageRequest request{.since = since, .topics = {all}};
+    return db_.read([&](Snapshot& snapshot) { return read_page(snapshot, request); }).value();
+  };
+  fill(6'000);
+  EXPECT_FALSE(page(0).more) << "there is nothing, however long the log is";
+  add("flags/b/staging");
+  const Seq a = add("flags/a");
+  fill(6'000);
+  const Seq b = add("flags/b");
+  EXPECT_THAT(seqs({.topics = {all}}), ElementsAre(a));
+  EXPECT_THAT(seqs({.since = page(0).next, .topics = {all}}), ElementsAre(b));
+  EXPECT_FALSE(page(page(0).next).more);
+}
+
+TEST_F(TopicLogTest, T49_an_event_for_fewer_than_its_topic_is_for_them_in_the_log_as_well) {
+  const auto unit = [&](UnitOfWork& work) -> Result<Seq> {
+    return append(work, {"flag.updated", "{}", hub::Audience::admins(), "flags/a"});
+  };
+  ASSERT_TRUE(db_.commit(unit));
+  add("flags/a");
+  const PageRequest request{.own = ann, .topics = {{"flags/a", hub::Audience::everyone_bits, 0}}};
+  const auto page = db_.read([&](Snapshot& snapshot) { return read_page(snapshot, request); }).value();
+  ASSERT_EQ(page.events.size(), 2U);
+  EXPECT_EQ(page.events[0]->audience(), hub::Audience::admins());
+  EXPECT_EQ(page.events[1]->audience(), hub::Audience::everyone());
+  const auto read = [](Snapshot& snapshot) {
+    return Result<hub::LogState>(read_recent(snapshot, "e", {}, hub::TopicRules()));
+  };
+  EXPECT_EQ(db_.read(read).value().recent.at(0)->audience(), hub::Audience::admins());
+  EXPECT_THAT(seqs({.own = hub::Identity(1, Role::admin)}), IsEmpty()) << "it is not hers unasked";
+}
+
 TEST_F(TopicLogTest, its_text_is_the_same_as_when_it_was_live) {
   add("rooms/one");
   const PageRequest request{.topics = {one_}};

@@ -208,6 +208,36 @@ TEST_F(PublishingTest, history_is_read_page_by_page) {
   EXPECT_TRUE(history({.topic = "rooms/one", .since = Position{"", 10}}).events.empty());
 }
 
+TEST_F(PublishingTest, history_of_a_topic_that_gathers_keeps_its_limit_and_loses_nothing) {
+  constexpr int beyond_one_read = 5'001;
+  const auto add = [&](int count, const std::string& topic) {
+    const auto unit = [&](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+      for (int i = 0; i < count; ++i)
+        eventlog::append(work, {"message", "1", hub::Audience::everyone(), topic});
+      return storage::Nothing{};
+    };
+    ASSERT_TRUE(db_.commit(unit));
+  };
+  add(3, "flags/a");
+  for (int i = 0; i < 5; ++i) {
+    add(beyond_one_read, "rooms/one");
+    add(i == 0 ? 4 : 1, "flags/b");
+    add(1, "flags/b/staging");
+  }
+  std::size_t found = 0;
+  Seq last = 0;
+  Wish wish{.topic = "flags", .limit = 3};
+  for (bool more = true; more;) {
+    const HistoryPage page = history(wish);
+    EXPECT_LE(page.events.size(), 3U);
+    for (const hub::EventRef& event : page.events) EXPECT_GT(event->seq(), std::exchange(last, event->seq()));
+    found += page.events.size();
+    wish.since = Position{"here", page.next};
+    more = page.more;
+  }
+  EXPECT_EQ(found, 11U);
+}
+
 TEST_F(PublishingTest, history_is_what_the_rule_still_keeps) {
   for (int i = 1; i <= 5; ++i) publish(in("short/one", std::to_string(i))).value();
   const HistoryPage all = history({.topic = "short/one"});

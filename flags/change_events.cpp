@@ -28,10 +28,12 @@ bool any_in_chain(const Flag& flag, Predicate predicate) {
   return false;
 }
 
-// By what a subscription judges whether its viewer may hear of the flag.
-std::string attributes_of(const Flag& flag) {
+// By what a subscription judges whether its viewer may hear of the flag. A later namespace may have the key
+// of this one, but never its id.
+std::string attributes_of(const Flag& flag, std::int64_t namespace_id) {
   json::object about;
   about["id"] = flag.identity->id;
+  about["namespace_id"] = namespace_id;
   about["hidden"] = any_in_chain(flag, [](const FlagIdentity& one) { return !one.client_visible; });
   about["gated"] = any_in_chain(flag, [](const FlagIdentity& one) { return one.package_gated; });
   json::object attributes;
@@ -39,11 +41,12 @@ std::string attributes_of(const Flag& flag) {
   return json::serialize(attributes);
 }
 
-// Whose what waits for a connection remains when its rank changes: of flags that others do not see, the
-// administrators'.
-hub::Audience audience_of(const Flag& flag) {
-  const bool unseen =
-      any_in_chain(flag, [](const FlagIdentity& one) { return !one.client_visible || one.package_gated; });
+// Whose what waits for a connection remains when its rank changes: of flags that others do not see, and of
+// namespaces that they may not evaluate, the administrators'.
+hub::Audience audience_of(const Flag& flag, NamespaceAccess access) {
+  const bool unseen = access == NamespaceAccess::clients || any_in_chain(flag, [](const FlagIdentity& one) {
+                        return !one.client_visible || one.package_gated;
+                      });
   return unseen ? hub::Audience::admins() : hub::Audience::everyone();
 }
 
@@ -130,8 +133,8 @@ class Events {
     draft.type = created ? "flag.created" : deleted ? "flag.deleted" : "flag.updated";
     draft.data = json::serialize(data);
     draft.topic = topic_of(name_space(), environment);
-    draft.audience = audience_of(*event.flag);
-    draft.attributes = attributes_of(*event.flag);
+    draft.audience = audience_of(*event.flag, after_->access);
+    draft.attributes = attributes_of(*event.flag, after_->id);
     drafts_.push_back(std::move(draft));
   }
 

@@ -98,7 +98,7 @@ Task<> SessionPublishing::read(UnderWay /*keeps this*/, RequestId id, HistoryReq
   // The user may have lost the right meanwhile.
   if (desk.topics.readable(topic, session_.identity()) == nullptr)
     co_return session_.answer(id, refusal_of(may_not_read()));
-  answer(id, page, {readers, 0});
+  answer(id, page, {desk.topics.readers_of(topic, readers, session_.identity()), 0});
 }
 
 void SessionPublishing::answer(const RequestId& id, const Result<HistoryPage>& page,

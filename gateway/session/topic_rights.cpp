@@ -1,13 +1,16 @@
 #include "gateway/session/topic_rights.hpp"
 
 #include "auth/policy.hpp"
-#include "core/json.hpp"
+#include "core/integer.hpp"
+#include "gateway/session/raw_json.hpp"
 
 #include <algorithm>
+#include <array>
+#include <initializer_list>
 #include <memory>
+#include <string>
 #include <utility>
-
-#include <boost/json/parse.hpp>
+#include <vector>
 
 namespace corohub::gateway {
 namespace {
@@ -16,30 +19,27 @@ constexpr std::string_view all_flags = "flags";
 
 bool is_admin(const hub::Identity& who) noexcept { return !who.is_guest && auth::is_admin(who.role); }
 
-// What an event of a flag says of it to those who route it: {"flag":{"id":12,"hidden":false,"gated":false}}.
+// What an event of a flag says of it to those who route it:
+// {"flag":{"id":12,"namespace_id":3,"hidden":false,"gated":false}}. What says nothing is hidden, and of no
+// namespace.
 struct AboutFlag {
-  std::optional<std::int64_t> id{};  // nothing: the flag is not one of ours
+  std::optional<std::int64_t> id{};
+  std::optional<std::int64_t> namespace_id{};
   bool hidden = true;
   bool gated = true;
 };
 
-bool is_true(const json::object& object, std::string_view key) noexcept {
-  const json::value* value = object.if_contains(key);
-  return value == nullptr || !value->is_bool() || value->get_bool();
-}
-
-// What says nothing is hidden.
+// It is asked for in turns of the shard, so it looks at the text as it stands there and allocates nothing.
 AboutFlag about_flag(const hub::Event& event) {
-  boost::system::error_code error;
-  const json::value value = json::parse({event.attributes().data(), event.attributes().size()}, error);
-  const json::object* attributes = error ? nullptr : value.if_object();
-  const json::value* member = attributes != nullptr ? attributes->if_contains("flag") : nullptr;
-  const json::object* flag = member != nullptr ? member->if_object() : nullptr;
-  if (flag == nullptr) return {};
-  AboutFlag about{.hidden = is_true(*flag, "hidden"), .gated = is_true(*flag, "gated")};
-  if (const json::value* id = flag->if_contains("id"); id != nullptr && id->is_int64())
-    about.id = id->get_int64();
-  return about;
+  const std::string_view flag = member_text(event.attributes(), "flag").value_or(std::string_view());
+  if (!flag.starts_with('{')) return {};
+  const auto number = [flag](std::string_view name) {
+    return parse_integer(member_text(flag, name).value_or(std::string_view()));
+  };
+  return {.id = number("id"),
+          .namespace_id = number("namespace_id"),
+          .hidden = member_text(flag, "hidden") != "false",
+          .gated = member_text(flag, "gated") != "false"};
 }
 
 const flags::Flag* find_flag(const flags::Namespace& name_space, std::string_view environment,
@@ -48,6 +48,29 @@ const flags::Flag* find_flag(const flags::Namespace& name_space, std::string_vie
   if (found == nullptr) found = name_space.environment({});
   return found != nullptr ? (*found)->find(id) : nullptr;
 }
+
+// "flags/{namespace}" or "flags/{namespace}/{environment}", made without memory of its own.
+class NameOfTopic {
+ public:
+  explicit NameOfTopic(std::string_view name_space, std::string_view environment = {}) noexcept {
+    for (const std::string_view part : {all_flags, std::string_view("/"), name_space}) append(part);
+    if (environment.empty()) return;
+    append("/");
+    append(environment);
+  }
+  std::string_view text() const noexcept { return {bytes_.data(), size_}; }
+
+ private:
+  // What is too long is no topic, and nobody has subscribed to it.
+  void append(std::string_view part) noexcept {
+    part = part.substr(0, bytes_.size() - size_);
+    std::ranges::copy(part, bytes_.begin() + static_cast<std::ptrdiff_t>(size_));
+    size_ += part.size();
+  }
+
+  std::array<char, hub::topic_bytes_max + 1> bytes_;
+  std::size_t size_ = 0;
+};
 
 class VisibleOnly final : public hub::EventFilter {
  public:
@@ -110,7 +133,19 @@ bool TopicRights::may_evaluate(const FlagTopic& where, const hub::Identity& who)
   if (where.name_space.empty()) return !who.is_guest || std::ranges::any_of(directory_.all(), may);
   const flags::NamespaceRef* found = directory_.find(where.name_space);
   if (found == nullptr || !may(*found)) return false;
-  return where.environment.empty() || (*found)->environment(where.environment) != nullptr;
+  if (where.environment.empty()) return true;
+  const flags::EnvironmentRef* environment = (*found)->environment(where.environment);
+  return environment != nullptr && !(*environment)->is_default;
+}
+
+std::string_view TopicRights::topic_of_environment(std::string_view topic) const noexcept {
+  const std::optional<FlagTopic> where = FlagTopic::parse(topic);
+  if (!where || where->environment.empty()) return topic;
+  const flags::NamespaceRef* name_space = directory_.find(where->name_space);
+  const flags::EnvironmentRef* found =
+      name_space != nullptr ? (*name_space)->environment(where->environment) : nullptr;
+  if (found == nullptr || !(*found)->is_default) return topic;
+  return topic.substr(0, topic.rfind('/'));
 }
 
 bool TopicRights::welcomes_guests() const noexcept {
@@ -135,9 +170,14 @@ bool TopicRights::judge(const hub::Event& event, const hub::Identity& who) const
   const flags::NamespaceRef* name_space = directory_.find(where.name_space);
   if (name_space == nullptr || !viewer.may_evaluate(**name_space)) return false;
   const AboutFlag about = about_flag(event);
-  if (about.hidden || about.gated) return false;
+  if (about.hidden || about.gated || about.namespace_id != (*name_space)->id) return false;
   const flags::Flag* now = about.id ? find_flag(**name_space, where.environment, *about.id) : nullptr;
   return now == nullptr || viewer.sees(*now);
+}
+
+std::uint8_t TopicRights::readers_of(std::string_view topic, std::uint8_t readers,
+                                     const hub::Identity& who) const noexcept {
+  return is_admin(who) && FlagTopic::parse(topic) ? hub::Audience::admin_bits : readers;
 }
 
 hub::EventFilterRef TopicRights::filter(std::string_view topic, const hub::Member& member,
@@ -165,12 +205,16 @@ void TopicRights::namespace_changed(const flags::NamespaceChange& change) noexce
   const flags::Namespace& before = *change.before;
   const flags::Namespace* after = change.after.get();
   const bool same_access = after != nullptr && after->access == before.access;
-  const std::string topic = "flags/" + before.key;
-  for (const flags::EnvironmentRef& one : before.environments)
-    if (!same_access || after->environment(one->key) == nullptr) judge_again(topic + "/" + one->key);
+  for (const flags::EnvironmentRef& one : before.environments) {
+    const flags::EnvironmentRef* now = after != nullptr ? after->environment(one->key) : nullptr;
+    if (!same_access || now == nullptr || (*now)->is_default)
+      judge_again(NameOfTopic(before.key, one->key).text());
+  }
   if (same_access) return;
-  judge_again(topic);
-  judge_again(all_flags);
+  judge_again(NameOfTopic(before.key).text());
+  // All guests have the same answer, so it is looked for once.
+  if (!welcomes_guests())
+    shard_.revoke(all_flags, [](const hub::Member& member) { return !member.identity().is_guest; });
 }
 
 }  // namespace corohub::gateway

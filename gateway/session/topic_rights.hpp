@@ -6,15 +6,13 @@
 #include "flags/evaluation/evaluate.hpp"
 #include "hub/shard.hpp"
 
-#include <array>
+#include <cstdint>
 #include <optional>
-#include <string>
 #include <string_view>
-#include <vector>
 
 namespace corohub::gateway {
 
-// "flags", "flags/{namespace}" or "flags/{namespace}/{environment}".
+// "flags", "flags/{namespace}" or "flags/{namespace}/{environment}", which is any but the default one.
 struct FlagTopic {
   static std::optional<FlagTopic> parse(std::string_view topic) noexcept;
 
@@ -36,12 +34,19 @@ class TopicRights final : private flags::DirectoryListener {
   // The rule of a topic that this somebody may read; null: it may not. Topics of flags are for those who may
   // evaluate there, and administrators read them all; guests read no other topics.
   const hub::TopicRule* readable(std::string_view topic, const hub::Identity& who) const noexcept;
+  // Where what happens in this environment goes: of "flags/{namespace}/{environment}", if that is the default
+  // one, "flags/{namespace}", a part of the text; any other topic as it is.
+  std::string_view topic_of_environment(std::string_view topic) const noexcept;
   // Whether there is anything here for somebody without a credential: a namespace that is public.
   bool welcomes_guests() const noexcept;
 
   // Whether this somebody may see the event of a topic that it may read. Administrators see each. Others see
   // nothing of a flag that was hidden or behind a package when it changed, or is now.
   bool shows(const hub::Event& event, const hub::Identity& who) const noexcept;
+  // Who may still have what this somebody was shown of the topic: `readers`, or administrators alone if it is
+  // one and was shown more than others are.
+  std::uint8_t readers_of(std::string_view topic, std::uint8_t readers,
+                          const hub::Identity& who) const noexcept;
   // What a member's subscription to this topic is to want: of what `other` wants, what the member may see.
   // The filter is used as long as the member lives, and on its shard's thread.
   hub::EventFilterRef filter(std::string_view topic, const hub::Member& member,

@@ -25,9 +25,10 @@ struct FlagSketch {
 // The first environment is the default one; all have the same flags, whose definitions say nothing.
 inline flags::NamespaceRef make_namespace(std::string key, flags::NamespaceAccess access,
                                           const std::vector<FlagSketch>& sketches = {},
-                                          const std::vector<std::string>& environments = {"default"}) {
+                                          const std::vector<std::string>& environments = {"default"},
+                                          std::int64_t id = 1) {
   auto made = std::make_shared<flags::Namespace>();
-  made->id = 1;
+  made->id = id;
   made->key = std::move(key);
   made->access = access;
   for (const std::string& name : environments) {
@@ -54,8 +55,8 @@ inline flags::NamespaceRef make_namespace(std::string key, flags::NamespaceAcces
 
 // Of the default environment, unless one is named.
 inline hub::EventDraft flag_event(const std::string& name_space, const FlagSketch& flag = {},
-                                  const std::string& action = "enabled",
-                                  const std::string& environment = {}) {
+                                  const std::string& action = "enabled", const std::string& environment = {},
+                                  std::int64_t namespace_id = 1) {
   const json::value data{{"namespace", name_space},
                          {"environment", environment.empty() ? "default" : environment},
                          {"flag_id", flag.id},
@@ -66,7 +67,10 @@ inline hub::EventDraft flag_event(const std::string& name_space, const FlagSketc
                          {"source", "api"},
                          {"changed_by", 1},
                          {"version", 2}};
-  const json::value about{{"id", flag.id}, {"hidden", !flag.client_visible}, {"gated", flag.package_gated}};
+  const json::value about{{"id", flag.id},
+                          {"namespace_id", namespace_id},
+                          {"hidden", !flag.client_visible},
+                          {"gated", flag.package_gated}};
   const bool itself = action == "created" || action == "deleted";
   return {.type = "flag." + (itself ? action : std::string("updated")),
           .data = json::serialize(data),

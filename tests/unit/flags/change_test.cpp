@@ -68,7 +68,8 @@ TEST_F(ChangeTest, an_event_has_these_members_in_this_order) {
   EXPECT_EQ(json_text(events[0].data),
             R"({"namespace":"bep","environment":"staging","flag_id":4,"flag_key":"d","action":"updated",)"
             R"("enabled":false,"changes":["targeting"],"source":"api","changed_by":7,"version":2})");
-  EXPECT_EQ(json_text(events[0].attributes), R"({"flag":{"id":4,"hidden":false,"gated":false}})");
+  EXPECT_EQ(json_text(events[0].attributes),
+            R"({"flag":{"id":4,"namespace_id":2,"hidden":false,"gated":false}})");
 }
 
 TEST_F(ChangeTest, a_change_of_state_is_a_switch_whatever_else_changes) {
@@ -98,9 +99,21 @@ TEST_F(ChangeTest, an_identity_is_told_of_in_every_environment_with_its_own_vers
   EXPECT_EQ(events[0].text(), "flags/bep a updated true");
   EXPECT_EQ(events[1].text(), "flags/bep/staging a updated false");
   EXPECT_EQ(events[1].data.at("version"), 2);
-  EXPECT_EQ(json_text(events[0].attributes), R"({"flag":{"id":1,"hidden":true,"gated":false}})");
+  EXPECT_EQ(json_text(events[0].attributes),
+            R"({"flag":{"id":1,"namespace_id":2,"hidden":true,"gated":false}})");
   ASSERT_TRUE(put("c", boolean_flag(false)));
   EXPECT_EQ(room.events().at(0).attributes.at("flag").at("hidden"), true) << "as an ancestor is hidden";
+}
+
+TEST_F(ChangeTest, T25_what_others_may_not_evaluate_waits_for_administrators_alone) {
+  ASSERT_TRUE(put("d", boolean_flag(false)));
+  EXPECT_EQ(room.events().at(0).roles, hub::Audience::everyone_bits);
+  ASSERT_TRUE(room.change("bep", [](NamespaceEdit& of) {
+    of.put_namespace({"bep", "bep", "default", "bep", NamespaceAccess::clients});
+  }));
+  room.events();
+  ASSERT_TRUE(put("d", boolean_flag(true)));
+  EXPECT_EQ(room.events().at(0).roles, hub::Audience::admin_bits);
 }
 
 TEST_F(ChangeTest, creation_and_deletion_are_told_of_in_every_environment) {

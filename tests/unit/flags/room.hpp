@@ -115,6 +115,7 @@ class Room {
     std::string topic;
     json::object data;
     json::object attributes;
+    std::uint8_t roles;  // who may have it
     // "flags/bep new-feature enabled true", and the cause if there is one.
     std::string text() const {
       if (topic.empty()) return type + " " + std::string(data.at("key").as_string());
@@ -129,13 +130,14 @@ class Room {
   // Those since the last call.
   std::vector<Logged> events() {
     const auto read = [since = read_up_to_](storage::Snapshot& snapshot) -> Result<std::vector<Logged>> {
-      storage::Query query =
-          snapshot.query("SELECT type, topic, data, attributes FROM events WHERE seq > ? ORDER BY seq");
+      storage::Query query = snapshot.query(
+          "SELECT type, topic, data, attributes, roles FROM events WHERE seq > ? ORDER BY seq");
       query.bind(since);
       std::vector<Logged> events;
       while (query.next())
         events.push_back({query.text(0), query.text_or_null(1).value_or(""), object_of(query.text(2)),
-                          object_of(query.text_or_null(3).value_or("{}"))});
+                          object_of(query.text_or_null(3).value_or("{}")),
+                          static_cast<std::uint8_t>(query.integer(4))});
       return events;
     };
     std::vector<Logged> events = database.read(read).value();

@@ -81,9 +81,10 @@ class SessionFlags : public testing::Test {
 TEST_F(SessionFlags, whoever_may_evaluate_may_follow) {
   const auto user = rig_.connect(*user_);
   const auto admin = rig_.connect(*admin_);
-  for (const char* topic : {"flags", "flags/bep", "flags/bep/staging", "flags/bep/default", "flags/open"})
+  for (const char* topic : {"flags", "flags/bep", "flags/bep/staging", "flags/open"})
     EXPECT_EQ(subscribe(*user, topic), "ok") << topic;
-  for (const char* topic : {"flags/none", "flags/bep/none", "flags/shop", "flags/bep/staging/x"})
+  for (const char* topic :
+       {"flags/none", "flags/bep/none", "flags/bep/default", "flags/shop", "flags/bep/staging/x"})
     EXPECT_EQ(subscribe(*user, topic), "forbidden") << topic;
   EXPECT_EQ(subscribe(*admin, "flags/shop"), "ok");
   EXPECT_EQ(subscribe(*admin, "flags/none"), "forbidden");
@@ -158,6 +159,45 @@ TEST_F(SessionFlags, T49_a_subscription_ends_with_the_role_it_was_for) {
   rig_.publish({hub::AccountChanged{2, demoted, CloseReason::session_revoked}});
   publish({flag_event("shop", seen), flag_event("bep", hidden), flag_event("bep", seen)});
   EXPECT_THAT(heard(*admin), ElementsAre("lost flags/shop", "flags/bep seen"));
+}
+
+TEST_F(SessionFlags, whoever_follows_an_environment_that_becomes_the_default_one_is_told) {
+  const auto user = rig_.connect(*user_);
+  for (const char* topic : {"flags/bep", "flags/bep/staging"}) subscribe(*user, topic);
+  change(*rig_.flags.find("bep"),
+         make_namespace("bep", NamespaceAccess::users, {seen}, {"staging", "default"}));
+  EXPECT_THAT(heard(*user), ElementsAre("lost flags/bep/staging"));
+  EXPECT_EQ(subscribe(*user, "flags/bep/default"), "ok") << "it is one like others now";
+  EXPECT_EQ(rig_.topics.topic_of_environment("flags/bep/staging"), "flags/bep");
+  EXPECT_EQ(rig_.topics.topic_of_environment("flags/bep/default"), "flags/bep/default");
+}
+
+TEST_F(SessionFlags, T49_a_namespace_under_a_key_that_was_used_before_has_its_own_past_alone) {
+  const auto user = rig_.connect(*user_);
+  change(*rig_.flags.find("bep"), nullptr);
+  change(nullptr, make_namespace("bep", NamespaceAccess::everybody, {{8, "new"}}, {"default"}, 9));
+  subscribe(*user, "flags/bep");
+  publish({flag_event("bep", seen), flag_event("bep", {7, "gone"}, "deleted"),
+           flag_event("bep", {8, "new"}, "created", {}, 9)});
+  EXPECT_THAT(heard(*user), ElementsAre("flags/bep new"));
+}
+
+TEST_F(SessionFlags, T25_what_was_read_for_an_administrator_of_flags_is_for_administrators) {
+  constexpr std::uint8_t all = hub::Audience::everyone_bits;
+  EXPECT_EQ(rig_.topics.readers_of("flags/bep", all, identity(Role::admin)), hub::Audience::admin_bits);
+  EXPECT_EQ(rig_.topics.readers_of("flags/bep", all, identity(Role::user)), all);
+  EXPECT_EQ(rig_.topics.readers_of("rooms/a", all, identity(Role::admin)), all);
+}
+
+TEST_F(SessionFlags, a_judgement_needs_no_memory) {
+  const hub::EventRef event(new hub::Event(flag_event("bep", seen), 1, 0));
+  const auto after = make_namespace("bep", NamespaceAccess::clients, {seen});
+  const flags::NamespaceChange what{*rig_.flags.find("bep"), after};
+  const corohub::test::AllocationCount allocations;
+  EXPECT_TRUE(rig_.topics.shows(*event, identity(Role::user)));
+  EXPECT_FALSE(rig_.topics.shows(*event, hub::Identity::guest()));
+  rig_.flags.apply(what);
+  EXPECT_EQ(allocations.so_far(), 0U);
 }
 
 TEST_F(SessionFlags, many_subscribers_share_one_judgement) {

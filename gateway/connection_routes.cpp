@@ -59,7 +59,7 @@ json::object to_json(const hub::MemberInfo& info) {
   json::object object;
   object["client_id"] = info.client_id.text();
   object["user_id"] = info.user_id == 0 ? json::value() : json::value(info.user_id);  // a guest, or a key
-  object["role"] = name(info.role);
+  object["role"] = info.is_guest ? json::value() : json::value(name(info.role));
   object["transport"] = info.transport;
   object["ip"] = info.ip;
   object["connected_at"] = rfc3339(info.connected_at);

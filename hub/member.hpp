@@ -26,6 +26,7 @@ struct MemberInfo {
   ClientId client_id;
   UserId user_id;
   Role role;
+  bool is_guest;
   std::string_view transport;  // "websocket"
   std::string ip;
   UnixMs connected_at;

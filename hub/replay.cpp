@@ -60,10 +60,9 @@ void Replay::go_live() noexcept {
 
 // An interest may have ended for which the replay had gone back.
 void Replay::skip_what_nobody_wants() noexcept {
-  Seq first = own_after_;
-  member_.for_each_interest([&first](const Interest& interest) {
-    if (interest.is_held()) first = std::min(first, interest.floor);
-  });
+  Seq first = own_floor();
+  for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions())
+    if (subscription->is_held()) first = std::min(first, subscription->floor);
   if (first == never) first = shard_.head();
   position_ = std::max(position_, first);
 }
@@ -150,7 +149,9 @@ std::vector<std::string> Replay::wanted_types(bool own) const {
   return all;
 }
 
+// What is no topic's is for audiences, and a guest is in none.
 Seq Replay::own_floor() const noexcept {
+  if (member_.identity().is_guest) return never;
   Seq floor = own_after_;
   for (const Feed& feed : member_.feeds())
     if (feed.is_held()) floor = std::min(floor, feed.floor);

@@ -89,7 +89,8 @@ Roster::Admission::Admission(Admission&& other) noexcept
       user_(other.user_),
       address_(other.address_),
       role_(other.role_),
-      entered_(std::exchange(other.entered_, false)) {}
+      entered_(std::exchange(other.entered_, false)),
+      is_guest_(other.is_guest_) {}
 
 Roster::Admission& Roster::Admission::operator=(Admission&& other) noexcept {
   Admission taken(std::move(other));
@@ -98,6 +99,7 @@ Roster::Admission& Roster::Admission::operator=(Admission&& other) noexcept {
   std::swap(address_, taken.address_);
   std::swap(role_, taken.role_);
   std::swap(entered_, taken.entered_);
+  std::swap(is_guest_, taken.is_guest_);
   return *this;
 }
 
@@ -108,6 +110,17 @@ Roster::Admission::~Admission() {
   take_one(roster_->by_address_, address_);
   if (user_ != 0) take_one(roster_->by_user_, user_);
   --roster_->places_;
+  if (is_guest_) --roster_->guests_;
+}
+
+Result<> Roster::Admission::become_guest(bool exempt) {
+  if (roster_ == nullptr || is_guest_) return {};
+  const std::scoped_lock lock(roster_->mutex_);
+  if (!exempt && roster_->guests_ >= roster_->limits_.guests_total())
+    return Error(ErrorCode::overloaded, "The server has no room for another guest.").retry_in(retry_delay());
+  is_guest_ = true;
+  ++roster_->guests_;
+  return {};
 }
 
 void Roster::Admission::enter(Role role) noexcept {

@@ -18,6 +18,10 @@ struct RosterLimits {
   std::size_t sockets_per_user = 20;
   std::size_t sockets_per_address = 1000;  // IPv6: per /64
   std::size_t sockets_total = 20'000;
+
+  // Guests hold at most this part of all places, so that users find one however many guests there are.
+  static constexpr std::size_t share_of_guests = 4;
+  std::size_t guests_total() const noexcept { return sockets_total / share_of_guests; }
 };
 
 struct RosterCounts {
@@ -52,6 +56,7 @@ class Roster {
   const RosterLimits limits_;
   mutable std::mutex mutex_;
   std::size_t places_ = 0;
+  std::size_t guests_ = 0;
   RosterCounts counts_;
   std::unordered_map<UserId, std::size_t> by_user_;
   std::unordered_map<AddressKey, std::size_t, AddressHash> by_address_;
@@ -64,6 +69,8 @@ class Roster::Admission {
   Admission& operator=(Admission&& other) noexcept;
   ~Admission();
 
+  // The place is a guest's from here on. overloaded: guests have as many as they may, unless it is exempt.
+  Result<> become_guest(bool exempt);
   void enter(Role role) noexcept;   // registered: counts in /ws/stats
   void change(Role role) noexcept;  // the user's role is another one now
   void leave() noexcept;            // no longer counts in /ws/stats, the place is kept
@@ -77,6 +84,7 @@ class Roster::Admission {
   AddressKey address_{};
   Role role_ = Role::user;
   bool entered_ = false;
+  bool is_guest_ = false;
 };
 
 }  // namespace corohub::hub

@@ -69,6 +69,14 @@ Result<hub::Roster::Admission> Reception::admit_stranger(const boost::asio::ip::
   return roster_.admit(0, address, exempt);
 }
 
+Result<> Reception::accept_guest(hub::Roster::Admission& place, const boost::asio::ip::address& address,
+                                 bool exempt) {
+  if (!exempt) {
+    if (std::optional<Error> refusal = over_rate(auth::rate_key(address))) return *refusal;
+  }
+  return place.become_guest(exempt);
+}
+
 std::optional<Error> Reception::count_failure(const boost::asio::ip::address& address, bool exempt) {
   if (exempt) return std::nullopt;
   return connects_.take(auth::rate_key(address)).refusal("Too many requests of this kind.");

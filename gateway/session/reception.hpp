@@ -73,6 +73,9 @@ class Reception {
   Result<hub::Roster::Admission> admit_nobody(const boost::asio::ip::address& address, bool exempt);
   // A place for somebody who has yet to say who it is. overloaded, too_many_connections.
   Result<hub::Roster::Admission> admit_stranger(const boost::asio::ip::address& address, bool exempt);
+  // Somebody who has a place as a stranger says nothing of itself and stays. Errors as of admit_nobody(), and
+  // overloaded when guests have as many places as they may.
+  Result<> accept_guest(hub::Roster::Admission& place, const boost::asio::ip::address& address, bool exempt);
   // Somebody at this address has proved to be nobody. rate_limited.
   std::optional<Error> count_failure(const boost::asio::ip::address& address, bool exempt);
 

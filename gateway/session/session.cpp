@@ -221,8 +221,10 @@ void Session::admit(const RequestId& id, const Result<auth::Principal>& principa
 }
 
 // It keeps the place that it has by its address.
-bool Session::enter_as_guest() {
-  if (stage_ != Stage::unidentified || !desk_.topics.welcomes_guests()) return false;
+Result<> Session::enter_as_guest() {
+  if (stage_ != Stage::unidentified || !desk_.topics.welcomes_guests())
+    return Error(ErrorCode::unauthorized, "Say first who you are.");
+  if (Result<> place = desk_.reception.accept_guest(admission_, address_, exempt_); !place) return place;
   listen_only_when_asked();
   desk_.shard.attach(*this, hub::Identity::guest());
   desk_.reception.outsiders().remove(*this);
@@ -232,7 +234,7 @@ bool Session::enter_as_guest() {
   enter_counts();
   if (log::enabled(log::Level::debug))
     log::debug("connection.guest", {{"client_id", client_id().text()}, {"ip", address_.to_string()}});
-  return true;
+  return {};
 }
 
 void Session::send_away() noexcept {
@@ -376,7 +378,7 @@ void Session::role_changed() noexcept {
 }
 
 hub::MemberInfo Session::info() const {
-  return {client_id(),        identity().user_id,   identity().role,
+  return {client_id(),        identity().user_id,   identity().role, identity().is_guest,
           transport_->name(), address_.to_string(), connected_at_};
 }
 

@@ -80,8 +80,9 @@ class Session final : public hub::Member,
   // Refusal. One that is identified already gets a new end of the same login, as by AuthRefresh.
   void authenticate(const RequestId& id, Credential credential);
   // The client says nothing of itself: it is a guest from here on, who may follow flags of public namespaces
-  // and hear how the server is. False: no namespace is public, or it is known already.
-  bool enter_as_guest();
+  // and hear how the server is. unauthorized: no namespace is public, or it is known already. rate_limited,
+  // overloaded: too many guests come, or are here.
+  Result<> enter_as_guest();
   // A whole message of the protocol. `readers`: who may still have it when it leaves.
   void push_text(std::string_view text, const hub::Audience& readers = hub::Audience::one_connection(),
                  MessageKind kind = MessageKind::text);

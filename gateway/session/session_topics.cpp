@@ -82,8 +82,9 @@ void SessionTopics::subscribe_to_own(const RequestId& id, Subscribe&& asked) {
 }
 
 bool SessionTopics::follow_server_status(const Subscribe& asked) {
-  hub::Subscription* const subscription = session_.desk().shard.subscribe(
-      session_, hub::server_status_topic, hub::rule_of_server_status(), {asked.label, asked.prefix});
+  hub::Subscription* const subscription =
+      session_.desk().shard.subscribe(session_, hub::server_status_topic, hub::rule_of_server_status(),
+                                      {asked.label, asked.prefix, asked.status_filter});
   return subscription != nullptr;
 }
 

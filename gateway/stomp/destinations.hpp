@@ -21,9 +21,10 @@ struct Destination {
     return kind == Kind::topic && (name == "flags" || name.starts_with("flags/"));
   }
 
-  // To subscribe to this nobody has to say who it is, as long as some namespace is public.
+  // To subscribe to this nobody has to say who it is, as long as some namespace is public. Messages of its
+  // own a guest has none, but pages that listen there as a matter of course go on.
   bool is_for_guests() const noexcept {
-    return is_of_flags() || kind == Kind::system || kind == Kind::answers;
+    return is_of_flags() || kind == Kind::system || kind == Kind::messages || kind == Kind::answers;
   }
   // A SEND that asks about flags.
   bool is_task_of_flags() const noexcept {

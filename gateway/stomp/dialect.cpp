@@ -184,9 +184,11 @@ void StompDialect::go_on() {
     read_frames(waiting->rest);
 }
 
-bool StompDialect::may_ask(bool is_for_guests) {
-  if (session_->is_identified()) return is_for_guests || !session_->identity().is_guest;
-  return is_for_guests && session_->enter_as_guest();
+Result<> StompDialect::may_ask(bool is_for_guests) {
+  const bool is_known = session_->is_identified();
+  if (is_known && (is_for_guests || !session_->identity().is_guest)) return {};
+  if (!is_known && is_for_guests) return session_->enter_as_guest();
+  return Error(ErrorCode::unauthorized, "Say first who you are.");
 }
 
 bool StompDialect::is_held_back(const ClientFrame& frame) {
@@ -225,16 +227,17 @@ void StompDialect::hold_back(const ClientFrame& frame) {
 
 void StompDialect::subscribe(const ClientFrame& frame) {
   Understood<SubscribeFrame> asked = read_subscribe(frame, version_);
-  if (!asked) return fail(asked.error(), receipt_of(frame));
+  if (!asked) return refuse_subscribe(frame, asked.error());
   if (waits_for_credential(frame)) return;
   const Destination place = asked->subscription.place();
-  if (!may_ask(place.is_for_guests())) return fail(frame, "unauthorized", "Say first who you are.");
-  if (subscriptions_.is_full())
-    return fail(frame, "rate_limited", "You have as many subscriptions as you may.");
+  if (const Result<> may = may_ask(place.is_for_guests()); !may)
+    return fail(refusal_of(may.error()), receipt_of(frame));
+  if (!has_room_for(place))
+    return refuse_subscribe(frame, {"rate_limited", "You have as many subscriptions as you may."});
   const bool is_of_hub = place.kind != Destination::Kind::answers;
   if (is_of_hub && is_held_back(frame)) return;
   const Subscription* added = subscriptions_.add(std::move(asked->subscription));
-  if (added == nullptr) return fail(frame, invalid, "A subscription has this id already.");
+  if (added == nullptr) return refuse_subscribe(frame, {invalid, "A subscription has this id already."});
   const Request request{Request::Kind::subscribe, added->label, std::string(receipt_of(frame))};
   if (!is_of_hub) {
     say_receipt(request.receipt);
@@ -247,6 +250,20 @@ void StompDialect::subscribe(const ClientFrame& frame) {
     asked->command.prefix = session_->transport()->wrap().frame(
         begin_message(version_, *added).head(), Wrap::Part::first, hub::Audience::one_connection());
   ask(request, std::move(asked->command));
+}
+
+// Each answer to a guest is one message, however often it listens.
+bool StompDialect::has_room_for(const Destination& place) {
+  if (!session_->identity().is_guest) return subscriptions_.make_room(Subscriptions::count_max);
+  const bool listens_twice = place.kind == Destination::Kind::answers && subscriptions_.has_listener();
+  return !listens_twice && subscriptions_.make_room(Subscriptions::count_of_guest_max);
+}
+
+void StompDialect::refuse_subscribe(const ClientFrame& frame, const Refusal& refusal) {
+  const Destination place = parse_destination(frame.headers.value("destination"));
+  if (!place.is_of_flags() || !subscriptions_.has_listener()) return fail(refusal, receipt_of(frame));
+  say_refusal(refusal);
+  say_receipt(receipt_of(frame));
 }
 
 void StompDialect::unsubscribe(const ClientFrame& frame) {
@@ -283,7 +300,8 @@ void StompDialect::send(const ClientFrame& frame) {
   // Of a client that is known, the header is one like others: a SUBSCRIBE or a task renews its login.
   if (!session_->is_identified() && waits_for_credential(frame)) return;
   const Destination place = parse_destination(*destination);
-  if (!may_ask(place.is_task_of_flags())) return fail(frame, "unauthorized", "Say first who you are.");
+  if (const Result<> may = may_ask(place.is_task_of_flags()); !may)
+    return fail(refusal_of(may.error()), receipt_of(frame));
   if (place.kind == Destination::Kind::topic) return publish(frame, place.name);
   if (place.kind == Destination::Kind::app) return do_task(frame, place.name);
   if (place.kind == Destination::Kind::unknown)
@@ -316,14 +334,16 @@ void StompDialect::do_task(const ClientFrame& frame, std::string_view name) {
 void StompDialect::ask_about_flags(const ClientFrame& frame, std::string_view task) {
   const Request request{Request::Kind::task, 0, std::string(receipt_of(frame)),
                         std::string(frame.headers.value("correlation-id"))};
-  const Understood<std::string> topic = read_flag_topic(frame.body);
-  if (!topic) return refused(request, topic.error());
+  const Understood<std::string> asked = read_flag_topic(frame.body);
+  if (!asked) return refused(request, asked.error());
+  const TopicRights& rights = session_->desk().topics;
+  const std::string_view topic = rights.topic_of_environment(*asked);
   const bool begins = task == "subscribe";
-  if (begins && session_->desk().topics.readable(*topic, session_->identity()) == nullptr)
+  if (begins && rights.readable(topic, session_->identity()) == nullptr)
     return refused(request, invalid_namespace());
   const std::string_view what = begins ? "Successfully subscribed to " : "Successfully unsubscribed from ";
   say_status({{"corohub-type", "reply"}, {"correlation-id", request.correlation}},
-             std::string(what) + flag_updates_of(*topic));
+             std::string(what) + flag_updates_of(topic));
   say_receipt(request.receipt);
 }
 

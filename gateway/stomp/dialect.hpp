@@ -100,8 +100,12 @@ class StompDialect final : public Dialect, private Timed {
   bool is_held_back(const ClientFrame& frame);
   bool sends_too_fast();
   bool is_stranger_that_says_too_much() noexcept;
-  // Whether the client is known, or is a guest from here on and may ask for this as one.
-  bool may_ask(bool is_for_guests);
+  // The client is known, or is a guest from here on and may ask for this as one. unauthorized; rate_limited
+  // or overloaded: there are too many guests.
+  Result<> may_ask(bool is_for_guests);
+  // Whoever asked for flags is told at the place where it listens, and goes on.
+  void refuse_subscribe(const ClientFrame& frame, const Refusal& refusal);
+  bool has_room_for(const Destination& place);
   void hold_back(const ClientFrame& frame);
   void hold_back_sender(const ClientFrame& frame);
   void ask(const Request& request, Command command);

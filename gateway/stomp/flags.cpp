@@ -50,6 +50,11 @@ Understood<std::string> read_flag_topic(std::string_view body) {
   const json::object* members = value->if_object();
   if (members == nullptr) return Refusal{"invalid_message", "The body is a JSON object."};
   std::string topic = "flags";
+  const auto given = [members](std::string_view name) {
+    const json::value* member = members->if_contains(name);
+    return member != nullptr && !member->is_null();
+  };
+  if (given("environment") && !given("namespace")) return invalid_namespace();
   for (const std::string_view name : {"namespace", "environment"}) {
     const json::value* member = members->if_contains(name);
     if (member == nullptr || member->is_null()) continue;

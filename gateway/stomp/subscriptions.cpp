@@ -26,9 +26,17 @@ const Subscription* Subscriptions::add(Subscription subscription) {
     if (!same->is_revoked) return nullptr;
     remove(same->label);
   }
-  if (is_full()) return nullptr;
+  if (!make_room(count_max)) return nullptr;
   subscription.label = ++last_label_;
   return &all_.emplace_back(std::move(subscription));
+}
+
+bool Subscriptions::make_room(std::size_t most) noexcept {
+  if (all_.size() < most) return true;
+  const auto ended = std::ranges::find(all_, true, &Subscription::is_revoked);
+  if (ended == all_.end()) return false;
+  all_.erase(ended);
+  return all_.size() < most;
 }
 
 void Subscriptions::remove(std::uint32_t label) noexcept {
@@ -110,6 +118,7 @@ Understood<SubscribeFrame> read_subscribe(const ClientFrame& frame, Version vers
   }
   Result<std::vector<std::string>> types = read_type_patterns(headers.value("types"));
   if (!types) return refusal_of(types.error());
+  if (command.server_status) command.status_filter = hub::filter_of_types(*types);
   command.filter = filter_of(place.kind, std::move(*types));
   return SubscribeFrame{std::move(asked), std::move(command)};
 }

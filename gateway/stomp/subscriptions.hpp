@@ -33,6 +33,7 @@ FrameWriter begin_message(Version version, const Subscription& subscription);
 class Subscriptions {
  public:
   static constexpr std::size_t count_max = 256;
+  static constexpr std::size_t count_of_guest_max = 8;
   static constexpr std::size_t id_bytes_max = 255;
 
   // Without its label. Null: there are as many as there may be, or one that lives has the same name.
@@ -49,7 +50,9 @@ class Subscriptions {
       if (one.place().kind == Destination::Kind::answers) visit(one);
   }
   bool has_listener() const noexcept;
-  bool is_full() const noexcept { return all_.size() >= count_max; }
+  // Whether there is room for one more where there may be at most so many. The oldest whose rights have ended
+  // makes room if it must.
+  bool make_room(std::size_t most) noexcept;
 
  private:
   std::vector<Subscription> all_;

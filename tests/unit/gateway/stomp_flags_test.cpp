@@ -1,5 +1,6 @@
 // Feature flags as STOMP clients hear of them, known ones and guests.
 #include "gateway/stomp/flags.hpp"
+#include "gateway/stomp/subscriptions.hpp"
 #include "stomp_rig.hpp"
 #include "support/flags.hpp"
 
@@ -103,8 +104,9 @@ TEST_F(StompFlags, answers_in_the_words_that_browsers_know) {
             status("Successfully subscribed to flag updates for namespace: bep"));
   EXPECT_EQ(answer_to("/topic/flags/bep/staging"),
             status("Successfully subscribed to flag updates for namespace: bep/staging"));
-  for (const char* destination : {"/topic/flags/none", "/topic/flags/", "/topic/flags/no such",
-                                  "/topic/flags/bep/", "/topic/flags/bep/none", "/topic/flags/bep/staging/x"})
+  for (const char* destination :
+       {"/topic/flags/none", "/topic/flags/", "/topic/flags/no such", "/topic/flags/bep/",
+        "/topic/flags/bep/none", "/topic/flags/bep/default", "/topic/flags/bep/staging/x"})
     EXPECT_EQ(answer_to(destination), status("Failed to subscribe: Invalid namespace", "error"))
         << destination;
   EXPECT_FALSE(made->is_closed());
@@ -123,6 +125,8 @@ TEST_F(StompFlags, tasks_say_what_may_be_followed_and_change_nothing) {
           "Successfully subscribed to flag updates for namespace: bep"},
       Row{"subscribe", R"({"namespace":"bep","environment":"staging"})",
           "Successfully subscribed to flag updates for namespace: bep/staging"},
+      Row{"subscribe", R"({"namespace":"bep","environment":"default"})",
+          "Successfully subscribed to flag updates for namespace: bep"},
       Row{"unsubscribe", R"({"namespace":"bep"})",
           "Successfully unsubscribed from flag updates for namespace: bep"},
       Row{"unsubscribe", R"({"namespace":"bep/staging"})",
@@ -137,8 +141,9 @@ TEST_F(StompFlags, tasks_say_what_may_be_followed_and_change_nothing) {
     EXPECT_EQ(answer.body, status(row.message));
     EXPECT_EQ(answer.value("correlation-id"), "c");
   }
-  for (const char* body : {R"({"namespace":"none"})", R"({"namespace":"no such"})", R"({"namespace":""})",
-                           R"({"environment":"staging","namespace":"open"})"}) {
+  for (const char* body :
+       {R"({"namespace":"none"})", R"({"namespace":"no such"})", R"({"namespace":""})",
+        R"({"environment":"staging","namespace":"open"})", R"({"environment":"staging"})"}) {
     made->send("SEND", task("subscribe"), body);
     EXPECT_EQ(made->next("MESSAGE").body, status("Failed to subscribe: Invalid namespace", "error")) << body;
   }
@@ -149,6 +154,42 @@ TEST_F(StompFlags, tasks_say_what_may_be_followed_and_change_nothing) {
   publish(flag_event("bep"));
   EXPECT_EQ(messages_left(*made), 0) << "nothing was subscribed to";
   EXPECT_FALSE(made->is_closed());
+}
+
+TEST_F(StompFlags, whoever_listens_is_told_of_any_refusal_there_and_goes_on) {
+  const auto made = connected(ann_.get());
+  made->subscribe("q", "/user/queue/subscription");
+  made->subscribe("a", "/topic/flags");
+  made->next("MESSAGE");
+  for (const char* headers :
+       {"id:x\ndestination:/topic/flags\nsince:soon\n", "id:x\ndestination:/topic/flags\ntypes:a b\n",
+        "id:a\ndestination:/topic/flags\n"}) {
+    made->send("SUBSCRIBE", headers);
+    EXPECT_THAT(made->next("MESSAGE").body, HasSubstr(R"("type":"error")")) << headers;
+  }
+  made->send("SUBSCRIBE", "id:x\ndestination:/topic/rooms/a\nsince:soon\n");
+  EXPECT_EQ(made->next("ERROR").value("code"), "invalid_since");
+}
+
+TEST(StompSubscriptions, those_whose_right_has_ended_make_room_for_others) {
+  stomp::Subscriptions all;
+  for (std::size_t i = 0; i < stomp::Subscriptions::count_max; ++i)
+    ASSERT_NE(all.add({std::to_string(i), "/topic/flags"}), nullptr);
+  EXPECT_FALSE(all.make_room(stomp::Subscriptions::count_max));
+  all.find("7", {})->is_revoked = true;
+  EXPECT_NE(all.add({"new", "/topic/flags"}), nullptr);
+  EXPECT_EQ(all.find("7", {}), nullptr);
+  EXPECT_EQ(all.add({"another", "/topic/flags"}), nullptr);
+}
+
+TEST_F(StompFlags, types_choose_at_topic_system_too) {
+  const auto made = connected(ann_.get());
+  made->send("SUBSCRIBE", "id:s\ndestination:/topic/system\ntypes:system.alert\nreceipt:r\n");
+  made->next("RECEIPT");
+  rig_.publish({hub::EventRef(new hub::Event(
+      {.type = "system.status", .data = "{}", .audience = hub::Audience::everyone(), .topic = "system"}, 0,
+      7))});
+  EXPECT_EQ(messages_left(*made), 0);
 }
 
 TEST_F(StompFlags, whoever_does_not_listen_ends_with_the_refusal) {
@@ -216,6 +257,47 @@ TEST_F(StompFlags, T14_a_guest_follows_flags_of_public_namespaces) {
   EXPECT_EQ(rig_.reception.outsiders().size(), 0U);
 }
 
+TEST_F(StompFlags, T14_a_guest_may_listen_where_its_page_does_and_hears_nothing_of_others) {
+  const auto guest = connected(nullptr);
+  guest->subscribe("q", "/user/queue/subscription");
+  EXPECT_EQ(guest->subscribe("m", "/user/queue/messages").command, "RECEIPT");
+  guest->send("SUBSCRIBE", "id:s\ndestination:/topic/system\nsince:epoch-1:0\nreceipt:r\n");
+  EXPECT_EQ(guest->next("RECEIPT").value("receipt-id"), "r");
+  for (int i = 0; i < 2; ++i) guest->next("MESSAGE");
+  rig_.publish({hub::EventRef(new hub::Event(
+      {.type = "user.updated", .data = "{}", .audience = hub::Audience::everyone()}, ++seq_, 8))});
+  EXPECT_EQ(messages_left(*guest), 0);
+}
+
+TEST_F(StompFlags, T14_a_guest_has_few_subscriptions_and_one_place_to_listen) {
+  const auto guest = connected(nullptr);
+  guest->subscribe("q", "/user/queue/subscription");
+  for (int i = 1; i < 8; ++i)
+    EXPECT_EQ(guest->subscribe(std::to_string(i), "/topic/flags/open").command, "RECEIPT");
+  for (int i = 0; i < 7; ++i) guest->next("MESSAGE");
+  guest->send("SUBSCRIBE", "id:9\ndestination:/topic/flags/open\n");
+  EXPECT_THAT(guest->next("MESSAGE").body, HasSubstr("as many subscriptions as you may"));
+  guest->send("UNSUBSCRIBE", "id:1\n");
+  guest->send("SUBSCRIBE", "id:p\ndestination:/user/queue/subscription\n");
+  EXPECT_EQ(guest->next("ERROR").value("code"), "rate_limited");
+}
+
+TEST_F(StompFlags, T14_guests_of_one_address_come_only_so_often) {
+  for (int i = 0; i < 120; ++i)
+    EXPECT_EQ(connected(nullptr)->subscribe("a", "/topic/flags").command, "RECEIPT");
+  const auto guest = connected(nullptr);
+  guest->send("SUBSCRIBE", "id:a\ndestination:/topic/flags\n");
+  EXPECT_EQ(guest->next("ERROR").value("code"), "rate_limited");
+  EXPECT_EQ(connected(ann_.get())->subscribe("a", "/topic/flags").command, "RECEIPT")
+      << "users come as before";
+}
+
+TEST_F(StompFlags, T14_an_administrator_can_tell_a_guest) {
+  const auto guest = connected(nullptr);
+  guest->subscribe("a", "/topic/flags");
+  EXPECT_TRUE(rig_.shard.list(1).front().is_guest);
+}
+
 TEST_F(StompFlags, T14_a_guest_may_nothing_else) {
   struct Row {
     const char* command;
@@ -225,7 +307,6 @@ TEST_F(StompFlags, T14_a_guest_may_nothing_else) {
   constexpr std::array rows = {
       Row{"SUBSCRIBE", "id:x\ndestination:/topic/flags/bep\n", "forbidden"},
       Row{"SUBSCRIBE", "id:x\ndestination:/topic/rooms/lobby\n", "unauthorized"},
-      Row{"SUBSCRIBE", "id:x\ndestination:/user/queue/messages\n", "unauthorized"},
       Row{"SEND", "destination:/topic/rooms/lobby\n", "unauthorized"},
       Row{"SEND", "destination:/topic/flags/open\n", "unauthorized"},
       Row{"SEND", "destination:/app/presence\n", "unauthorized"},

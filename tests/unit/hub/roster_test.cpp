@@ -53,6 +53,19 @@ TEST(Roster, T15_caps_the_sockets_of_an_address) {
   EXPECT_TRUE(roster.admit(9, other_host(1), false).has_value());
 }
 
+TEST(Roster, T14_guests_hold_a_part_of_all_sockets) {
+  Roster roster({.sockets_total = 8});
+  auto taken = take(roster, 4, 0, here);
+  EXPECT_TRUE(taken[0].become_guest(false));
+  EXPECT_TRUE(taken[0].become_guest(false)) << "once";
+  EXPECT_TRUE(taken[1].become_guest(false));
+  EXPECT_EQ(taken[2].become_guest(false).error().code, ErrorCode::overloaded);
+  taken.erase(taken.begin());
+  EXPECT_TRUE(taken[1].become_guest(false)) << "a guest has gone";
+  EXPECT_FALSE(taken[2].become_guest(false));
+  EXPECT_TRUE(taken[2].become_guest(true));
+}
+
 TEST(Roster, T15_caps_all_sockets) {
   Roster roster({.sockets_total = 3});
   auto taken = take(roster, 3, 7, here);

@@ -190,6 +190,48 @@ TEST_F(Flags, lists_are_filtered_and_paged) {
   EXPECT_EQ(ask("GET", "/bep/flags?environment=nowhere").status, 404);
 }
 
+TEST_F(Flags, scheduled_changes_are_shown_whatever_they_hold_and_leave_a_trail) {
+  make_bep();
+  const std::string schedule = "/bep/environments/default/schedule";
+  const auto later = [&](const std::string& change) {
+    return ask("POST", schedule,
+               R"({"flag":"new-feature","at":"2099-01-01T00:00:00Z","change":)" + change + "}");
+  };
+  const std::string one = later(R"({"state":"ENABLED"})").header("Location");
+  const std::string deep = R"({"$x":)" + std::string(100, '[') + std::string(100, ']') + "}";
+  ASSERT_EQ(later(deep).status, 201);
+  const HttpAnswer all = ask("GET", schedule);
+  ASSERT_EQ(all.status, 200);
+  EXPECT_THAT(all.body, testing::HasSubstr(deep));
+  const HttpAnswer page = ask("GET", schedule + "?per_page=1&state=pending");
+  EXPECT_EQ(text(page, "meta.total"), "2");
+  EXPECT_EQ(page.at("data").as_array().size(), 1U);
+  EXPECT_EQ(field(later(R"({"$x":")" + std::string(50 << 10, 'x') + "\"}")), "out_of_range /change");
+
+  EXPECT_EQ(client_.del(one + "?comment=too%20early", admin_.access_token).status, 204);
+  EXPECT_EQ(client_.del(one, admin_.access_token).status, 204) << "once is enough";
+  const HttpAnswer rows =
+      client_.get("/api/v1/admin/audit?entity=" + one.substr(std::string_view("/api/v1/namespaces/").size()),
+                  admin_.access_token);
+  ASSERT_EQ(rows.at("data").as_array().size(), 2U) << rows.body;
+  EXPECT_EQ(rows.at("data").at(0).at("action").as_string(), "schedule.create");
+  EXPECT_EQ(rows.at("data").at(1).at("action").as_string(), "schedule.cancel");
+  EXPECT_EQ(rows.at("data").at(1).at("detail").at("comment").as_string(), "too early");
+}
+
+TEST_F(Flags, a_copy_may_name_segments_that_are_not_there_as_an_import_may) {
+  make_bep();
+  ASSERT_EQ(ask("POST", "/bep/environments", R"({"key":"staging"})").status, 201);
+  const std::string rule = R"({"targeting":{"if":[{"$ref":"nobody"},"on","off"]}})";
+  ASSERT_EQ(ask("PATCH", definition_ + "?strict=false", rule, {{"If-Match", "*"}}).status, 200);
+  const std::string copy = "/bep/environments/default/copy";
+  const std::string to = R"({"to":{"environment":"staging"}})";
+  EXPECT_EQ(ask("POST", copy, to).status, 422);
+  const HttpAnswer done = ask("POST", copy + "?strict=false", to);
+  ASSERT_EQ(done.status, 200) << done.body;
+  EXPECT_EQ(text(done, "data.updated"), R"(["new-feature"])");
+}
+
 TEST_F(Flags, T51_admins_and_keys_with_a_scope_for_the_namespace_manage_it) {
   make_bep();
   const TestUser user = server_.register_user("Uma");

@@ -61,10 +61,14 @@ ServiceKeyRef ServiceKeyCache::find(std::string_view key) {
   const auto found = by_hash_.find(sha256_text(key));
   if (found == by_hash_.end()) return nullptr;
   const UnixMs now = clock_.unix_ms();
-  if (now < found->second.known_until && !is_over(*found->second.key, now)) return found->second.key;
-  by_hash_.erase(found);
-  return nullptr;
+  if (is_over(*found->second.key, now)) {
+    by_hash_.erase(found);
+    return nullptr;
+  }
+  return now < found->second.known_until ? found->second.key : nullptr;
 }
+
+bool ServiceKeyCache::was_good(std::string_view key) const { return by_hash_.contains(sha256_text(key)); }
 
 Task<Result<ServiceKeyRef>> ServiceKeyCache::get(std::string key) {
   if (ServiceKeyRef known = find(key)) co_return known;
@@ -73,7 +77,10 @@ Task<Result<ServiceKeyRef>> ServiceKeyCache::get(std::string key) {
     return find_service_key(snapshot, key, now);
   };
   Result<ServiceKeyRef> found = co_await read(std::move(function));
-  if (found) keep(std::move(hash), *found);
+  if (found)
+    keep(std::move(hash), *found);
+  else if (found.error().code == ErrorCode::invalid_token)
+    by_hash_.erase(hash);
   co_return found;
 }
 

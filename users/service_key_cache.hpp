@@ -55,6 +55,8 @@ class ServiceKeyCache final : private auth::AccountListener {
 
   // Null: not known here, which says nothing about the key.
   ServiceKeyRef find(std::string_view key);
+  // Whether the key was good when it was read last, however long ago, and has not ended as far as is known.
+  bool was_good(std::string_view key) const;
   // From memory, or from the database. invalid_token: unknown, revoked, past its end, or of somebody who is
   // no active admin any more.
   Task<Result<ServiceKeyRef>> get(std::string key);

@@ -387,6 +387,14 @@ TEST_F(OfrepRates, T17_each_caller_pays_for_itself) {
   EXPECT_EQ(statuses(3, {}), "200 200 429 ") << "a service does not pay by its address";
 }
 
+TEST_F(OfrepRates, T17_a_key_that_was_good_is_not_shut_out_by_others_at_its_address) {
+  const Asked good{.headers = {{"X-API-Key", rig.make_key({"flags:read"})}}};
+  EXPECT_EQ(statuses(1, good), "200 ");
+  rig.clock.advance(users::ServiceKeyCache::life);
+  EXPECT_EQ(statuses(3, {.headers = {{"X-API-Key", users::make_service_key()}}}), "401 401 429 ");
+  EXPECT_EQ(statuses(1, good), "200 ");
+}
+
 TEST_F(OfrepRates, T17_who_proves_to_be_nobody_pays_by_its_address) {
   for (const std::string& bad : {std::string("nonsense"), users::make_service_key()}) {
     EXPECT_EQ(statuses(3, {.headers = {{"X-API-Key", bad}}}), "401 401 429 ") << bad;

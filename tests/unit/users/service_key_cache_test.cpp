@@ -81,7 +81,9 @@ TEST_F(ServiceKeyCacheTest, knows_for_a_while_what_it_has_read) {
   EXPECT_EQ(cache.find(secret)->scopes, std::vector<std::string>{"flags:read"});
   clock.advance(ServiceKeyCache::life);
   EXPECT_EQ(cache.find(secret), nullptr);
+  EXPECT_TRUE(cache.was_good(secret));
   EXPECT_EQ(get(secret).error().code, ErrorCode::invalid_token);
+  EXPECT_FALSE(cache.was_good(secret));
 }
 
 TEST_F(ServiceKeyCacheTest, a_key_ends_at_its_time) {

@@ -40,6 +40,14 @@ TEST(Problem, shows_members_of_its_own_with_their_tag) {
   EXPECT_EQ(header(answer(error), "ETag"), "\"v3\"");
 }
 
+TEST(Problem, shows_members_as_they_are_written_however_deep_they_are) {
+  const std::string deep = R"({"current":{"a":0.9452706955539223,"b":)" + std::string(60, '[') + "1.5" +
+                           std::string(60, ']') + "}}";
+  const std::string text = answer(Error(ErrorCode::version_mismatch).with(std::string(deep))).body;
+  EXPECT_TRUE(text.ends_with("," + deep.substr(1))) << text;
+  EXPECT_EQ(body(Error(ErrorCode::in_use).with("{}"))["code"], "in_use");
+}
+
 TEST(Problem, T26_neither_the_query_nor_the_cause_is_told) {
   const Error error = Error(ErrorCode::internal_error).because("password of row 7");
   EXPECT_EQ(answer(error).body.find("secret"), std::string::npos);

@@ -1,12 +1,14 @@
 #include "users/audit.hpp"
 
 #include "auth/rate_limit.hpp"
+#include "core/json.hpp"
 
 #include <array>
 #include <cstdlib>
 #include <limits>
+#include <stdexcept>
+#include <utility>
 
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
 namespace corohub::users {
@@ -49,6 +51,14 @@ json::value or_null(const std::optional<std::string>& text) {
   return text ? json::value(*text) : json::value(nullptr);
 }
 
+// What a request brought stands deeper there than it did in the request.
+json::value parse_detail(const std::string& text) {
+  Result<json::value> detail = parse_json(text, {.depth = 256, .members = text.size()});
+  if (!detail)
+    throw std::runtime_error("the detail of an audit row cannot be read: " + detail.error().detail);
+  return std::move(*detail);
+}
+
 json::object read_row(const storage::Query& query) {
   json::object row;
   row["id"] = query.integer(0);
@@ -58,7 +68,7 @@ json::object read_row(const storage::Query& query) {
   row["target_id"] = or_null(query.integer_or_null(4));
   row["entity"] = or_null(query.text_or_null(9));
   row["outcome"] = query.text(5);
-  row["detail"] = json::parse(query.text_or_null(6).value_or("{}"));
+  row["detail"] = parse_detail(query.text_or_null(6).value_or("{}"));
   row["ip"] = or_null(query.text_or_null(7));
   row["request_id"] = or_null(query.text_or_null(8));
   return row;
@@ -181,13 +191,16 @@ AuditPage read_audit(storage::Snapshot& snapshot, const AuditQuery& wanted) {
   storage::Query query = rows_of(snapshot, wanted);
   AuditPage page;
   page.next = wanted.newest_first ? wanted.before.value_or(0) : wanted.since;
+  std::size_t bytes = 0;
   for (std::int64_t looked_at = 0; query.next(); ++looked_at) {
     const bool shown = is_wanted(query, wanted);
-    page.more = looked_at == audit_rows_looked_at_max ||
+    page.more = looked_at == audit_rows_looked_at_max || bytes >= audit_page_bytes ||
                 (shown && static_cast<std::int64_t>(page.rows.size()) == wanted.limit);
     if (page.more) break;
     page.next = query.integer(0);
-    if (shown) page.rows.push_back(read_row(query));
+    if (!shown) continue;
+    page.rows.push_back(read_row(query));
+    bytes += query.text_or_null(6).value_or("").size();
   }
   return page;
 }

@@ -34,6 +34,8 @@ std::int64_t delete_old_failed_logins(storage::UnitOfWork& work, std::int64_t li
 
 // A page looks at so many rows at most; with filters it may show fewer than asked for and still say `more`.
 inline constexpr std::int64_t audit_rows_looked_at_max = 10'000;
+// A page ends with the row whose detail reaches so many bytes together.
+inline constexpr std::size_t audit_page_bytes = 1 << 20;
 
 struct AuditQuery {
   std::int64_t since = 0;              // id, exclusive

@@ -59,6 +59,33 @@ TEST(Audit, no_statement_walks_over_what_it_does_not_show) {
   ASSERT_TRUE(house.run([&] { return house.readers().read(look); }).has_value());
 }
 
+// What a definition of a flag may bring.
+TEST(Audit, shows_deep_details_to_the_last_bit_and_ends_a_page_after_so_many_bytes) {
+  House house;
+  const Person boss = house.person("boss", Role::admin);
+  const std::string deep =
+      R"({"a":0.9452706955539223,"b":)" + std::string(60, '[') + "1" + std::string(60, ']') + "}";
+  const auto write = [&](std::size_t rows, std::string padding) {
+    return house.run([&] {
+      return house.writer().commit([=](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+        for (std::size_t i = 0; i < rows; ++i) {
+          json::object detail{{"padding", padding}, {"of", parse_json(deep, {.depth = 100}).value()}};
+          record(work, Caller::operator_of_this_machine(), "flag.update", std::nullopt, detail, "bep");
+        }
+        return storage::Nothing{};
+      });
+    });
+  };
+  ASSERT_TRUE(write(1, "").has_value());
+  const Reply shown = house.get(trail + "entity=bep", boss);
+  ASSERT_EQ(shown.status, 200);
+  EXPECT_EQ(shown.data().at(0).at("detail").at("of"), parse_json(deep, {.depth = 100}).value());
+  ASSERT_TRUE(write(5, std::string(audit_page_bytes / 2, 'x')).has_value());
+  const Reply page = house.get(trail + "entity=bep", boss);
+  EXPECT_EQ(page.data().as_array().size(), 3U);
+  EXPECT_TRUE(page.body.at("meta").at("more").as_bool());
+}
+
 TEST(Audit, is_read_from_either_end_and_by_user_action_and_entity) {
   House house;
   const Person boss = house.person("boss", Role::admin);

@@ -129,7 +129,7 @@ Task<http::Response> House::dispatch(Ask what) {
 Reply House::reply_of(http::Response response) {
   Reply reply;
   reply.status = response.status;
-  if (!response.body.empty()) reply.body = json::parse(response.body);
+  if (!response.body.empty()) reply.body = parse_json(response.body, {.depth = 128}).value();
   reply.headers = std::move(response.headers);
   return reply;
 }

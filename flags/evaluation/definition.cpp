@@ -92,6 +92,8 @@ class DefinitionReader {
     if (*type != read_->type)
       return findings_.refuse("mixed_types", "Must be a " + std::string(flags::name(read_->type)) +
                                                  " like the variants before it.");
+    if (depth(value) > variant_levels_max + 1)  // the innermost is a scalar
+      return findings_.refuse("too_complex", "May be nested 24 levels deep.");
     read_->variants.push_back({std::string(name), value, json_text(value)});
   }
 

@@ -27,6 +27,7 @@ std::string_view name(State state) noexcept;  // "ENABLED", "DISABLED"
 
 inline constexpr std::size_t definition_bytes_max = 48 << 10;
 inline constexpr std::size_t variants_max = 100;
+inline constexpr std::size_t variant_levels_max = 24;  // of a value: one object or list inside another
 inline constexpr std::size_t rule_bytes_max = 32 << 10;
 inline constexpr std::size_t rule_levels_max = 24;    // one object or list inside another
 inline constexpr std::size_t rule_nodes_max = 2'000;  // JSON values

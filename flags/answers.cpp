@@ -1,12 +1,11 @@
 #include "flags/answers.hpp"
 
+#include "core/json.hpp"
 #include "core/json_text.hpp"
 #include "flags/preconditions.hpp"
 
 #include <algorithm>
 #include <utility>
-
-#include <boost/json/parse.hpp>
 
 namespace corohub::flags {
 namespace {
@@ -112,7 +111,7 @@ json::object to_json(const Segment& segment) {
 json::object to_json(const Platform& platform) {
   json::object object = entity_json(platform);
   object["enabled"] = platform.enabled;
-  object["config"] = json::parse(platform.config);
+  object["config"] = parse_json(platform.config, {.depth = 128, .members = platform.config.size()}).value();
   add_times(object, platform);
   return object;
 }
@@ -153,6 +152,16 @@ http::Response at(const FlagServices& services, const http::Context& context, ht
                   Seq seq) {
   if (seq == 0) seq = services.parts.applied_seq(context.shard);
   return std::move(response).at({services.parts.epoch, seq});
+}
+
+bool shows_what_it_was(const Namespace& name_space, const Entity& entity) noexcept {
+  return entity.updated_at >= name_space.changed_at;
+}
+
+bool shows_what_it_was(const Namespace& name_space, const Flag& definition) noexcept {
+  const FlagIdentity& flag = *definition.identity;
+  const bool stands_alone = !flag.parent && !flag.platform && flag.version == 1;
+  return stands_alone || definition.updated_at >= name_space.changed_at;
 }
 
 Result<NamespaceRef> namespace_of(FlagServices& services, const http::Context& context) {

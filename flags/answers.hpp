@@ -36,6 +36,11 @@ http::Response entity_answer(const json::object& data, std::int64_t version,
 http::Response at(const FlagServices& services, const http::Context& context, http::Response response,
                   Seq seq = 0);
 
+// Whether what is shown of the entity cannot have changed since it has its version: the body has members that
+// come from other things in the namespace, and these leave the version alone.
+bool shows_what_it_was(const Namespace& name_space, const Entity& entity) noexcept;
+bool shows_what_it_was(const Namespace& name_space, const Flag& definition) noexcept;
+
 // The namespace, or the environment, that the path names, as the shard knows it. not_found. Holds until the
 // turn's end, or as long as the reference is kept.
 Result<NamespaceRef> namespace_of(FlagServices& services, const http::Context& context);

@@ -4,6 +4,7 @@
 #include "core/json_text.hpp"
 #include "core/key_name.hpp"
 #include "flags/answers.hpp"
+#include "flags/body.hpp"
 #include "flags/definition_patch.hpp"
 #include "http/fields.hpp"
 
@@ -16,16 +17,6 @@ namespace {
 
 using http::Fields;
 using Words = std::initializer_list<std::string_view>;
-
-// Complains about members that nobody knows; extensions are passed over.
-void check_members(Fields& fields, const json::object& object, Words known) {
-  for (const json::key_value_pair& member : object) {
-    const std::string_view key = member.key();
-    if (key.starts_with('$') || key.starts_with("x-") || std::ranges::find(known, key) != known.end())
-      continue;
-    fields.refuse(key, "unknown_member", "There is no such member.");
-  }
-}
 
 std::string read_key(Fields& fields, std::size_t bytes_max = key_name_bytes_max, std::string_view more = {}) {
   std::string key = fields.required_text("key", {.min = 1, .max = bytes_max});
@@ -75,9 +66,12 @@ json::object read_metadata(Fields& fields) {
   if (metadata == nullptr) return {};
   if (json_text(*metadata).size() > metadata_bytes_max)
     fields.refuse("metadata", "out_of_range", "Must have at most 8 KiB.");
+  Fields members(*metadata, "/metadata");
+  std::size_t refused = 0;
   for (const json::key_value_pair& member : *metadata)
-    if (member.value().is_null() || member.value().is_structured())
-      fields.refuse("metadata", "invalid_type", "Its members must be texts, numbers or booleans.");
+    if ((member.value().is_null() || member.value().is_structured()) && refused++ < complaints_max)
+      members.refuse(member.key(), "invalid_type", "Must be a text, a number or a boolean.");
+  fields.merge(std::move(members));
   return *metadata;
 }
 
@@ -99,6 +93,10 @@ std::vector<std::string> read_tags(Fields& fields, const json::object& object) {
     fields.refuse("tags", "invalid_type", "Must be a list.");
     return read;
   }
+  if (tags->get_array().size() > tags_max) {
+    fields.refuse("tags", "out_of_range", "There may be 20 at most.");
+    return read;
+  }
   for (const json::value& tag : tags->get_array()) {
     const std::size_t length = tag.is_string() ? code_points(tag.get_string()) : 0;
     if (length < 1 || length > tag_max) {
@@ -109,7 +107,6 @@ std::vector<std::string> read_tags(Fields& fields, const json::object& object) {
     std::string text(tag.get_string());
     if (std::ranges::find(read, text) == read.end()) read.push_back(std::move(text));
   }
-  if (read.size() > tags_max) fields.refuse("tags", "out_of_range", "There may be 20 at most.");
   return read;
 }
 
@@ -141,7 +138,7 @@ auto patched(json::object document, const json::object& patch, Words known, Word
   json::object others = patch;
   for (const std::string_view key : server_sets) others.erase(key);
   Fields complaints(others, at);
-  check_members(complaints, others, known);
+  refuse_unknown(complaints, others, known);
   sent.merge(std::move(complaints));
   merge_patch(document, patch);
   Fields fields(document, std::move(at));
@@ -153,7 +150,7 @@ auto patched(json::object document, const json::object& patch, Words known, Word
 
 Result<NamespaceProperties> read_new_namespace(const json::object& body) {
   Fields fields(body);
-  check_members(fields, body, {"key", "name", "tenant_id", "app_id", "access"});
+  refuse_unknown(fields, body, {"key", "name", "tenant_id", "app_id", "access"});
   NamespaceProperties properties;
   properties.key = read_key(fields);
   return read_namespace_properties(fields, std::move(properties));
@@ -172,7 +169,7 @@ Result<NamespaceProperties> patch_namespace(const Namespace& base, const json::o
 
 Result<NewEnvironment> read_new_environment(const json::object& body) {
   Fields fields(body);
-  check_members(fields, body, {"key", "name", "copy_from", "metadata", "is_default"});
+  refuse_unknown(fields, body, {"key", "name", "copy_from", "metadata", "is_default"});
   NewEnvironment made;
   made.parts.key = read_key(fields);
   made.copy_from = read_reference(fields, "copy_from", key_name_bytes_max, {}).value_or("");
@@ -224,9 +221,9 @@ Result<NewFlag> read_new_flag(const json::object& body, Reading& reading) {
   if (!document.contains("state")) document["state"] = name(State::disabled);
 
   Fields fields(identity);
-  check_members(fields, identity,
-                {"key", "name", "description", "tags", "type", "parent", "platform", "package_gated",
-                 "off_variant", "client_visible", "environment"});
+  refuse_unknown(fields, identity,
+                 {"key", "name", "description", "tags", "type", "parent", "platform", "package_gated",
+                  "off_variant", "client_visible", "environment"});
   NewFlag made;
   made.identity.key = read_key(fields, flag_key_bytes_max, flag_key_characters);
   made.environment = read_reference(fields, "environment", key_name_bytes_max, {}).value_or("");

@@ -6,11 +6,13 @@ namespace corohub::flags {
 
 void refuse_unknown(http::Fields& fields, const json::object& object,
                     std::initializer_list<std::string_view> known) {
+  std::size_t refused = 0;
   for (const auto& member : object) {
     const std::string_view key = member.key();
     if (key.starts_with('$') || key.starts_with("x-")) continue;
-    if (std::ranges::find(known, key) == known.end())
-      fields.refuse(key, "unknown_member", "There is no such member.");
+    if (std::ranges::find(known, key) != known.end()) continue;
+    if (refused++ == complaints_max) return;
+    fields.refuse(key, "unknown_member", "There is no such member.");
   }
 }
 

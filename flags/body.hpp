@@ -6,12 +6,14 @@
 #include "http/fields.hpp"
 #include "users/query_reader.hpp"
 
+#include <cstddef>
 #include <initializer_list>
 #include <string_view>
 
 namespace corohub::flags {
 
-// Complains of every other member, but for what begins with "$" or "x-".
+// Complains of every other member, but for what begins with "$" or "x-"; of so many at most.
+inline constexpr std::size_t complaints_max = 100;
 void refuse_unknown(http::Fields& fields, const json::object& object,
                     std::initializer_list<std::string_view> known);
 

@@ -106,7 +106,10 @@ Result<NamespaceRef> NamespaceEdit::finish(const Author& author) {
   std::vector<hub::EventDraft> events = events_of(difference_, tree.name_space.get(), author);
   // The shards must know the change before its events, and the tree names the seq of the last of these.
   const Seq last = next_seq(*work_) + static_cast<Seq>(events.size()) - 1;
-  for (const std::shared_ptr<Environment>& environment : tree.altered) environment->revision = last;
+  for (const std::shared_ptr<Environment>& environment : tree.altered) {
+    environment->revision = last;
+    difference_.environments.find(environment->key)->second.after->revision = last;
+  }
   if (tree.name_space) save_environments(*work_, difference_, *tree.name_space);
   record_audit(*work_, difference_, author);
   eventlog::change_shards(*work_,

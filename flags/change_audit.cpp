@@ -59,17 +59,36 @@ class Trail {
         add("flag", "flags", key, flag, shown(one.before->definition->document), shown(one.after->document));
   }
 
-  // A new flag is shown with its definition in the default environment.
+  // A new flag is shown with the definition that was asked for and its state in every environment; one that
+  // goes with all its definitions, which are nowhere else afterwards.
   void record_identity(const std::string& key, const IdentityChange& change) {
+    json::value before = shown(change.before);
     json::value after = shown(change.after);
-    if (!change.before) {
-      for (const auto& [name, environment] : difference_.environments) {
-        if (environment.goes() || !environment.after->is_default) continue;
-        for (const json::key_value_pair& member : environment.definitions.find(key)->second.after->document)
-          after.get_object()[member.key()] = member.value();
-      }
+    if (!change.before) add_new_definition(key, after.get_object());
+    if (!change.after) add_old_definitions(key, before.get_object());
+    add("flag", "flags", {}, key, std::move(before), std::move(after));
+  }
+
+  // It is the same everywhere, but on only where that was asked for.
+  void add_new_definition(const std::string& key, json::object& out) const {
+    const Definition* asked_for = nullptr;
+    json::object states;
+    for (const auto& [name, environment] : difference_.environments) {
+      if (environment.goes()) continue;
+      const Definition* one = environment.definitions.find(key)->second.after.get();
+      states[name] = flags::name(one->state);
+      if (asked_for == nullptr || one->state == State::enabled) asked_for = one;
     }
-    add("flag", "flags", {}, key, shown(change.before), std::move(after));
+    for (const json::key_value_pair& member : asked_for->document) out[member.key()] = member.value();
+    out["environments"] = std::move(states);
+  }
+
+  void add_old_definitions(const std::string& key, json::object& out) const {
+    json::object definitions;
+    for (const EnvironmentRef& environment : difference_.before->environments)
+      if (const Flag* flag = environment->find(key))
+        definitions[environment->key] = flag->definition->document;
+    out["environments"] = std::move(definitions);
   }
 
   void add(std::string_view kind, std::string_view folder, std::string_view environment, std::string_view key,

@@ -2,6 +2,7 @@
 // writer's thread, and before it runs.
 #pragma once
 
+#include "core/clock.hpp"
 #include "flags/evaluation/environment.hpp"
 #include "storage/unit_of_work.hpp"
 
@@ -25,14 +26,21 @@ class Copies {
   // The namespace as the unit sees it: the kept one if that has the stamp of the row, else read from the
   // tables. Null: there is none.
   NamespaceRef find(storage::UnitOfWork& work, std::string_view key);
-  // What the namespace will be once the unit is committed. What was there before is kept, too, for the unit
-  // that follows if this one is rolled back.
+  // What the namespace will be once the unit is committed. What was there before the unit and before the
+  // batch is kept, too, for the unit that follows if either is rolled back.
   void keep(Stamped now);
   void forget(std::string_view key) { by_key_.erase(std::string(key)); }
   std::size_t reads() const noexcept { return reads_; }  // from the tables, for tests
 
  private:
-  std::unordered_map<std::string, std::array<Stamped, 2>> by_key_;
+  struct Kept {
+    std::array<Stamped, 2> made;  // the newest, and what it came from
+    Stamped base;                 // what a batch began with: true again if all of the batch is lost
+    UnixMs batch = 0;             // its time
+  };
+  static Stamped* find(Kept& kept, std::int64_t stamp);
+
+  std::unordered_map<std::string, Kept> by_key_;
   std::size_t reads_ = 0;
 };
 

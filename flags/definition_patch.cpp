@@ -17,6 +17,20 @@ void set_or_erase(json::object& target, std::string_view key, const json::value&
 
 // Where a rule names the segment: the end of a JSON pointer. Rules are shallow. A member that is not the name
 // of an operator of ours is told as it stands.
+// As a JSON pointer (RFC 6901) has it: operators may have a slash in their names.
+std::string pointer_token(std::string_view key) {
+  std::string token;
+  for (const char c : key) {
+    if (c == '~')
+      token += "~0";
+    else if (c == '/')
+      token += "~1";
+    else
+      token += c;
+  }
+  return token;
+}
+
 std::optional<std::string> place_of(const json::value& rule, const std::string& segment) {
   if (const json::array* list = rule.if_array()) {
     for (std::size_t i = 0; i < list->size(); ++i)
@@ -25,7 +39,7 @@ std::optional<std::string> place_of(const json::value& rule, const std::string& 
     for (const json::key_value_pair& member : *object) {
       if (member.key() == "$ref" && member.value() == json::value(segment)) return "/$ref";
       if (const auto below = place_of(member.value(), segment))
-        return "/" + std::string(member.key()) + *below;
+        return "/" + pointer_token(member.key()) + *below;
     }
   }
   return std::nullopt;

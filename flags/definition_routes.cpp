@@ -49,7 +49,8 @@ Task<Response> get_definition(FlagServices& services, Context& context) {
   const Result<const Flag*> flag = Place(context).find(**name_space);
   if (!flag) co_return fail(flag.error(), context);
   const std::string tag = version_tag((*flag)->version);
-  if (is_known(context.request, tag)) co_return not_modified(tag);
+  if (is_known(context.request, tag) && shows_what_it_was(**name_space, **flag))
+    co_return at(services, context, not_modified(tag));
   co_return at(services, context, entity_answer(to_json(**flag), (*flag)->version));
 }
 
@@ -83,7 +84,7 @@ class DefinitionEdit {
     const Result<const Flag*> before = place_.find(of.before());
     if (!before) return before.error();
     const Flag& flag = **before;
-    if (const Result<> held = match_.check(flag.version, to_json(flag)); !held) return held;
+    if (const Result<> held = match_.check(flag.version, [&] { return to_json(flag); }); !held) return held;
     if (flag.definition != base_)
       if (const Result<> drafted = draft_from(flag.definition); !drafted) return drafted;
     of.put_definition(place_.environment, place_.flag, definition_, {}, dangling_of(reading_));
@@ -128,7 +129,7 @@ Task<Response> write_definition(FlagServices& services, Context& context, MakeDe
   if (!drafted) co_return fail(drafted.error(), context);
   auto run = [edit](NamespaceEdit& of) { return (*edit)(of); };
   ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
-                                                    std::move(run), context.request.body.size());
+                                                    std::move(run), weight_of(context.request));
   if (!changed) co_return fail(changed.error(), context);
   add_warnings(changed->value, edit->reading());
   co_return definition_answer(services, context, place, *changed);
@@ -150,13 +151,13 @@ Task<Response> switch_flag(FlagServices& services, Context& context, State state
     const Result<const Flag*> before = place.find(of.before());
     if (!before) return before.error();
     const Flag& flag = **before;
-    if (const Result<> held = match.check(flag.version, to_json(flag)); !held) return held;
-    of.put_definition(place.environment, place.flag, with_state(flag.definition, state), {},
-                      Dangling::ignored);
+    if (const Result<> held = match.check(flag.version, [&] { return to_json(flag); }); !held) return held;
+    const Dangling dangling = state == State::enabled ? Dangling::warned : Dangling::ignored;
+    of.put_definition(place.environment, place.flag, with_state(flag.definition, state), {}, dangling);
     return {};
   };
-  const ChangeOutcome changed =
-      co_await change_namespace(services, change->name_space, change->author, std::move(edit));
+  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
+                                                          std::move(edit), weight_of(context.request));
   if (!changed) co_return fail(changed.error(), context);
   co_return definition_answer(services, context, place, *changed);
 }

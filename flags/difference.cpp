@@ -268,7 +268,7 @@ class Comparison {
       DefinitionChange& made = change.definitions[flag];
       made.after = with_state(given->second.definition, State::disabled);
       made.at = at;
-      made.dangling = Dangling::ignored;
+      made.dangling = Dangling::warned;  // it is off there
       return;
     }
     throw std::logic_error("a new flag without any definition");

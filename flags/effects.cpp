@@ -3,7 +3,9 @@
 #include "flags/repository.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 #include <set>
+#include <string_view>
 #include <utility>
 
 namespace corohub::flags {
@@ -73,6 +75,27 @@ void write_platforms(storage::UnitOfWork& work, Difference& difference) {
     else
       insert_platform(work, difference.after->id, *change.after);
   }
+}
+
+bool alters(const MemberNames& changes, std::initializer_list<std::string_view> members) {
+  return std::ranges::any_of(
+      changes, [&](std::string_view one) { return std::ranges::find(members, one) != members.end(); });
+}
+
+// Not by names, descriptions and tags, which no evaluation asks for.
+bool alters_identities(const Difference& difference) {
+  return std::ranges::any_of(difference.flags, [](const auto& entry) {
+    const IdentityChange& one = entry.second;
+    return !one.before || !one.after ||
+           alters(one.changes, {"parent", "platform", "package_gated", "off_variant", "client_visible"});
+  });
+}
+
+bool alters_segments(const EnvironmentChange& environment) {
+  return std::ranges::any_of(environment.segments, [](const auto& entry) {
+    const SegmentChange& one = entry.second;
+    return !one.before || !one.after || alters(one.changes, {"rule"});
+  });
 }
 
 bool switches_platforms(const Difference& difference) {
@@ -182,9 +205,9 @@ void save_environments(storage::UnitOfWork& work, const Difference& difference, 
 
 bool is_altered(const Difference& difference, const EnvironmentChange& environment) {
   if (environment.goes()) return false;
-  return environment.is_new() || !difference.flags.empty() || !environment.definitions.empty() ||
-         !environment.segments.empty() || switches_platforms(difference) ||
-         std::ranges::find(environment.changes, "metadata") != environment.changes.end();
+  return environment.is_new() || alters_identities(difference) || !environment.definitions.empty() ||
+         alters_segments(environment) || switches_platforms(difference) ||
+         alters(environment.changes, {"metadata"});
 }
 
 Tree build_tree(const Difference& difference, UnixMs now) {
@@ -192,10 +215,12 @@ Tree build_tree(const Difference& difference, UnixMs now) {
   auto after = std::make_shared<Namespace>(*difference.after);
   after->platforms = platforms_after(difference);
   after->environments.clear();
+  after->changed_at = std::max(now, difference.before->changed_at + 1);
   for (const auto& [key, environment] : difference.environments) {
     if (environment.goes()) continue;
     const bool altered = is_altered(difference, environment);
-    if (environment.changes.empty() && !altered) {
+    const bool same = environment.changes.empty() && difference.flags.empty() && environment.segments.empty();
+    if (same && !altered) {
       after->environments.push_back(environment.before);
       continue;
     }

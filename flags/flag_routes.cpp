@@ -32,7 +32,8 @@ Result<const FlagIdentity*> held_identity(const NamespaceEdit& of, std::string_v
                                           const IfMatch& match) {
   const FlagIdentity* before = find_identity(of.before(), key);
   if (before == nullptr) return no_flag();
-  if (const Result<> held = match.check(before->version, to_json(of.before(), *before)); !held)
+  if (const Result<> held = match.check(before->version, [&] { return to_json(of.before(), *before); });
+      !held)
     return held.error();
   return before;
 }
@@ -107,7 +108,8 @@ Task<Response> get_flag(FlagServices& services, Context& context) {
   const FlagIdentity* flag = find_identity(**name_space, context.param("flag"));
   if (flag == nullptr) co_return fail(no_flag(), context);
   const std::string tag = version_tag(flag->version);
-  if (is_known(context.request, tag)) co_return not_modified(tag);
+  if (is_known(context.request, tag) && shows_what_it_was(**name_space, *flag))
+    co_return at(services, context, not_modified(tag));
   co_return at(services, context, entity_answer(to_json(**name_space, *flag), flag->version));
 }
 
@@ -135,7 +137,7 @@ Task<Response> post_flag(FlagServices& services, Context& context) {
     return {};
   };
   ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
-                                                    std::move(edit), context.request.body.size());
+                                                    std::move(edit), weight_of(context.request));
   if (!changed) co_return fail(changed.error(), context);
   add_warnings(changed->value, body->reading);
   co_return flag_answer(services, context, *changed, key, 201)
@@ -156,8 +158,8 @@ Task<Response> patch_flag(FlagServices& services, Context& context) {
     of.put_identity(std::move(*flag));
     return {};
   };
-  const ChangeOutcome changed =
-      co_await change_namespace(services, change->name_space, change->author, std::move(edit));
+  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
+                                                          std::move(edit), weight_of(context.request));
   if (!changed) co_return fail(changed.error(), context);
   co_return flag_answer(services, context, *changed, key);
 }
@@ -171,8 +173,8 @@ Task<Response> delete_flag_route(FlagServices& services, Context& context) {
     of.remove_flag(key);
     return {};
   };
-  const ChangeOutcome changed =
-      co_await change_namespace(services, change->name_space, change->author, std::move(edit));
+  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
+                                                          std::move(edit), weight_of(context.request));
   if (!changed) co_return fail(changed.error(), context);
   co_return at(services, context, http::no_content(), changed->seq);
 }

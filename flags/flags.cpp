@@ -1,5 +1,6 @@
 #include "flags/flags.hpp"
 
+#include "core/log.hpp"
 #include "flags/repository.hpp"
 #include "flags/services.hpp"
 
@@ -13,20 +14,28 @@ Flags::Flags(FlagsParts parts, FlagsSettings settings)
 Flags::~Flags() = default;
 
 Task<Result<>> Flags::begin(std::size_t shards) {
+  const UnixMs began = services_->parts.clock.unix_ms();
   auto read = [this](storage::Snapshot& snapshot) -> Result<std::vector<Stamped>> {
     if (const std::optional<UnixMs> due = next_due(snapshot)) services_->schedule.expect(*due);
     std::vector<Stamped> all;
-    for (const std::string& key : namespace_keys(snapshot)) all.push_back(read_namespace(snapshot, key));
+    const UnixMs now = services_->parts.clock.unix_ms();
+    for (const std::string& key : namespace_keys(snapshot)) all.push_back(read_namespace(snapshot, key, now));
     return all;
   };
   Result<std::vector<Stamped>> read_all = co_await services_->parts.list_readers.read(std::move(read));
   if (!read_all) co_return read_all.error();
+  std::size_t definitions = 0;
   std::vector<NamespaceRef> all;
   for (Stamped& one : *read_all) {
     all.push_back(one.name_space);
+    for (const EnvironmentRef& environment : one.name_space->environments)
+      definitions += environment->flags().size();
     services_->copies.keep(std::move(one));
   }
   services_->directories.begin(shards, all);
+  log::info("flags.read", {{"namespaces", all.size()},
+                           {"definitions", definitions},
+                           {"ms", services_->parts.clock.unix_ms() - began}});
   co_return Result<>();
 }
 

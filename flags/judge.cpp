@@ -15,6 +15,8 @@
 namespace corohub::flags {
 namespace {
 
+constexpr std::size_t warnings_max = 1'000;  // of one change
+
 Error limit(std::size_t most, std::string_view what) {
   return Error(ErrorCode::limit_reached,
                "There may be " + std::to_string(most) + " " + std::string(what) + " at most.");
@@ -227,15 +229,33 @@ class Judgement {
     if (identity->type != change.after->type)
       return complain(change.at, "/variants", "type_fixed",
                       "The flag's variants are of type " + std::string(name(identity->type)) + ".");
+    if (loses_off_variant(environment, *identity, change))
+      complain(change.at, "/variants", "unknown_variant",
+               "The flag's off_variant, " + *identity->off_variant + ", must be one of them.");
     for (const std::string& segment : change.after->segments()) {
       if (has_segment(environment, segment)) continue;
-      const std::string message = "There is no segment " + segment + ".";
+      const std::string message =
+          "There is no segment " + segment + " in the environment " + environment.after->key + ".";
       const std::string place = place_of_segment(*change.after, segment);
       if (change.dangling == Dangling::refused)
         complain(change.at, place, "unknown_segment", message);
-      else if (change.dangling == Dangling::warned)
+      else if (change.dangling == Dangling::warned && warnings_.size() < warnings_max)
         warnings_.push_back({change.at + place, "unknown_segment", message});
     }
+  }
+
+  // Whether the variants that are changed lack the off_variant, which judge_off_variant() looks at if that is
+  // changed itself.
+  bool loses_off_variant(const EnvironmentChange& environment, const FlagIdentity& identity,
+                         const DefinitionChange& change) const {
+    if (!identity.off_variant || environment.is_new() ||
+        change.after->variant(*identity.off_variant) != nullptr)
+      return false;
+    if (change.before != nullptr && std::ranges::find(change.changes, "variants") == change.changes.end())
+      return false;
+    const auto changed = difference_.flags.find(identity.key);
+    return changed == difference_.flags.end() ||
+           (changed->second.before && changed->second.before->off_variant == identity.off_variant);
   }
 
   static bool has_segment(const EnvironmentChange& environment, const std::string& key) {

@@ -13,8 +13,6 @@ namespace {
 
 using http::Context;
 
-Error no_scope() { return Error(ErrorCode::forbidden, "The key has no scope for this."); }
-
 // One credential, of either kind.
 Result<std::string> read_credential(const http::Request& request) {
   const bool bearer = request.has("Authorization");
@@ -42,7 +40,7 @@ Task<Result<Manager>> manager_by_key(FlagServices& services, Context& context, s
   manager.caller = users::caller_of(context);
   manager.service_key = found->id;
   manager.scopes = std::move(found->scopes);
-  if (!manager.reads_anything()) co_return no_scope();
+  if (!manager.may_somewhere(Right::read)) co_return no_scope();
   co_return manager;
 }
 
@@ -59,13 +57,15 @@ Task<Result<Manager>> manager_by_token(Context& context, std::string token) {
 
 }  // namespace
 
+Error no_scope() { return Error(ErrorCode::forbidden, "The key has no scope for this."); }
+
 bool Manager::may(Right right, std::string_view name_space) const noexcept {
   return !service_key || scopes_manage(scopes, right, name_space);
 }
 
-bool Manager::reads_anything() const noexcept {
-  return !service_key || std::ranges::any_of(scopes, [](std::string_view scope) {
-    return scope.starts_with("flags:read") || scope.starts_with("flags:write");
+bool Manager::may_somewhere(Right right) const noexcept {
+  return !service_key || std::ranges::any_of(scopes, [right](std::string_view scope) {
+    return scope.starts_with("flags:write") || (right == Right::read && scope.starts_with("flags:read"));
   });
 }
 

@@ -20,8 +20,8 @@ struct Manager {
 
   // Whether it may do this in the namespace.
   bool may(Right right, std::string_view name_space) const noexcept;
-  // Whether it may read some namespace.
-  bool reads_anything() const noexcept;
+  // Whether it may do this in some namespace.
+  bool may_somewhere(Right right) const noexcept;
   Author author(Source source, std::string comment) const;
 };
 
@@ -32,6 +32,8 @@ Task<Result<Manager>> read_manager(FlagServices& services, http::Context& contex
 
 // The same, and whether it may do this in the namespace that the path names, which need not exist: forbidden.
 Task<Result<Manager>> read_manager(FlagServices& services, http::Context& context, Right right);
+
+Error no_scope();  // forbidden: the key may not do this
 
 // ?comment=, for the audit row: at most so many code points, validation_failed.
 inline constexpr std::size_t comment_max = 1'000;

@@ -42,13 +42,15 @@ Task<Response> get_namespace(FlagServices& services, Context& context) {
   const Result<NamespaceRef> name_space = namespace_of(services, context);
   if (!name_space) co_return fail(name_space.error(), context);
   const std::int64_t version = (*name_space)->version;
-  if (is_known(context.request, version_tag(version))) co_return not_modified(version_tag(version));
+  if (is_known(context.request, version_tag(version)))
+    co_return at(services, context, not_modified(version_tag(version)));
   co_return at(services, context, entity_answer(to_json(**name_space), version));
 }
 
 Task<Response> post_namespace(FlagServices& services, Context& context) {
   const Result<Manager> manager = co_await read_manager(services, context);
   if (!manager) co_return fail(manager.error(), context);
+  if (!manager->may_somewhere(Right::write)) co_return fail(no_scope(), context);
   Result<std::string> comment = read_comment(context.request);
   if (!comment) co_return fail(comment.error(), context);
   const Result<NamespaceProperties> properties =
@@ -64,7 +66,8 @@ Task<Response> post_namespace(FlagServices& services, Context& context) {
     if (!made) return made.error();
     return Changed{std::move(*made), {}};
   };
-  const ChangeOutcome made = co_await services.parts.writer.commit(std::move(unit));
+  const ChangeOutcome made =
+      co_await services.parts.writer.commit(std::move(unit), weight_of(context.request));
   if (!made) co_return fail(made.error(), context);
   co_return namespace_answer(services, context, *made, 201)
       .with("Location", "/api/v1/namespaces/" + made->value.name_space->key);
@@ -77,14 +80,15 @@ Task<Response> patch_namespace_route(FlagServices& services, Context& context) {
   if (!patch) co_return fail(patch.error(), context);
   auto edit = [patch = std::move(*patch), match = change->match](NamespaceEdit& of) -> Result<> {
     const Namespace& before = of.before();
-    if (const Result<> held = match.check(before.version, to_json(before)); !held) return held;
+    if (const Result<> held = match.check(before.version, [&] { return to_json(before); }); !held)
+      return held;
     Result<NamespaceProperties> properties = patch_namespace(before, patch);
     if (!properties) return properties.error();
     of.put_namespace(std::move(*properties));
     return {};
   };
-  const ChangeOutcome changed =
-      co_await change_namespace(services, change->name_space, change->author, std::move(edit));
+  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
+                                                          std::move(edit), weight_of(context.request));
   if (!changed) co_return fail(changed.error(), context);
   co_return namespace_answer(services, context, *changed);
 }
@@ -94,12 +98,13 @@ Task<Response> delete_namespace_route(FlagServices& services, Context& context) 
   if (!change) co_return fail(change.error(), context);
   auto edit = [match = change->match](NamespaceEdit& of) -> Result<> {
     const Namespace& before = of.before();
-    if (const Result<> held = match.check(before.version, to_json(before)); !held) return held;
+    if (const Result<> held = match.check(before.version, [&] { return to_json(before); }); !held)
+      return held;
     of.remove_namespace();
     return {};
   };
-  const ChangeOutcome changed =
-      co_await change_namespace(services, change->name_space, change->author, std::move(edit));
+  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
+                                                          std::move(edit), weight_of(context.request));
   if (!changed) co_return fail(changed.error(), context);
   co_return at(services, context, http::no_content(), changed->seq);
 }
@@ -122,7 +127,8 @@ Response environment_answer(FlagServices& services, const Context& context,
 Result<EnvironmentRef> held_environment(const NamespaceEdit& of, std::string_view key, const IfMatch& match) {
   const EnvironmentRef* before = of.before().environment(key);
   if (before == nullptr) return no_environment();
-  if (const Result<> held = match.check((*before)->version, shown(*before)); !held) return held.error();
+  if (const Result<> held = match.check((*before)->version, [&] { return shown(*before); }); !held)
+    return held.error();
   return *before;
 }
 
@@ -144,7 +150,8 @@ Task<Response> get_environment(FlagServices& services, Context& context) {
   const Result<EnvironmentRef> environment = environment_of(**name_space, context);
   if (!environment) co_return fail(environment.error(), context);
   const std::string tag = version_tag((*environment)->version);
-  if (is_known(context.request, tag)) co_return not_modified(tag);
+  if (is_known(context.request, tag) && shows_what_it_was(**name_space, **environment))
+    co_return at(services, context, not_modified(tag));
   co_return at(services, context, entity_answer(shown(*environment), (*environment)->version));
 }
 
@@ -159,8 +166,8 @@ Task<Response> post_environment(FlagServices& services, Context& context) {
     of.put_environment(made.parts, made.copy_from);
     return {};
   };
-  const ChangeOutcome changed =
-      co_await change_namespace(services, change->name_space, change->author, std::move(edit));
+  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
+                                                          std::move(edit), weight_of(context.request));
   if (!changed) co_return fail(changed.error(), context);
   const std::string& key = body->parts.key;
   co_return environment_answer(services, context, *changed, key, 201)
@@ -181,8 +188,8 @@ Task<Response> patch_environment_route(FlagServices& services, Context& context)
     of.put_environment(std::move(*parts));
     return {};
   };
-  const ChangeOutcome changed =
-      co_await change_namespace(services, change->name_space, change->author, std::move(edit));
+  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
+                                                          std::move(edit), weight_of(context.request));
   if (!changed) co_return fail(changed.error(), context);
   co_return environment_answer(services, context, *changed, key);
 }
@@ -197,8 +204,8 @@ Task<Response> delete_environment_route(FlagServices& services, Context& context
     of.remove_environment(key);
     return {};
   };
-  const ChangeOutcome changed =
-      co_await change_namespace(services, change->name_space, change->author, std::move(edit));
+  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
+                                                          std::move(edit), weight_of(context.request));
   if (!changed) co_return fail(changed.error(), context);
   co_return at(services, context, http::no_content(), changed->seq);
 }

@@ -1,13 +1,12 @@
 #include "flags/preconditions.hpp"
 
 #include "core/integer.hpp"
+#include "core/json_text.hpp"
 #include "http/text.hpp"
 
 #include <algorithm>
 #include <optional>
 #include <utility>
-
-#include <boost/json/serialize.hpp>
 
 namespace corohub::flags {
 namespace {
@@ -63,12 +62,9 @@ bool IfMatch::holds(std::int64_t version) const noexcept {
   return any_ || std::ranges::find(versions_, version) != versions_.end();
 }
 
-Result<> IfMatch::check(std::int64_t version, const json::object& current) const {
-  if (holds(version)) return {};
-  json::object members;
-  members["current"] = current;
+Error IfMatch::mismatch(std::int64_t version, const json::object& current) {
   return Error(ErrorCode::version_mismatch, "It has been changed meanwhile.")
-      .with(json::serialize(members), version_tag(version));
+      .with(R"({"current":)" + json_text(current) + "}", version_tag(version));
 }
 
 bool is_known(const http::Request& request, std::string_view tag) {

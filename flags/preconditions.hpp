@@ -26,17 +26,24 @@ class IfMatch {
   static IfMatch version(std::int64_t wanted);
 
   bool holds(std::int64_t version) const noexcept;
-  // Of the entity as it is: version_mismatch, which shows it.
-  Result<> check(std::int64_t version, const json::object& current) const;
+  // Of the entity as it is, which has this version: version_mismatch, which shows it. `show` is a
+  // json::object() that is called only then.
+  template <class F>
+  Result<> check(std::int64_t version, F show) const {
+    if (holds(version)) return {};
+    return mismatch(version, show());
+  }
 
  private:
+  static Error mismatch(std::int64_t version, const json::object& current);
+
   bool any_ = true;                     // no If-Match, or "*"
   std::vector<std::int64_t> versions_;  // of the tags that may match; weak ones never do
 };
 
 // Whether the caller has it already: any of the tags is `tag` (weak comparison), or "*".
 bool is_known(const http::Request& request, std::string_view tag);
-// 304 with the tag.
+// 304 with the tag. For a body that is the same as long as the tag is: see shows_what_it_was().
 http::Response not_modified(std::string tag);
 
 }  // namespace corohub::flags

@@ -1,22 +1,24 @@
 #include "flags/repository.hpp"
 
+#include "core/json.hpp"
 #include "core/json_text.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <stdexcept>
+#include <unordered_map>
 #include <utility>
-
-#include <boost/json/parse.hpp>
 
 namespace corohub::flags {
 namespace {
 
 constexpr std::size_t stored_levels_max = 128;  // more than any document has that was accepted
 
+// By the reader of the requests, so that every number is the one that was sent.
 json::value parse_stored(const std::string& text) {
-  json::parse_options options;
-  options.max_depth = stored_levels_max;
-  return json::parse(text, {}, options);
+  Result<json::value> value = parse_json(text, {.depth = stored_levels_max, .members = text.size()});
+  if (!value) throw std::runtime_error("a stored document cannot be read: " + value.error().detail);
+  return std::move(*value);
 }
 
 std::string tags_text(const std::vector<std::string>& tags) {
@@ -95,18 +97,30 @@ std::vector<FlagIdentityRef> read_identities(Source& source, std::int64_t namesp
   return identities;
 }
 
-// What was accepted with strict=false must be read again, too.
-DefinitionRef parse_stored_definition(const std::string& key, const std::string& document) {
-  Reading reading;
-  reading.strict = false;
-  Result<DefinitionRef> definition = parse_definition(parse_stored(document).as_object(), reading);
-  if (!definition) unreadable("flag", key, definition.error());
-  return std::move(*definition);
-}
+// Definitions of one namespace by their texts: flags whose documents are equal share one, as the environments
+// of a new flag do.
+class StoredDefinitions {
+ public:
+  DefinitionRef read(const std::string& key, const std::string& document) {
+    const std::size_t hash = std::hash<std::string>()(document);
+    const auto [first, last] = by_hash_.equal_range(hash);
+    for (auto one = first; one != last; ++one)
+      if (json_text(one->second->document) == document) return one->second;
+    Reading reading;
+    reading.strict = false;  // what was accepted with strict=false must be read again, too
+    Result<DefinitionRef> definition = parse_definition(parse_stored(document).as_object(), reading);
+    if (!definition) unreadable("flag", key, definition.error());
+    return by_hash_.emplace(hash, std::move(*definition))->second;
+  }
+
+ private:
+  std::unordered_multimap<std::size_t, DefinitionRef> by_hash_;
+};
 
 template <class Source>
 std::vector<Flag> read_definitions(Source& source, std::int64_t environment_id,
-                                   const std::vector<FlagIdentityRef>& identities) {
+                                   const std::vector<FlagIdentityRef>& identities,
+                                   StoredDefinitions& definitions) {
   storage::Query query = source.query(
       "SELECT flag_id, document, version, updated_at FROM flag_definitions WHERE environment_id = ?");
   query.bind(environment_id);
@@ -118,7 +132,7 @@ std::vector<Flag> read_definitions(Source& source, std::int64_t environment_id,
     if (identity == identities.end() || (*identity)->id != query.integer(0)) continue;
     Flag flag;
     flag.identity = *identity;
-    flag.definition = parse_stored_definition((*identity)->key, query.text(1));
+    flag.definition = definitions.read((*identity)->key, query.text(1));
     flag.version = query.integer(2);
     flag.updated_at = query.integer(3);
     flags.push_back(std::move(flag));
@@ -174,7 +188,7 @@ std::vector<std::string> namespace_keys(Source& source) {
 }
 
 template <class Source>
-Stamped read_namespace(Source& source, std::string_view key) {
+Stamped read_namespace(Source& source, std::string_view key, UnixMs now) {
   auto name_space = std::make_shared<Namespace>();
   Stamped read;
   {
@@ -189,10 +203,12 @@ Stamped read_namespace(Source& source, std::string_view key) {
     name_space->access = parse_namespace_access(query.text(8)).value_or(NamespaceAccess::clients);
     read.stamp = query.integer(9);
   }
+  name_space->changed_at = now;
   name_space->platforms = read_platforms(source, name_space->id);
   const std::vector<FlagIdentityRef> identities = read_identities(source, name_space->id);
+  StoredDefinitions definitions;
   for (EnvironmentParts& parts : read_environments(source, name_space->id)) {
-    std::vector<Flag> flags = read_definitions(source, parts.id, identities);
+    std::vector<Flag> flags = read_definitions(source, parts.id, identities, definitions);
     parts.segments = read_segments(source, parts.id);
     name_space->environments.push_back(
         std::make_shared<const Environment>(std::move(parts), std::move(flags), name_space->platforms));
@@ -203,8 +219,8 @@ Stamped read_namespace(Source& source, std::string_view key) {
 
 template std::vector<std::string> namespace_keys(storage::Snapshot&);
 template std::vector<std::string> namespace_keys(storage::UnitOfWork&);
-template Stamped read_namespace(storage::Snapshot&, std::string_view);
-template Stamped read_namespace(storage::UnitOfWork&, std::string_view);
+template Stamped read_namespace(storage::Snapshot&, std::string_view, UnixMs);
+template Stamped read_namespace(storage::UnitOfWork&, std::string_view, UnixMs);
 
 std::optional<std::int64_t> read_stamp(storage::UnitOfWork& work, std::string_view key) {
   storage::Query query = work.query("SELECT stamp FROM namespaces WHERE key = ?");

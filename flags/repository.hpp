@@ -21,7 +21,7 @@ std::vector<std::string> namespace_keys(Source& source);  // sorted
 // The whole namespace, compiled. Without one, `name_space` is null. Throws std::runtime_error for a document
 // that cannot be read, which only another program can have written.
 template <class Source>
-Stamped read_namespace(Source& source, std::string_view key);
+Stamped read_namespace(Source& source, std::string_view key, UnixMs now);
 
 std::optional<std::int64_t> read_stamp(storage::UnitOfWork& work, std::string_view key);
 std::size_t count_namespaces(storage::UnitOfWork& work);

@@ -85,7 +85,8 @@ struct Place {
   Result<const Segment*> find(const Namespace& name_space, const IfMatch& match) const {
     const Result<const Segment*> there = find(name_space);
     if (!there) return there;
-    if (const Result<> held = match.check((*there)->version, to_json(**there)); !held) return held.error();
+    if (const Result<> held = match.check((*there)->version, [&] { return to_json(**there); }); !held)
+      return held.error();
     return there;
   }
 
@@ -126,7 +127,7 @@ Task<Response> get_segment(FlagServices& services, Context& context) {
   const Result<const Segment*> segment = Place(context).find(**name_space);
   if (!segment) co_return fail(segment.error(), context);
   const std::string tag = version_tag((*segment)->version);
-  if (is_known(context.request, tag)) co_return not_modified(tag);
+  if (is_known(context.request, tag)) co_return at(services, context, not_modified(tag));
   co_return at(services, context, entity_answer(to_json(**segment), (*segment)->version));
 }
 
@@ -148,7 +149,7 @@ Task<Response> post_segment(FlagServices& services, Context& context) {
     return {};
   };
   const ChangeOutcome made = co_await change_namespace(services, change->name_space, change->author,
-                                                       std::move(edit), context.request.body.size());
+                                                       std::move(edit), weight_of(context.request));
   if (!made) co_return fail(made.error(), context);
   co_return segment_answer(services, context, place, *made, 201)
       .with("Location", context.request.path + '/' + place.segment);
@@ -171,7 +172,7 @@ Task<Response> put_segment(FlagServices& services, Context& context) {
     return {};
   };
   const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
-                                                          std::move(edit), context.request.body.size());
+                                                          std::move(edit), weight_of(context.request));
   if (!changed) co_return fail(changed.error(), context);
   co_return segment_answer(services, context, place, *changed);
 }
@@ -186,8 +187,8 @@ Task<Response> delete_segment(FlagServices& services, Context& context) {
     of.remove_segment(place.environment, place.segment);
     return {};
   };
-  const ChangeOutcome gone =
-      co_await change_namespace(services, change->name_space, change->author, std::move(edit));
+  const ChangeOutcome gone = co_await change_namespace(services, change->name_space, change->author,
+                                                       std::move(edit), weight_of(context.request));
   if (!gone) co_return fail(gone.error(), context);
   co_return at(services, context, http::no_content(), gone->seq);
 }

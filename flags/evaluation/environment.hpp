@@ -116,6 +116,9 @@ struct Namespace : Entity {
   std::string tenant_id;
   std::string app_id;
   NamespaceAccess access = NamespaceAccess::users;
+  // When anything in the namespace last changed, or was read from the tables, which do not say it. Greater
+  // after each change, whatever the clock says.
+  UnixMs changed_at = 0;
   std::vector<EnvironmentRef> environments;  // sorted by key; exactly one is the default
   std::vector<PlatformRef> platforms;        // sorted by key
 

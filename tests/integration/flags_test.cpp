@@ -166,6 +166,47 @@ TEST_F(Flags, a_definition_is_put_patched_and_switched) {
   EXPECT_EQ(rows.at(1).at("detail").at("comment"), "trial");
 }
 
+// Members of a body that come from other things leave the version alone.
+TEST_F(Flags, a_304_stands_only_for_what_cannot_have_changed) {
+  make_bep();
+  const auto get = [&](const std::string& path, const std::string& tag) {
+    return ask("GET", path, {}, {{"If-None-Match", tag}});
+  };
+  const HttpAnswer known = get("/bep/flags/new-feature", "\"v1\"");
+  EXPECT_EQ(known.status, 304);
+  EXPECT_FALSE(known.header("Corohub-Position").empty());
+  EXPECT_EQ(get(definition_, "\"v1\"").status, 304);
+  EXPECT_EQ(get("/bep/environments/default", "\"v1\"").status, 200) << "its revision moved";
+  ASSERT_EQ(ask("POST", definition_ + "/enable").status, 200);
+  EXPECT_EQ(get("/bep/flags/new-feature", "\"v1\"").status, 200) << "it is on";
+  EXPECT_EQ(get(definition_, "\"v1\"").status, 200);
+  EXPECT_EQ(get(definition_, "\"v2\"").status, 304);
+
+  ASSERT_EQ(ask("POST", "/bep/flags", flag("sub", R"(,"parent":"new-feature","state":"ENABLED")")).status,
+            201);
+  const std::string sub = "/bep/environments/default/flags/sub";
+  EXPECT_EQ(get(sub, "\"v1\"").status, 304);
+  ASSERT_EQ(ask("POST", definition_ + "/disable").status, 200);
+  EXPECT_EQ(get(sub, "\"v1\"").at("data.enabled"), false);
+  EXPECT_EQ(get("/bep", "\"v1\"").status, 304);
+}
+
+TEST_F(Flags, a_deep_value_is_refused_and_one_at_the_limit_is_shown_everywhere) {
+  make_bep();
+  const auto deep = [](int levels) {
+    std::string value = "1.5";
+    for (int i = 0; i < levels; ++i) value = R"({"x":)" + value + "}";
+    return R"("variants":{"a":)" + value + "}";
+  };
+  EXPECT_EQ(field(ask("POST", "/bep/flags", R"({"key":"deep",)" + deep(25) + "}")),
+            "too_complex /variants/a");
+  ASSERT_EQ(ask("POST", "/bep/flags", R"({"key":"deep",)" + deep(24) + "}").status, 201);
+  const HttpAnswer stale = ask("PATCH", "/bep/environments/default/flags/deep", R"({"state":"ENABLED"})",
+                               {{"If-Match", "\"v9\""}});
+  EXPECT_EQ(stale.status, 412);
+  EXPECT_EQ(client_.get("/api/v1/admin/audit?limit=300", admin_.access_token).status, 200);
+}
+
 TEST_F(Flags, lists_are_filtered_and_paged) {
   make_bep();
   for (int i = 0; i < 5; ++i)
@@ -252,6 +293,7 @@ TEST_F(Flags, T51_admins_and_keys_with_a_scope_for_the_namespace_manage_it) {
   EXPECT_FALSE(keys.as_array().back().at("last_used_at").is_null());
   EXPECT_EQ(status_by_key(writer, "POST", "/default/flags", flag("x")), 403);
   EXPECT_EQ(status_by_key(writer, "POST", "", R"({"key":"other"})"), 403);
+  EXPECT_EQ(status_by_key(reader, "POST", "", R"({"key":"-"})"), 403) << "before the body is judged";
   EXPECT_EQ(status_by_key(make_key("flags:write"), "POST", "", R"({"key":"other"})"), 201);
   EXPECT_EQ(status_by_key(make_key("flags:evaluate"), "GET", "/bep/flags"), 403);
   EXPECT_EQ(status_by_key(make_key("publish"), "GET", ""), 403);

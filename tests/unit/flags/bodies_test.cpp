@@ -1,6 +1,7 @@
 // What the bodies of management may say.
 #include "flags/bodies.hpp"
 
+#include "flags/body.hpp"
 #include "room.hpp"
 
 #include <gmock/gmock.h>
@@ -85,6 +86,18 @@ TEST(Bodies, patches_keep_what_they_do_not_say) {
   EXPECT_EQ(complaints(patch_identity(base, object_of(R"({"type":"string"})"))), Texts{"type_fixed /type"});
   EXPECT_EQ(complaints(patch_identity(base, object_of(R"({"colour":1})"), "/x")),
             Texts{"unknown_member /x/colour"});
+}
+
+TEST(Bodies, complaints_are_bounded_and_point_at_their_place) {
+  json::object strange{{"key", "a"}};
+  for (int i = 0; i < 5'000; ++i) strange["m" + std::to_string(i)] = i;
+  EXPECT_EQ(complaints(read_new_namespace(strange)).size(), complaints_max);
+  EXPECT_EQ(complaints(read_new_environment(object_of(R"({"key":"a","metadata":{"x":1,"a":[]}})"))),
+            Texts{"invalid_type /metadata/a"});
+  json::array tags;
+  for (int i = 0; i < 21; ++i) tags.emplace_back("same");
+  EXPECT_EQ(complaints(patch_identity(identity_of("a"), {{"tags", tags}})), Texts{"out_of_range /tags"})
+      << "counted before they are compared";
 }
 
 TEST(Bodies, a_patch_of_a_definition_replaces_variants_and_targeting_as_a_whole) {

@@ -187,6 +187,101 @@ TEST_F(ChangeTest, revisions_move_only_where_evaluations_may_alter) {
   EXPECT_GT(revision("staging"), other);
 }
 
+TEST_F(ChangeTest, names_and_descriptions_leave_the_revision) {
+  const auto put_segment = [&](const char* name, int number) {
+    return room.change("bep", [&](NamespaceEdit& of) {
+      of.put_segment("default", "beta", name,
+                     segment_of(R"({"==":[{"var":"a"},)" + std::to_string(number) + "]}"));
+    });
+  };
+  ASSERT_TRUE(put_segment("beta", 1));
+  const Seq first = revision("default");
+  FlagIdentity described = identity_of("a");
+  described.description = "of a";
+  described.name = "A";
+  described.tags = {"web"};
+  ASSERT_TRUE(put(described));
+  ASSERT_TRUE(put_segment("Beta", 1));
+  EXPECT_EQ(revision("default"), first);
+  ASSERT_TRUE(put_segment("Beta", 2));
+  const Seq second = revision("default");
+  EXPECT_GT(second, first);
+  described.client_visible = false;
+  ASSERT_TRUE(put(described));
+  EXPECT_GT(revision("default"), second);
+}
+
+// Digits that a parser which is off by the last bit does not bring back.
+TEST_F(ChangeTest, what_is_stored_is_read_back_to_the_last_bit_and_shared_again) {
+  ASSERT_TRUE(room.change("bep", [](NamespaceEdit& of) {
+    of.put_identity([] {
+      FlagIdentity flag = identity_of("numbers");
+      flag.type = ValueType::number;
+      return flag;
+    }());
+    of.put_definition("default", "numbers",
+                      definition_of(R"({"state":"DISABLED","variants":{"a":0.9452706955539223,"b":9.7e-30,)"
+                                    R"("c":0.38120423768821243},"defaultVariant":"a"})"));
+  }));
+  const NamespaceRef kept = room.change("bep", [](NamespaceEdit&) {}).value();
+  EXPECT_EQ(text_of(*room.stored("bep")), text_of(*kept));
+  const NamespaceRef stored = room.stored("bep");
+  EXPECT_EQ((*stored->environment("default"))->find("numbers")->definition,
+            (*stored->environment("staging"))->find("numbers")->definition);
+}
+
+TEST_F(ChangeTest, a_variant_that_is_served_while_off_stays) {
+  FlagIdentity off = identity_of("a");
+  off.off_variant = "off";
+  ASSERT_TRUE(put(off));
+  const DefinitionRef without =
+      definition_of(R"({"state":"ENABLED","variants":{"on":true,"no":false},"defaultVariant":"on"})");
+  EXPECT_EQ(complaints(put("a", without)), Texts{"unknown_variant /variants"});
+  ASSERT_TRUE(room.change("bep", [&](NamespaceEdit& of) {
+    off.off_variant.reset();
+    of.put_identity(off);
+    of.put_definition("default", "a", without);
+  })) << "together";
+}
+
+TEST_F(ChangeTest, a_new_flag_tells_of_segments_that_other_environments_lack) {
+  ASSERT_TRUE(room.change("bep", [](NamespaceEdit& of) {
+    of.put_segment("staging", "beta", "beta", segment_of(R"({"==":[{"var":"a"},1]})"));
+    of.put_identity(identity_of("e"));
+    of.put_definition("staging", "e", boolean_flag(true, R"({"if":[{"$ref":"beta"},"on","off"]})"));
+  }));
+  ASSERT_EQ(room.warnings.size(), 1U);
+  EXPECT_THAT(room.warnings[0].message, testing::HasSubstr("default"));
+}
+
+TEST_F(ChangeTest, an_operator_with_a_slash_is_escaped_in_pointers) {
+  const DefinitionRef divided =
+      boolean_flag(true, R"({"if":[{"==":[{"/":[{"$ref":"nope"},2]},1]},"on","off"]})");
+  EXPECT_EQ(complaints(put("a", divided)), Texts{"unknown_segment /targeting/if/0/==/0/~1/0/$ref"});
+}
+
+TEST_F(ChangeTest, several_changes_that_are_lost_together_make_nobody_read_the_namespace_again) {
+  const std::size_t reads = room.reads();
+  room.database.clock.advance(std::chrono::seconds(1));
+  bool enabled = true;
+  room.change_in_vain(
+      "bep",
+      [&](NamespaceEdit& of) {
+        enabled = !enabled;
+        of.put_definition("default", "a", boolean_flag(enabled));
+      },
+      3);
+  const std::string same = text_of(*room.change("bep", [](NamespaceEdit&) {}).value());
+  EXPECT_EQ(same, text_of(*room.stored("bep")));
+  EXPECT_EQ(room.reads(), reads);
+}
+
+TEST_F(ChangeTest, a_namespace_knows_when_it_last_changed_whatever_the_clock_says) {
+  const NamespaceRef first = room.change("bep", [](NamespaceEdit&) {}).value();
+  const NamespaceRef second = put("a", boolean_flag(false)).value();
+  EXPECT_GT(second->changed_at, first->changed_at);
+}
+
 TEST_F(ChangeTest, a_new_environment_has_the_flags_of_another_one_disabled) {
   ASSERT_TRUE(room.change("bep", [](NamespaceEdit& of) {
     of.put_segment("default", "beta", "beta", segment_of(R"({"==":[{"var":"a"},1]})"));
@@ -335,6 +430,35 @@ TEST_F(ChangeTest, the_trail_names_what_was_changed_and_how_it_was) {
   EXPECT_EQ(detail.at("before").at("state"), "ENABLED");
   EXPECT_EQ(detail.at("after").at("state"), "DISABLED");
   EXPECT_EQ(detail.at("comment"), "why");
+}
+
+TEST_F(ChangeTest, the_trail_shows_what_was_made_where_and_what_is_gone) {
+  const auto detail = [&](const std::string& action) {
+    const auto read = [&](storage::Snapshot& snapshot) -> Result<std::string> {
+      storage::Query query =
+          snapshot.query("SELECT detail FROM audit WHERE action = ? ORDER BY id DESC LIMIT 1");
+      query.bind(action);
+      return query.next() ? query.text(0) : std::string();
+    };
+    return object_of(room.database.read(read).value());
+  };
+  const std::string rule = R"({"if":[true,"on","off"]})";
+  ASSERT_TRUE(room.change("bep", [&](NamespaceEdit& of) {
+    of.put_identity(identity_of("e"));
+    of.put_definition("staging", "e", boolean_flag(true, rule));
+  }));
+  EXPECT_EQ(detail("flag.create").at("after").at("state"), "ENABLED");
+  EXPECT_EQ(json_text(detail("flag.create").at("after").at("environments")),
+            R"({"default":"DISABLED","staging":"ENABLED"})");
+  ASSERT_TRUE(room.change("bep", [](NamespaceEdit& of) { of.remove_flag("e"); }));
+  EXPECT_EQ(json_text(detail("flag.delete").at("before").at("environments").at("staging").at("targeting")),
+            rule);
+  ASSERT_TRUE(room.change("bep", [](NamespaceEdit& of) {
+    EnvironmentParts parts;
+    parts.key = parts.name = "third";
+    of.put_environment(parts);
+  }));
+  EXPECT_EQ(detail("environment.create").at("after").at("revision"), revision("third"));
 }
 
 }  // namespace

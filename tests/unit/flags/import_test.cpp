@@ -101,7 +101,7 @@ TEST(Import, is_all_or_nothing_and_says_where) {
        {"/flags/new/x-corohub/platform unknown_flag", "/flags/new/x-corohub/off_variant unknown_variant",
         "/flags/new/x-corohub/parent unknown_flag"}},
       {R"({"flags":{"a":{"state":"ENABLED","variants":{"x":"1"},"x-corohub":{"parent":"b"}},
-                    "b":{"state":"ENABLED","variants":{"on":true},"x-corohub":{"parent":"a"}}}})",
+                    "b":{"state":"ENABLED","variants":{"on":true,"off":false},"x-corohub":{"parent":"a"}}}})",
        {"/flags/a/x-corohub/parent cycle", "/flags/b/x-corohub/parent cycle"}},
   };
   for (const ImportMode mode : {ImportMode::merge, ImportMode::replace})

@@ -39,7 +39,7 @@ TEST(Preconditions, if_match_is_required_where_it_is_read) {
 }
 
 TEST(Preconditions, a_mismatch_shows_what_is_there_with_its_tag) {
-  const Result<> checked = IfMatch::version(2).check(3, {{"key", "a"}});
+  const Result<> checked = IfMatch::version(2).check(3, [] { return json::object{{"key", "a"}}; });
   ASSERT_FALSE(checked);
   EXPECT_EQ(checked.error().code, ErrorCode::version_mismatch);
   EXPECT_EQ(checked.error().members, R"({"current":{"key":"a"}})");

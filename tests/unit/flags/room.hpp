@@ -91,13 +91,15 @@ class Room {
     });
   }
 
-  // The whole unit fails after the change was finished.
+  // All of it is lost after the change was finished, so many times.
   template <class F>
-  void change_in_vain(std::string_view key, F edit) {
+  void change_in_vain(std::string_view key, F edit, int times = 1) {
     run([&](storage::UnitOfWork& work) -> Result<NamespaceRef> {
-      Result<NamespaceEdit> opened = NamespaceEdit::open(work, copies_, directories_, key);
-      edit(*opened);
-      if (const auto finished = opened->finish(author); !finished) return finished.error();
+      for (int i = 0; i < times; ++i) {
+        Result<NamespaceEdit> opened = NamespaceEdit::open(work, copies_, directories_, key);
+        edit(*opened);
+        if (const auto finished = opened->finish(author); !finished) return finished.error();
+      }
       return Error(ErrorCode::forbidden, "in vain");
     });
   }
@@ -105,7 +107,7 @@ class Room {
   // As the tables have it.
   NamespaceRef stored(std::string_view key) {
     return database
-        .read([&](storage::Snapshot& snapshot) { return Result<Stamped>(read_namespace(snapshot, key)); })
+        .read([&](storage::Snapshot& snapshot) { return Result<Stamped>(read_namespace(snapshot, key, 0)); })
         .value()
         .name_space;
   }

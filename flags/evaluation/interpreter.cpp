@@ -214,10 +214,12 @@ Value Interpreter::member(const Value& of, std::string_view name) const noexcept
 Value Interpreter::find(const Value& scope, std::string_view path) noexcept {
   if (!scan(path.size() + scanned_bytes_per_name)) return {};
   Value found = scope;
-  while (!path.empty() && !found.is_null()) {
+  while (!found.is_null()) {
+    path.remove_prefix(std::min(path.find_first_not_of('.'), path.size()));
+    if (path.empty()) break;
     const std::size_t end = std::min(path.find('.'), path.size());
-    if (end > 0) found = member(found, path.substr(0, end));
-    path.remove_prefix(std::min(end + 1, path.size()));
+    found = member(found, path.substr(0, end));
+    path.remove_prefix(end);
   }
   return found;
 }

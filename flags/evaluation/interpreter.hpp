@@ -27,6 +27,7 @@ namespace corohub::flags {
 inline constexpr std::size_t scanned_bytes_per_flag_max = 1 << 20;
 inline constexpr std::size_t scanned_bytes_per_bulk_max = 16 << 20;
 inline constexpr std::size_t scanned_bytes_per_name = 64;  // looking a name up, beside reading it
+inline constexpr std::size_t scanned_bytes_per_written_number = 256;
 inline constexpr std::size_t scans_per_searched_byte = 4;  // of a text in which another is looked for
 inline constexpr std::size_t trace_steps_max = 1'000;
 inline constexpr std::size_t traced_text_max = 2 << 10;  // of the arguments, and of the result

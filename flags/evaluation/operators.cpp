@@ -233,6 +233,7 @@ Value Interpreter::concatenate(const Node& node, const Value& scope) {
   TextRoom room;
   for (std::size_t i = 0; i < parts.size(); ++i) {
     if (parts[i].is_null()) continue;
+    if (parts[i].is_number() && !scan(scanned_bytes_per_written_number)) return {};
     const std::optional<std::string_view> text = text_of(parts[i], room);
     if (!text) return fail(EvaluationError::parse_error, "cat takes no lists and objects.");
     size += text->size();

@@ -124,6 +124,7 @@ TEST(Limits, T51b_what_steps_do_not_tell_is_counted_too) {
   EXPECT_EQ(for_each(R"({"var":")" + std::string(30'000, 'a') + "\"}"), "GENERAL");
   EXPECT_EQ(for_each(R"({"var":{"cat":[")" + std::string(1'000, 'a') + "\"]}}"), "GENERAL");
   EXPECT_EQ(for_each(R"({"!":[{"+":)" + list_of(1900, "1") + "}]}"), "GENERAL");
+  EXPECT_EQ(for_each(R"({"cat":[1.25,0.5,2.75]})"), "GENERAL");
   EXPECT_EQ(for_each(R"({"and":)" + list_of(1900, "1") + "}"), "GENERAL");
   EXPECT_EQ(for_each(R"({"if":)" + list_of(1900, "0") + "}"), "GENERAL");
   EXPECT_EQ(for_each(R"({"fractional":["key",)" + list_of(900, "[1]").substr(1) + "}"), "GENERAL");

@@ -42,6 +42,18 @@ json::object states_of(const Namespace& name_space, const FlagIdentity& flag) {
   return states;
 }
 
+// When anything last changed on which the effective switch of the flag depends, beside its own definition.
+UnixMs latest_above(const Namespace& name_space, const Flag& flag) noexcept {
+  UnixMs latest = 0;
+  for (const Flag* one = &flag; one != nullptr; one = one->parent) {
+    latest = std::max(latest, one->identity->moved_at);
+    if (one != &flag) latest = std::max(latest, one->updated_at);
+    for (const PlatformRef& platform : name_space.platforms)
+      if (platform->key == one->identity->platform) latest = std::max(latest, platform->updated_at);
+  }
+  return latest;
+}
+
 json::array sub_features_of(const Namespace& name_space, const FlagIdentity& flag) {
   json::array keys;
   for (const Flag& one : name_space.default_environment().flags())
@@ -154,14 +166,29 @@ http::Response at(const FlagServices& services, const http::Context& context, ht
   return std::move(response).at({services.parts.epoch, seq});
 }
 
-bool shows_what_it_was(const Namespace& name_space, const Entity& entity) noexcept {
-  return entity.updated_at >= name_space.changed_at;
+bool shows_what_it_was(const Namespace& name_space, const Flag& flag) noexcept {
+  return latest_above(name_space, flag) <= flag.updated_at;
 }
 
-bool shows_what_it_was(const Namespace& name_space, const Flag& definition) noexcept {
-  const FlagIdentity& flag = *definition.identity;
-  const bool stands_alone = !flag.parent && !flag.platform && flag.version == 1;
-  return stands_alone || definition.updated_at >= name_space.changed_at;
+bool shows_what_it_was(const Namespace& name_space, const FlagIdentity& identity) noexcept {
+  UnixMs latest = name_space.rearranged_at;
+  for (const EnvironmentRef& environment : name_space.environments) {
+    const Flag* flag = environment->find(identity.key);
+    if (flag != nullptr) latest = std::max({latest, flag->updated_at, latest_above(name_space, *flag)});
+  }
+  for (const Flag& one : name_space.default_environment().flags())
+    if (one.identity->parent == identity.key) latest = std::max(latest, one.identity->updated_at);
+  return latest <= identity.updated_at;
+}
+
+bool exports_what_it_was(const Environment& environment) noexcept {
+  UnixMs definitions = 0;
+  UnixMs identities = 0;
+  for (const Flag& flag : environment.flags()) {
+    definitions = std::max(definitions, flag.updated_at);
+    identities = std::max(identities, flag.identity->updated_at);
+  }
+  return identities <= definitions;
 }
 
 Result<NamespaceRef> namespace_of(FlagServices& services, const http::Context& context) {

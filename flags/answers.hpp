@@ -38,8 +38,10 @@ http::Response at(const FlagServices& services, const http::Context& context, ht
 
 // Whether what is shown of the entity cannot have changed since it has its version: the body has members that
 // come from other things in the namespace, and these leave the version alone.
-bool shows_what_it_was(const Namespace& name_space, const Entity& entity) noexcept;
-bool shows_what_it_was(const Namespace& name_space, const Flag& definition) noexcept;
+bool shows_what_it_was(const Namespace& name_space, const Flag& flag) noexcept;  // its definition
+bool shows_what_it_was(const Namespace& name_space, const FlagIdentity& identity) noexcept;
+// The same of an environment's export since its revision, which names and descriptions leave alone.
+bool exports_what_it_was(const Environment& environment) noexcept;
 
 // The namespace, or the environment, that the path names, as the shard knows it. not_found. Holds until the
 // turn's end, or as long as the reference is kept.

@@ -1,8 +1,10 @@
 #include "flags/definition_patch.hpp"
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace corohub::flags {
 namespace {
@@ -77,6 +79,15 @@ Result<DefinitionRef> patch_definition(const Definition& base, const json::objec
   }
   merge_patch(document, merged);
   return parse_definition(document, reading);
+}
+
+Reading reading_of(const json::object& patch, bool strict) {
+  constexpr std::array<std::string_view, 4> beside_the_rule = {"state", "variants", "defaultVariant",
+                                                               "metadata"};
+  const bool leaves_the_rule = std::ranges::all_of(patch, [&](const json::key_value_pair& member) {
+    return std::ranges::find(beside_the_rule, std::string_view(member.key())) != beside_the_rule.end();
+  });
+  return {.strict = strict && !leaves_the_rule, .at = "/change"};
 }
 
 DefinitionRef with_state(const DefinitionRef& definition, State state) {

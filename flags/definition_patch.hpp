@@ -12,9 +12,7 @@ namespace corohub::flags {
 Result<DefinitionRef> patch_definition(const Definition& base, const json::object& patch, Reading& reading);
 
 // How the patched definition is read: a rule that the patch does not name was accepted before, as it is.
-inline Reading reading_of(const json::object& patch, bool strict) {
-  return {.strict = strict && patch.contains("targeting"), .at = "/change"};
-}
+Reading reading_of(const json::object& patch, bool strict);
 
 // The same definition with this state; itself if it has that already. Compiled rules are shared.
 DefinitionRef with_state(const DefinitionRef& definition, State state);

@@ -197,6 +197,9 @@ class Comparison {
         change.changes = changes_between(*change.before, *change.after);
         if (change.changes.empty()) return;
         succeed(*change.after, *change.before, now_);
+        const bool moves = change.before->parent != change.after->parent ||
+                           change.before->platform != change.after->platform;
+        change.after->moved_at = moves ? now_ : change.before->moved_at;
       } else {
         begin(*change.after, now_);
       }

@@ -210,12 +210,26 @@ bool is_altered(const Difference& difference, const EnvironmentChange& environme
          alters(environment.changes, {"metadata"});
 }
 
+namespace {
+
+bool rearranges(const Difference& difference) {
+  const bool flags = std::ranges::any_of(difference.flags, [](const auto& entry) {
+    const IdentityChange& one = entry.second;
+    return !one.after || (one.before && one.before->parent != one.after->parent);
+  });
+  return flags || std::ranges::any_of(difference.environments, [](const auto& entry) {
+           return entry.second.is_new() || entry.second.goes();
+         });
+}
+
+}  // namespace
+
 Tree build_tree(const Difference& difference, UnixMs now) {
   Tree tree;
   auto after = std::make_shared<Namespace>(*difference.after);
   after->platforms = platforms_after(difference);
   after->environments.clear();
-  after->changed_at = std::max(now, difference.before->changed_at + 1);
+  if (rearranges(difference)) after->rearranged_at = now;
   for (const auto& [key, environment] : difference.environments) {
     if (environment.goes()) continue;
     const bool altered = is_altered(difference, environment);

@@ -181,7 +181,8 @@ Task<Response> get_export(FlagServices& services, Context& context) {
   Result<EnvironmentRef> environment = environment_of(**name_space, context);
   if (!environment) co_return fail(environment.error(), context);
   std::string tag = "\"r" + std::to_string((*environment)->revision) + '"';
-  if (is_known(context.request, tag)) co_return not_modified(std::move(tag));
+  const bool stands = style == ExportStyle::plain || exports_what_it_was(**environment);
+  if (stands && is_known(context.request, tag)) co_return not_modified(std::move(tag));
   auto write = [name_space = std::move(*name_space), environment = std::move(*environment),
                 style](storage::Snapshot&) -> Result<std::string> {
     return write_flagd_document(*name_space, *environment, style);

@@ -150,8 +150,7 @@ Task<Response> get_environment(FlagServices& services, Context& context) {
   const Result<EnvironmentRef> environment = environment_of(**name_space, context);
   if (!environment) co_return fail(environment.error(), context);
   const std::string tag = version_tag((*environment)->version);
-  if (is_known(context.request, tag) && shows_what_it_was(**name_space, **environment))
-    co_return at(services, context, not_modified(tag));
+  if (is_known(context.request, tag)) co_return at(services, context, not_modified(tag));
   co_return at(services, context, entity_answer(shown(*environment), (*environment)->version));
 }
 

@@ -203,7 +203,7 @@ Stamped read_namespace(Source& source, std::string_view key, UnixMs now) {
     name_space->access = parse_namespace_access(query.text(8)).value_or(NamespaceAccess::clients);
     read.stamp = query.integer(9);
   }
-  name_space->changed_at = now;
+  name_space->rearranged_at = now;
   name_space->platforms = read_platforms(source, name_space->id);
   const std::vector<FlagIdentityRef> identities = read_identities(source, name_space->id);
   StoredDefinitions definitions;

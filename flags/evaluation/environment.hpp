@@ -36,6 +36,9 @@ struct FlagIdentity : Entity {
   bool package_gated = false;
   std::optional<std::string> off_variant;  // served while a gate is closed
   bool client_visible = true;
+  // When the flag last got another parent or platform; 0: not since the tables were read, which do not say
+  // it.
+  UnixMs moved_at = 0;
 };
 using FlagIdentityRef = std::shared_ptr<const FlagIdentity>;
 
@@ -116,9 +119,9 @@ struct Namespace : Entity {
   std::string tenant_id;
   std::string app_id;
   NamespaceAccess access = NamespaceAccess::users;
-  // When anything in the namespace last changed, or was read from the tables, which do not say it. Greater
-  // after each change, whatever the clock says.
-  UnixMs changed_at = 0;
+  // When flags last went or moved to another parent, or environments came or went; or when the namespace was
+  // read from the tables, which do not say it. No entity has the time of this.
+  UnixMs rearranged_at = 0;
   std::vector<EnvironmentRef> environments;  // sorted by key; exactly one is the default
   std::vector<PlatformRef> platforms;        // sorted by key
 

@@ -142,7 +142,7 @@ export class Server {
     if (this.process) this.logs += this.process.output;
     const [command, list] = this.wrap(this.binary, this.launchArgs);
     this.process = new Process(command, list, { env: this.env, cwd: this.directory });
-    const [, host] = await this.process.printed(/https?:\/\/((?:127\.0\.0\.1|localhost):\d+)/);
+    const [, host] = await this.process.printed(/listening(?: on |","url":")https?:\/\/((?:127\.0\.0\.1|localhost):\d+)/);
     this.host = host;
     this.url = `http://${host}`;
     this.port = Number(host.split(':')[1]);

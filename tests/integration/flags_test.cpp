@@ -176,11 +176,15 @@ TEST_F(Flags, a_304_stands_only_for_what_cannot_have_changed) {
   EXPECT_EQ(known.status, 304);
   EXPECT_FALSE(known.header("Corohub-Position").empty());
   EXPECT_EQ(get(definition_, "\"v1\"").status, 304);
-  EXPECT_EQ(get("/bep/environments/default", "\"v1\"").status, 200) << "its revision moved";
+  EXPECT_EQ(get("/bep/environments/default", "\"v1\"").status, 304);
   ASSERT_EQ(ask("POST", definition_ + "/enable").status, 200);
   EXPECT_EQ(get("/bep/flags/new-feature", "\"v1\"").status, 200) << "it is on";
   EXPECT_EQ(get(definition_, "\"v1\"").status, 200);
   EXPECT_EQ(get(definition_, "\"v2\"").status, 304);
+  ASSERT_EQ(
+      ask("PATCH", "/bep/flags/new-feature", R"({"description":"Other words"})", {{"If-Match", "*"}}).status,
+      200);
+  EXPECT_EQ(get(definition_, "\"v2\"").status, 304) << "of which nothing is shown there";
 
   ASSERT_EQ(ask("POST", "/bep/flags", flag("sub", R"(,"parent":"new-feature","state":"ENABLED")")).status,
             201);
@@ -189,6 +193,22 @@ TEST_F(Flags, a_304_stands_only_for_what_cannot_have_changed) {
   ASSERT_EQ(ask("POST", definition_ + "/disable").status, 200);
   EXPECT_EQ(get(sub, "\"v1\"").at("data.enabled"), false);
   EXPECT_EQ(get("/bep", "\"v1\"").status, 304);
+}
+
+// Names and descriptions are in an export, and leave the revision, which is its tag.
+TEST_F(Flags, a_304_of_an_export_stands_only_for_the_same_bytes) {
+  make_bep();
+  const std::string path = "/bep/environments/default/export";
+  const std::string tag = ask("GET", path).header("ETag");
+  const auto again = [&](const std::string& which) {
+    return ask("GET", which, {}, {{"If-None-Match", tag}}).status;
+  };
+  EXPECT_EQ(again(path), 304);
+  ASSERT_EQ(
+      ask("PATCH", "/bep/flags/new-feature", R"({"description":"Other words"})", {{"If-Match", "*"}}).status,
+      200);
+  EXPECT_EQ(again(path), 200);
+  EXPECT_EQ(again(path + "?plain=true"), 304);
 }
 
 TEST_F(Flags, a_deep_value_is_refused_and_one_at_the_limit_is_shown_everywhere) {

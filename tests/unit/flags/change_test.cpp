@@ -276,12 +276,6 @@ TEST_F(ChangeTest, several_changes_that_are_lost_together_make_nobody_read_the_n
   EXPECT_EQ(room.reads(), reads);
 }
 
-TEST_F(ChangeTest, a_namespace_knows_when_it_last_changed_whatever_the_clock_says) {
-  const NamespaceRef first = room.change("bep", [](NamespaceEdit&) {}).value();
-  const NamespaceRef second = put("a", boolean_flag(false)).value();
-  EXPECT_GT(second->changed_at, first->changed_at);
-}
-
 TEST_F(ChangeTest, a_new_environment_has_the_flags_of_another_one_disabled) {
   ASSERT_TRUE(room.change("bep", [](NamespaceEdit& of) {
     of.put_segment("default", "beta", "beta", segment_of(R"({"==":[{"var":"a"},1]})"));

@@ -92,6 +92,7 @@ std::vector<FlagIdentityRef> read_identities(Source& source, std::int64_t namesp
     flag->package_gated = query.integer(11) != 0;
     flag->off_variant = query.text_or_null(12);
     flag->client_visible = query.integer(13) != 0;
+    flag->moved_at = flag->updated_at;
     identities.push_back(std::move(flag));
   }
   return identities;

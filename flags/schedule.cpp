@@ -85,16 +85,17 @@ Task<std::size_t> Schedule::run() {
     expect(std::numeric_limits<UnixMs>::min());
     if (hopeless != 0 || made.error().code != ErrorCode::internal_error)
       put_off();
-    else if (together == 1)
-      hopeless = last_tried_;
-    else
+    else if (together > 1)
       together = 1;
+    else if (hopeless = last_tried_; hopeless == 0)
+      put_off();  // none of them was reached
   }
   running_ = false;
   co_return ended;
 }
 
 std::size_t Schedule::make_due(storage::UnitOfWork& work, std::size_t count_max) {
+  last_tried_ = 0;
   const std::vector<DueChange> changes = due_changes(work, count_max);
   for (const DueChange& due : changes) {
     last_tried_ = due.change.id;

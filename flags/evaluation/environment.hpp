@@ -36,8 +36,8 @@ struct FlagIdentity : Entity {
   bool package_gated = false;
   std::optional<std::string> off_variant;  // served while a gate is closed
   bool client_visible = true;
-  // When the flag last got another parent or platform; 0: not since the tables were read, which do not say
-  // it.
+  // When the flag last got another parent or platform; its last change if it was read from the
+  // tables, which do not say it.
   UnixMs moved_at = 0;
 };
 using FlagIdentityRef = std::shared_ptr<const FlagIdentity>;

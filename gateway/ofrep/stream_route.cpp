@@ -91,6 +91,8 @@ Task<Result<StreamStart>> admit(State& state, http::Context& context) {
           ? here.desk.reception.admit(caller->viewer.user_id, context.request.peer, context.exempt)
           : here.desk.reception.admit_nobody(context.request.peer, context.exempt);
   if (!room) co_return room.error();
+  if (caller->viewer.kind == flags::Viewer::Kind::guest)
+    if (const Result<> guest = room->become_guest(context.exempt); !guest) co_return guest.error();
   if (caller->principal) context.charged = caller->viewer.user_id;  // for the log
   co_return StreamStart{.caller = std::move(*caller),
                         .place = std::move(grant->place),

@@ -49,7 +49,7 @@ void TopicIndex::remove(Subscription& subscription) noexcept {
   topic.subscriptions[subscription.slot]->slot = subscription.slot;
   topic.subscriptions.pop_back();
   if (!topic.subscriptions.empty()) return;
-  if (topic.rule->gathers) std::erase(gathering_, &topic);
+  std::erase(gathering_, &topic);
   topics_.erase(topics_.find(topic.name));
 }
 

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include <boost/json/parse.hpp>
+#include <gtest/gtest.h>
 
 namespace corohub::gateway::ofrep::test {
 

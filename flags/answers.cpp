@@ -204,6 +204,12 @@ Result<EnvironmentRef> environment_of(const Namespace& name_space, const http::C
   return *found;
 }
 
+Result<EnvironmentRef> place_of(FlagServices& services, const http::Context& context) {
+  const Result<NamespaceRef> name_space = namespace_of(services, context);
+  if (!name_space) return name_space.error();
+  return environment_of(**name_space, context);
+}
+
 Error no_namespace() { return Error(ErrorCode::not_found, "There is no such namespace."); }
 Error no_environment() { return Error(ErrorCode::not_found, "There is no such environment."); }
 Error no_flag() { return Error(ErrorCode::not_found, "There is no such flag."); }

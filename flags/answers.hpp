@@ -47,6 +47,7 @@ bool exports_what_it_was(const Environment& environment) noexcept;
 // turn's end, or as long as the reference is kept.
 Result<NamespaceRef> namespace_of(FlagServices& services, const http::Context& context);
 Result<EnvironmentRef> environment_of(const Namespace& name_space, const http::Context& context);
+Result<EnvironmentRef> place_of(FlagServices& services, const http::Context& context);
 
 Error no_namespace();
 Error no_environment();

@@ -4,19 +4,15 @@
 #include "core/json_text.hpp"
 #include "core/key_name.hpp"
 #include "flags/answers.hpp"
-#include "flags/body.hpp"
 #include "flags/definition_patch.hpp"
-#include "http/fields.hpp"
 
 #include <algorithm>
-#include <initializer_list>
 #include <utility>
 
 namespace corohub::flags {
 namespace {
 
 using http::Fields;
-using Words = std::initializer_list<std::string_view>;
 
 std::string read_key(Fields& fields, std::size_t bytes_max = key_name_bytes_max, std::string_view more = {}) {
   std::string key = fields.required_text("key", {.min = 1, .max = bytes_max});
@@ -134,12 +130,7 @@ template <class Read>
 auto patched(json::object document, const json::object& patch, Words known, Words server_sets, std::string at,
              Read read) {
   Fields sent(patch, at);
-  sent.forbid(server_sets);
-  json::object others = patch;
-  for (const std::string_view key : server_sets) others.erase(key);
-  Fields complaints(others, at);
-  refuse_unknown(complaints, others, known);
-  sent.merge(std::move(complaints));
+  refuse_unknown(sent, patch, known, server_sets);
   merge_patch(document, patch);
   Fields fields(document, std::move(at));
   fields.merge(std::move(sent));
@@ -147,6 +138,20 @@ auto patched(json::object document, const json::object& patch, Words known, Word
 }
 
 }  // namespace
+
+void refuse_unknown(Fields& fields, const json::object& object, Words known, Words server_sets) {
+  fields.forbid(server_sets);
+  const auto is_one_of = [](Words words, std::string_view key) {
+    return std::ranges::find(words, key) != words.end();
+  };
+  std::size_t refused = 0;
+  for (const json::key_value_pair& member : object) {
+    const std::string_view key = member.key();
+    if (is_foreign_member(key) || is_one_of(known, key) || is_one_of(server_sets, key)) continue;
+    if (refused++ == complaints_max) return;
+    fields.refuse(key, "unknown_member", "There is no such member.");
+  }
+}
 
 Result<NamespaceProperties> read_new_namespace(const json::object& body) {
   Fields fields(body);

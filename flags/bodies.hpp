@@ -1,4 +1,4 @@
-// The bodies of the routes of namespaces, environments and flags: members, lengths, what only the server
+// The bodies of the routes: members, lengths, what only the server
 // sets. Pure. Errors: validation_failed and field_not_allowed with every rejected member.
 #pragma once
 
@@ -7,7 +7,10 @@
 #include "flags/edits.hpp"
 #include "flags/evaluation/definition.hpp"
 #include "flags/evaluation/environment.hpp"
+#include "http/fields.hpp"
 
+#include <cstddef>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +25,12 @@ inline constexpr std::size_t application_bytes_max = 128;  // of tenant_id and a
 inline constexpr std::size_t metadata_bytes_max = 8 << 10;
 inline constexpr std::size_t flag_key_bytes_max = 128;
 inline constexpr std::string_view flag_key_characters = ":@";  // beside those of every key
+
+// Complains of every member that is neither known nor foreign, of so many at most, and of each that only the
+// server sets.
+inline constexpr std::size_t complaints_max = 100;
+using Words = std::initializer_list<std::string_view>;
+void refuse_unknown(http::Fields& fields, const json::object& object, Words known, Words server_sets = {});
 
 Result<NamespaceProperties> read_new_namespace(const json::object& body);
 Result<NamespaceProperties> patch_namespace(const Namespace& base, const json::object& patch);

@@ -53,4 +53,15 @@ Result<json::object> parse_document(const std::string& text, JsonLimits limits) 
   return std::move(value->get_object());
 }
 
+Task<http::Response> remove(FlagServices& services, http::Context& context, Removal removal) {
+  const Result<Change> change = co_await begin_change(services, context);
+  if (!change) co_return http::fail(change.error(), context);
+  auto edit = [removal = std::move(removal), match = change->match](NamespaceEdit& of) {
+    return removal(of, match);
+  };
+  const ChangeOutcome gone = co_await change_namespace(services, context, *change, std::move(edit));
+  if (!gone) co_return http::fail(gone.error(), context);
+  co_return at(services, context, http::no_content(), gone->seq);
+}
+
 }  // namespace corohub::flags

@@ -7,8 +7,11 @@
 #include "flags/preconditions.hpp"
 #include "flags/services.hpp"
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -84,12 +87,12 @@ inline std::size_t weight_of(const http::Request& request) noexcept {
   return definition_bytes_max + 4 * request.body.size();
 }
 
-// `edit` is a Result<>(NamespaceEdit&) that owns its input: it says what is to be. Errors beside its own:
-// those of check_right() and NamespaceEdit.
+// `edit` is a Result<>(NamespaceEdit&) that owns its input: it says what is to be. The request and the change
+// live until the task is done. Errors beside those of the edit: those of check_right() and NamespaceEdit.
 template <class F>
-Task<ChangeOutcome> change_namespace(FlagServices& services, std::string key, Author author, F edit,
-                                     std::size_t bytes = 0) {
-  auto unit = [&services, key = std::move(key), author = std::move(author),
+Task<ChangeOutcome> change_namespace(FlagServices& services, const http::Context& context,
+                                     const Change& change, F edit) {
+  auto unit = [&services, key = change.name_space, author = change.author,
                edit = std::move(edit)](storage::UnitOfWork& work) mutable -> Result<Changed> {
     if (const Result<> right = check_right(work, author, Right::write, key); !right) return right.error();
     Result<NamespaceEdit> opened = NamespaceEdit::open(work, services.copies, services.directories, key);
@@ -99,7 +102,13 @@ Task<ChangeOutcome> change_namespace(FlagServices& services, std::string key, Au
     if (!after) return after.error();
     return Changed{std::move(*after), opened->warnings()};
   };
-  co_return co_await services.parts.writer.commit(std::move(unit), bytes);
+  co_return co_await services.parts.writer.commit(std::move(unit), weight_of(context.request));
 }
+
+// Says that something of the namespace is to go, if it has the version that was asked for.
+using Removal = std::function<Result<>(NamespaceEdit&, const IfMatch&)>;
+// A DELETE from its beginning to its answer, which has no content. Errors: those of begin_change() and
+// change_namespace().
+Task<http::Response> remove(FlagServices& services, http::Context& context, Removal removal);
 
 }  // namespace corohub::flags

@@ -128,8 +128,7 @@ Task<Response> write_definition(FlagServices& services, Context& context, MakeDe
   const Result<> drafted = co_await read_body(services, context.request, std::move(read));
   if (!drafted) co_return fail(drafted.error(), context);
   auto run = [edit](NamespaceEdit& of) { return (*edit)(of); };
-  ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
-                                                    std::move(run), weight_of(context.request));
+  ChangeOutcome changed = co_await change_namespace(services, context, *change, std::move(run));
   if (!changed) co_return fail(changed.error(), context);
   add_warnings(changed->value, edit->reading());
   co_return definition_answer(services, context, place, *changed);
@@ -156,8 +155,7 @@ Task<Response> switch_flag(FlagServices& services, Context& context, State state
     of.put_definition(place.environment, place.flag, with_state(flag.definition, state), {}, dangling);
     return {};
   };
-  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
-                                                          std::move(edit), weight_of(context.request));
+  const ChangeOutcome changed = co_await change_namespace(services, context, *change, std::move(edit));
   if (!changed) co_return fail(changed.error(), context);
   co_return definition_answer(services, context, place, *changed);
 }

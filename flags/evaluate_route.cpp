@@ -1,11 +1,12 @@
 // POST …/flags/{flag}/evaluate: what a flag would be for somebody, and why. Nothing changes.
 #include "core/json_text.hpp"
+#include "flags/answers.hpp"
 #include "flags/bodies.hpp"
-#include "flags/body.hpp"
 #include "flags/change_unit.hpp"
 #include "flags/definition_patch.hpp"
 #include "flags/dry_run.hpp"
 #include "flags/manager.hpp"
+#include "users/query_reader.hpp"
 #include "users/user_repository.hpp"
 
 #include <optional>

@@ -136,8 +136,7 @@ Task<Response> post_flag(FlagServices& services, Context& context) {
     of.put_definition((*environment)->key, made.identity.key, made.definition, {}, dangling);
     return {};
   };
-  ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
-                                                    std::move(edit), weight_of(context.request));
+  ChangeOutcome changed = co_await change_namespace(services, context, *change, std::move(edit));
   if (!changed) co_return fail(changed.error(), context);
   add_warnings(changed->value, body->reading);
   co_return flag_answer(services, context, *changed, key, 201)
@@ -158,25 +157,19 @@ Task<Response> patch_flag(FlagServices& services, Context& context) {
     of.put_identity(std::move(*flag));
     return {};
   };
-  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
-                                                          std::move(edit), weight_of(context.request));
+  const ChangeOutcome changed = co_await change_namespace(services, context, *change, std::move(edit));
   if (!changed) co_return fail(changed.error(), context);
   co_return flag_answer(services, context, *changed, key);
 }
 
 Task<Response> delete_flag_route(FlagServices& services, Context& context) {
-  const Result<Change> change = co_await begin_change(services, context);
-  if (!change) co_return fail(change.error(), context);
-  auto edit = [key = std::string(context.param("flag")),
-               match = change->match](NamespaceEdit& of) -> Result<> {
-    if (const auto before = held_identity(of, key, match); !before) return before.error();
-    of.remove_flag(key);
-    return {};
-  };
-  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
-                                                          std::move(edit), weight_of(context.request));
-  if (!changed) co_return fail(changed.error(), context);
-  co_return at(services, context, http::no_content(), changed->seq);
+  return remove(
+      services, context,
+      [key = std::string(context.param("flag"))](NamespaceEdit& of, const IfMatch& match) -> Result<> {
+        if (const auto before = held_identity(of, key, match); !before) return before.error();
+        of.remove_flag(key);
+        return {};
+      });
 }
 
 }  // namespace

@@ -32,11 +32,6 @@ std::string pointer(const std::string& at, std::string_view member) {
   return place;
 }
 
-// What other programs may add to a document for themselves.
-bool is_foreign_member(std::string_view key) noexcept {
-  return key.starts_with('$') || key.starts_with("x-");
-}
-
 void append_member(std::string& out, std::string_view key) {
   if (out.back() != '{') out += ',';
   append_json(out, key);

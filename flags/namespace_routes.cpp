@@ -25,6 +25,10 @@ Response namespace_answer(FlagServices& services, const Context& context,
 
 // ---- namespaces ----
 
+Result<> check_version(const Namespace& before, const IfMatch& match) {
+  return match.check(before.version, [&] { return to_json(before); });
+}
+
 Task<Response> get_namespaces(FlagServices& services, Context& context) {
   const Result<Manager> manager = co_await read_manager(services, context);
   if (!manager) co_return fail(manager.error(), context);
@@ -79,34 +83,23 @@ Task<Response> patch_namespace_route(FlagServices& services, Context& context) {
   Result<json::object> patch = co_await read_body(services, context.request, keep_body);
   if (!patch) co_return fail(patch.error(), context);
   auto edit = [patch = std::move(*patch), match = change->match](NamespaceEdit& of) -> Result<> {
-    const Namespace& before = of.before();
-    if (const Result<> held = match.check(before.version, [&] { return to_json(before); }); !held)
-      return held;
-    Result<NamespaceProperties> properties = patch_namespace(before, patch);
+    if (const Result<> held = check_version(of.before(), match); !held) return held;
+    Result<NamespaceProperties> properties = patch_namespace(of.before(), patch);
     if (!properties) return properties.error();
     of.put_namespace(std::move(*properties));
     return {};
   };
-  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
-                                                          std::move(edit), weight_of(context.request));
+  const ChangeOutcome changed = co_await change_namespace(services, context, *change, std::move(edit));
   if (!changed) co_return fail(changed.error(), context);
   co_return namespace_answer(services, context, *changed);
 }
 
 Task<Response> delete_namespace_route(FlagServices& services, Context& context) {
-  const Result<Change> change = co_await begin_change(services, context);
-  if (!change) co_return fail(change.error(), context);
-  auto edit = [match = change->match](NamespaceEdit& of) -> Result<> {
-    const Namespace& before = of.before();
-    if (const Result<> held = match.check(before.version, [&] { return to_json(before); }); !held)
-      return held;
+  return remove(services, context, [](NamespaceEdit& of, const IfMatch& match) -> Result<> {
+    if (const Result<> held = check_version(of.before(), match); !held) return held;
     of.remove_namespace();
     return {};
-  };
-  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
-                                                          std::move(edit), weight_of(context.request));
-  if (!changed) co_return fail(changed.error(), context);
-  co_return at(services, context, http::no_content(), changed->seq);
+  });
 }
 
 // ---- environments ----
@@ -165,8 +158,7 @@ Task<Response> post_environment(FlagServices& services, Context& context) {
     of.put_environment(made.parts, made.copy_from);
     return {};
   };
-  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
-                                                          std::move(edit), weight_of(context.request));
+  const ChangeOutcome changed = co_await change_namespace(services, context, *change, std::move(edit));
   if (!changed) co_return fail(changed.error(), context);
   const std::string& key = body->parts.key;
   co_return environment_answer(services, context, *changed, key, 201)
@@ -187,26 +179,19 @@ Task<Response> patch_environment_route(FlagServices& services, Context& context)
     of.put_environment(std::move(*parts));
     return {};
   };
-  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
-                                                          std::move(edit), weight_of(context.request));
+  const ChangeOutcome changed = co_await change_namespace(services, context, *change, std::move(edit));
   if (!changed) co_return fail(changed.error(), context);
   co_return environment_answer(services, context, *changed, key);
 }
 
 Task<Response> delete_environment_route(FlagServices& services, Context& context) {
-  const Result<Change> change = co_await begin_change(services, context);
-  if (!change) co_return fail(change.error(), context);
-  auto edit = [key = std::string(context.param("environment")),
-               match = change->match](NamespaceEdit& of) -> Result<> {
-    const Result<EnvironmentRef> before = held_environment(of, key, match);
-    if (!before) return before.error();
-    of.remove_environment(key);
-    return {};
-  };
-  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
-                                                          std::move(edit), weight_of(context.request));
-  if (!changed) co_return fail(changed.error(), context);
-  co_return at(services, context, http::no_content(), changed->seq);
+  const std::string_view key = context.param("environment");
+  return remove(services, context,
+                [key = std::string(key)](NamespaceEdit& of, const IfMatch& match) -> Result<> {
+                  if (const auto before = held_environment(of, key, match); !before) return before.error();
+                  of.remove_environment(key);
+                  return {};
+                });
 }
 
 }  // namespace

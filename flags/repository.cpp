@@ -40,14 +40,30 @@ ValueType parse_type(std::string_view word) {
   return ValueType::object;
 }
 
-// The columns id, key, name, version, created_at, updated_at, from `first` on.
-void read_entity(const storage::Query& row, int first, Entity& entity) {
-  entity.id = row.integer(first);
-  entity.key = row.text(first + 1);
-  entity.name = row.text(first + 2);
-  entity.version = row.integer(first + 3);
-  entity.created_at = row.integer(first + 4);
-  entity.updated_at = row.integer(first + 5);
+// The first columns: id, key, name, version, created_at, updated_at.
+void read_entity(const storage::Query& row, Entity& entity) {
+  entity.id = row.integer(0);
+  entity.key = row.text(1);
+  entity.name = row.text(2);
+  entity.version = row.integer(3);
+  entity.created_at = row.integer(4);
+  entity.updated_at = row.integer(5);
+}
+
+// The entities of one owner. `read_more` reads the columns behind the first.
+template <class T, class Source, class More>
+std::vector<std::shared_ptr<const T>> read_entities(Source& source, std::string_view sql, std::int64_t owner,
+                                                    More read_more) {
+  storage::Query row = source.query(sql);
+  row.bind(owner);
+  std::vector<std::shared_ptr<const T>> entities;
+  while (row.next()) {
+    auto entity = std::make_shared<T>();
+    read_entity(row, *entity);
+    read_more(row, *entity);
+    entities.push_back(std::move(entity));
+  }
+  return entities;
 }
 
 [[noreturn]] void unreadable(std::string_view what, std::string_view key, const Error& error) {
@@ -58,44 +74,34 @@ void read_entity(const storage::Query& row, int first, Entity& entity) {
 
 template <class Source>
 std::vector<PlatformRef> read_platforms(Source& source, std::int64_t namespace_id) {
-  storage::Query query = source.query(
+  return read_entities<Platform>(
+      source,
       "SELECT id, key, name, version, created_at, updated_at, enabled, config FROM platforms WHERE "
-      "namespace_id = ? ORDER BY key");
-  query.bind(namespace_id);
-  std::vector<PlatformRef> platforms;
-  while (query.next()) {
-    auto platform = std::make_shared<Platform>();
-    read_entity(query, 0, *platform);
-    platform->enabled = query.integer(6) != 0;
-    platform->config = query.text(7);
-    platforms.push_back(std::move(platform));
-  }
-  return platforms;
+      "namespace_id = ? ORDER BY key",
+      namespace_id, [](const storage::Query& row, Platform& platform) {
+        platform.enabled = row.integer(6) != 0;
+        platform.config = row.text(7);
+      });
 }
 
 // Sorted by id.
 template <class Source>
 std::vector<FlagIdentityRef> read_identities(Source& source, std::int64_t namespace_id) {
-  storage::Query query = source.query(
+  return read_entities<FlagIdentity>(
+      source,
       "SELECT id, key, name, version, created_at, updated_at, description, tags, type, parent, platform, "
-      "package_gated, off_variant, client_visible FROM flags WHERE namespace_id = ? ORDER BY id");
-  query.bind(namespace_id);
-  std::vector<FlagIdentityRef> identities;
-  while (query.next()) {
-    auto flag = std::make_shared<FlagIdentity>();
-    read_entity(query, 0, *flag);
-    flag->description = query.text(6);
-    flag->tags = parse_tags(query.text(7));
-    flag->type = parse_type(query.text(8));
-    flag->parent = query.text_or_null(9);
-    flag->platform = query.text_or_null(10);
-    flag->package_gated = query.integer(11) != 0;
-    flag->off_variant = query.text_or_null(12);
-    flag->client_visible = query.integer(13) != 0;
-    flag->moved_at = flag->updated_at;
-    identities.push_back(std::move(flag));
-  }
-  return identities;
+      "package_gated, off_variant, client_visible FROM flags WHERE namespace_id = ? ORDER BY id",
+      namespace_id, [](const storage::Query& row, FlagIdentity& flag) {
+        flag.description = row.text(6);
+        flag.tags = parse_tags(row.text(7));
+        flag.type = parse_type(row.text(8));
+        flag.parent = row.text_or_null(9);
+        flag.platform = row.text_or_null(10);
+        flag.package_gated = row.integer(11) != 0;
+        flag.off_variant = row.text_or_null(12);
+        flag.client_visible = row.integer(13) != 0;
+        flag.moved_at = flag.updated_at;
+      });
 }
 
 // Definitions of one namespace by their texts: flags whose documents are equal share one, as the environments
@@ -143,22 +149,17 @@ std::vector<Flag> read_definitions(Source& source, std::int64_t environment_id,
 
 template <class Source>
 std::vector<SegmentRef> read_segments(Source& source, std::int64_t environment_id) {
-  storage::Query query = source.query(
+  return read_entities<Segment>(
+      source,
       "SELECT id, key, name, version, created_at, updated_at, rule FROM segments WHERE environment_id = ? "
-      "ORDER BY key");
-  query.bind(environment_id);
-  std::vector<SegmentRef> segments;
-  while (query.next()) {
-    auto segment = std::make_shared<Segment>();
-    read_entity(query, 0, *segment);
-    Reading reading;
-    reading.strict = false;
-    Result<SegmentRule> rule = parse_segment(parse_stored(query.text(6)), reading);
-    if (!rule) unreadable("segment", segment->key, rule.error());
-    segment->rule = std::move(*rule);
-    segments.push_back(std::move(segment));
-  }
-  return segments;
+      "ORDER BY key",
+      environment_id, [](const storage::Query& row, Segment& segment) {
+        Reading reading;
+        reading.strict = false;
+        Result<SegmentRule> rule = parse_segment(parse_stored(row.text(6)), reading);
+        if (!rule) unreadable("segment", segment.key, rule.error());
+        segment.rule = std::move(*rule);
+      });
 }
 
 template <class Source>
@@ -170,7 +171,7 @@ std::vector<EnvironmentParts> read_environments(Source& source, std::int64_t nam
   std::vector<EnvironmentParts> environments;
   while (query.next()) {
     EnvironmentParts& parts = environments.emplace_back();
-    read_entity(query, 0, parts);
+    read_entity(query, parts);
     parts.is_default = query.integer(6) != 0;
     parts.metadata = parse_stored(query.text(7)).as_object();
     parts.revision = query.integer(8);
@@ -198,7 +199,7 @@ Stamped read_namespace(Source& source, std::string_view key, UnixMs now) {
         "namespaces WHERE key = ?");
     query.bind(key);
     if (!query.next()) return read;
-    read_entity(query, 0, *name_space);
+    read_entity(query, *name_space);
     name_space->tenant_id = query.text(6);
     name_space->app_id = query.text(7);
     name_space->access = parse_namespace_access(query.text(8)).value_or(NamespaceAccess::clients);

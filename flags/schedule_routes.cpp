@@ -1,13 +1,14 @@
 // …/environments/{environment}/schedule: changes of definitions that are made later.
 #include "core/json_text.hpp"
 #include "core/rfc3339.hpp"
+#include "flags/answers.hpp"
 #include "flags/bodies.hpp"
-#include "flags/body.hpp"
 #include "flags/change_unit.hpp"
 #include "flags/definition_patch.hpp"
 #include "flags/lists.hpp"
 #include "flags/manager.hpp"
 #include "flags/schedule_repository.hpp"
+#include "users/query_reader.hpp"
 
 #include <utility>
 

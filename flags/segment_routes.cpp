@@ -1,7 +1,7 @@
 // …/environments/{environment}/segments: rules with a name, which the rules of flags use.
 #include "core/key_name.hpp"
+#include "flags/answers.hpp"
 #include "flags/bodies.hpp"
-#include "flags/body.hpp"
 #include "flags/change_unit.hpp"
 #include "flags/lists.hpp"
 #include "flags/manager.hpp"
@@ -55,10 +55,7 @@ Result<SegmentBody> read_new_segment(const json::object& body) {
 
 Result<SegmentBody> read_segment(const json::object& body) {
   http::Fields fields(body);
-  fields.forbid({"id", "key", "version", "created_at", "updated_at"});
-  json::object rest = body;
-  for (const std::string_view set : {"id", "key", "version", "created_at", "updated_at"}) rest.erase(set);
-  refuse_unknown(fields, rest, {"name", "rule"});
+  refuse_unknown(fields, body, {"name", "rule"}, {"id", "key", "version", "created_at", "updated_at"});
   return read_members(fields, body, {});
 }
 
@@ -148,8 +145,7 @@ Task<Response> post_segment(FlagServices& services, Context& context) {
     of.put_segment(place.environment, place.segment, body.name.value_or(place.segment), body.rule);
     return {};
   };
-  const ChangeOutcome made = co_await change_namespace(services, change->name_space, change->author,
-                                                       std::move(edit), weight_of(context.request));
+  const ChangeOutcome made = co_await change_namespace(services, context, *change, std::move(edit));
   if (!made) co_return fail(made.error(), context);
   co_return segment_answer(services, context, place, *made, 201)
       .with("Location", context.request.path + '/' + place.segment);
@@ -171,26 +167,18 @@ Task<Response> put_segment(FlagServices& services, Context& context) {
     of.put_segment(place.environment, place.segment, body.name.value_or((*there)->name), body.rule);
     return {};
   };
-  const ChangeOutcome changed = co_await change_namespace(services, change->name_space, change->author,
-                                                          std::move(edit), weight_of(context.request));
+  const ChangeOutcome changed = co_await change_namespace(services, context, *change, std::move(edit));
   if (!changed) co_return fail(changed.error(), context);
   co_return segment_answer(services, context, place, *changed);
 }
 
 Task<Response> delete_segment(FlagServices& services, Context& context) {
-  const Result<Change> change = co_await begin_change(services, context);
-  if (!change) co_return fail(change.error(), context);
-  const Place place(context);
-  auto edit = [place, match = change->match](NamespaceEdit& of) -> Result<> {
-    const Result<const Segment*> there = place.find(of.before(), match);
-    if (!there) return there.error();
-    of.remove_segment(place.environment, place.segment);
-    return {};
-  };
-  const ChangeOutcome gone = co_await change_namespace(services, change->name_space, change->author,
-                                                       std::move(edit), weight_of(context.request));
-  if (!gone) co_return fail(gone.error(), context);
-  co_return at(services, context, http::no_content(), gone->seq);
+  return remove(services, context,
+                [place = Place(context)](NamespaceEdit& of, const IfMatch& match) -> Result<> {
+                  if (const auto there = place.find(of.before(), match); !there) return there.error();
+                  of.remove_segment(place.environment, place.segment);
+                  return {};
+                });
 }
 
 }  // namespace

@@ -139,9 +139,7 @@ class DefinitionReader {
   void look_for_unknown_members() {
     for (const auto& member : document_) {
       const std::string_view name = member.key();
-      if (name.starts_with('$') || name.starts_with("x-") ||
-          std::ranges::find(known_members, name) != known_members.end())
-        continue;
+      if (is_foreign_member(name) || std::ranges::find(known_members, name) != known_members.end()) continue;
       const Inside inside(findings_, name);
       findings_.doubt("unknown_member", "Is not a member of a definition.");
     }

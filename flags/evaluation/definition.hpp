@@ -45,6 +45,11 @@ struct Reading {
   std::vector<FieldError> warnings{};  // filled when not strict
 };
 
+// What other programs may add to any document for themselves.
+inline bool is_foreign_member(std::string_view key) noexcept {
+  return key.starts_with('$') || key.starts_with("x-");
+}
+
 struct Definition {
   State state = State::disabled;
   ValueType type = ValueType::boolean;

@@ -1,7 +1,6 @@
 // What the bodies of management may say.
 #include "flags/bodies.hpp"
 
-#include "flags/body.hpp"
 #include "room.hpp"
 
 #include <gmock/gmock.h>

@@ -13,12 +13,13 @@ Error may_not() { return Error(ErrorCode::forbidden, "The key has no scope for t
 }  // namespace
 
 std::string_view name(Source source) noexcept {
-  constexpr std::array<std::string_view, 4> words = {"api", "schedule", "import", "copy"};
+  constexpr std::array<std::string_view, 6> words = {"api", "schedule", "import", "copy", "redis", "http"};
   return words[static_cast<std::size_t>(source)];
 }
 
 bool scopes_manage(const std::vector<std::string>& scopes, Right right,
                    std::string_view name_space) noexcept {
+  if (right == Right::ingest) return users::scopes_allow(scopes, "flags:ingest", name_space);
   return users::scopes_allow(scopes, "flags:write", name_space) ||
          (right == Right::read && users::scopes_allow(scopes, "flags:read", name_space));
 }

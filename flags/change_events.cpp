@@ -12,14 +12,6 @@
 namespace corohub::flags {
 namespace {
 
-struct FlagEvent {
-  const Flag* flag = nullptr;  // as it is afterwards; as it was, if it is gone
-  std::string_view action;     // created, updated, deleted, enabled, disabled
-  MemberNames changes{};
-  std::string cause{};  // empty: the flag itself was changed
-  std::int64_t version = 0;
-};
-
 // Whether the predicate holds for the flag or for one above it.
 template <class Predicate>
 bool any_in_chain(const Flag& flag, Predicate predicate) {
@@ -29,13 +21,15 @@ bool any_in_chain(const Flag& flag, Predicate predicate) {
 }
 
 // By what a subscription judges whether its viewer may hear of the flag. A later namespace may have the key
-// of this one, but never its id.
-std::string attributes_of(const Flag& flag, std::int64_t namespace_id) {
+// of this one, but never its id. A flag that is not known here is hidden from nobody.
+std::string attributes_of(const Flag* flag, std::int64_t namespace_id) {
   json::object about;
-  about["id"] = flag.identity->id;
+  about["id"] = flag != nullptr ? json::value(flag->identity->id) : json::value();
   about["namespace_id"] = namespace_id;
-  about["hidden"] = any_in_chain(flag, [](const FlagIdentity& one) { return !one.client_visible; });
-  about["gated"] = any_in_chain(flag, [](const FlagIdentity& one) { return one.package_gated; });
+  about["hidden"] =
+      flag != nullptr && any_in_chain(*flag, [](const FlagIdentity& one) { return !one.client_visible; });
+  about["gated"] =
+      flag != nullptr && any_in_chain(*flag, [](const FlagIdentity& one) { return one.package_gated; });
   json::object attributes;
   attributes["flag"] = std::move(about);
   return json::serialize(attributes);
@@ -43,11 +37,22 @@ std::string attributes_of(const Flag& flag, std::int64_t namespace_id) {
 
 // Whose what waits for a connection remains when its rank changes: of flags that others do not see, and of
 // namespaces that they may not evaluate, the administrators'.
-hub::Audience audience_of(const Flag& flag, NamespaceAccess access) {
-  const bool unseen = access == NamespaceAccess::clients || any_in_chain(flag, [](const FlagIdentity& one) {
-                        return !one.client_visible || one.package_gated;
-                      });
+hub::Audience audience_of(const Flag* flag, NamespaceAccess access) {
+  const bool unseen = access == NamespaceAccess::clients ||
+                      (flag != nullptr && any_in_chain(*flag, [](const FlagIdentity& one) {
+                         return !one.client_visible || one.package_gated;
+                       }));
   return unseen ? hub::Audience::admins() : hub::Audience::everyone();
+}
+
+template <class T>
+json::value value_or_null(const std::optional<T>& value) {
+  return value ? json::value(*value) : json::value();
+}
+
+void add_author(json::object& data, const Author& author, std::optional<std::int64_t> version) {
+  data["changed_by"] = value_or_null(author.caller.user_id);
+  data["version"] = value_or_null(version);
 }
 
 class Events {
@@ -72,11 +77,6 @@ class Events {
     return difference_.after ? difference_.after->key : difference_.before->key;
   }
 
-  void add_author(json::object& data, std::int64_t version) const {
-    data["changed_by"] = author_.caller.user_id ? json::value(*author_.caller.user_id) : json::value();
-    data["version"] = version;
-  }
-
   // ---- for administrators ----
 
   void add_admin_event(std::string type, std::string_view environment, std::string_view key,
@@ -85,7 +85,7 @@ class Events {
     data["namespace"] = name_space();
     if (!environment.empty()) data["environment"] = environment;
     data["key"] = key;
-    add_author(data, version);
+    add_author(data, author_, version);
     drafts_.push_back({std::move(type), json::serialize(data), hub::Audience::admins()});
   }
 
@@ -114,28 +114,9 @@ class Events {
 
   // ---- of flags ----
 
-  void add_flag_event(const EnvironmentParts& environment, const FlagEvent& event) {
-    const bool created = event.action == "created";
-    const bool deleted = event.action == "deleted";
-    json::object data;
-    data["namespace"] = name_space();
-    data["environment"] = environment.key;
-    data["flag_id"] = event.flag->identity->id;
-    data["flag_key"] = event.flag->key();
-    data["action"] = event.action;
-    data["enabled"] = !deleted && event.flag->enabled;
-    json::array& changes = data["changes"].emplace_array();
-    for (const std::string_view member : event.changes) changes.emplace_back(member);
-    if (!event.cause.empty()) data["cause"] = event.cause;
-    data["source"] = name(author_.source);
-    add_author(data, event.version);
-    hub::EventDraft draft;
-    draft.type = created ? "flag.created" : deleted ? "flag.deleted" : "flag.updated";
-    draft.data = json::serialize(data);
-    draft.topic = topic_of(name_space(), environment);
-    draft.audience = audience_of(*event.flag, after_->access);
-    draft.attributes = attributes_of(*event.flag, after_->id);
-    drafts_.push_back(std::move(draft));
+  void add_flag_event(const EnvironmentParts& environment, FlagEvent event) {
+    event.enabled = event.action != "deleted" && event.flag->enabled;
+    drafts_.push_back(flag_event(*after_, environment, event, author_));
   }
 
   void add_own_events(const EnvironmentChange& change, const Environment& after) {
@@ -232,6 +213,32 @@ class Events {
 };
 
 }  // namespace
+
+hub::EventDraft flag_event(const Namespace& name_space, const EnvironmentParts& environment,
+                           const FlagEvent& event, const Author& author) {
+  json::object data;
+  data["namespace"] = name_space.key;
+  data["environment"] = environment.key;
+  data["flag_id"] = event.flag != nullptr ? json::value(event.flag->identity->id) : json::value();
+  data["flag_key"] = event.flag != nullptr ? std::string_view(event.flag->key()) : event.key;
+  data["action"] = event.action;
+  data["enabled"] = value_or_null(event.enabled);
+  json::array& changes = data["changes"].emplace_array();
+  for (const std::string_view member : event.changes) changes.emplace_back(member);
+  if (!event.cause.empty()) data["cause"] = event.cause;
+  data["source"] = name(author.source);
+  if (author.occurred_at) data["occurred_at"] = rfc3339(*author.occurred_at);
+  add_author(data, author, event.version);
+  hub::EventDraft draft;
+  draft.type = event.action == "created"   ? "flag.created"
+               : event.action == "deleted" ? "flag.deleted"
+                                           : "flag.updated";
+  draft.data = json::serialize(data);
+  draft.topic = topic_of(name_space.key, environment);
+  draft.audience = audience_of(event.flag, name_space.access);
+  draft.attributes = attributes_of(event.flag, name_space.id);
+  return draft;
+}
 
 std::vector<hub::EventDraft> events_of(const Difference& difference, const Namespace* after,
                                        const Author& author) {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,6 +30,19 @@ struct Tree {
   std::vector<std::shared_ptr<Environment>> altered;  // whose revision is yet to be set
 };
 Tree build_tree(const Difference& difference, UnixMs now);
+
+// What is said of one flag in one environment.
+struct FlagEvent {
+  const Flag* flag = nullptr;  // as it is afterwards; as it was, if it is gone; null: it is not known here
+  std::string_view action;     // created, updated, deleted, enabled, disabled
+  MemberNames changes{};
+  std::string cause{};  // empty: the flag itself was changed
+  std::optional<std::int64_t> version{};
+  std::string_view key{};         // of a flag that is not known here
+  std::optional<bool> enabled{};  // nothing: nobody knows
+};
+hub::EventDraft flag_event(const Namespace& name_space, const EnvironmentParts& environment,
+                           const FlagEvent& event, const Author& author);
 
 // The events of the change, in their order; `after` null: the namespace goes.
 std::vector<hub::EventDraft> events_of(const Difference& difference, const Namespace* after,

@@ -55,5 +55,7 @@ bool Flags::schedule_due() const noexcept { return services_->schedule.due(); }
 Task<std::size_t> Flags::run_schedule() { return services_->schedule.run(); }
 
 Directories& Flags::directories() noexcept { return services_->directories; }
+Copies& Flags::copies() noexcept { return services_->copies; }
+const FlagsParts& Flags::parts() const noexcept { return services_->parts; }
 
 }  // namespace corohub::flags

@@ -30,6 +30,7 @@ struct FlagsParts {
   std::function<Seq(std::size_t shard)> applied_seq;
 };
 
+class Copies;         // flags/copies.hpp
 struct FlagServices;  // flags/services.hpp
 
 // Safe from any shard's thread, but for what says otherwise.
@@ -46,6 +47,9 @@ class Flags {
   // Every route of management: /api/v1/namespaces…
   void add_routes(http::Router& router);
   Directories& directories() noexcept;
+  // What other rooms change namespaces with.
+  Copies& copies() noexcept;  // writer's thread
+  const FlagsParts& parts() const noexcept;
 
   // Whether the time of a scheduled change has come. Costs nothing, so that it can be asked often.
   bool schedule_due() const noexcept;

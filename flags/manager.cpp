@@ -2,6 +2,7 @@
 
 #include "auth/policy.hpp"
 #include "core/encoding.hpp"
+#include "flags/services.hpp"
 #include "users/query_reader.hpp"
 #include "users/request_caller.hpp"
 
@@ -26,21 +27,20 @@ Result<std::string> read_credential(const http::Request& request) {
   return std::string(text);
 }
 
-Task<Result<Manager>> manager_by_key(FlagServices& services, Context& context, std::string key) {
+Task<Result<Manager>> manager_by_key(const FlagsParts& parts, Context& context, std::string key) {
   if (const Result<> rate = context.charge_address(); !rate) co_return rate.error();
-  auto read = [key = std::move(key), now = services.parts.clock.unix_ms()](
-                  storage::Snapshot& snapshot) -> Result<users::ServiceKey> {
+  auto read = [key = std::move(key),
+               now = parts.clock.unix_ms()](storage::Snapshot& snapshot) -> Result<users::ServiceKey> {
     std::optional<users::ServiceKey> found = users::find_service_key(snapshot, key, now);
     if (!found) return Error(ErrorCode::invalid_token, "The key is unknown, revoked or expired.");
     return std::move(*found);
   };
-  Result<users::ServiceKey> found = co_await services.parts.readers.read(std::move(read));
+  Result<users::ServiceKey> found = co_await parts.readers.read(std::move(read));
   if (!found) co_return found.error();
   Manager manager;
   manager.caller = users::caller_of(context);
   manager.service_key = found->id;
   manager.scopes = std::move(found->scopes);
-  if (!manager.may_somewhere(Right::read)) co_return no_scope();
   co_return manager;
 }
 
@@ -65,6 +65,7 @@ bool Manager::may(Right right, std::string_view name_space) const noexcept {
 
 bool Manager::may_somewhere(Right right) const noexcept {
   return !service_key || std::ranges::any_of(scopes, [right](std::string_view scope) {
+    if (right == Right::ingest) return scope.starts_with("flags:ingest");
     return scope.starts_with("flags:write") || (right == Right::read && scope.starts_with("flags:read"));
   });
 }
@@ -73,12 +74,18 @@ Author Manager::author(Source source, std::string comment) const {
   return {caller, service_key, source, std::move(comment)};
 }
 
-Task<Result<Manager>> read_manager(FlagServices& services, Context& context) {
+Task<Result<Manager>> read_holder(const FlagsParts& parts, Context& context) {
   Result<std::string> credential = read_credential(context.request);
   if (!credential) co_return credential.error();
   if (users::looks_like_service_key(*credential))
-    co_return co_await manager_by_key(services, context, std::move(*credential));
+    co_return co_await manager_by_key(parts, context, std::move(*credential));
   co_return co_await manager_by_token(context, std::move(*credential));
+}
+
+Task<Result<Manager>> read_manager(FlagServices& services, Context& context) {
+  Result<Manager> manager = co_await read_holder(services.parts, context);
+  if (manager && !manager->may_somewhere(Right::read)) co_return no_scope();
+  co_return manager;
 }
 
 Task<Result<Manager>> read_manager(FlagServices& services, Context& context, Right right) {

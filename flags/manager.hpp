@@ -3,7 +3,7 @@
 #pragma once
 
 #include "flags/author.hpp"
-#include "flags/services.hpp"
+#include "flags/flags.hpp"
 #include "http/router.hpp"
 
 #include <optional>
@@ -26,8 +26,11 @@ struct Manager {
 };
 
 // Reads the credential (Authorization: Bearer, or X-API-Key, not both) and lets the request pay. Whether a
-// key may do what it asks for is for may(). Errors: unauthorized, invalid_token, invalid_request, forbidden,
-// rate_limited.
+// key may do what it asks for is for may(). Errors: unauthorized, invalid_token, invalid_request, forbidden
+// for a user who is no administrator, rate_limited.
+Task<Result<Manager>> read_holder(const FlagsParts& parts, http::Context& context);
+
+// The same for who may read in some namespace: forbidden for a key that may not.
 Task<Result<Manager>> read_manager(FlagServices& services, http::Context& context);
 
 // The same, and whether it may do this in the namespace that the path names, which need not exist: forbidden.

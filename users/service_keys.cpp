@@ -20,7 +20,8 @@ constexpr std::size_t key_bytes = 32;
 constexpr std::size_t key_characters = 43;  // of base64url
 constexpr UnixMs use_is_noted_every = 60'000;
 constexpr std::string_view topic_scope = "publish:topic:";
-constexpr std::array<std::string_view, 3> namespace_rights = {"flags:read", "flags:write", "flags:evaluate"};
+constexpr std::array<std::string_view, 4> namespace_rights = {"flags:read", "flags:write", "flags:evaluate",
+                                                              "flags:ingest"};
 
 bool allows(std::string_view scope, std::string_view topic, const hub::Audience& audience) noexcept {
   if (scope == "publish") return true;

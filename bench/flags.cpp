@@ -79,7 +79,9 @@ class Answer {
  public:
   explicit Answer(std::string_view name)
       : environment_(environment_of(targeting_of(name), flags_of_an_answer)) {
-    context_.set_caller({.kind = Viewer::Kind::user, .user_id = 4711}, "default", "default");
+    const Viewer viewer{.kind = Viewer::Kind::user, .user_id = 4711};
+    const Namespace name_space;
+    context_.set_caller(Standing(viewer, name_space, nullptr, 0), "default");
   }
 
   void make() {

@@ -87,7 +87,7 @@ bool is_one_topic(const PageRequest& request) noexcept {
 
 // The rows after `start` up to `end` that may belong to the page, in order.
 storage::Query candidates(storage::Snapshot& snapshot, const PageRequest& request, Seq start, Seq end) {
-  const bool in_no_audience = !request.own || request.own->is_guest;
+  const bool in_no_audience = !request.own || !request.own->is_user();
   const int role = in_no_audience ? 0 : static_cast<int>(hub::role_bit(request.own->role));
   const UserId user = request.own ? request.own->user_id : 0;
   // No user has id 0, and a null column equals nothing. Roles of an event of a topic are looked at later.

@@ -9,17 +9,17 @@ namespace {
 
 constexpr auto key_of = [](const NamespaceRef& one) -> const std::string& { return one->key; };
 
+template <class What>
 class DirectoryChange final : public hub::ShardChange {
  public:
-  DirectoryChange(Directories& directories, NamespaceChange what)
-      : directories_(directories), what_(std::move(what)) {}
+  DirectoryChange(Directories& directories, What what) : directories_(directories), what_(std::move(what)) {}
   void apply(std::size_t shard) const noexcept override {
     if (shard < directories_.size()) directories_.of(shard).apply(what_);
   }
 
  private:
   Directories& directories_;
-  const NamespaceChange what_;
+  const What what_;
 };
 
 }  // namespace
@@ -29,9 +29,22 @@ const NamespaceRef* Directory::find(std::string_view key) const noexcept {
   return found != all_.end() && (*found)->key == key ? &*found : nullptr;
 }
 
-void Directory::begin_with(std::vector<NamespaceRef> all) {
+void Directory::begin_with(std::vector<NamespaceRef> all, const std::vector<ClientRef>& clients) {
   all_ = std::move(all);
   std::ranges::sort(all_, {}, key_of);
+  clients_.reserve(clients.size());
+  for (const ClientRef& client : clients) clients_.put(client);
+}
+
+Standing Directory::standing(const Viewer& viewer, const Namespace& name_space) const noexcept {
+  return {viewer, name_space, client_of(viewer, name_space), clock_.unix_ms()};
+}
+
+const Client* Directory::client_of(const Viewer& viewer, const Namespace& name_space) const noexcept {
+  if (viewer.kind == Viewer::Kind::user) return clients_.of_user(name_space.id, viewer.user_id);
+  if (viewer.kind != Viewer::Kind::client) return nullptr;
+  const ClientRef* found = clients_.find(viewer.client_id);
+  return found != nullptr && (*found)->namespace_id == name_space.id ? found->get() : nullptr;
 }
 
 // Memory is small enough here (a pointer per namespace) that a failure may end the process: a shard that knew
@@ -50,22 +63,35 @@ void Directory::apply(const NamespaceChange& change) noexcept {
   for (DirectoryListener* listener : listeners_) listener->namespace_changed(change);
 }
 
+void Directory::apply(const ClientChange& change) noexcept {
+  if (change.after)
+    clients_.put(change.after);
+  else
+    clients_.remove(change.before->id);
+  for (DirectoryListener* listener : listeners_) listener->client_changed(change);
+}
+
 void Directory::add_listener(DirectoryListener& listener) { listeners_.push_back(&listener); }
 
 void Directory::remove_listener(const DirectoryListener& listener) noexcept {
   std::erase(listeners_, &listener);
 }
 
-void Directories::begin(std::size_t shards, const std::vector<NamespaceRef>& all) {
+void Directories::begin(std::size_t shards, const std::vector<NamespaceRef>& all,
+                        const std::vector<ClientRef>& clients) {
   directories_.clear();
   for (std::size_t i = 0; i < shards; ++i) {
-    directories_.push_back(std::make_unique<Directory>());
-    directories_.back()->begin_with(all);
+    directories_.push_back(std::make_unique<Directory>(clock_));
+    directories_.back()->begin_with(all, clients);
   }
 }
 
 hub::ShardChangeRef Directories::change(NamespaceChange what) {
-  return std::make_shared<const DirectoryChange>(*this, std::move(what));
+  return std::make_shared<const DirectoryChange<NamespaceChange>>(*this, std::move(what));
+}
+
+hub::ShardChangeRef Directories::change(ClientChange what) {
+  return std::make_shared<const DirectoryChange<ClientChange>>(*this, std::move(what));
 }
 
 }  // namespace corohub::flags

@@ -82,8 +82,7 @@ std::string explain(const DryRun& run) {
   append_member(out, "result");
   std::vector<TracedStep> rule;
   Steps steps;
-  const bool visible =
-      run.flag != nullptr && run.viewer.may_evaluate(run.name_space) && run.viewer.sees(*run.flag);
+  const bool visible = run.flag != nullptr && run.who.may_evaluate() && run.who.sees(*run.flag);
   if (!visible) {
     append_flag_not_found(out, run.key);
     steps = {{"visible", "no"}};
@@ -91,7 +90,8 @@ std::string explain(const DryRun& run) {
     Evaluator evaluator(run.environment, run.context, run.now_seconds);
     evaluator.trace(&rule);
     const Evaluation evaluation = evaluator.evaluate(*run.flag, run.definition);
-    append_evaluation(out, run.environment, evaluation, run.definition);
+    append_evaluation(out, run.environment, evaluation, run.definition,
+                      run.who.limits_of(*run.flag->identity));
     steps = steps_of(run.definition != nullptr ? *run.definition : *run.flag->definition, evaluation);
   }
   append_steps(out, steps);

@@ -10,12 +10,11 @@
 namespace corohub::flags {
 
 struct DryRun {
-  const Namespace& name_space;
   const Environment& environment;
   const Flag* flag;              // null: there is none
   std::string_view key;          // of the flag
   const Definition* definition;  // instead of the flag's own; null: its own
-  const Viewer& viewer;
+  const Standing& who;
   const Context& context;
   std::int64_t now_seconds;
 };

@@ -78,7 +78,8 @@ Result<Viewer> viewer_of(storage::Snapshot& snapshot, const EvaluateRequest& req
   Viewer viewer;
   if (!request.user_id) {
     viewer.kind = Viewer::Kind::service;
-    viewer.scopes = {"flags:evaluate"};
+    static const std::string every_namespace = "flags:evaluate";
+    viewer.scopes = {&every_namespace, 1};
     return viewer;
   }
   const std::optional<users::UserRow> user = users::find_user(snapshot, *request.user_id);
@@ -110,9 +111,9 @@ Result<std::string> evaluate(storage::Snapshot& snapshot, const std::string& bod
   if (!viewer) return viewer.error();
   Result<flags::Context> context = flags::Context::read(std::move(request->context));
   if (!context) return invalid("/context", "invalid_value", Error(context.error()).detail);
-  context->set_caller(*viewer, name_space.key, environment.key);
-  const DryRun run{name_space, environment, &flag,     flag.key(), request->definition.get(),
-                   *viewer,    *context,    now / 1000};
+  const Standing who(*viewer, name_space, nullptr, now);
+  context->set_caller(who, environment.key);
+  const DryRun run{environment, &flag, flag.key(), request->definition.get(), who, *context, now / 1000};
   return answer_text(explain(run), request->warnings);
 }
 

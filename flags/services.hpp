@@ -13,6 +13,7 @@ struct FlagServices {
   FlagServices(FlagsParts its_parts, FlagsSettings its_settings)
       : parts(std::move(its_parts)),
         settings(its_settings),
+        directories(parts.clock),
         schedule(parts.writer, copies, directories, parts.clock) {}
 
   const FlagsParts parts;

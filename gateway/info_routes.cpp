@@ -41,6 +41,7 @@ Task<Response> get_status(GatewayState& state, Context&) {
 struct Asker {
   flags::Viewer viewer{};  // without a credential a guest
   bool sees_all = false;
+  users::ServiceKeyRef key{};  // whose scopes the viewer has
 };
 
 // Nothing: there is no credential. Authorization of another scheme is a site's, and says nothing here.
@@ -66,22 +67,25 @@ Task<Result<Asker>> read_asker(GatewayState& state, Context& context) {
         co_await state.desk(context.shard).service_keys.get(std::string(**credential));
     if (!key) co_return key.error();
     co_return Asker{
-        {.kind = flags::Viewer::Kind::service, .service_key = (*key)->id, .scopes = (*key)->scopes}};
+        .viewer = {.kind = flags::Viewer::Kind::service, .service_key = (*key)->id, .scopes = (*key)->scopes},
+        .key = *key};
   }
   const Result<auth::Principal> user = co_await context.authenticator.authenticate(**credential);
   if (!user) co_return user.error();
   if (const Result<> rate = context.charge(user->user_id()); !rate) co_return rate.error();
   const flags::Viewer viewer{
       .kind = flags::Viewer::Kind::user, .user_id = user->user_id(), .role = user->role()};
-  co_return Asker{viewer, auth::is_admin(user->role())};
+  co_return Asker{.viewer = viewer, .sees_all = auth::is_admin(user->role())};
 }
 
 Task<Response> get_namespaces(GatewayState& state, Context& context) {
   const Result<Asker> asker = co_await read_asker(state, context);
   if (!asker) co_return http::fail(asker.error(), context);
   json::array keys;  // sorted, as the directory is
-  for (const flags::NamespaceRef& one : state.desk(context.shard).flags.all())
-    if (asker->sees_all || asker->viewer.may_evaluate(*one)) keys.emplace_back(one->key);
+  const flags::Directory& directory = state.desk(context.shard).flags;
+  for (const flags::NamespaceRef& one : directory.all())
+    if (asker->sees_all || directory.standing(asker->viewer, *one).may_evaluate())
+      keys.emplace_back(one->key);
   const std::size_t count = keys.size();
   co_return bare({{"namespaces", std::move(keys)}, {"count", count}});
 }

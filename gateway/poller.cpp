@@ -77,7 +77,7 @@ void Poller::wake() noexcept {
 }
 
 hub::MemberInfo Poller::info() const {
-  return {client_id(), identity().user_id,   identity().role, identity().is_guest,
+  return {client_id(), identity().user_id,   identity().role, identity().is_guest(),
           "long_poll", address_.to_string(), began_};
 }
 

@@ -27,6 +27,9 @@ struct EventDraft {
   // What the front end over which it was published knows beside its data, for others of that kind: JSON text,
   // kept in the log as it is. Empty: nothing.
   std::string attributes{};
+  // A second topic, whose subscribers get the event, too; empty: none. What it is for otherwise stays as it
+  // is.
+  std::string also{};
 };
 
 class Event : public boost::intrusive_ref_counter<Event, boost::thread_safe_counter> {

@@ -14,7 +14,7 @@ void MemberIndex::reserve(std::size_t members) {
 }
 
 void MemberIndex::enter(Member& member) {
-  if (member.identity_.is_guest) reserve_for(guests_, guests_.size() + 1);
+  if (member.identity_.is_guest()) reserve_for(guests_, guests_.size() + 1);
   enter_user(member);
   enter_role(member);
 }

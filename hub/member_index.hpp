@@ -40,7 +40,7 @@ class MemberIndex {
  private:
   static std::size_t index_of(Role role) noexcept { return static_cast<std::size_t>(role); }
   std::vector<Member*>& list_of(const Identity& who) noexcept {
-    return who.is_guest ? guests_ : by_role_[index_of(who.role)];
+    return who.is_guest() ? guests_ : by_role_[index_of(who.role)];
   }
   void enter_role(Member& member) noexcept;
   void leave_role(Member& member) noexcept;

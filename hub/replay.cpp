@@ -151,7 +151,7 @@ std::vector<std::string> Replay::wanted_types(bool own) const {
 
 // What is no topic's is for audiences, and a guest is in none.
 Seq Replay::own_floor() const noexcept {
-  if (member_.identity().is_guest) return never;
+  if (member_.identity().is_guest()) return never;
   Seq floor = own_after_;
   for (const Feed& feed : member_.feeds())
     if (feed.is_held()) floor = std::min(floor, feed.floor);

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <boost/json/parse.hpp>
+
 namespace corohub::flags {
 namespace {
 
@@ -40,42 +42,19 @@ std::string_view word_of(Viewer::Kind kind) noexcept {
       return "guest";
     case Viewer::Kind::user:
       return "user";
+    case Viewer::Kind::client:
+      return "client";
     case Viewer::Kind::service:
       return "service";
   }
   return {};
 }
 
-// "flags:read" for every namespace, or "flags:read:bep" for the one.
-bool is_scope_for(std::string_view scope, std::string_view right, std::string_view name_space) noexcept {
-  if (!scope.starts_with(right)) return false;
-  scope.remove_prefix(right.size());
-  return scope.empty() || (scope.front() == ':' && scope.substr(1) == name_space);
+json::value key_or_null(const Entity* entity) {
+  return entity != nullptr ? json::value(entity->key) : json::value();
 }
 
 }  // namespace
-
-bool Viewer::may_evaluate(const Namespace& name_space) const noexcept {
-  switch (kind) {
-    case Kind::guest:
-      return name_space.access == NamespaceAccess::everybody;
-    case Kind::user:
-      return name_space.access != NamespaceAccess::clients;
-    case Kind::service:
-      return std::ranges::any_of(scopes, [&](std::string_view scope) {
-        return is_scope_for(scope, "flags:evaluate", name_space.key) ||
-               is_scope_for(scope, "flags:read", name_space.key);
-      });
-  }
-  return false;
-}
-
-bool Viewer::sees(const Flag& flag) const noexcept {
-  if (kind == Kind::service) return true;
-  for (const Flag* one = &flag; one != nullptr; one = one->parent)
-    if (!one->identity->client_visible || one->identity->package_gated) return false;
-  return true;
-}
 
 Result<Context> Context::read(json::object sent, std::size_t text_bytes) {
   sent.erase("$flagd");
@@ -92,20 +71,27 @@ Result<Context> Context::read(json::object sent, std::size_t text_bytes) {
   return context;
 }
 
-void Context::set_caller(const Viewer& viewer, std::string_view name_space, std::string_view environment) {
+void Context::set_caller(const Standing& who, std::string_view environment) {
+  const Viewer& viewer = who.viewer();
   const bool is_user = viewer.kind == Viewer::Kind::user;
+  const Client* const client = who.client();
   json::object caller;
   caller["kind"] = word_of(viewer.kind);
   caller["userId"] = is_user ? json::value(viewer.user_id) : json::value();
   caller["role"] = is_user ? json::value(corohub::name(viewer.role)) : json::value();
-  for (const std::string_view unknown : {"client", "package", "platform", "attributes"})
-    caller[unknown] = nullptr;
-  caller["namespace"] = name_space;
+  caller["client"] = key_or_null(client);
+  caller["package"] = key_or_null(who.package());
+  caller["platform"] =
+      key_or_null(client == nullptr ? nullptr : who.name_space().platform_by_id(client->platform_id));
+  caller["attributes"] = client == nullptr ? json::value() : json::parse(client->attributes);
+  caller["namespace"] = who.name_space().key;
   caller["environment"] = environment;
   object_[server_member] = std::move(caller);
   const json::value* const key = object_.if_contains(key_member);
   const bool has_key = key != nullptr && !key->get_string().empty();
-  if (is_user && !has_key) object_[key_member] = "user:" + std::to_string(viewer.user_id);
+  if (has_key) return;
+  if (is_user) object_[key_member] = "user:" + std::to_string(viewer.user_id);
+  if (viewer.kind == Viewer::Kind::client && client != nullptr) object_[key_member] = "client:" + client->key;
 }
 
 std::string Context::canonical() const {

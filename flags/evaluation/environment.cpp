@@ -11,6 +11,14 @@ namespace corohub::flags {
 namespace {
 
 constexpr std::array<std::string_view, 3> access_words = {"public", "users", "clients"};
+constexpr std::array<std::string_view, 3> period_words = {"monthly", "yearly", "once"};
+
+// Null: none has the id.
+template <class List>
+auto find_by_id(const List& list, std::int64_t id) noexcept {
+  const auto found = std::ranges::find(list, id, [](const auto& one) { return one->id; });
+  return found != list.end() ? found->get() : nullptr;
+}
 
 }  // namespace
 
@@ -22,6 +30,21 @@ std::optional<NamespaceAccess> parse_namespace_access(std::string_view word) noe
   const auto found = std::ranges::find(access_words, word);
   if (found == access_words.end()) return std::nullopt;
   return static_cast<NamespaceAccess>(found - access_words.begin());
+}
+
+std::string_view name(BillingPeriod period) noexcept {
+  return period_words[static_cast<std::size_t>(period)];
+}
+
+std::optional<BillingPeriod> parse_billing_period(std::string_view word) noexcept {
+  const auto found = std::ranges::find(period_words, word);
+  if (found == period_words.end()) return std::nullopt;
+  return static_cast<BillingPeriod>(found - period_words.begin());
+}
+
+const Feature* Package::feature(std::int64_t flag_id) const noexcept {
+  const auto found = std::ranges::lower_bound(features, flag_id, {}, &Feature::flag_id);
+  return found != features.end() && found->flag_id == flag_id ? &*found : nullptr;
 }
 
 Environment::Environment(EnvironmentParts parts, std::vector<Flag> flags,
@@ -108,5 +131,17 @@ const EnvironmentRef* Namespace::environment(std::string_view wanted) const noex
 }
 
 const Environment& Namespace::default_environment() const noexcept { return **environment({}); }
+
+const Environment* Namespace::environment_by_id(std::int64_t wanted) const noexcept {
+  return find_by_id(environments, wanted);
+}
+
+const Platform* Namespace::platform_by_id(std::int64_t wanted) const noexcept {
+  return find_by_id(platforms, wanted);
+}
+
+const Package* Namespace::package_by_id(std::int64_t wanted) const noexcept {
+  return find_by_id(packages, wanted);
+}
 
 }  // namespace corohub::flags

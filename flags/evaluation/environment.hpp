@@ -74,6 +74,28 @@ struct Platform : Entity {
 };
 using PlatformRef = std::shared_ptr<const Platform>;
 
+// A flag that a package has.
+struct Feature {
+  std::int64_t flag_id = 0;
+  json::object limits{};  // scalars by their names
+};
+
+enum class BillingPeriod : std::uint8_t { monthly, yearly, once };
+std::string_view name(BillingPeriod period) noexcept;
+std::optional<BillingPeriod> parse_billing_period(std::string_view word) noexcept;
+
+struct Package : Entity {
+  std::string description;
+  std::optional<double> price;
+  std::optional<std::string> currency;
+  std::optional<BillingPeriod> billing_period;
+  bool available = true;          // to be chosen; those who have it keep it
+  std::vector<Feature> features;  // sorted by flag_id
+
+  const Feature* feature(std::int64_t flag_id) const noexcept;  // null: it has none
+};
+using PackageRef = std::shared_ptr<const Package>;
+
 struct EnvironmentParts : Entity {
   bool is_default = false;
   json::object metadata;             // of the flag set
@@ -124,10 +146,14 @@ struct Namespace : Entity {
   UnixMs rearranged_at = 0;
   std::vector<EnvironmentRef> environments;  // sorted by key; exactly one is the default
   std::vector<PlatformRef> platforms;        // sorted by key
+  std::vector<PackageRef> packages;          // sorted by key
 
   const EnvironmentRef* environment(
       std::string_view key) const noexcept;  // null: none; empty key: the default
   const Environment& default_environment() const noexcept;
+  const Environment* environment_by_id(std::int64_t id) const noexcept;  // null: none
+  const Platform* platform_by_id(std::int64_t id) const noexcept;        // null: none
+  const Package* package_by_id(std::int64_t id) const noexcept;          // null: none
 };
 using NamespaceRef = std::shared_ptr<const Namespace>;
 

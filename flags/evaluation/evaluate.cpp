@@ -109,11 +109,12 @@ bool are_apart(const json::object& environments, const json::object& flags, bool
 }
 
 void append_metadata(std::string& out, const Environment& environment, const Evaluation& evaluation,
-                     const Definition& definition) {
+                     const Definition& definition, const json::object* limits) {
   const bool plain = evaluation.gate == Gate::open;
-  if (plain && definition.metadata.empty()) {
+  const bool limited = limits != nullptr && !limits->empty();
+  if (!limited && plain && definition.metadata.empty()) {
     out += environment.metadata_text();
-  } else if (are_apart(environment.metadata, definition.metadata, plain)) {
+  } else if (!limited && are_apart(environment.metadata, definition.metadata, plain)) {
     std::string_view separator = environment.metadata.empty() ? "" : ",";
     out.append(environment.metadata_text(), 0, environment.metadata_text().size() - 1);
     for (const auto& member : definition.metadata) {
@@ -126,6 +127,8 @@ void append_metadata(std::string& out, const Environment& environment, const Eva
   } else {
     json::object metadata = environment.metadata;
     for (const auto& member : definition.metadata) metadata[member.key()] = member.value();
+    if (limited)
+      for (const auto& member : *limits) metadata["limits." + std::string(member.key())] = member.value();
     if (!plain) metadata["gate"] = name(evaluation.gate);
     append_json_text(out, metadata);
   }
@@ -146,7 +149,7 @@ void append_failure(std::string& out, std::string_view key, EvaluationError erro
 }  // namespace
 
 void append_evaluation(std::string& out, const Environment& environment, const Evaluation& evaluation,
-                       const Definition* definition) {
+                       const Definition* definition, const json::object* limits) {
   const Flag& flag = *evaluation.flag;
   if (evaluation.error != EvaluationError::none)
     return append_failure(out, flag.key(), evaluation.error, evaluation.details);
@@ -158,7 +161,8 @@ void append_evaluation(std::string& out, const Environment& environment, const E
     append_json(out, evaluation.variant->name);
   }
   out += ",\"metadata\":";
-  append_metadata(out, environment, evaluation, definition != nullptr ? *definition : *flag.definition);
+  append_metadata(out, environment, evaluation, definition != nullptr ? *definition : *flag.definition,
+                  limits);
   out += '}';
 }
 

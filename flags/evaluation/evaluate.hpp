@@ -2,8 +2,8 @@
 // belongs to one thread and one request.
 #pragma once
 
-#include "core/account.hpp"
 #include "flags/evaluation/environment.hpp"
+#include "flags/evaluation/viewer.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -15,23 +15,6 @@
 #include <vector>
 
 namespace corohub::flags {
-
-// Who asks, as far as flags are concerned. A plain value.
-struct Viewer {
-  enum class Kind : std::uint8_t { guest, user, service };
-
-  Kind kind = Kind::guest;
-  UserId user_id = 0;                 // of a user
-  Role role = Role::user;             // of a user
-  std::int64_t service_key = 0;       // of a service
-  std::vector<std::string> scopes{};  // of a service: see users::scopes_allow
-
-  // Whether the viewer may evaluate in the namespace at all.
-  bool may_evaluate(const Namespace& name_space) const noexcept;
-  // Whether the viewer knows of the flag: hidden flags, those below a hidden one and those behind a package
-  // are for services only.
-  bool sees(const Flag& flag) const noexcept;
-};
 
 inline constexpr std::size_t context_bytes_max = 16 << 10;
 inline constexpr std::size_t context_levels_max = 16;
@@ -47,9 +30,9 @@ class Context {
   static Result<Context> read(json::object sent,
                               std::size_t text_bytes = std::numeric_limits<std::size_t>::max());
 
-  // Adds what the server knows: `corohub`, and targetingKey ("user:<id>") if none was sent; an empty one is
-  // none.
-  void set_caller(const Viewer& viewer, std::string_view name_space, std::string_view environment);
+  // Adds what the server knows: `corohub`, and targetingKey ("user:<id>", "client:<key>") if none was sent;
+  // an empty one is none.
+  void set_caller(const Standing& who, std::string_view environment);
 
   const json::object& object() const noexcept { return object_; }
   // RFC 8785, with `corohub`, without `$flagd`.
@@ -112,10 +95,10 @@ class Evaluator {
 };
 
 // One item as OFREP answers it: {"key","value","reason","variant","metadata"}, or with errorCode and
-// errorDetails. The metadata: the environment's, over it the flag's, `gate`. `definition`: the one that was
-// evaluated instead of the flag's own.
+// errorDetails. The metadata: the environment's, over it the flag's, `limits.<name>`, `gate`. `definition`:
+// the one that was evaluated instead of the flag's own.
 void append_evaluation(std::string& out, const Environment& environment, const Evaluation& evaluation,
-                       const Definition* definition = nullptr);
+                       const Definition* definition = nullptr, const json::object* limits = nullptr);
 // The same for a flag that is not there, or not for this viewer.
 void append_flag_not_found(std::string& out, std::string_view key);
 

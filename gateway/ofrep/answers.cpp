@@ -70,9 +70,9 @@ Result<flags::Context> read_context(std::string_view body) {
   return flags::Context::read(std::move(context->get_object()), body.size());
 }
 
-http::Response flag_answer(const flags::Environment& environment, const flags::Context& context,
-                           const flags::Flag* flag, std::string_view key, std::int64_t now_s,
-                           ReasonCounts& counts) {
+http::Response flag_answer(const flags::Standing& who, const flags::Environment& environment,
+                           const flags::Context& context, const flags::Flag* flag, std::string_view key,
+                           std::int64_t now_s, ReasonCounts& counts) {
   http::Response response;
   if (flag == nullptr) {
     response.status = 404;
@@ -83,22 +83,22 @@ http::Response flag_answer(const flags::Environment& environment, const flags::C
   const flags::Evaluation evaluation = evaluator.evaluate(*flag);
   count(evaluation, counts);
   if (evaluation.error != flags::EvaluationError::none) response.status = 400;
-  flags::append_evaluation(response.body, environment, evaluation);
+  flags::append_evaluation(response.body, environment, evaluation, nullptr, who.limits_of(*flag->identity));
   return response;
 }
 
-std::string flag_items(const flags::Environment& environment, const flags::Viewer& viewer,
+std::string flag_items(const flags::Standing& who, const flags::Environment& environment,
                        const flags::Context& context, std::int64_t now_s, ReasonCounts& counts) {
   constexpr std::size_t item_bytes_expected = 128;
   std::string items;
   items.reserve(item_bytes_expected * environment.flags().size());
   flags::Evaluator evaluator(environment, context, now_s);
   for (const flags::Flag& flag : environment.flags()) {
-    if (!viewer.sees(flag)) continue;
+    if (!who.sees(flag)) continue;
     const flags::Evaluation evaluation = evaluator.evaluate(flag);
     count(evaluation, counts);
     if (!items.empty()) items += ',';
-    flags::append_evaluation(items, environment, evaluation);
+    flags::append_evaluation(items, environment, evaluation, nullptr, who.limits_of(*flag.identity));
   }
   return items;
 }

@@ -30,12 +30,12 @@ http::Response invalid_context(const Error& error, std::string_view key);
 Result<flags::Context> read_context(std::string_view body);
 
 // The answer about one flag; null: it is not there, or not for this viewer.
-http::Response flag_answer(const flags::Environment& environment, const flags::Context& context,
-                           const flags::Flag* flag, std::string_view key, std::int64_t now_s,
-                           ReasonCounts& counts);
+http::Response flag_answer(const flags::Standing& who, const flags::Environment& environment,
+                           const flags::Context& context, const flags::Flag* flag, std::string_view key,
+                           std::int64_t now_s, ReasonCounts& counts);
 
 // The items of all flags that this viewer sees, with commas between them.
-std::string flag_items(const flags::Environment& environment, const flags::Viewer& viewer,
+std::string flag_items(const flags::Standing& who, const flags::Environment& environment,
                        const flags::Context& context, std::int64_t now_s, ReasonCounts& counts);
 
 // The answer about all flags.

@@ -52,7 +52,8 @@ std::set<std::string, std::less<>> changed_segments(const Environment& before, c
 
 }  // namespace
 
-bool concerns(const flags::Viewer& viewer, const Environment& before, const Environment& after) {
+bool concerns(const flags::Standing& was, const Environment& before, const flags::Standing& is,
+              const Environment& after) {
   if (&before == &after) return false;
   if (before.key != after.key || before.metadata != after.metadata) return true;
   if (before.revision == after.revision) return false;
@@ -60,8 +61,8 @@ bool concerns(const flags::Viewer& viewer, const Environment& before, const Envi
   bool found = false;
   const auto look = [&](const Flag* old, const Flag* now) {
     if (found) return;
-    const bool saw = old != nullptr && viewer.sees(*old);
-    const bool sees = now != nullptr && viewer.sees(*now);
+    const bool saw = old != nullptr && was.sees(*old);
+    const bool sees = now != nullptr && is.sees(*now);
     if (!saw || !sees) {
       found = saw != sees;
       return;

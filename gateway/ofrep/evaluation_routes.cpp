@@ -133,11 +133,11 @@ Response one_flag(State& state, http::Context& context, const Caller& caller) {
   Result<flags::Context> asked = read_context(context.request.body);
   if (!asked) return bad_context(state, asked.error(), key);
   const flags::Flag* flag = place->environment.find(key);
-  if (flag != nullptr && !caller.viewer.sees(*flag)) flag = nullptr;
-  asked->set_caller(caller.viewer, place->name_space.key, place->environment.key);
+  if (flag != nullptr && !place->who.sees(*flag)) flag = nullptr;
+  asked->set_caller(place->who, place->environment.key);
   ReasonCounts reasons{};
-  Response response =
-      flag_answer(place->environment, *asked, flag, key, state.parts.clock.unix_ms() / 1000, reasons);
+  Response response = flag_answer(place->who, place->environment, *asked, flag, key,
+                                  state.parts.clock.unix_ms() / 1000, reasons);
   state.counts.add(reasons);
   state.counts.add(flag == nullptr          ? Outcome::flag_not_found
                    : response.status == 400 ? Outcome::evaluation_error
@@ -156,7 +156,7 @@ Response all_flags(State& state, http::Context& context, const Caller& caller) {
   const flags::Environment& environment = place->environment;
   Result<flags::Context> asked = read_context(context.request.body);
   if (!asked) return bad_context(state, asked.error(), {});
-  asked->set_caller(caller.viewer, place->name_space.key, environment.key);
+  asked->set_caller(place->who, environment.key);
 
   const UnixMs now = state.parts.clock.unix_ms();
   const std::int64_t ttl_s = state.settings.stream_token_ttl.count();
@@ -164,7 +164,7 @@ Response all_flags(State& state, http::Context& context, const Caller& caller) {
   ReasonCounts reasons{};
   std::string items;
   const auto evaluate = [&] {
-    items = flag_items(environment, caller.viewer, *asked, now / 1000, reasons);
+    items = flag_items(place->who, environment, *asked, now / 1000, reasons);
     state.counts.add(reasons);
   };
   // What a rule finds out of the time is in no context.
@@ -174,7 +174,7 @@ Response all_flags(State& state, http::Context& context, const Caller& caller) {
   // All that the answer follows from: the stream's token is good for one login, and as long as its key.
   std::string of = caller.text();
   of.append("\n").append(state.parts.epoch).append("\n").append(tokens.key_id());
-  of.append("\n").append(place->name_space.key).append("/").append(environment.key).append("\n");
+  of.append("\n").append(place->name_space().key).append("/").append(environment.key).append("\n");
   of.append(by_time ? items : asked->canonical());
   std::string tag = bulk_tag(environment.revision, of, now / (ttl_s * 500));
   if (flags::is_known(context.request, tag)) {
@@ -188,7 +188,7 @@ Response all_flags(State& state, http::Context& context, const Caller& caller) {
   grant.evaluated = {{state.parts.epoch, environment.revision}, environment.key, caller.viewer.role};
   grant.expires_at = now / 1000 + ttl_s;
   Response response;
-  response.body = bulk_body(place->name_space, environment, items, tokens.issue(grant));
+  response.body = bulk_body(place->name_space(), environment, items, tokens.issue(grant));
   state.counts.add(Outcome::ok);
   return std::move(response).with("ETag", std::move(tag));
 }

@@ -160,7 +160,7 @@ void EvaluationStream::role_changed() noexcept {
 }
 
 hub::MemberInfo EvaluationStream::info() const {
-  return {client_id(), identity().user_id,   identity().role, identity().is_guest,
+  return {client_id(), identity().user_id,   identity().role, identity().is_guest(),
           "ofrep",     address_.to_string(), began_};
 }
 

@@ -20,9 +20,13 @@ PlaceName place_of(const http::Request& request) {
 Result<Place> find_place(const flags::Directory& directory, const flags::Viewer& viewer,
                          const PlaceName& name) {
   const flags::NamespaceRef* const found = directory.find(name.name_space);
-  if (found != nullptr && viewer.may_evaluate(**found)) {
-    if (const flags::EnvironmentRef* const environment = (*found)->environment(name.environment))
-      return Place{**found, **environment};
+  if (found != nullptr) {
+    const flags::Standing who = directory.standing(viewer, **found);
+    const flags::EnvironmentRef* const asked = (*found)->environment(name.environment);
+    const flags::Environment* const environment = name.environment.empty() ? &who.home()
+                                                  : asked != nullptr       ? asked->get()
+                                                                           : nullptr;
+    if (environment != nullptr && who.may_evaluate(*environment)) return Place{who, *environment};
   }
   if (viewer.kind == flags::Viewer::Kind::guest)
     return Error(ErrorCode::unauthorized, "This needs an access token or a key.");

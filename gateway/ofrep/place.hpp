@@ -23,8 +23,10 @@ PlaceName place_of(const http::Request& request);
 
 // The directory's, for this turn.
 struct Place {
-  const flags::Namespace& name_space;
+  flags::Standing who;
   const flags::Environment& environment;
+
+  const flags::Namespace& name_space() const noexcept { return who.name_space(); }
 };
 
 // Errors do not tell a closed place from one that is not there: unauthorized for guests, else not_found.

@@ -55,6 +55,7 @@ Task<Result<Caller>> caller_of(State& state, http::Context& context, const Strea
       if (!key) co_return key.error();
       co_return Caller::of(std::move(*key));
     }
+    case flags::Viewer::Kind::client:
     case flags::Viewer::Kind::guest:
       break;
   }

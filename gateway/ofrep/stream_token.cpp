@@ -19,6 +19,8 @@ char letter_of(flags::Viewer::Kind kind) noexcept {
   switch (kind) {
     case flags::Viewer::Kind::user:
       return 'u';
+    case flags::Viewer::Kind::client:
+      return 'c';
     case flags::Viewer::Kind::service:
       return 's';
     case flags::Viewer::Kind::guest:
@@ -28,8 +30,8 @@ char letter_of(flags::Viewer::Kind kind) noexcept {
 }
 
 std::optional<flags::Viewer::Kind> kind_of(std::string_view letter) noexcept {
-  for (const auto kind :
-       {flags::Viewer::Kind::user, flags::Viewer::Kind::service, flags::Viewer::Kind::guest})
+  for (const auto kind : {flags::Viewer::Kind::user, flags::Viewer::Kind::client,
+                          flags::Viewer::Kind::service, flags::Viewer::Kind::guest})
     if (letter.size() == 1 && letter.front() == letter_of(kind)) return kind;
   return std::nullopt;
 }

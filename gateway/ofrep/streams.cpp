@@ -76,18 +76,19 @@ void Streams::tell(Group& group, const flags::NamespaceChange& change) const {
   const SteadyTime now = desk_.shard.now();
   std::erase_if(group.paces,
                 [&](const auto& one) { return !change.after || !change.after->environment(one.first); });
-  const auto look = [&](const EvaluationStream& stream, const flags::Environment& after) {
+  const auto look = [&](const EvaluationStream& stream, const Place& now_at) {
     const flags::Viewer& viewer = stream.caller().viewer;
     const auto [place, is_new] = concerned.try_emplace({viewer.kind, stream.place().environment}, true);
     if (!is_new || !change.before) return place->second;
     const flags::EnvironmentRef* before = change.before->environment(stream.place().environment);
-    return place->second = before == nullptr || concerns(viewer, **before, after);
+    const flags::Standing was(viewer, *change.before, now_at.who.client(), desk_.shard.clock().unix_ms());
+    return place->second = before == nullptr || concerns(was, **before, now_at.who, now_at.environment);
   };
   for (EvaluationStream* const stream : group.streams) {
     const Result<Place> place = find_place(desk_.flags, stream->caller().viewer, stream->place());
     if (!place)
       stream->end();
-    else if (!stream->is_waiting() && look(*stream, place->environment))
+    else if (!stream->is_waiting() && look(*stream, *place))
       stream->refetch(group.paces[place->environment.key].next(crowd_, now));
   }
 }

@@ -349,7 +349,7 @@ void Session::subscription_lost(const hub::Subscription& subscription) noexcept 
 
 void Session::enter_counts() {
   counted_ = true;
-  if (identity().is_guest) return desk_.settings.metrics.guests.Increment();
+  if (identity().is_guest()) return desk_.settings.metrics.guests.Increment();
   counted_role_ = identity().role;
   admission_.enter(counted_role_);
   // Judged in this turn, so the cache has it.
@@ -360,7 +360,7 @@ void Session::enter_counts() {
 
 void Session::leave_counts() noexcept {
   if (!std::exchange(counted_, false)) return;
-  if (identity().is_guest) return desk_.settings.metrics.guests.Decrement();
+  if (identity().is_guest()) return desk_.settings.metrics.guests.Decrement();
   admission_.leave();
   if (typing_) typing_->end();
   for (const std::unique_ptr<hub::Subscription>& subscription : subscriptions()) subscription->presence = {};
@@ -378,7 +378,7 @@ void Session::role_changed() noexcept {
 }
 
 hub::MemberInfo Session::info() const {
-  return {client_id(),        identity().user_id,   identity().role, identity().is_guest,
+  return {client_id(),        identity().user_id,   identity().role, identity().is_guest(),
           transport_->name(), address_.to_string(), connected_at_};
 }
 
@@ -394,7 +394,7 @@ void Session::ask(const RequestId& id, Command command) {
   try {
     if (!is_identified() && !std::holds_alternative<Refusal>(command))
       return answer(id, Refusal{name(ErrorCode::unauthorized), "Say first who you are."});
-    if (is_identified() && identity().is_guest && !is_for_guests(command))
+    if (is_identified() && identity().is_guest() && !is_for_guests(command))
       return answer(
           id, Refusal{name(ErrorCode::forbidden), "A guest only listens. Connect again to say who you are."});
     std::visit([&](auto& what) { carry_out(id, what); }, command);

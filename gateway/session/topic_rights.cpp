@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view all_flags = "flags";
 
-bool is_admin(const hub::Identity& who) noexcept { return !who.is_guest && auth::is_admin(who.role); }
+bool is_admin(const hub::Identity& who) noexcept { return who.is_user() && auth::is_admin(who.role); }
 
 // What an event of a flag says of it to those who route it:
 // {"flag":{"id":12,"namespace_id":3,"hidden":false,"gated":false}}. What says nothing is hidden, and of no
@@ -105,7 +105,7 @@ std::optional<FlagTopic> FlagTopic::parse(std::string_view topic) noexcept {
 }
 
 flags::Viewer viewer_of(const hub::Identity& who) {
-  if (who.is_guest) return {};
+  if (who.is_guest()) return {};
   return {.kind = flags::Viewer::Kind::user, .user_id = who.user_id, .role = who.role};
 }
 
@@ -122,15 +122,17 @@ const hub::TopicRule* TopicRights::readable(std::string_view topic, const hub::I
   const hub::TopicRule* rule = hub::is_topic(topic) ? rules_.readable(topic, who.role) : nullptr;
   if (rule == nullptr) return nullptr;
   const std::optional<FlagTopic> of_flags = FlagTopic::parse(topic);
-  if (!of_flags) return who.is_guest ? nullptr : rule;
+  if (!of_flags) return who.is_guest() ? nullptr : rule;
   return may_evaluate(*of_flags, who) ? rule : nullptr;
 }
 
 // Of all namespaces together: a guest has nothing to hear while none is public.
 bool TopicRights::may_evaluate(const FlagTopic& where, const hub::Identity& who) const noexcept {
   const flags::Viewer viewer = viewer_of(who);
-  const auto may = [&](const flags::NamespaceRef& one) { return is_admin(who) || viewer.may_evaluate(*one); };
-  if (where.name_space.empty()) return !who.is_guest || std::ranges::any_of(directory_.all(), may);
+  const auto may = [&](const flags::NamespaceRef& one) {
+    return is_admin(who) || directory_.standing(viewer, *one).may_evaluate();
+  };
+  if (where.name_space.empty()) return !who.is_guest() || std::ranges::any_of(directory_.all(), may);
   const flags::NamespaceRef* found = directory_.find(where.name_space);
   if (found == nullptr || !may(*found)) return false;
   if (where.environment.empty()) return true;
@@ -159,7 +161,7 @@ bool TopicRights::shows(const hub::Event& event, const hub::Identity& who) const
   if (!event.durable()) return judge(event, who);
   // Neighbours are asked about the same event. No two events in the log have one place.
   if (judged_.event != &event || judged_.seq != event.seq()) judged_ = {&event, event.seq()};
-  std::optional<bool>& known = who.is_guest ? judged_.for_guests : judged_.for_users;
+  std::optional<bool>& known = who.is_guest() ? judged_.for_guests : judged_.for_users;
   if (!known) known = judge(event, who);
   return *known;
 }
@@ -168,11 +170,13 @@ bool TopicRights::judge(const hub::Event& event, const hub::Identity& who) const
   const FlagTopic where = *FlagTopic::parse(event.topic());
   const flags::Viewer viewer = viewer_of(who);
   const flags::NamespaceRef* name_space = directory_.find(where.name_space);
-  if (name_space == nullptr || !viewer.may_evaluate(**name_space)) return false;
+  if (name_space == nullptr) return false;
+  const flags::Standing standing = directory_.standing(viewer, **name_space);
+  if (!standing.may_evaluate()) return false;
   const AboutFlag about = about_flag(event);
   if (about.hidden || about.gated || about.namespace_id != (*name_space)->id) return false;
   const flags::Flag* now = about.id ? find_flag(**name_space, where.environment, *about.id) : nullptr;
-  return now == nullptr || viewer.sees(*now);
+  return now == nullptr || standing.sees(*now);
 }
 
 std::uint8_t TopicRights::readers_of(std::string_view topic, std::uint8_t readers,
@@ -214,7 +218,7 @@ void TopicRights::namespace_changed(const flags::NamespaceChange& change) noexce
   judge_again(NameOfTopic(before.key).text());
   // All guests have the same answer, so it is looked for once.
   if (!welcomes_guests())
-    shard_.revoke(all_flags, [](const hub::Member& member) { return !member.identity().is_guest; });
+    shard_.revoke(all_flags, [](const hub::Member& member) { return !member.identity().is_guest(); });
 }
 
 }  // namespace corohub::gateway

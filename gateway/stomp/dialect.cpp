@@ -186,7 +186,7 @@ void StompDialect::go_on() {
 
 Result<> StompDialect::may_ask(bool is_for_guests) {
   const bool is_known = session_->is_identified();
-  if (is_known && (is_for_guests || !session_->identity().is_guest)) return {};
+  if (is_known && (is_for_guests || !session_->identity().is_guest())) return {};
   if (!is_known && is_for_guests) return session_->enter_as_guest();
   return Error(ErrorCode::unauthorized, "Say first who you are.");
 }
@@ -254,7 +254,7 @@ void StompDialect::subscribe(const ClientFrame& frame) {
 
 // Each answer to a guest is one message, however often it listens.
 bool StompDialect::has_room_for(const Destination& place) {
-  if (!session_->identity().is_guest) return subscriptions_.make_room(Subscriptions::count_max);
+  if (!session_->identity().is_guest()) return subscriptions_.make_room(Subscriptions::count_max);
   const bool listens_twice = place.kind == Destination::Kind::answers && subscriptions_.has_listener();
   return !listens_twice && subscriptions_.make_room(Subscriptions::count_of_guest_max);
 }

@@ -61,7 +61,9 @@ extern "C" int LLVMFuzzerTestOneInput(const unsigned char* data, std::size_t siz
     return 0;
   }
   require(depth(context->object()) <= context_levels_max + 1);  // it counts a level within what is empty
-  context->set_caller({.kind = Viewer::Kind::user, .user_id = 7}, "default", "default");
+  const Viewer viewer{.kind = Viewer::Kind::user, .user_id = 7};
+  const Namespace name_space;
+  context->set_caller(Standing(viewer, name_space, nullptr, 0), "default");
   const std::string canonical = context->canonical();
   const Result<json::value> again = parse_json(canonical, {.depth = 40});
   require(again.has_value());

@@ -47,8 +47,10 @@ TEST(Context, T51b_is_refused_over_its_limits) {
 
 TEST(Context, has_what_the_server_knows_of_the_caller) {
   const auto of = [](const Viewer& viewer, const std::string& sent) {
+    Namespace name_space;
+    name_space.key = "bep";
     Context context = *read(sent);
-    context.set_caller(viewer, "bep", "staging");
+    context.set_caller(Standing(viewer, name_space, nullptr, 0), "staging");
     return json_text(context.object());
   };
   const std::string rest =
@@ -80,7 +82,7 @@ TEST(Viewer, may_evaluate_by_the_access_of_the_namespace) {
     for (const NamespaceAccess access :
          {NamespaceAccess::everybody, NamespaceAccess::users, NamespaceAccess::clients}) {
       name_space.access = access;
-      text += viewer.may_evaluate(name_space) ? "y" : "n";
+      text += Standing(viewer, name_space, nullptr, 0).may_evaluate() ? "y" : "n";
     }
     return text;
   };
@@ -92,8 +94,10 @@ TEST(Viewer, may_evaluate_by_the_access_of_the_namespace) {
       {"flags:read:bep", "yyy"},     {"flags:evaluate:be", "nnn"}, {"flags:evaluate:bepx", "nnn"},
       {"flags:read:default", "nnn"}, {"flags:write", "nnn"},       {"publish", "nnn"},
   };
-  for (const auto& [scope, expected] : table)
-    EXPECT_EQ(allowed({.kind = Kind::service, .scopes = {"publish:all", scope}}), expected) << scope;
+  for (const auto& [scope, expected] : table) {
+    const std::vector<std::string> scopes = {"publish:all", scope};
+    EXPECT_EQ(allowed({.kind = Kind::service, .scopes = scopes}), expected) << scope;
+  }
 }
 
 TEST(Viewer, sees_what_is_not_hidden_by_itself_or_an_ancestor) {
@@ -106,9 +110,11 @@ TEST(Viewer, sees_what_is_not_hidden_by_itself_or_an_ancestor) {
                               {.key = "plain", .definition = on}}}
           .make();
   const auto seen = [&](const Viewer& viewer) {
+    const Namespace name_space;
+    const Standing who(viewer, name_space, nullptr, 0);
     std::string keys;
     for (const Flag& flag : environment->flags())
-      if (viewer.sees(flag)) keys += flag.key() + " ";
+      if (who.sees(flag)) keys += flag.key() + " ";
     return keys;
   };
   EXPECT_EQ(seen({.kind = Kind::service}), "below deep gated hidden plain ");

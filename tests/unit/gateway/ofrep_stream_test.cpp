@@ -92,13 +92,15 @@ TEST_F(StreamToken, T34_the_key_of_a_token_may_be_rotated) {
 class Concern : public testing::Test {
  protected:
   static std::string concerned(const flags::EnvironmentRef& before, const flags::EnvironmentRef& after) {
+    const flags::Namespace name_space;
     std::string all;
-    flags::Viewer viewer;
-    if (concerns(viewer, *before, *after)) all += "guest ";
-    viewer.kind = flags::Viewer::Kind::user;
-    if (concerns(viewer, *before, *after)) all += "user ";
-    viewer.kind = flags::Viewer::Kind::service;
-    if (concerns(viewer, *before, *after)) all += "service ";
+    for (const auto& [kind, word] :
+         {std::pair(flags::Viewer::Kind::guest, "guest "), std::pair(flags::Viewer::Kind::user, "user "),
+          std::pair(flags::Viewer::Kind::service, "service ")}) {
+      const flags::Viewer viewer{.kind = kind};
+      const flags::Standing who(viewer, name_space, nullptr, 0);
+      if (concerns(who, *before, who, *after)) all += word;
+    }
     return all;
   }
   // The environment with one flag more or less, as a change makes it: what is the same is shared.

@@ -95,7 +95,7 @@ class FakeMember final : public Member, private Outlet {
     for (const auto& left : subscriptions()) ASSERT_NE(left, nullptr);
   }
   MemberInfo info() const override {
-    return {client_id(), identity().user_id, identity().role, identity().is_guest, "fake", "127.0.0.1", 0};
+    return {client_id(), identity().user_id, identity().role, identity().is_guest(), "fake", "127.0.0.1", 0};
   }
 
   void take_all() {

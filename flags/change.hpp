@@ -23,6 +23,12 @@ inline constexpr std::size_t flags_max = 2'000;      // of a namespace
 inline constexpr std::size_t segments_max = 500;     // of an environment
 inline constexpr std::size_t flag_levels_max = 3;    // a flag, its parent, and the parent's parent
 
+// Of the definitions of a flag that goes, as its row of the audit trail shows them; those that do not fit are
+// told by their versions.
+inline constexpr std::size_t bytes_of_gone_flag_max = 64 << 10;
+// The same of all flags that go in one unit.
+inline constexpr std::size_t bytes_of_gone_flags_max = 8 << 20;
+
 class NamespaceEdit {
  public:
   // not_found.

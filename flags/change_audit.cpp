@@ -1,8 +1,10 @@
 // The audit rows of a change: one for each thing that was changed, with all of it before and afterwards.
 #include "flags/answers.hpp"
+#include "flags/change.hpp"
 #include "flags/effects.hpp"
 #include "users/audit.hpp"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -17,6 +19,15 @@ json::value shown(const std::shared_ptr<T>& thing) {
 }
 
 std::string_view verb(bool is_new, bool goes) { return is_new ? ".create" : goes ? ".delete" : ".update"; }
+
+bool differ_in_state_alone(const Definition& one, const Definition& other) {
+  if (&one == &other) return true;
+  if (one.document.size() != other.document.size()) return false;
+  return std::ranges::all_of(one.document, [&](const json::key_value_pair& member) {
+    const json::value* same = other.document.if_contains(member.key());
+    return same != nullptr && (member.key() == "state" || *same == member.value());
+  });
+}
 
 class Trail {
  public:
@@ -60,7 +71,7 @@ class Trail {
   }
 
   // A new flag is shown with the definition that was asked for and its state in every environment; one that
-  // goes with all its definitions, which are nowhere else afterwards.
+  // goes with its definitions, which are nowhere else afterwards.
   void record_identity(const std::string& key, const IdentityChange& change) {
     json::value before = shown(change.before);
     json::value after = shown(change.after);
@@ -83,12 +94,35 @@ class Trail {
     out["environments"] = std::move(states);
   }
 
-  void add_old_definitions(const std::string& key, json::object& out) const {
-    json::object definitions;
-    for (const EnvironmentRef& environment : difference_.before->environments)
-      if (const Flag* flag = environment->find(key))
-        definitions[environment->key] = flag->definition->document;
-    out["environments"] = std::move(definitions);
+  // As a new one is shown, with the definition of the default environment; where another one differs in more
+  // than its state it stands whole, as far as there is room.
+  void add_old_definitions(const std::string& key, json::object& out) {
+    std::size_t room = std::min(bytes_of_gone_flag_max, room_for_gone_flags_);
+    const auto fits = [&](const Definition& definition) {
+      if (definition.bytes > room) return false;
+      room -= definition.bytes;
+      room_for_gone_flags_ -= definition.bytes;
+      return true;
+    };
+    const Definition& first = *difference_.before->default_environment().find(key)->definition;
+    const bool shows_first = fits(first);
+    if (shows_first)
+      for (const json::key_value_pair& member : first.document) out[member.key()] = member.value();
+    json::object environments;
+    for (const EnvironmentRef& environment : difference_.before->environments) {
+      const Flag* flag = environment->find(key);
+      if (flag == nullptr) continue;
+      json::value& place = environments[environment->key];
+      if (shows_first && differ_in_state_alone(first, *flag->definition))
+        place = name(flag->definition->state);
+      else if (fits(*flag->definition))
+        place = flag->definition->document;
+      else
+        place = {{"state", name(flag->definition->state)},
+                 {"version", flag->version},
+                 {"revision", environment->revision}};
+    }
+    out["environments"] = std::move(environments);
   }
 
   void add(std::string_view kind, std::string_view folder, std::string_view environment, std::string_view key,
@@ -112,6 +146,7 @@ class Trail {
   const Author& author_;
   const Difference& difference_;
   const std::string name_space_;
+  std::size_t room_for_gone_flags_ = bytes_of_gone_flags_max;
 };
 
 }  // namespace

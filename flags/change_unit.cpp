@@ -4,6 +4,7 @@
 #include "flags/manager.hpp"
 #include "users/query_reader.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace corohub::flags {
@@ -53,13 +54,23 @@ Result<json::object> parse_document(const std::string& text, JsonLimits limits) 
   return std::move(value->get_object());
 }
 
+std::size_t weight_of_removal(const Namespace& name_space, std::string_view flag) noexcept {
+  std::size_t definitions = 0;
+  for (const EnvironmentRef& environment : name_space.environments)
+    if (const Flag* there = environment->find(flag)) definitions += there->definition->bytes;
+  return definition_bytes_max + std::min(definitions, bytes_of_gone_flag_max);
+}
+
 Task<http::Response> remove(FlagServices& services, http::Context& context, Removal removal) {
   const Result<Change> change = co_await begin_change(services, context);
   if (!change) co_return http::fail(change.error(), context);
+  const Result<NamespaceRef> name_space = namespace_of(services, context);
+  if (!name_space) co_return http::fail(name_space.error(), context);
+  const std::size_t weight = weight_of_removal(**name_space, context.param("flag"));
   auto edit = [removal = std::move(removal), match = change->match](NamespaceEdit& of) {
     return removal(of, match);
   };
-  const ChangeOutcome gone = co_await change_namespace(services, context, *change, std::move(edit));
+  const ChangeOutcome gone = co_await change_namespace(services, *change, std::move(edit), weight);
   if (!gone) co_return http::fail(gone.error(), context);
   co_return at(services, context, http::no_content(), gone->seq);
 }

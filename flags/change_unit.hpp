@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -57,17 +58,17 @@ inline Result<json::object> keep_body(const json::object& body) { return body; }
 // A JSON object with room for what is refused as too complex. invalid_json.
 Result<json::object> parse_document(const std::string& text, JsonLimits limits = document_limits);
 
-// Bodies of so many bytes are read in the shard's turn: some ten microseconds, less than a way to a reader's
-// thread and back.
+// Bodies of so many bytes, with what they are applied to, are read in the shard's turn: some ten
+// microseconds, less than a way to a reader's thread and back.
 inline constexpr std::size_t small_body_bytes_max = 4096;
 
 // Reads the body, a large one on a patient reader: `read` is a Result<T>(const json::object&) that owns what
-// it works on.
+// it works on. `base_bytes`: of what `read` goes through beside the body.
 template <class F>
-auto read_body(FlagServices& services, const http::Request& request, F read)
+auto read_body(FlagServices& services, const http::Request& request, F read, std::size_t base_bytes = 0)
     -> Task<std::invoke_result_t<F&, const json::object&>> {
   if (const Result<> good = request.check_json(); !good) co_return good.error();
-  if (request.body.size() <= small_body_bytes_max) {
+  if (request.body.size() + base_bytes <= small_body_bytes_max) {
     const Result<json::object> body = parse_document(request.body);
     if (!body) co_return body.error();
     co_return read(*body);
@@ -87,11 +88,14 @@ inline std::size_t weight_of(const http::Request& request) noexcept {
   return definition_bytes_max + 4 * request.body.size();
 }
 
-// `edit` is a Result<>(NamespaceEdit&) that owns its input: it says what is to be. The request and the change
-// live until the task is done. Errors beside those of the edit: those of check_right() and NamespaceEdit.
+// The same of one that deletes the flag, or, if there is none of this key, something smaller.
+std::size_t weight_of_removal(const Namespace& name_space, std::string_view flag) noexcept;
+
+// `edit` is a Result<>(NamespaceEdit&) that owns its input: it says what is to be. The change lives
+// until the task is done. Errors beside those of the edit: those of check_right() and NamespaceEdit.
 template <class F>
-Task<ChangeOutcome> change_namespace(FlagServices& services, const http::Context& context,
-                                     const Change& change, F edit) {
+Task<ChangeOutcome> change_namespace(FlagServices& services, const Change& change, F edit,
+                                     std::size_t weight) {
   auto unit = [&services, key = change.name_space, author = change.author,
                edit = std::move(edit)](storage::UnitOfWork& work) mutable -> Result<Changed> {
     if (const Result<> right = check_right(work, author, Right::write, key); !right) return right.error();
@@ -102,7 +106,12 @@ Task<ChangeOutcome> change_namespace(FlagServices& services, const http::Context
     if (!after) return after.error();
     return Changed{std::move(*after), opened->warnings()};
   };
-  co_return co_await services.parts.writer.commit(std::move(unit), weight_of(context.request));
+  co_return co_await services.parts.writer.commit(std::move(unit), weight);
+}
+template <class F>
+Task<ChangeOutcome> change_namespace(FlagServices& services, const http::Context& context,
+                                     const Change& change, F edit) {
+  return change_namespace(services, change, std::move(edit), weight_of(context.request));
 }
 
 // Says that something of the namespace is to go, if it has the version that was asked for.

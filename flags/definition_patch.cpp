@@ -95,6 +95,7 @@ DefinitionRef with_state(const DefinitionRef& definition, State state) {
   auto copy = std::make_shared<Definition>(*definition);
   copy->state = state;
   copy->document["state"] = name(state);
+  copy->bytes = copy->bytes - name(definition->state).size() + name(state).size();
   return copy;
 }
 

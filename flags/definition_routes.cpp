@@ -125,7 +125,8 @@ Task<Response> write_definition(FlagServices& services, Context& context, MakeDe
   auto read = [edit, base = (*flag)->definition, reading = change->reading](const json::object& body) {
     return edit->draft(body, base, reading);
   };
-  const Result<> drafted = co_await read_body(services, context.request, std::move(read));
+  const std::size_t base_bytes = make == patch ? (*flag)->definition->bytes : 0;
+  const Result<> drafted = co_await read_body(services, context.request, std::move(read), base_bytes);
   if (!drafted) co_return fail(drafted.error(), context);
   auto run = [edit](NamespaceEdit& of) { return (*edit)(of); };
   ChangeOutcome changed = co_await change_namespace(services, context, *change, std::move(run));

@@ -152,7 +152,9 @@ Task<Response> post_schedule(FlagServices& services, Context& context) {
   auto read = [environment = *environment, strict = change->reading.strict](const json::object& body) {
     return read_scheduled(body, *environment, strict);
   };
-  Result<ScheduledChange> scheduled = co_await read_body(services, context.request, std::move(read));
+  // It is applied to the definition of a flag that only the body names.
+  Result<ScheduledChange> scheduled =
+      co_await read_body(services, context.request, std::move(read), definition_bytes_max);
   if (!scheduled) co_return fail(scheduled.error(), context);
   ScheduleUnit unit(services, std::move(*change), (*environment)->key, std::move(*scheduled));
   const Result<storage::Committed<ScheduledChange>> added =

@@ -47,7 +47,8 @@ class DefinitionReader {
     read_targeting();
     read_metadata();
     look_for_unknown_members();
-    if (findings_.ok() && json_text(read_->document).size() > definition_bytes_max)
+    if (findings_.ok()) read_->bytes = json_text(read_->document).size();
+    if (read_->bytes > definition_bytes_max)
       findings_.refuse("out_of_range", "Must be at most 48 KiB of JSON.");
     if (!findings_.ok()) return findings_.error();
     return DefinitionRef(std::move(read_));

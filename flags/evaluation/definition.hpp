@@ -58,6 +58,7 @@ struct Definition {
   RuleRef targeting;      // null: none, or `{}`
   json::object metadata;  // of the flag
   json::object document;  // `state variants defaultVariant targeting metadata`: what is absent is absent
+  std::size_t bytes = 0;  // of the document as JSON text
 
   const Variant* variant(std::string_view name) const noexcept;  // null: none
   // The names of segments that the rule asks for, sorted, each once.

@@ -411,49 +411,5 @@ TEST_F(ChangeTest, there_are_a_thousand_namespaces_at_most) {
   EXPECT_EQ(complaints(room.make("one-too-many")), Texts{"limit_reached"});
 }
 
-TEST_F(ChangeTest, the_trail_names_what_was_changed_and_how_it_was) {
-  room.author.comment = "why";
-  ASSERT_TRUE(put("d", boolean_flag(false)));
-  EXPECT_EQ(room.audit().back(), "flag.update bep/flags/d");
-  const auto read = [](storage::Snapshot& snapshot) -> Result<std::string> {
-    storage::Query query = snapshot.query("SELECT detail FROM audit ORDER BY id DESC LIMIT 1");
-    return query.next() ? query.text(0) : std::string();
-  };
-  const json::object detail = object_of(room.database.read(read).value());
-  EXPECT_EQ(detail.at("environment"), "default");
-  EXPECT_EQ(detail.at("before").at("state"), "ENABLED");
-  EXPECT_EQ(detail.at("after").at("state"), "DISABLED");
-  EXPECT_EQ(detail.at("comment"), "why");
-}
-
-TEST_F(ChangeTest, the_trail_shows_what_was_made_where_and_what_is_gone) {
-  const auto detail = [&](const std::string& action) {
-    const auto read = [&](storage::Snapshot& snapshot) -> Result<std::string> {
-      storage::Query query =
-          snapshot.query("SELECT detail FROM audit WHERE action = ? ORDER BY id DESC LIMIT 1");
-      query.bind(action);
-      return query.next() ? query.text(0) : std::string();
-    };
-    return object_of(room.database.read(read).value());
-  };
-  const std::string rule = R"({"if":[true,"on","off"]})";
-  ASSERT_TRUE(room.change("bep", [&](NamespaceEdit& of) {
-    of.put_identity(identity_of("e"));
-    of.put_definition("staging", "e", boolean_flag(true, rule));
-  }));
-  EXPECT_EQ(detail("flag.create").at("after").at("state"), "ENABLED");
-  EXPECT_EQ(json_text(detail("flag.create").at("after").at("environments")),
-            R"({"default":"DISABLED","staging":"ENABLED"})");
-  ASSERT_TRUE(room.change("bep", [](NamespaceEdit& of) { of.remove_flag("e"); }));
-  EXPECT_EQ(json_text(detail("flag.delete").at("before").at("environments").at("staging").at("targeting")),
-            rule);
-  ASSERT_TRUE(room.change("bep", [](NamespaceEdit& of) {
-    EnvironmentParts parts;
-    parts.key = parts.name = "third";
-    of.put_environment(parts);
-  }));
-  EXPECT_EQ(detail("environment.create").at("after").at("revision"), revision("third"));
-}
-
 }  // namespace
 }  // namespace corohub::flags::test

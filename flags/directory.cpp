@@ -29,9 +29,15 @@ const NamespaceRef* Directory::find(std::string_view key) const noexcept {
   return found != all_.end() && (*found)->key == key ? &*found : nullptr;
 }
 
+const NamespaceRef* Directory::find(std::int64_t namespace_id) const noexcept {
+  const auto found = by_id_.find(namespace_id);
+  return found != by_id_.end() ? &found->second : nullptr;
+}
+
 void Directory::begin_with(std::vector<NamespaceRef> all, const std::vector<ClientRef>& clients) {
   all_ = std::move(all);
   std::ranges::sort(all_, {}, key_of);
+  for (const NamespaceRef& one : all_) by_id_.emplace(one->id, one);
   clients_.reserve(clients.size());
   for (const ClientRef& client : clients) clients_.put(client);
 }
@@ -47,12 +53,14 @@ const Client* Directory::client_of(const Viewer& viewer, const Namespace& name_s
   return found != nullptr && (*found)->namespace_id == name_space.id ? found->get() : nullptr;
 }
 
-// Memory is small enough here (a pointer per namespace) that a failure may end the process: a shard that knew
-// another state than its neighbours would be worse.
+// Memory is small enough here (two pointers per namespace) that a failure may end the process: a shard that
+// knew another state than its neighbours would be worse.
 void Directory::apply(const NamespaceChange& change) noexcept {
   const std::string& key = change.after ? change.after->key : change.before->key;
   const auto place = std::ranges::lower_bound(all_, key, {}, key_of);
   const bool known = place != all_.end() && (*place)->key == key;
+  if (change.before) by_id_.erase(change.before->id);
+  if (change.after) by_id_.insert_or_assign(change.after->id, change.after);
   if (!change.after) {
     if (known) all_.erase(place);
   } else if (known) {

@@ -9,10 +9,13 @@
 #include "hub/control.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 namespace corohub::flags {
 
@@ -45,6 +48,7 @@ class Directory {
 
   // Null: there is none. The view holds until the turn's end.
   const NamespaceRef* find(std::string_view key) const noexcept;
+  const NamespaceRef* find(std::int64_t namespace_id) const noexcept;
   const std::vector<NamespaceRef>& all() const noexcept { return all_; }  // sorted by key
   const ClientIndex& clients() const noexcept { return clients_; }
   // What the viewer is in the namespace at this moment. Both outlive it, and it is used in this turn only.
@@ -62,6 +66,7 @@ class Directory {
 
   const Clock& clock_;
   std::vector<NamespaceRef> all_;
+  boost::unordered_flat_map<std::int64_t, NamespaceRef> by_id_;
   ClientIndex clients_;
   std::vector<DirectoryListener*> listeners_;
 };

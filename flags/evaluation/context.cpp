@@ -50,6 +50,12 @@ std::string_view word_of(Viewer::Kind kind) noexcept {
   return {};
 }
 
+// Most clients have none, and a text is not parsed for that.
+json::value attributes_of(const Client* client) {
+  if (client == nullptr) return {};
+  return client->attributes == "{}" ? json::value(json::object()) : json::parse(client->attributes);
+}
+
 json::value key_or_null(const Entity* entity) {
   return entity != nullptr ? json::value(entity->key) : json::value();
 }
@@ -83,7 +89,7 @@ void Context::set_caller(const Standing& who, std::string_view environment) {
   caller["package"] = key_or_null(who.package());
   caller["platform"] =
       key_or_null(client == nullptr ? nullptr : who.name_space().platform_by_id(client->platform_id));
-  caller["attributes"] = client == nullptr ? json::value() : json::parse(client->attributes);
+  caller["attributes"] = attributes_of(client);
   caller["namespace"] = who.name_space().key;
   caller["environment"] = environment;
   object_[server_member] = std::move(caller);

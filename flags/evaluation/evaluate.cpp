@@ -100,12 +100,33 @@ std::size_t Evaluator::steps_left() const noexcept { return state_->interpreter.
 
 namespace {
 
+constexpr std::string_view limit_prefix = "limits.";
+
+bool has_limits(const json::object& metadata) noexcept {
+  return std::ranges::any_of(metadata,
+                             [](const auto& member) { return member.key().starts_with(limit_prefix); });
+}
+
 // Whether no name occurs twice, so that the texts can stand one behind the other.
-bool are_apart(const json::object& environments, const json::object& flags, bool plain) noexcept {
+bool are_apart(const json::object& environments, const json::object& flags, bool limited,
+               bool plain) noexcept {
   const auto& [few, many] =
       environments.size() < flags.size() ? std::tie(environments, flags) : std::tie(flags, environments);
   if (!plain && (few.contains("gate") || many.contains("gate"))) return false;
+  if (limited && (has_limits(few) || has_limits(many))) return false;
   return std::ranges::none_of(few, [&](const auto& member) { return many.contains(member.key()); });
+}
+
+// To an object of which the last member, or no more than its brace, stands there.
+void append_members(std::string& out, const json::object& members, std::string_view prefix = {}) {
+  for (const auto& member : members) {
+    if (out.back() != '{') out += ',';
+    const std::size_t quote = out.size();
+    append_json(out, member.key());
+    out.insert(quote + 1, prefix);
+    out += ':';
+    append_json_text(out, member.value());
+  }
 }
 
 void append_metadata(std::string& out, const Environment& environment, const Evaluation& evaluation,
@@ -114,21 +135,22 @@ void append_metadata(std::string& out, const Environment& environment, const Eva
   const bool limited = limits != nullptr && !limits->empty();
   if (!limited && plain && definition.metadata.empty()) {
     out += environment.metadata_text();
-  } else if (!limited && are_apart(environment.metadata, definition.metadata, plain)) {
-    std::string_view separator = environment.metadata.empty() ? "" : ",";
+  } else if (are_apart(environment.metadata, definition.metadata, limited, plain)) {
     out.append(environment.metadata_text(), 0, environment.metadata_text().size() - 1);
-    for (const auto& member : definition.metadata) {
-      append_json(out.append(std::exchange(separator, ",")), member.key());
-      out += ':';
-      append_json_text(out, member.value());
-    }
-    if (!plain) out.append(separator).append(R"("gate":")").append(name(evaluation.gate)).append("\"");
+    append_members(out, definition.metadata);
+    if (limited) append_members(out, *limits, limit_prefix);
+    if (!plain)
+      out.append(out.back() == '{' ? "" : ",")
+          .append(R"("gate":")")
+          .append(name(evaluation.gate))
+          .append("\"");
     out += '}';
   } else {
     json::object metadata = environment.metadata;
     for (const auto& member : definition.metadata) metadata[member.key()] = member.value();
     if (limited)
-      for (const auto& member : *limits) metadata["limits." + std::string(member.key())] = member.value();
+      for (const auto& member : *limits)
+        metadata[std::string(limit_prefix).append(member.key())] = member.value();
     if (!plain) metadata["gate"] = name(evaluation.gate);
     append_json_text(out, metadata);
   }

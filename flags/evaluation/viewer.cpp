@@ -17,20 +17,22 @@ bool is_scope_for(std::string_view scope, std::string_view right, std::string_vi
 
 Standing::Standing(const Viewer& viewer, const Namespace& name_space, const Client* client,
                    UnixMs now) noexcept
-    : viewer_(&viewer), name_space_(&name_space), client_(client), now_(now) {
+    : viewer_(&viewer),
+      name_space_(&name_space),
+      client_(client != nullptr && client->is_active() ? client : nullptr),
+      now_(now) {
   if (client_ != nullptr && client_->package_id != 0)
     package_ = name_space.package_by_id(client_->package_id);
 }
 
 bool Standing::may_evaluate() const noexcept {
-  const bool has_client = client_ != nullptr && client_->is_active();
   switch (viewer_->kind) {
     case Viewer::Kind::guest:
       return name_space_->access == NamespaceAccess::everybody;
     case Viewer::Kind::user:
-      return name_space_->access != NamespaceAccess::clients || has_client;
+      return name_space_->access != NamespaceAccess::clients || client_ != nullptr;
     case Viewer::Kind::client:
-      return has_client;
+      return client_ != nullptr;
     case Viewer::Kind::service:
       return std::ranges::any_of(viewer_->scopes, [&](std::string_view scope) {
         return is_scope_for(scope, "flags:evaluate", name_space_->key) ||
@@ -62,7 +64,7 @@ bool Standing::sees(const Flag& flag) const noexcept {
 }
 
 bool Standing::is_granted(const FlagIdentity& flag) const noexcept {
-  if (client_ == nullptr || !client_->is_active()) return false;
+  if (client_ == nullptr) return false;
   if (const Override* own = client_->override_of(flag.id); own != nullptr && own->holds(now_))
     return own->granted;
   return package_ != nullptr && package_->feature(flag.id) != nullptr;

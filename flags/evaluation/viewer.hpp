@@ -27,13 +27,15 @@ struct Viewer {
 // A viewer in one namespace, at one moment. All that it is made of outlives it.
 class Standing {
  public:
-  // `client`: the one that the viewer is in this namespace, or whose user it is; null: none.
+  // `client`: the one that the viewer is in this namespace, or whose user it is; null: none. One that is
+  // disabled is none.
   Standing(const Viewer& viewer, const Namespace& name_space, const Client* client, UnixMs now) noexcept;
 
   const Viewer& viewer() const noexcept { return *viewer_; }
   const Namespace& name_space() const noexcept { return *name_space_; }
   const Client* client() const noexcept { return client_; }
   const Package* package() const noexcept { return package_; }  // of the client; null: none
+  UnixMs now() const noexcept { return now_; }
 
   // Whether the viewer may evaluate in the namespace at all.
   bool may_evaluate() const noexcept;
@@ -46,7 +48,7 @@ class Standing {
   bool sees(const Flag& flag) const noexcept;
   // By an override that holds, else by the package; without an active client nothing is.
   bool is_granted(const FlagIdentity& flag) const noexcept;
-  // What the package says of the flag, unless it is not granted; null: nothing.
+  // What the package says of a flag that is granted, by whatever; null: nothing.
   const json::object* limits_of(const FlagIdentity& flag) const noexcept;
 
  private:

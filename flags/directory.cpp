@@ -79,6 +79,10 @@ void Directory::apply(const ClientChange& change) noexcept {
   for (DirectoryListener* listener : listeners_) listener->client_changed(change);
 }
 
+void Directory::apply(const ClientKeyRevoked& change) noexcept {
+  for (DirectoryListener* listener : listeners_) listener->client_key_revoked(change);
+}
+
 void Directory::add_listener(DirectoryListener& listener) { listeners_.push_back(&listener); }
 
 void Directory::remove_listener(const DirectoryListener& listener) noexcept {
@@ -100,6 +104,10 @@ hub::ShardChangeRef Directories::change(NamespaceChange what) {
 
 hub::ShardChangeRef Directories::change(ClientChange what) {
   return std::make_shared<const DirectoryChange<ClientChange>>(*this, std::move(what));
+}
+
+hub::ShardChangeRef Directories::change(ClientKeyRevoked what) {
+  return std::make_shared<const DirectoryChange<ClientKeyRevoked>>(*this, what);
 }
 
 }  // namespace corohub::flags

@@ -30,6 +30,11 @@ struct ClientChange {
   ClientRef after;   // null: it is gone
 };
 
+// A key of a client that is good no longer. Made ones are nobody's business: they are looked up.
+struct ClientKeyRevoked {
+  std::int64_t key_id = 0;
+};
+
 // Called in the turn in which the change comes into force, before the events that it makes.
 class DirectoryListener {
  public:
@@ -38,6 +43,7 @@ class DirectoryListener {
   virtual void namespace_changed(const NamespaceChange& change) noexcept = 0;
   // The same of `change.after` and of one client.
   virtual void client_changed(const ClientChange&) noexcept {}
+  virtual void client_key_revoked(const ClientKeyRevoked&) noexcept {}
 };
 
 class Directory {
@@ -57,6 +63,7 @@ class Directory {
   void begin_with(std::vector<NamespaceRef> all, const std::vector<ClientRef>& clients = {});
   void apply(const NamespaceChange& change) noexcept;
   void apply(const ClientChange& change) noexcept;
+  void apply(const ClientKeyRevoked& change) noexcept;
   // The listener must be removed before it dies.
   void add_listener(DirectoryListener& listener);
   void remove_listener(const DirectoryListener& listener) noexcept;
@@ -84,6 +91,7 @@ class Directories {
   // The change, to be appended by the unit that makes it.
   hub::ShardChangeRef change(NamespaceChange what);
   hub::ShardChangeRef change(ClientChange what);
+  hub::ShardChangeRef change(ClientKeyRevoked what);
 
  private:
   const Clock& clock_;

@@ -115,11 +115,13 @@ void Gateway::add_shard(hub::Shard& shard, auth::Authenticator& authenticator) {
   flags::Directory& flags = state.parts.flags.of(state.desks.size());
   const auto& keys = state.service_keys.emplace_back(std::make_unique<users::ServiceKeyCache>(
       state.parts.readers, authenticator.accounts(), state.parts.clock));
+  const auto& client_keys = state.client_keys.emplace_back(
+      std::make_unique<flags::ClientKeyCache>(state.parts.readers, flags, state.parts.clock));
   const auto& topics =
       state.topic_rights.emplace_back(std::make_unique<TopicRights>(shard, state.parts.topic_rules, flags));
   state.desks.push_back(std::unique_ptr<const Desk>(
       new Desk{shard, authenticator, state.parts.readers, state.sessions, state.publishing, state.presence,
-               state.reception, flags, *keys, *topics, state.parts.passwords}));
+               state.reception, flags, *keys, *client_keys, *topics, state.parts.passwords}));
   state.ofrep.add_shard(*state.desks.back());
 }
 

@@ -2,6 +2,7 @@
 // shard's thread.
 #pragma once
 
+#include "flags/client_key_cache.hpp"
 #include "gateway/echo.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/ofrep/ofrep.hpp"
@@ -62,6 +63,7 @@ struct GatewayState {
   const RefusedHandshakes handshakes_refused;
   // By shard; made before anything is served.
   users::ServiceKeyCaches service_keys;
+  flags::ClientKeyCaches client_keys;
   std::vector<std::unique_ptr<TopicRights>> topic_rights;
   std::vector<std::unique_ptr<const Desk>> desks;
   std::atomic<std::size_t> sockets_open{0};

@@ -66,8 +66,7 @@ CREATE TABLE client_keys (
   client_id INTEGER NOT NULL REFERENCES clients (id) ON DELETE CASCADE,
   name TEXT NOT NULL DEFAULT '',
   hash BLOB NOT NULL UNIQUE, -- SHA-256 of the key
-  created_at INTEGER NOT NULL,
-  last_used_at INTEGER -- to the minute
+  created_at INTEGER NOT NULL
 ) STRICT;
 
 CREATE INDEX client_keys_by_client ON client_keys (client_id);

@@ -5,6 +5,7 @@
 #include "auth/authenticator.hpp"
 #include "auth/password_login.hpp"
 #include "core/metrics.hpp"
+#include "flags/client_key_cache.hpp"
 #include "flags/directory.hpp"
 #include "gateway/session/presence_desk.hpp"
 #include "gateway/session/publishing.hpp"
@@ -53,6 +54,7 @@ struct Desk {
   Reception& reception;
   flags::Directory& flags;                   // as this shard knows the flags
   users::ServiceKeyCache& service_keys;      // as this shard knows them
+  flags::ClientKeyCache& client_keys;        // as this shard knows them
   const TopicRights& topics;                 // who may read them
   auth::PasswordLogin* passwords = nullptr;  // null: a password proves nothing here
 };

@@ -119,9 +119,10 @@ class SessionRig {
   Reception reception{hub.roster(), {}, clock};
   flags::Directory flags;
   users::ServiceKeyCache service_keys{database.readers, cache, clock};
+  flags::ClientKeyCache client_keys{database.readers, flags, clock};
   TopicRights topics{shard, topic_rules, flags};
-  Desk desk{shard,     authenticator, database.readers, settings, publishing, presence,
-            reception, flags,         service_keys,     topics,   nullptr};
+  Desk desk{shard,     authenticator, database.readers, settings,    publishing, presence,
+            reception, flags,         service_keys,     client_keys, topics,     nullptr};
   WebSocketSettings sockets;
   bool deflate = false;     // agreed on by those who connect
   bool loads_fail = false;  // with an exception

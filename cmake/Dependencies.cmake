@@ -11,6 +11,8 @@ find_package(SQLiteCpp REQUIRED)
 find_package(ZLIB REQUIRED)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(UTF8PROC REQUIRED IMPORTED_TARGET libutf8proc)
+# The reader of its replies alone: 0.14 and 1.x are the same in that.
+pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis)
 # Passwords by how common they are, of Debian's python3-zxcvbn; only the build reads it.
 find_program(COROHUB_PYTHON python3 REQUIRED)
 find_file(COROHUB_PASSWORD_LIST zxcvbn/frequency_lists.py PATHS /usr/lib/python3/dist-packages REQUIRED NO_DEFAULT_PATH)

@@ -1,6 +1,7 @@
 #include "server/application.hpp"
 
 #include "core/random.hpp"
+#include "ingest/ingest.hpp"
 #include "server/drain.hpp"
 #include "server/health.hpp"
 #include "server/key_reload.hpp"
@@ -66,6 +67,7 @@ Application::State::State(const Settings& given, const Clock& given_clock)
     : settings(given),
       clock(given_clock),
       services(settings, clock),
+      board(settings.ingest.enabled),
       gateway({services.hub, services.writer, services.readers, services.tickets, services.topic_rules,
                services.keys, services.flags.directories(), clock, services.head.epoch,
                &services.users.password_login()},
@@ -79,6 +81,7 @@ Application::State::State(const Settings& given, const Clock& given_clock)
   services.begin_flags(shards.size());
   services.users.add_routes(router);
   services.flags.add_routes(router);
+  ingest::add_update_route(router, services.flags, settings.ingest.access);
   gateway.add_routes(router);
   web::add_page_routes(router, settings.pages);
   add_health_routes(router, board, clock, false);

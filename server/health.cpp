@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::chrono::seconds round_time{1};
 constexpr std::array<Component, component_count> all_components{Component::database, Component::disk,
-                                                                Component::hub};
+                                                                Component::hub, Component::redis};
 
 http::Response unavailable(http::Response response) {
   response.status = 503;
@@ -73,6 +73,8 @@ std::string_view name(Component component) noexcept {
       return "disk";
     case Component::hub:
       return "hub";
+    case Component::redis:
+      return "redis";
   }
   return "hub";
 }
@@ -94,7 +96,8 @@ std::string_view HealthBoard::not_ready() const noexcept {
 json::object health_document(const HealthBoard& board, UnixMs now, bool detailed) {
   json::object components;
   for (const Component component : all_components)
-    components.emplace(name(component), json::object{{"status", name(board.status(component))}});
+    if (board.has(component))
+      components.emplace(name(component), json::object{{"status", name(board.status(component))}});
   if (detailed) components.at("disk").as_object().emplace("free_bytes", board.disk_free_bytes());
   json::object document;
   document.emplace("status", name(board.overall()));
@@ -106,6 +109,7 @@ json::object health_document(const HealthBoard& board, UnixMs now, bool detailed
 void append_health(std::string& out, const HealthBoard& board, UnixMs now) {
   out.append("{\"status\":\"").append(name(board.overall())).append("\",\"components\":{");
   for (const Component component : all_components) {
+    if (!board.has(component)) continue;
     out.append(component == all_components.front() ? "\"" : ",\"").append(name(component));
     out.append("\":{\"status\":\"").append(name(board.status(component))).append("\"}");
   }
@@ -159,6 +163,7 @@ void HealthMonitor::round() {
   judge(Component::database, database_status());
   judge(Component::disk, disk_status());
   judge(Component::hub, hub_status());
+  if (probes_.redis_away) judge(Component::redis, probes_.redis_away() ? Status::degraded : Status::ok);
 }
 
 void HealthMonitor::judge(Component component, Status status) {

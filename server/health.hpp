@@ -21,8 +21,8 @@
 namespace corohub::server {
 
 enum class Status : std::uint8_t { ok, degraded, down };
-enum class Component : std::uint8_t { database, disk, hub };
-inline constexpr std::size_t component_count = 3;
+enum class Component : std::uint8_t { database, disk, hub, redis };
+inline constexpr std::size_t component_count = 4;
 enum class Phase : std::uint8_t { starting, serving, draining };
 
 std::string_view name(Status status) noexcept;
@@ -31,6 +31,10 @@ std::string_view name(Component component) noexcept;
 // The newest judgement. Safe from any thread.
 class HealthBoard {
  public:
+  explicit HealthBoard(bool with_redis = false) noexcept : with_redis_(with_redis) {}
+
+  // Whether there is such a component.
+  bool has(Component component) const noexcept { return component != Component::redis || with_redis_; }
   Status status(Component component) const noexcept { return components_[index(component)].load(); }
   Status overall() const noexcept;
   Phase phase() const noexcept { return phase_.load(); }
@@ -47,6 +51,7 @@ class HealthBoard {
     return static_cast<std::size_t>(component);
   }
 
+  const bool with_redis_;
   std::array<std::atomic<Status>, component_count> components_{};
   std::atomic<Phase> phase_{Phase::starting};
   std::atomic<std::uint64_t> disk_free_bytes_{0};
@@ -91,6 +96,7 @@ struct HealthProbes {
   std::function<std::vector<std::uint64_t>()> heartbeats;
   std::function<void(Component, Status old_status, Status status)> changed;
   std::function<void(std::size_t shard)> stalled;  // ends the process: it does not return
+  std::function<bool()> redis_away{};              // null: Redis is not wanted
 };
 
 // One round a second on the context it is given; everything on that context's thread.

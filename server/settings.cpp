@@ -205,6 +205,11 @@ void apply_flags(Settings& settings, const ConfigSources& sources) {
     const Setting* setting = find_by_flag(given.flag);
     if (setting == nullptr) throw ConfigError(unknown_flag(given.flag));
     for (const std::string& text : given.values) {
+      if (setting->secret && text.find('@') != std::string::npos)
+        throw ConfigError(
+            fmt::format("{} with a secret is seen by every process of this machine: use {}, or the "
+                        "configuration file",
+                        given.flag, setting->variable()));
       Value value = from_text(*setting, given.flag, text);
       if (const auto* items = std::get_if<std::vector<std::string>>(&value)) {
         std::vector<std::string>& all = lists[setting->key];

@@ -8,12 +8,14 @@
 #include "auth/password.hpp"
 #include "auth/token.hpp"
 #include "core/log.hpp"
+#include "core/secret.hpp"
 #include "eventlog/retention.hpp"
 #include "gateway/gateway.hpp"
 #include "http/server.hpp"
 #include "hub/roster.hpp"
 #include "hub/shard.hpp"
 #include "hub/topic_rules.hpp"
+#include "ingest/ingest.hpp"
 #include "server/housekeeping.hpp"
 #include "storage/writer.hpp"
 #include "users/users.hpp"
@@ -65,6 +67,7 @@ struct Settings {
   std::size_t reader_threads = 2;
   std::size_t reader_queue = 4096;
   std::vector<std::string> exempt_cidrs;
+  ingest::Settings ingest;
   std::uint64_t disk_free_min_bytes = 100 << 20;
 };
 
@@ -84,7 +87,8 @@ struct Setting {
   std::int64_t min = 0;  // integers
   std::int64_t max = 0;
   std::vector<std::string> choices;
-  std::string about;  // one sentence
+  std::string about;    // one sentence
+  bool secret = false;  // is shown as "***", and not to be given as a flag, which every process may read
   std::function<void(Settings&, const Value&)> write;
   std::function<Value(const Settings&)> read;
 

@@ -2,6 +2,7 @@
 // work.
 #include "gateway/session/publishing.hpp"
 #include "gateway/wire/inbound_budget.hpp"
+#include "ingest/redis_url.hpp"
 #include "server/listen_address.hpp"
 #include "server/settings.hpp"
 
@@ -130,6 +131,16 @@ void check_listeners(const Settings& settings) {
   if (!settings.admin_listen.empty()) add("server.admin_listen", settings.admin_listen);
 }
 
+// The URL may hold a secret, so it is not repeated.
+void check_redis(const ingest::Settings& settings) {
+  if (!settings.url.empty() && !ingest::parse_redis_url(settings.url.reveal()))
+    throw ConfigError("redis.url must be redis[s]://[user:password@]host:port");
+  if (!settings.enabled) return;
+  if (settings.url.empty()) throw ConfigError("redis.enabled needs redis.url");
+  if (settings.channel.empty() && settings.stream.empty())
+    throw ConfigError("redis.enabled needs redis.channel or ingest.stream");
+}
+
 }  // namespace
 
 void check_settings(const Settings& settings) {
@@ -158,6 +169,7 @@ void check_settings(const Settings& settings) {
         "server.proxy_protocol needs proxy.trusted_cidrs: a PROXY header is believed from nobody else");
   check_origins("ws.allowed_origins", settings.gateway.allowed_origins);
   check_origins("http.cors_origins", settings.http.cors_origins);
+  check_redis(settings.ingest);
 }
 
 }  // namespace corohub::server

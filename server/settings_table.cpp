@@ -31,7 +31,7 @@ std::int64_t number_of(const Field& field) {
 // `access` returns a reference to the field of a Settings, const or not.
 template <class Access>
 Setting integer(std::string key, std::int64_t min, std::int64_t max, Access access, std::string about) {
-  Setting row{std::move(key), Kind::integer, min, max, {}, std::move(about), {}, {}};
+  Setting row{std::move(key), Kind::integer, min, max, {}, std::move(about), false, {}, {}};
   row.write = [access](Settings& settings, const Value& value) {
     assign(access(settings), std::get<std::int64_t>(value));
   };
@@ -67,7 +67,7 @@ Setting allowance(std::string key, std::int64_t max, Access access, std::string 
 
 template <class Access>
 Setting boolean(std::string key, Access access, std::string about) {
-  Setting row{std::move(key), Kind::boolean, 0, 0, {}, std::move(about), {}, {}};
+  Setting row{std::move(key), Kind::boolean, 0, 0, {}, std::move(about), false, {}, {}};
   row.write = [access](Settings& settings, const Value& value) { access(settings) = std::get<bool>(value); };
   row.read = [access](const Settings& settings) -> Value { return access(settings); };
   return row;
@@ -75,7 +75,7 @@ Setting boolean(std::string key, Access access, std::string about) {
 
 template <class Access>
 Setting text(std::string key, Access access, std::string about) {
-  Setting row{std::move(key), Kind::text, 0, 0, {}, std::move(about), {}, {}};
+  Setting row{std::move(key), Kind::text, 0, 0, {}, std::move(about), false, {}, {}};
   row.write = [access](Settings& settings, const Value& value) {
     access(settings) = std::get<std::string>(value);
   };
@@ -83,9 +83,22 @@ Setting text(std::string key, Access access, std::string about) {
   return row;
 }
 
+// A text that nobody is shown.
+template <class Access>
+Setting secret(std::string key, Access access, std::string about) {
+  Setting row{std::move(key), Kind::text, 0, 0, {}, std::move(about), true, {}, {}};
+  row.write = [access](Settings& settings, const Value& value) {
+    access(settings) = Secret(std::get<std::string>(value));
+  };
+  row.read = [access](const Settings& settings) -> Value {
+    return std::string(access(settings).empty() ? "" : "***");
+  };
+  return row;
+}
+
 template <class Access>
 Setting list(std::string key, Access access, std::string about) {
-  Setting row{std::move(key), Kind::list, 0, 0, {}, std::move(about), {}, {}};
+  Setting row{std::move(key), Kind::list, 0, 0, {}, std::move(about), false, {}, {}};
   row.write = [access](Settings& settings, const Value& value) {
     access(settings) = std::get<std::vector<std::string>>(value);
   };
@@ -96,7 +109,7 @@ Setting list(std::string key, Access access, std::string about) {
 // A setting whose value is one of `words`; the field holds the word's index.
 template <class Access>
 Setting choice(std::string key, const std::vector<std::string>& words, Access access, std::string about) {
-  Setting row{std::move(key), Kind::choice, 0, 0, words, std::move(about), {}, {}};
+  Setting row{std::move(key), Kind::choice, 0, 0, words, std::move(about), false, {}, {}};
   row.write = [access, words](Settings& settings, const Value& value) {
     using Field = std::remove_reference_t<decltype(access(settings))>;
     for (std::size_t i = 0; i < words.size(); ++i)
@@ -367,6 +380,21 @@ void add_ofrep(std::vector<Setting>& rows) {
               "flags again; 0 tells all at once."));
 }
 
+void add_ingest(std::vector<Setting>& rows) {
+  rows.push_back(boolean("redis.enabled", FIELD(ingest.enabled),
+                         "Whether changes of flags that are made elsewhere are read from Redis."));
+  rows.push_back(secret("redis.url", FIELD(ingest.url),
+                        "Where Redis is: redis[s]://[user:password@]host:port. With a password it is refused "
+                        "as a flag: give it in the file or the variable."));
+  rows.push_back(
+      text("redis.channel", FIELD(ingest.channel), "Channel on which they are published; empty for none."));
+  rows.push_back(choice("ingest.access", {"public", "users", "clients"}, FIELD(ingest.access),
+                        "Who may evaluate in a namespace that a message makes."));
+  rows.push_back(
+      text("ingest.stream", FIELD(ingest.stream),
+           "Key of a Redis Stream that is read as well, without losing an entry; empty for none."));
+}
+
 void add_inner(std::vector<Setting>& rows) {
   rows.push_back(integer("hub.inbox_entries", 256, million, FIELD(shard.inbox_entries),
                          "Events that may wait for one shard before commits are held back."));
@@ -425,6 +453,7 @@ std::vector<Setting> make_table() {
   add_request_limits(rows);
   add_events(rows);
   add_ofrep(rows);
+  add_ingest(rows);
   add_inner(rows);
   return rows;
 }

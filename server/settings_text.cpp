@@ -76,9 +76,9 @@ variable. `--listen`, `--admin-listen`, `--data-dir` and `--log-level` are short
 An unknown flag, variable or key stops the start (exit code 64) and names the nearest known one.
 
 `corohub config defaults` prints a commented file to begin with, `corohub config check` tells whether a
-configuration can be used, and `corohub config show` prints the one in effect. No setting holds a secret: the
-signing keys are in `keys.json` in the data directory, passwords are read from standard input. SIGHUP reads the
-signing keys and `log.level` again; everything else needs a restart.
+configuration can be used, and `corohub config show` prints the one in effect. One setting may hold a secret,
+`redis.url`, which is shown as `***`: the signing keys are in `keys.json` in the data directory, passwords are read
+from standard input. SIGHUP reads the signing keys and `log.level` again; everything else needs a restart.
 
 Units are the end of the name: `_s` seconds, `_ms` milliseconds, `_bytes` bytes, `_kib` units of 1,024 bytes.
 )";

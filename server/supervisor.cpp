@@ -20,6 +20,7 @@ Supervisor::Supervisor(Services& services, const Settings& settings, HealthBoard
     : services_(services),
       gateway_(gateway),
       shards_(shards),
+      redis_(make_redis(settings)),
       administration_(services, settings),
       control_(context_, services.directory.path(), administration_),
       monitor_(context_, board, probes(services, settings)),
@@ -29,12 +30,19 @@ Supervisor::Supervisor(Services& services, const Settings& settings, HealthBoard
 
 Supervisor::~Supervisor() { stop(); }
 
+std::unique_ptr<ingest::Redis> Supervisor::make_redis(const Settings& settings) {
+  if (!settings.ingest.enabled) return nullptr;
+  auto tell = [this](std::string_view message) { gateway_.publish_status(message); };
+  return std::make_unique<ingest::Redis>(context_, services_.flags, settings.ingest, std::move(tell));
+}
+
 HealthProbes Supervisor::probes(Services& services, const Settings& settings) {
   HealthProbes probes;
   probes.storage = [&writer = services.writer] { return writer.state(); };
   probes.data_directory = services.directory.path();
   probes.disk_free_min_bytes = settings.disk_free_min_bytes;
   probes.heartbeats = [this] { return shards_.heartbeats(); };
+  if (redis_) probes.redis_away = [this] { return redis_->is_away(); };
   probes.changed = [this](Component component, Status old_status, Status status) {
     gateway_.publish_health(name(component), name(old_status), name(status));
   };
@@ -48,6 +56,7 @@ void Supervisor::start() {
   housekeeper_.start();
   presence_.start();
   schedule_.start();
+  if (redis_) redis_->start();
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), "supervisor");
     context_.run();
@@ -61,6 +70,7 @@ void Supervisor::stop() {
     housekeeper_.stop();
     presence_.stop();
     schedule_.stop();
+    if (redis_) redis_->stop();
     control_.stop();
   });
   guard_.reset();

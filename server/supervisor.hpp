@@ -1,9 +1,10 @@
 // What is no shard's work, on one thread of its own: health with its watchdog, the control socket,
-// housekeeping, the tick of presence, and the scheduled changes of flags.
+// housekeeping, the tick of presence, the scheduled changes of flags, and flag updates from Redis.
 #pragma once
 
 #include "core/task.hpp"
 #include "gateway/gateway.hpp"
+#include "ingest/redis.hpp"
 #include "server/administration.hpp"
 #include "server/control_socket.hpp"
 #include "server/health.hpp"
@@ -14,6 +15,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <thread>
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -40,6 +42,7 @@ class Supervisor {
   asio::io_context& context() noexcept { return context_; }
 
  private:
+  std::unique_ptr<ingest::Redis> make_redis(const Settings& settings);
   HealthProbes probes(Services& services, const Settings& settings);
   [[noreturn]] void abort_stalled(std::size_t shard);
   void run_schedule();
@@ -52,6 +55,7 @@ class Supervisor {
   Shards& shards_;
   asio::io_context context_{1};
   asio::executor_work_guard<Executor> guard_{context_.get_executor()};
+  std::unique_ptr<ingest::Redis> redis_;  // null: it is not wanted
   Administration administration_;
   ControlServer control_;
   HealthMonitor monitor_;

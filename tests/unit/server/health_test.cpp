@@ -49,6 +49,23 @@ TEST(Health, ready_only_while_serving_with_storage_and_moving_shards) {
   EXPECT_EQ(board.not_ready(), "draining");
 }
 
+TEST(Health, redis_is_a_component_where_it_is_wanted_and_only_degrades) {
+  HealthBoard without;
+  EXPECT_FALSE(health_document(without, 0, true).at("components").as_object().contains("redis"));
+  HealthBoard board(true);
+  board.set_phase(Phase::serving);
+  board.set(Component::redis, Status::degraded);
+  EXPECT_EQ(health_document(board, 0, false).at("components").at("redis"),
+            (json::object{{"status", "degraded"}}));
+  EXPECT_EQ(board.overall(), Status::degraded);
+  EXPECT_EQ(board.not_ready(), "");
+  for (const HealthBoard* one : {&without, &board}) {
+    std::string text;
+    append_health(text, *one, 0);
+    EXPECT_EQ(text, json::serialize(health_document(*one, 0, false)));
+  }
+}
+
 TEST(Health, T45_the_public_document_has_statuses_and_nothing_else) {
   HealthBoard board;
   board.set_disk_free_bytes(1234);
@@ -73,14 +90,16 @@ struct Rig {
   std::vector<std::uint64_t> heartbeats{1, 1};
   std::vector<std::string> changes;
   std::vector<std::size_t> stalled;
-  HealthMonitor monitor{context,
-                        board,
-                        {[this] { return storage; }, "/", 0, [this] { return heartbeats; },
-                         [this](Component component, Status from, Status to) {
-                           changes.push_back(std::string(name(component)) + " " + std::string(name(from)) +
-                                             " " + std::string(name(to)));
-                         },
-                         [this](std::size_t shard) { stalled.push_back(shard); }}};
+  bool redis_away = false;
+  HealthMonitor monitor{
+      context,
+      board,
+      {[this] { return storage; }, "/", 0, [this] { return heartbeats; },
+       [this](Component component, Status from, Status to) {
+         changes.push_back(std::string(name(component)) + " " + std::string(name(from)) + " " +
+                           std::string(name(to)));
+       },
+       [this](std::size_t shard) { stalled.push_back(shard); }, [this] { return redis_away; }}};
 
   void round() {
     ++heartbeats[0];
@@ -102,6 +121,16 @@ TEST(HealthMonitor, tells_each_change_once) {
   EXPECT_EQ(rig.changes,
             (std::vector<std::string>{"database ok degraded", "database degraded down", "database down ok"}));
   EXPECT_EQ(rig.board.overall(), Status::ok);
+}
+
+TEST(HealthMonitor, tells_that_redis_goes_and_comes) {
+  Rig rig;
+  for (const bool away : {false, true, true, false}) {
+    rig.redis_away = away;
+    ++rig.heartbeats[1];
+    rig.round();
+  }
+  EXPECT_EQ(rig.changes, (std::vector<std::string>{"redis ok degraded", "redis degraded ok"}));
 }
 
 TEST(HealthMonitor, a_shard_that_stands_still_is_degraded_first_and_fatal_after_ten_rounds) {

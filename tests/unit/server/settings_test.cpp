@@ -65,21 +65,40 @@ TEST(Settings, has_these_keys_and_each_once) {
     EXPECT_EQ(std::ranges::count(setting.key, '.'), 1) << setting.key;
     EXPECT_TRUE(setting.about.ends_with('.')) << setting.key;
   }
-  for (const char* key : {"server.listen",           "server.admin_listen",
-                          "server.data_dir",         "log.level",
-                          "ws.ping_interval_s",      "ws.pong_timeout_s",
-                          "ws.outbox_max_messages",  "ws.outbox_max_bytes",
-                          "ws.max_message_bytes",    "ws.message_timeout_s",
-                          "ws.write_timeout_s",      "ws.allowed_origins",
-                          "ws.compression",          "auth.access_ttl_s",
-                          "http.max_body_bytes",     "http.cors_origins",
-                          "limits.sockets_per_user", "limits.exempt_cidrs",
-                          "registration.mode",       "health.disk_free_min_bytes",
-                          "diagnostics.echo",        "events.retention_age_s",
-                          "events.retention_rows",   "events.retention_bytes",
-                          "audit.retention_age_s",   "limits.topics",
-                          "stomp.max_message_bytes", "stomp.fragments",
-                          "events.max_bytes"})
+  for (const char* key : {"server.listen",
+                          "server.admin_listen",
+                          "server.data_dir",
+                          "log.level",
+                          "ws.ping_interval_s",
+                          "ws.pong_timeout_s",
+                          "ws.outbox_max_messages",
+                          "ws.outbox_max_bytes",
+                          "ws.max_message_bytes",
+                          "ws.message_timeout_s",
+                          "ws.write_timeout_s",
+                          "ws.allowed_origins",
+                          "ws.compression",
+                          "auth.access_ttl_s",
+                          "http.max_body_bytes",
+                          "http.cors_origins",
+                          "limits.sockets_per_user",
+                          "limits.exempt_cidrs",
+                          "registration.mode",
+                          "health.disk_free_min_bytes",
+                          "diagnostics.echo",
+                          "events.retention_age_s",
+                          "events.retention_rows",
+                          "events.retention_bytes",
+                          "audit.retention_age_s",
+                          "limits.topics",
+                          "stomp.max_message_bytes",
+                          "stomp.fragments",
+                          "events.max_bytes",
+                          "redis.enabled",
+                          "redis.url",
+                          "redis.channel",
+                          "ingest.access",
+                          "ingest.stream"})
     EXPECT_TRUE(keys.contains(key)) << key;
 }
 
@@ -253,7 +272,7 @@ TEST(Settings, every_setting_can_be_written_and_read_back) {
     else
       changed = std::string("other");
     setting.write(settings, changed);
-    EXPECT_EQ(setting.read(settings), changed) << setting.key;
+    EXPECT_EQ(setting.read(settings), setting.secret ? Value(std::string("***")) : changed) << setting.key;
     if (setting.kind == Setting::Kind::integer) {
       EXPECT_GE(std::get<std::int64_t>(before), setting.min) << setting.key;
       EXPECT_LE(std::get<std::int64_t>(before), setting.max) << setting.key;
@@ -274,6 +293,33 @@ TEST(Settings, a_shown_configuration_can_be_loaded_again) {
   EXPECT_EQ(again.data_dir, "/tmp/a \"b\\\x7f\u202e");
   EXPECT_THAT(to_toml(settings, false), HasSubstr(R"(b\\\u007f\u202e")"));
   EXPECT_EQ(to_toml(again, false), to_toml(settings, false));
+}
+
+TEST(Settings, T73_the_secret_of_redis_is_shown_nowhere_and_taken_from_no_command_line) {
+  const std::string url = "rediss://corohub:canary@redis.example.com:6380";
+  const Settings settings = load_settings(file("[redis]\nenabled = true\nurl = \"" + url + "\"\n"));
+  EXPECT_EQ(settings.ingest.url.reveal(), url);
+  EXPECT_THAT(to_toml(settings, true), HasSubstr("url = \"***\""));
+  EXPECT_THAT(to_toml(settings, true), testing::Not(HasSubstr("canary")));
+  ConfigSources sources;
+  sources.environment = {{"COROHUB_REDIS_URL", url}};
+  EXPECT_EQ(load_settings(sources).ingest.url.reveal(), url);
+  sources = {};
+  sources.flags = {{"--redis-url", {url}}};
+  EXPECT_THAT(refusal(sources), HasSubstr("use COROHUB_REDIS_URL"));
+  sources.flags = {{"--redis-url", {"redis://localhost:6379"}}};
+  EXPECT_EQ(refusal(sources), "");
+}
+
+TEST(Settings, R23_redis_needs_an_address_and_something_to_read_and_no_complaint_repeats_the_address) {
+  EXPECT_EQ(refusal(file("[redis]\nenabled = true\n")), "redis.enabled needs redis.url");
+  EXPECT_EQ(refusal(file("[redis]\nurl = \"http://corohub:canary@localhost\"\n")),
+            "redis.url must be redis[s]://[user:password@]host:port");
+  EXPECT_EQ(refusal(file("[redis]\nenabled = true\nurl = \"redis://localhost\"\nchannel = \"\"\n")),
+            "redis.enabled needs redis.channel or ingest.stream");
+  EXPECT_EQ(refusal(file("[redis]\nenabled = true\nurl = \"redis://localhost\"\nchannel = \"\"\n"
+                         "[ingest]\nstream = \"updates\"\n")),
+            "");
 }
 
 // Tests run in the root of the source tree.

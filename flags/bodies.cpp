@@ -2,9 +2,8 @@
 
 #include "core/encoding.hpp"
 #include "core/json_text.hpp"
-#include "core/key_name.hpp"
 #include "flags/answers.hpp"
-#include "flags/definition_patch.hpp"
+#include "flags/body_members.hpp"
 
 #include <algorithm>
 #include <utility>
@@ -13,27 +12,6 @@ namespace corohub::flags {
 namespace {
 
 using http::Fields;
-
-std::string read_key(Fields& fields, std::size_t bytes_max = key_name_bytes_max, std::string_view more = {}) {
-  std::string key = fields.required_text("key", {.min = 1, .max = bytes_max});
-  if (!key.empty() && !is_key_name(key, bytes_max, more))
-    fields.refuse("key", "invalid_format",
-                  "Must be letters, digits and '.', '_', '-', a letter or digit first.");
-  return key;
-}
-
-std::string read_name(Fields& fields, const std::string& key) {
-  return fields.text("name", {.min = 1, .max = entity_name_max, .trim = true}).value_or(key);
-}
-
-// The key of another entity, or null.
-std::optional<std::string> read_reference(Fields& fields, std::string_view member, std::size_t bytes_max,
-                                          std::string_view more) {
-  if (fields.is_null(member)) return std::nullopt;
-  std::optional<std::string> key = fields.text(member, {.max = bytes_max});
-  if (key && !is_key_name(*key, bytes_max, more)) fields.refuse(member, "invalid_format", "Must be a key.");
-  return key;
-}
 
 // ---- namespaces ----
 
@@ -117,24 +95,6 @@ void read_identity_members(Fields& fields, const json::object& object, FlagIdent
   flag.off_variant = std::nullopt;
   if (!fields.is_null("off_variant"))
     flag.off_variant = fields.text("off_variant", {.min = 1, .max = 256, .controls = true});
-}
-
-// What a patch works on: the members that a client may set, as they are.
-json::object writable(json::object entity, Words server_sets) {
-  for (const std::string_view key : server_sets) entity.erase(key);
-  return entity;
-}
-
-// Reads a patch onto the members that are there.
-template <class Read>
-auto patched(json::object document, const json::object& patch, Words known, Words server_sets, std::string at,
-             Read read) {
-  Fields sent(patch, at);
-  refuse_unknown(sent, patch, known, server_sets);
-  merge_patch(document, patch);
-  Fields fields(document, std::move(at));
-  fields.merge(std::move(sent));
-  return read(fields, document);
 }
 
 }  // namespace

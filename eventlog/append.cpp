@@ -9,13 +9,15 @@ BatchEffects& batch_of(storage::UnitOfWork& work) { return dynamic_cast<BatchEff
 
 // Each kind of events, of accounts and of topics, has running sums of its own.
 constexpr std::string_view insert_of_account =
-    "INSERT INTO events (type, data, created_at, roles, user_id, topic, attributes, bytes_total, rows_total) "
-    "SELECT ?, ?, ?, ?, ?, ?, ?, ? + coalesce(max(bytes_total), 0), 1 + coalesce(max(rows_total), 0) FROM "
+    "INSERT INTO events (type, data, created_at, roles, user_id, topic, attributes, also, bytes_total, "
+    "rows_total) "
+    "SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? + coalesce(max(bytes_total), 0), 1 + coalesce(max(rows_total), 0) FROM "
     "(SELECT bytes_total, rows_total FROM events INDEXED BY events_of_accounts WHERE topic IS NULL "
     "ORDER BY seq DESC LIMIT 1)";
 constexpr std::string_view insert_of_topic =
-    "INSERT INTO events (type, data, created_at, roles, user_id, topic, attributes, bytes_total, rows_total) "
-    "SELECT ?, ?, ?, ?, ?, ?, ?, ? + coalesce(max(bytes_total), 0), 1 + coalesce(max(rows_total), 0) FROM "
+    "INSERT INTO events (type, data, created_at, roles, user_id, topic, attributes, also, bytes_total, "
+    "rows_total) "
+    "SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? + coalesce(max(bytes_total), 0), 1 + coalesce(max(rows_total), 0) FROM "
     "(SELECT bytes_total, rows_total FROM events INDEXED BY events_of_topics WHERE topic IS NOT NULL "
     "ORDER BY seq DESC LIMIT 1)";
 
@@ -41,10 +43,10 @@ Seq append(storage::UnitOfWork& work, hub::EventDraft draft) {
   const bool of_topic = !draft.topic.empty();
   const hub::Audience audience = of_topic ? readers_in_topic(draft) : draft.audience;
   const auto bytes = static_cast<std::int64_t>(draft.type.size() + draft.topic.size() + draft.data.size() +
-                                               draft.attributes.size());
+                                               draft.attributes.size() + draft.also.size());
   work.query(of_topic ? insert_of_topic : insert_of_account)
       .bind(draft.type, draft.data, work.now(), static_cast<int>(audience.roles), user_column(audience),
-            text_column(draft.topic), text_column(draft.attributes), bytes)
+            text_column(draft.topic), text_column(draft.attributes), text_column(draft.also), bytes)
       .run();
   const Seq seq = work.last_insert_id();
   batch_of(work).add(hub::EventRef(new hub::Event(std::move(draft), seq, work.now())));

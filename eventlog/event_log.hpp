@@ -52,11 +52,13 @@ class Publisher final : public storage::CommitSink {
 
 // Part of the log as one principal may see it.
 struct Page {
-  std::vector<hub::EventRef> events;  // visible ones after `since`, in order
-  Seq next = 0;                       // the cursor for the next page: past what was filtered out
-  bool more = false;                  // there is something after `next`
-  Seq floor = 0;                      // events up to here are gone; since < floor is a gap
-  Seq head = 0;                       // newest in the log
+  // Those after `since` that may be visible, in order: whether an audience that is judged includes somebody
+  // is for the shard to say.
+  std::vector<hub::EventRef> events;
+  Seq next = 0;       // the cursor for the next page: past what was filtered out
+  bool more = false;  // there is something after `next`
+  Seq floor = 0;      // events up to here are gone; since < floor is a gap
+  Seq head = 0;       // newest in the log
 };
 
 struct PageRequest {

@@ -12,14 +12,15 @@ namespace {
 
 constexpr Seq rows_per_call = 5'000;  // looked at, visible or not
 
-// Columns: seq, type, data, created_at, roles, user_id, topic, attributes. `subscribers`: the roles that the
-// topic's rule lets read.
+// Columns: seq, type, data, created_at, roles, user_id, topic, attributes, also. `subscribers`: the roles
+// that the topic's rule lets read.
 hub::EventRef event_of(const storage::Query& row, std::uint8_t subscribers) {
   hub::EventDraft draft{.type = row.text(1),
                         .data = row.text(2),
                         .audience = {},
                         .topic = row.text_or_null(6).value_or(std::string()),
-                        .attributes = row.text_or_null(7).value_or(std::string())};
+                        .attributes = row.text_or_null(7).value_or(std::string()),
+                        .also = row.text_or_null(8).value_or(std::string())};
   if (draft.topic.empty()) {
     draft.audience.roles = static_cast<std::uint8_t>(row.integer(4));
     draft.audience.user_id = row.integer_or_null(5).value_or(0);
@@ -30,12 +31,34 @@ hub::EventRef event_of(const storage::Query& row, std::uint8_t subscribers) {
   return hub::EventRef(new hub::Event(std::move(draft), row.integer(0), row.integer(3)));
 }
 
-// One that wants this event of this topic; null: none does.
-const hub::TopicScope* scope_of(const std::vector<hub::TopicScope>& topics, std::string_view topic, Seq seq) {
-  const auto found = std::ranges::find_if(
-      topics, [&](const hub::TopicScope& scope) { return seq > scope.floor && scope.has(topic); });
+// One that wants the event of this row; null: none does.
+const hub::TopicScope* scope_of(const std::vector<hub::TopicScope>& topics, const storage::Query& row) {
+  if (topics.empty()) return nullptr;
+  const Seq seq = row.integer(0);
+  const std::string topic = row.text_or_null(6).value_or(std::string());
+  const std::string also = row.text_or_null(8).value_or(std::string());
+  const auto found = std::ranges::find_if(topics, [&](const hub::TopicScope& scope) {
+    return seq > scope.floor && (scope.has(topic) || scope.topic == also);
+  });
   return found == topics.end() ? nullptr : &*found;
 }
+
+// What an event without a topic may be for, as far as the log can tell.
+struct Own {
+  explicit Own(const PageRequest& request) noexcept {
+    if (!request.own || !request.own->has_audience()) return;
+    const bool is_user = request.own->is_user();
+    roles = hub::Audience::judged_bit | (is_user ? hub::role_bit(request.own->role) : 0);
+    user = request.own->user_id;
+  }
+  bool has(const storage::Query& row) const {
+    if (!row.is_null(6)) return false;
+    return (row.integer(4) & roles) != 0 || (user != 0 && row.integer_or_null(5) == user);
+  }
+
+  int roles = 0;  // bits of Audience::roles
+  UserId user = 0;
+};
 
 std::string names_of(const std::vector<hub::TopicScope>& topics) {
   json::array names;
@@ -85,33 +108,39 @@ bool is_one_topic(const PageRequest& request) noexcept {
   return !request.own && request.topics.size() == 1 && !request.topics.front().gathers;
 }
 
+// Of a second topic, too.
+storage::Query rows_of_topic(storage::Snapshot& snapshot, const hub::TopicScope& scope, Seq start, Seq end) {
+  constexpr std::string_view of_first =
+      "SELECT seq, type, data, created_at, roles, user_id, topic, attributes, also FROM events INDEXED BY "
+      "events_by_topic WHERE topic = ? AND seq > ? AND seq <= ? ORDER BY seq";
+  constexpr std::string_view of_second =
+      "SELECT seq, type, data, created_at, roles, user_id, topic, attributes, also FROM events INDEXED BY "
+      "events_by_second_topic WHERE also = ? AND seq > ? AND seq <= ? ORDER BY seq";
+  storage::Query rows = snapshot.query(scope.is_second ? of_second : of_first);
+  rows.bind(scope.topic, start, end);
+  return rows;
+}
+
 // The rows after `start` up to `end` that may belong to the page, in order.
 storage::Query candidates(storage::Snapshot& snapshot, const PageRequest& request, Seq start, Seq end) {
-  const bool in_no_audience = !request.own || !request.own->is_user();
-  const int role = in_no_audience ? 0 : static_cast<int>(hub::role_bit(request.own->role));
-  const UserId user = request.own ? request.own->user_id : 0;
+  const Own own(request);
   // No user has id 0, and a null column equals nothing. Roles of an event of a topic are looked at later.
   if (request.own && request.topics.empty()) {
     storage::Query rows = snapshot.query(
-        "SELECT seq, type, data, created_at, roles, user_id, topic, attributes FROM events "
+        "SELECT seq, type, data, created_at, roles, user_id, topic, attributes, also FROM events "
         "WHERE seq > ? AND seq <= ? AND ((roles & ?) != 0 OR user_id = ?) ORDER BY seq");
-    rows.bind(start, end, role, user);
+    rows.bind(start, end, own.roles, own.user);
     return rows;
   }
-  if (is_one_topic(request)) {
-    storage::Query rows = snapshot.query(
-        "SELECT seq, type, data, created_at, roles, user_id, topic, attributes FROM events INDEXED BY "
-        "events_by_topic "
-        "WHERE topic = ? AND seq > ? AND seq <= ? ORDER BY seq");
-    rows.bind(request.topics.front().topic, start, end);
-    return rows;
-  }
+  if (is_one_topic(request)) return rows_of_topic(snapshot, request.topics.front(), start, end);
   storage::Query rows = snapshot.query(
-      "SELECT seq, type, data, created_at, roles, user_id, topic, attributes FROM events "
+      "SELECT seq, type, data, created_at, roles, user_id, topic, attributes, also FROM events "
       "WHERE seq > ? AND seq <= ? AND ((roles & ?) != 0 OR user_id = ? "
-      "OR topic IN (SELECT value FROM json_each(?)) OR (topic > ? AND topic < ?)) ORDER BY seq");
+      "OR topic IN (SELECT value FROM json_each(?)) OR (topic > ? AND topic < ?) "
+      "OR also IN (SELECT value FROM json_each(?))) ORDER BY seq");
   const Range range = range_of(request.topics);
-  rows.bind(start, end, role, user, names_of(request.topics), range.begin, range.end);
+  const std::string names = names_of(request.topics);
+  rows.bind(start, end, own.roles, own.user, names, range.begin, range.end, names);
   return rows;
 }
 
@@ -166,18 +195,15 @@ Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) 
   const Seq last_looked_at = long_way ? start + rows_per_call : page.head;
   page.next = std::max(start, last_looked_at);
 
+  const Own own(request);
   storage::Query rows = candidates(snapshot, request, start, last_looked_at);
   const std::size_t limit = std::max<std::size_t>(request.limit, 1);
   std::size_t bytes = 0;
   while (page.events.size() < limit && bytes < request.bytes && rows.next()) {
     if (!matches_types(rows.text(1), request.types)) continue;
-    std::uint8_t subscribers = 0;
-    if (!rows.is_null(6)) {
-      const hub::TopicScope* scope = scope_of(request.topics, rows.text(6), rows.integer(0));
-      if (scope == nullptr) continue;
-      subscribers = scope->subscribers;
-    }
-    page.events.push_back(event_of(rows, subscribers));
+    const hub::TopicScope* const scope = scope_of(request.topics, rows);
+    if (scope == nullptr && !own.has(rows)) continue;
+    page.events.push_back(event_of(rows, scope != nullptr ? scope->subscribers : std::uint8_t{0}));
     bytes += page.events.back()->size();
   }
   const bool cut_short = page.events.size() >= limit || bytes >= request.bytes;
@@ -190,6 +216,8 @@ Seq read_topic_floor(storage::Snapshot& snapshot, std::string_view topic, const 
                      UnixMs now) {
   // A topic without history never had an event that the budget of topics could have removed.
   Seq floor = rule.durable() ? read_topics_floor(snapshot) : read_floor(snapshot);
+  // Events of either kind come to it, and its history is what the log has of them.
+  if (rule.is_second) return std::max(floor, read_floor(snapshot));
   storage::Query too_many = snapshot.query(
       "SELECT seq FROM events INDEXED BY events_by_topic WHERE topic = ? ORDER BY seq DESC LIMIT 1 OFFSET ?");
   too_many.bind(topic, static_cast<std::int64_t>(rule.history_count));
@@ -216,7 +244,7 @@ hub::LogState read_recent(storage::Snapshot& snapshot, std::string epoch, const 
   log.head = read_head(snapshot);
   log.recent_after = read_floor(snapshot);
   storage::Query rows = snapshot.query(
-      "SELECT seq, type, data, created_at, roles, user_id, topic, attributes FROM events WHERE seq > ? "
+      "SELECT seq, type, data, created_at, roles, user_id, topic, attributes, also FROM events WHERE seq > ? "
       "ORDER BY seq DESC LIMIT ?");
   rows.bind(log.recent_after, static_cast<std::int64_t>(limits.events) + 1);
   std::size_t bytes = 0;

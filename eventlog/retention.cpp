@@ -41,7 +41,8 @@ struct Limits {
 std::int64_t own_bytes(storage::UnitOfWork& work, Seq seq) {
   storage::Query query = work.query(
       "SELECT length(CAST(type AS BLOB)) + coalesce(length(CAST(topic AS BLOB)), 0) "
-      "+ length(CAST(data AS BLOB)) + coalesce(length(CAST(attributes AS BLOB)), 0) FROM events WHERE seq = "
+      "+ length(CAST(data AS BLOB)) + coalesce(length(CAST(attributes AS BLOB)), 0) "
+      "+ coalesce(length(also), 0) FROM events WHERE seq = "
       "?");
   query.bind(seq);
   return query.next() ? query.integer(0) : 0;

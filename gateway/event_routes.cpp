@@ -3,6 +3,7 @@
 #include "gateway/poller.hpp"
 #include "gateway/session/event_query.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include <boost/json/serialize.hpp>
@@ -48,12 +49,19 @@ std::optional<std::string> gap_before(const EventQuery& asked, const LogPart& fi
   return std::nullopt;
 }
 
+// Whether this somebody, who may read the topics that it asks for, may see the event now.
+bool shows(const Desk& desk, const EventQuery& asked, const hub::Event& event, const hub::Identity& who) {
+  if (!event.topic().empty()) return desk.topics.shows(event, who);
+  const bool by_second_topic = std::ranges::find(asked.topics, event.also()) != asked.topics.end();
+  return by_second_topic || desk.shard.is_for(event, who);
+}
+
 // The list is made of the events' own text: exactly what a WebSocket was sent.
 class EventList {
  public:
-  void add(const eventlog::Page& page, const TopicRights& rights, const hub::Identity& who) {
+  void add(const eventlog::Page& page, const Desk& desk, const EventQuery& asked, const hub::Identity& who) {
     for (const hub::EventRef& event : page.events) {
-      if (!rights.shows(*event, who)) continue;
+      if (!shows(desk, asked, *event, who)) continue;
       if (count_++ > 0) text_ += ',';
       text_ += event->text();
     }
@@ -109,21 +117,21 @@ void scope_topics(const hub::TopicRules& rules, Asked& asked) {
   if (!asked.topics.empty()) return;
   for (const std::string& topic : asked.events.topics) {
     const hub::TopicRule& rule = *rules.find(topic);
-    asked.topics.push_back({topic, rule.subscribers, unknown, rule.gathers});
+    asked.topics.push_back(hub::scope_of(topic, rule, unknown));
   }
 }
 
 Task<Result<Found>> look(GatewayState& state, Context& context, Asked& asked) {
   Found found;
   const EventQuery& events = asked.events;
-  const TopicRights& rights = state.desk(context.shard).topics;
+  const Desk& desk = state.desk(context.shard);
   found.next = events.since ? events.since->seq : 0;
   for (int pages = 0; pages < pages_per_request; ++pages) {
     // Audience is judged now, for every page.
     const Result<auth::Principal> reader = context.authenticator.check_again(*context.principal);
     if (!reader) co_return reader.error();
     const hub::Identity who = identity_of(*reader);
-    if (const Result<> may = may_follow(rights, who, events.topics); !may) co_return may.error();
+    if (const Result<> may = may_follow(desk.topics, who, events.topics); !may) co_return may.error();
     scope_topics(state.parts.topic_rules, asked);
     eventlog::PageRequest request{.since = found.next,
                                   .own = who,
@@ -136,7 +144,7 @@ Task<Result<Found>> look(GatewayState& state, Context& context, Asked& asked) {
     found.head = part->page.head;
     if (pages == 0) found.gap = gap_before(events, *part, state.parts.epoch);
     if (found.gap) co_return found;
-    found.list.add(part->page, rights, who);
+    found.list.add(part->page, desk, events, who);
     found.next = part->page.next;
     found.more = part->page.more;
     if (!found.more || found.list.count() >= asked.limit || found.list.bytes() >= answer_bytes) break;

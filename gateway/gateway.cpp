@@ -119,6 +119,7 @@ void Gateway::add_shard(hub::Shard& shard, auth::Authenticator& authenticator) {
       std::make_unique<flags::ClientKeyCache>(state.parts.readers, flags, state.parts.clock));
   const auto& topics =
       state.topic_rights.emplace_back(std::make_unique<TopicRights>(shard, state.parts.topic_rules, flags));
+  shard.set_judge(state.client_judges.emplace_back(std::make_unique<const ClientJudge>(flags)).get());
   state.desks.push_back(std::unique_ptr<const Desk>(
       new Desk{shard, authenticator, state.parts.readers, state.sessions, state.publishing, state.presence,
                state.reception, flags, *keys, *client_keys, *topics, state.parts.passwords}));

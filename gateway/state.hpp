@@ -6,6 +6,7 @@
 #include "gateway/echo.hpp"
 #include "gateway/gateway.hpp"
 #include "gateway/ofrep/ofrep.hpp"
+#include "gateway/session/client_judge.hpp"
 #include "gateway/session/desk.hpp"
 #include "gateway/session/presence_desk.hpp"
 #include "gateway/session/publishing.hpp"
@@ -65,6 +66,7 @@ struct GatewayState {
   users::ServiceKeyCaches service_keys;
   flags::ClientKeyCaches client_keys;
   std::vector<std::unique_ptr<TopicRights>> topic_rights;
+  std::vector<std::unique_ptr<const ClientJudge>> client_judges;
   std::vector<std::unique_ptr<const Desk>> desks;
   std::atomic<std::size_t> sockets_open{0};
   std::atomic<bool> draining{false};

@@ -48,6 +48,9 @@ struct Identity {
 
   bool is_user() const noexcept { return kind == Kind::user; }
   bool is_guest() const noexcept { return kind == Kind::guest; }
+  bool is_key() const noexcept { return key != nullptr; }
+  // Whether events without a topic may be for it.
+  bool has_audience() const noexcept { return kind == Kind::user || kind == Kind::client; }
 
   UserId user_id;  // 0: a principal that is no user
   Role role;       // of others than users without meaning: they count as role user

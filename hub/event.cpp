@@ -50,6 +50,7 @@ Event::Event(EventDraft draft, Seq seq, UnixMs time)
       type_(std::move(draft.type)),
       topic_(std::move(draft.topic)),
       attributes_(std::move(draft.attributes)),
+      also_(std::move(draft.also)),
       audience_(draft.audience),
       seq_(seq),
       time_(time) {}

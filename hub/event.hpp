@@ -51,8 +51,10 @@ class Event : public boost::intrusive_ref_counter<Event, boost::thread_safe_coun
   std::string_view text() const noexcept { return text_; }
   std::string_view data() const noexcept { return std::string_view(text_).substr(data_at_, data_size_); }
   std::string_view attributes() const noexcept { return attributes_; }
+  // Goes to the subscribers of this topic, too; empty: none.
+  std::string_view also() const noexcept { return also_; }
   // What it takes to keep it, in bytes of text.
-  std::size_t size() const noexcept { return text_.size() + attributes_.size(); }
+  std::size_t size() const noexcept { return text_.size() + attributes_.size() + also_.size(); }
 
   // Its bytes in this form, made at the first call for the form and kept; null if the form has none to share.
   // `epoch` is the log's. Without a lock once they are made. Throws for memory.
@@ -78,6 +80,7 @@ class Event : public boost::intrusive_ref_counter<Event, boost::thread_safe_coun
   std::string type_;
   std::string topic_;
   std::string attributes_;
+  std::string also_;
   Audience audience_;
   Seq seq_;
   UnixMs time_;

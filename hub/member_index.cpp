@@ -14,7 +14,10 @@ void MemberIndex::reserve(std::size_t members) {
 }
 
 void MemberIndex::enter(Member& member) {
-  if (member.identity_.is_guest()) reserve_for(guests_, guests_.size() + 1);
+  if (!member.identity_.is_user()) {
+    std::vector<Member*>& others = list_of(member.identity_);
+    reserve_for(others, others.size() + 1);
+  }
   enter_user(member);
   enter_role(member);
 }
@@ -31,7 +34,7 @@ void MemberIndex::change_role(Member& member, Role role) noexcept {
 }
 
 std::size_t MemberIndex::size() const noexcept {
-  std::size_t members = guests_.size();
+  std::size_t members = with_client_keys_.size() + in_no_audience_.size();
   for (const std::vector<Member*>& of_role : by_role_) members += of_role.size();
   return members;
 }

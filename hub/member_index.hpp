@@ -1,5 +1,5 @@
 // A shard's members by role and by user. Used on the shard's thread only; once reserve() has made room, only
-// enter() may allocate, for a guest and for a user who has no other connection.
+// enter() may allocate, for one that is no user and for a user who has no other connection.
 #pragma once
 
 #include "hub/member.hpp"
@@ -22,9 +22,11 @@ class MemberIndex {
   void change_role(Member& member, Role role) noexcept;
 
   std::size_t size() const noexcept;
-  // Guests are among none of these. In no particular order; a member that leaves or changes its role moves
+  // Only users are among these. In no particular order; a member that leaves or changes its role moves
   // another one to its place.
   const std::vector<Member*>& of(Role role) const noexcept { return by_role_[index_of(role)]; }
+  // Those that have the key of a client of feature flags.
+  const std::vector<Member*>& with_client_keys() const noexcept { return with_client_keys_; }
   // The first of a user's members, then next_of_same_user(); null: there is none.
   Member* first_of(UserId user) const noexcept;
   static Member* next_of_same_user(const Member& member) noexcept { return member.same_user_next_; }
@@ -34,13 +36,15 @@ class MemberIndex {
   void for_each(F visit) const {
     for (const std::vector<Member*>& members : by_role_)
       for (Member* member : members) visit(*member);
-    for (Member* member : guests_) visit(*member);
+    for (Member* member : with_client_keys_) visit(*member);
+    for (Member* member : in_no_audience_) visit(*member);
   }
 
  private:
   static std::size_t index_of(Role role) noexcept { return static_cast<std::size_t>(role); }
   std::vector<Member*>& list_of(const Identity& who) noexcept {
-    return who.is_guest() ? guests_ : by_role_[index_of(who.role)];
+    if (who.is_user()) return by_role_[index_of(who.role)];
+    return who.has_audience() ? with_client_keys_ : in_no_audience_;
   }
   void enter_role(Member& member) noexcept;
   void leave_role(Member& member) noexcept;
@@ -48,7 +52,8 @@ class MemberIndex {
   void leave_user(Member& member) noexcept;
 
   std::array<std::vector<Member*>, role_count> by_role_;
-  std::vector<Member*> guests_;
+  std::vector<Member*> with_client_keys_;
+  std::vector<Member*> in_no_audience_;                 // guests and services
   boost::unordered_flat_map<UserId, Member*> by_user_;  // head of the list of the user's members
 };
 

@@ -90,7 +90,10 @@ void Outbox::keep_only(Keep keep) noexcept {
 
 void Outbox::discard_lost(const Identity& who) noexcept {
   keep_only([&](const Frame& frame) {
-    return frame.audience() == Audience::one_connection() || frame.audience().includes(who);
+    const Audience& audience = frame.audience();
+    // What is judged alone does not depend on a role.
+    return audience == Audience::one_connection() || audience == Audience::clients() ||
+           audience.includes(who);
   });
 }
 

@@ -123,8 +123,8 @@ PageWish Replay::wish() const {
     if (known != wish.topics.end())
       known->floor = std::min(known->floor, subscription->floor);
     else
-      wish.topics.push_back({subscription->topic->name, subscription->topic->rule->subscribers,
-                             subscription->floor, subscription->topic->rule->gathers});
+      wish.topics.push_back(
+          scope_of(subscription->topic->name, *subscription->topic->rule, subscription->floor));
   }
   wish.types = wanted_types(wish.own.has_value());
   return wish;
@@ -149,9 +149,9 @@ std::vector<std::string> Replay::wanted_types(bool own) const {
   return all;
 }
 
-// What is no topic's is for audiences, and a guest is in none.
+// What is no topic's is for audiences, and not everybody is in one.
 Seq Replay::own_floor() const noexcept {
-  if (member_.identity().is_guest()) return never;
+  if (!member_.identity().has_audience()) return never;
   Seq floor = own_after_;
   for (const Feed& feed : member_.feeds())
     if (feed.is_held()) floor = std::min(floor, feed.floor);
@@ -192,22 +192,32 @@ void Replay::push_from(const LogPage& page) {
 // remembers in its floor what it has had.
 bool Replay::push(const Event& event, const Form& form) {
   if (!below_high_water()) return false;
-  if (!event.topic().empty()) return push_to_topics(event, form);
-  if (!event.audience().includes(member_.identity())) return true;
+  bool unlabelled = false;  // it has gone to the member by an interest without label
+  if (event.topic().empty() && !push_own(event, form, unlabelled)) return false;
+  if (event.topic().empty() && event.also().empty()) return true;
+  return push_to_topics(event, form, unlabelled);
+}
+
+bool Replay::push_own(const Event& event, const Form& form, bool& unlabelled) {
+  if (!shard_.is_for(event, member_.identity())) return true;
   bool all_pushed = true;
-  if (event.seq() > own_after_) shard_.push_event(member_, Interest{}, event, form);
+  if (event.seq() > own_after_) {
+    shard_.push_event(member_, Interest{}, event, form);
+    unlabelled = true;
+  }
   member_.for_each_feed([&](Feed& feed) {
+    const bool counts = feed.label == 0 && is_due(feed, event);
     if (all_pushed) all_pushed = push_for(feed, event, form);
+    unlabelled = unlabelled || counts;
   });
   return all_pushed;
 }
 
-// Of two topics that bring the same event, each subscription with a label has a copy; without labels there is
-// but one.
-bool Replay::push_to_topics(const Event& event, const Form& form) {
-  bool unlabelled = false;
+// Of two interests that bring the same event, each with a label has a copy; without labels there is but one.
+bool Replay::push_to_topics(const Event& event, const Form& form, bool unlabelled) {
   for (const std::unique_ptr<Subscription>& subscription : member_.subscriptions()) {
-    if (!subscription->topic->hears(event.topic()) || !is_due(*subscription, event)) continue;
+    const bool hears = subscription->topic->hears(event.topic(), event.also());
+    if (!hears || !is_due(*subscription, event)) continue;
     if (unlabelled && subscription->label == 0) {
       subscription->floor = event.seq();
       continue;

@@ -34,7 +34,7 @@ struct PageWish {
 };
 
 struct LogPage {
-  std::vector<EventRef> events;  // visible ones after the wish's position, in order
+  std::vector<EventRef> events;  // those that may be visible after the wish's position, in order
   Seq scanned_to = 0;            // nothing visible was left out up to here
   Seq floor = 0;                 // events up to here are gone
 };
@@ -94,7 +94,8 @@ class Replay final : public Timed, private ReadPermits::Waiter {
   void skip_what_nobody_wants() noexcept;
   void go_live() noexcept;
   bool push(const Event& event, const Form& form);
-  bool push_to_topics(const Event& event, const Form& form);
+  bool push_own(const Event& event, const Form& form, bool& unlabelled);
+  bool push_to_topics(const Event& event, const Form& form, bool unlabelled);
   bool push_for(Interest& interest, const Event& event, const Form& form);
   static bool is_due(const Interest& interest, const Event& event) noexcept;
   Seq own_floor() const noexcept;

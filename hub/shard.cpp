@@ -124,8 +124,8 @@ std::uint32_t Shard::apply_entry(Batch& batch, std::size_t i) noexcept {
 
 std::uint32_t Shard::apply(const EventRef& event) noexcept {
   Delivery delivery{*event, event->seq(), epoch_};
-  const std::uint32_t reached =
-      event->topic().empty() ? deliver_by_audience(delivery) : deliver_to_topic(delivery);
+  std::uint32_t reached = event->topic().empty() ? deliver_by_audience(delivery) : deliver_to_topic(delivery);
+  if (!event->also().empty()) reached += deliver_to_second_topic(delivery);
   if (event->seq() > head_) {
     tail_.push(event);
     head_ = event->seq();
@@ -148,6 +148,22 @@ std::uint32_t Shard::deliver_by_audience(Delivery& delivery) noexcept {
   for_each_of(audience.user_id, [&](Member& member) {
     if ((audience.roles & role_bit(member.identity_.role)) == 0) reached += offer(member, delivery);
   });
+  return audience.is_judged() ? reached + deliver_judged(delivery) : reached;
+}
+
+// To those whom the rest of the audience has not reached.
+std::uint32_t Shard::deliver_judged(Delivery& delivery) noexcept {
+  const Audience& audience = delivery.event.audience();
+  std::uint32_t reached = 0;
+  const auto look_at = [&](Member& member) {
+    if (audience.includes(member.identity_) || !is_judged_for(delivery.event, member.identity_)) return;
+    reached += offer(member, delivery);
+  };
+  for (std::size_t role = 0; role < role_count; ++role) {
+    if ((audience.roles & role_bit(static_cast<Role>(role))) != 0) continue;
+    for (Member* member : members_.of(static_cast<Role>(role))) look_at(*member);
+  }
+  for (Member* member : members_.with_client_keys()) look_at(*member);
   return reached;
 }
 
@@ -170,9 +186,37 @@ std::uint32_t Shard::roll_up(const Topic& gathering, const Topic* of_event, Deli
 
 bool Shard::takes(const Member& member, const Topic& topic, const Delivery& delivery) noexcept {
   return std::ranges::any_of(member.subscriptions(), [&](const std::unique_ptr<Subscription>& one) {
-    return one->topic == &topic && one->label == 0 && (delivery.seq == 0 || delivery.seq > one->skip) &&
-           one->wants(delivery.event);
+    return one->topic == &topic && one->label == 0 && takes(*one, delivery);
   });
+}
+
+bool Shard::takes(const Interest& interest, const Delivery& delivery) noexcept {
+  return (delivery.seq == 0 || delivery.seq > interest.skip) && interest.wants(delivery.event);
+}
+
+// A member without labels has each event once, here too.
+std::uint32_t Shard::deliver_to_second_topic(Delivery& delivery) noexcept {
+  const Topic* const topic = topics_.find(delivery.event.also());
+  if (topic == nullptr) return 0;
+  return deliver_to(*topic, [&](const Subscription& one) {
+    const bool by_another = one.label == 0 && has_otherwise(*one.member, delivery);
+    return !by_another && offer(one, delivery);
+  });
+}
+
+// By its audience, or by another topic than the second.
+bool Shard::has_otherwise(const Member& member, const Delivery& delivery) const noexcept {
+  const std::string_view name = delivery.event.topic();
+  if (name.empty()) return is_for(delivery.event, member.identity_) && takes_as_own(member, delivery);
+  return std::ranges::any_of(member.subscriptions(), [&](const std::unique_ptr<Subscription>& one) {
+    return one->label == 0 && one->topic->hears(name) && takes(*one, delivery);
+  });
+}
+
+bool Shard::takes_as_own(const Member& member, const Delivery& delivery) noexcept {
+  if (member.feeds_ == nullptr) return delivery.seq == 0 || delivery.seq > member.skip_;
+  return std::ranges::any_of(*member.feeds_,
+                             [&](const Feed& feed) { return feed.label == 0 && takes(feed, delivery); });
 }
 
 std::uint32_t Shard::deliver_to_subscribers(const Topic& topic, Delivery& delivery) noexcept {

@@ -10,6 +10,7 @@
 #include "core/fixed_post.hpp"
 #include "core/task.hpp"
 #include "core/wheel.hpp"
+#include "hub/audience_judge.hpp"
 #include "hub/client_index.hpp"
 #include "hub/control.hpp"
 #include "hub/farewells.hpp"
@@ -85,6 +86,9 @@ class Shard {
 
   // ---- the shard's thread ----
   void set_listener(ShardListener* listener) noexcept { listener_ = listener; }
+  // Of events whose audience is judged; it outlives the shard's last turn. Null, as at the beginning: nobody
+  // is found.
+  void set_judge(const AudienceJudge* judge) noexcept { judge_ = judge; }
   void start();  // the timer begins
   // Registers a member under this identity, which the caller has judged in this same turn. From now on the
   // member gets what is applied after this moment.
@@ -129,6 +133,10 @@ class Shard {
       if (Subscription& one = *member.subscriptions()[i]; !stays(*one.topic)) revoke(one);
   }
   std::size_t topics() const noexcept { return topics_.size(); }
+  // Whether an event without a topic is for this one at this moment.
+  bool is_for(const Event& event, const Identity& who) const noexcept {
+    return event.audience().includes(who) || (event.audience().is_judged() && is_judged_for(event, who));
+  }
 
   // Closes every member with `reason`, in equal steps over `spread` (at once when that is zero), and members
   // that come meanwhile as well.
@@ -197,11 +205,19 @@ class Shard {
   std::uint32_t apply(const Notice& notice) noexcept;
   std::uint32_t apply(const ShardChangeRef& change) noexcept;
   std::uint32_t deliver_by_audience(Delivery& delivery) noexcept;
+  std::uint32_t deliver_judged(Delivery& delivery) noexcept;
+  bool is_judged_for(const Event& event, const Identity& who) const noexcept {
+    return judge_ != nullptr && who.has_audience() && judge_->includes(event, who);
+  }
   std::uint32_t deliver_to_topic(Delivery& delivery) noexcept;
   std::uint32_t deliver_to_subscribers(const Topic& topic, Delivery& delivery) noexcept;
   template <class F>
   static std::uint32_t deliver_to(const Topic& topic, F deliver) noexcept;
   std::uint32_t roll_up(const Topic& gathering, const Topic* of_event, Delivery& delivery) noexcept;
+  std::uint32_t deliver_to_second_topic(Delivery& delivery) noexcept;
+  bool has_otherwise(const Member& member, const Delivery& delivery) const noexcept;
+  static bool takes_as_own(const Member& member, const Delivery& delivery) noexcept;
+  static bool takes(const Interest& interest, const Delivery& delivery) noexcept;
   static bool takes(const Member& member, const Topic& topic, const Delivery& delivery) noexcept;
   std::uint32_t notify_by_audience(const Notice& notice, Delivery& delivery) noexcept;
   std::uint32_t notify_topic(const Notice& notice, Delivery& delivery) noexcept;
@@ -229,6 +245,7 @@ class Shard {
   const ShardLimits limits_;
   Inbox inbox_;
   ShardListener* listener_ = nullptr;
+  const AudienceJudge* judge_ = nullptr;
   Wheel wheel_;
   Wheel expiries_;
   asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,

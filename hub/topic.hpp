@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace corohub::hub {
@@ -26,6 +27,9 @@ struct Topic {
   bool hears(std::string_view of_event) const noexcept {
     return of_event == name || (rule->gathers && is_one_level_below(name, of_event));
   }
+  bool hears(std::string_view of_event, std::string_view also) const noexcept {
+    return hears(of_event) || also == name;
+  }
 };
 
 struct Subscription : Interest {
@@ -41,10 +45,15 @@ struct TopicScope {
   std::uint8_t subscribers = 0;  // the roles that may subscribe, of the topic's rule
   Seq floor = 0;                 // events up to here are not to be read
   bool gathers = false;          // events of the topics one level below belong to it
+  bool is_second = false;        // events whose second topic it is belong to it, and no others
 
   bool has(std::string_view of_event) const noexcept {
     return of_event == topic || (gathers && is_one_level_below(topic, of_event));
   }
 };
+
+inline TopicScope scope_of(std::string topic, const TopicRule& rule, Seq floor) {
+  return {std::move(topic), rule.subscribers, floor, rule.gathers, rule.is_second};
+}
 
 }  // namespace corohub::hub

@@ -89,6 +89,15 @@ TopicRule rule_of_flags(std::string pattern, bool gathers) {
           .gathers = gathers};
 }
 
+// Of the events of one thing, which have an audience or a topic besides.
+TopicRule rule_of_second(std::string pattern) {
+  return {.pattern = std::move(pattern),
+          .subscribers = Audience::admin_bits,
+          .history_count = as_long_as_the_log,
+          .by_server_only = true,
+          .is_second = true};
+}
+
 // What gateways of APIs follow, and what happens to feature flags. No table of the configuration can say
 // anything else of these topics.
 const std::vector<TopicRule>& built_in_rules() {
@@ -98,7 +107,10 @@ const std::vector<TopicRule>& built_in_rules() {
                                              .history_count = as_long_as_the_log},
                                             rule_of_flags("flags", true),
                                             rule_of_flags("flags/*", false),
-                                            rule_of_flags("flags/*/*", false)};
+                                            rule_of_flags("flags/*/*", false),
+                                            rule_of_second("platform/*"),
+                                            rule_of_second("feature/*"),
+                                            rule_of_second("package/*")};
   return rules;
 }
 

@@ -37,6 +37,7 @@ struct TopicRule {
   std::uint32_t bytes_max = 0;  // of a whole message; 0: what is allowed everywhere
   bool by_server_only = false;  // nobody but the server publishes there, whatever somebody may elsewhere
   bool gathers = false;         // its subscribers hear the topics one level below it, too
+  bool is_second = false;       // events come here as their second topic alone
 
   bool durable() const noexcept { return history_count > 0; }
   bool may_subscribe(Role role) const noexcept { return (subscribers & role_bit(role)) != 0; }
@@ -54,7 +55,8 @@ class TopicRules {
   // of those have rules of their own, and their history lasts as long as the log keeps it. Admins write and
   // read proxy_config_events. Only the server writes in flags, flags/* and flags/*/*, of which flags gathers
   // what is in flags/*; every role may read there as far as the rule says, and what else it takes is for
-  // those who know of flags.
+  // those who know of flags. platform/*, feature/* and package/* show administrators the events of one of
+  // these.
   const TopicRule* find(std::string_view topic) const noexcept;
   // The same for somebody who wants to subscribe or to read; null as well if this role may not.
   const TopicRule* readable(std::string_view topic, Role role) const noexcept {

@@ -33,7 +33,7 @@ class TopicLogTest : public testing::Test {
     return db_.read(read).value();
   }
 
-  static constexpr hub::Identity ann{1, Role::user, {}};
+  const hub::Identity ann{1, Role::user, {}};
   const hub::TopicScope one_{"rooms/one", hub::Audience::everyone_bits, 0};
   const hub::TopicScope two_{"rooms/two", hub::Audience::everyone_bits, 0};
   test::TestDatabase db_;
@@ -110,6 +110,36 @@ TEST_F(TopicLogTest, T49_an_event_for_fewer_than_its_topic_is_for_them_in_the_lo
   };
   EXPECT_EQ(db_.read(read).value().recent.at(0)->audience(), hub::Audience::admins());
   EXPECT_THAT(seqs({.own = hub::Identity(1, Role::admin)}), IsEmpty()) << "it is not hers unasked";
+}
+
+TEST_F(TopicLogTest, a_second_topic_has_events_of_audiences_and_of_topics) {
+  const auto put = [&](std::string topic, std::string also, hub::Audience audience) {
+    const auto unit = [&](UnitOfWork& work) -> Result<Seq> {
+      return append(work, {.type = "x", .data = "{}", .audience = audience, .topic = topic, .also = also});
+    };
+    return db_.commit(unit).value().value;
+  };
+  const hub::TopicScope platform{"platform/2", hub::Audience::admin_bits, 0, false, true};
+  const hub::TopicScope feature{"feature/7", hub::Audience::admin_bits, 0, false, true};
+  const hub::TopicScope flags{"flags/a", hub::Audience::everyone_bits, 0};
+  put("", "platform/2", hub::Audience::admins_and_clients());
+  put("flags/a", "feature/7", hub::Audience::everyone());
+  put("", "platform/3", hub::Audience::admins());
+  put("flags/a", "", hub::Audience::everyone());
+  put("", "platform/2", hub::Audience::admins());
+  const hub::Identity admin{2, Role::admin};
+  EXPECT_THAT(seqs({.topics = {platform}}), ElementsAre(1, 5));
+  EXPECT_THAT(seqs({.since = 1, .topics = {platform}}), ElementsAre(5));
+  EXPECT_THAT(seqs({.topics = {feature}}), ElementsAre(2));
+  EXPECT_THAT(seqs({.topics = {feature, flags}}), ElementsAre(2, 4)) << "once";
+  EXPECT_THAT(seqs({.own = admin, .topics = {feature}}), ElementsAre(1, 2, 3, 5));
+  EXPECT_THAT(seqs({.own = ann, .topics = {}}), ElementsAre(1)) << "what is judged may be for her";
+  EXPECT_THAT(seqs({.own = hub::Identity::guest(), .topics = {platform}}), ElementsAre(1, 5));
+  EXPECT_THAT(seqs({.own = hub::Identity::guest()}), IsEmpty());
+  const auto page =
+      db_.read([&](Snapshot& snapshot) { return read_page(snapshot, {.topics = {platform}}); }).value();
+  EXPECT_EQ(page.events.at(0)->also(), "platform/2");
+  EXPECT_TRUE(page.events.at(0)->audience().is_judged());
 }
 
 TEST_F(TopicLogTest, its_text_is_the_same_as_when_it_was_live) {

@@ -10,7 +10,7 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-constexpr Identity ann{1, Role::user, {}};
+const Identity ann{1, Role::user, {}};
 
 EventRef own(std::string type, Seq seq = 0) { return event(std::move(type), Audience::user(1), seq); }
 

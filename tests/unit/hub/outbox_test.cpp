@@ -30,7 +30,7 @@ std::string all(const Outbox& outbox) {
 }
 
 constexpr OutboxLimits plenty;
-constexpr Identity user_seven{7, Role::user, {}};
+const Identity user_seven{7, Role::user, {}};
 
 TEST(Outbox, keeps_the_order_while_it_grows_and_wraps) {
   Outbox outbox(plenty);

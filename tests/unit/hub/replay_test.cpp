@@ -115,7 +115,7 @@ class Reader final : public ReplayOwner {
   bool failed = false;
 };
 
-constexpr Identity ann{1, Role::user, {}};
+const Identity ann{1, Role::user, {}};
 
 void publish(OneShard& one, Seq from, Seq to, Audience audience = Audience::everyone()) {
   std::vector<Entry> entries;

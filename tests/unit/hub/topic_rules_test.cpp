@@ -85,10 +85,20 @@ TEST(TopicRules, everybody_may_read_topics_of_flags_and_only_the_server_writes_t
     EXPECT_FALSE(is_one_level_below("flags", topic)) << topic;
 }
 
+TEST(TopicRules, administrators_read_the_events_of_one_thing) {
+  for (const char* topic : {"platform/7", "feature/7", "package/7"}) {
+    const TopicRule* rule = TopicRules().find(topic);
+    ASSERT_NE(rule, nullptr) << topic;
+    EXPECT_TRUE(rule->is_second && rule->durable() && rule->by_server_only) << topic;
+    EXPECT_TRUE(rule->may_subscribe(Role::admin) && !rule->may_subscribe(Role::user)) << topic;
+    EXPECT_FALSE(rule->may_publish(Role::superadmin)) << topic;
+  }
+}
+
 TEST(TopicRules, what_is_the_servers_matches_no_rule) {
   TopicRule everything{.pattern = "**", .subscribers = Audience::everyone_bits};
   const TopicRules rules({everything});
-  for (const char* topic : {"flags/a/b/c", "system", "user/7", "platform/x"})
+  for (const char* topic : {"flags/a/b/c", "system", "user/7", "platform/7/x"})
     EXPECT_EQ(rules.find(topic), nullptr) << topic;
   EXPECT_NE(rules.find("flagship"), nullptr);
   for (const char* type : {"flag.updated", "namespace.created", "segment.x", "route.x", "schedule.failed",

@@ -13,8 +13,8 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-constexpr Identity ann{1, Role::user, {}};
-constexpr Identity bob{2, Role::user, {}};
+const Identity ann{1, Role::user, {}};
+const Identity bob{2, Role::user, {}};
 
 EventRef said(std::string type, std::string topic, Seq seq = 0,
               std::uint8_t roles = Audience::everyone_bits) {

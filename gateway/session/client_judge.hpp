@@ -1,0 +1,37 @@
+// Which clients of feature flags an event is for, on one shard. The event's attributes say it:
+// {"for":{"namespace":3}} those of a namespace, with "package":7 those that have the package, with "client":9
+// that one. A client is whoever has its key, and its user. Used on the shard's thread only.
+#pragma once
+
+#include "flags/directory.hpp"
+#include "hub/audience_judge.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace corohub::gateway {
+
+class ClientJudge final : public hub::AudienceJudge {
+ public:
+  // The directory outlives the judge.
+  explicit ClientJudge(const flags::Directory& directory) noexcept : directory_(directory) {}
+
+  // A client that is disabled has no part in what goes to several. False for attributes that say nothing.
+  bool includes(const hub::Event& event, const hub::Identity& who) const noexcept override;
+
+ private:
+  struct Target {
+    std::optional<std::int64_t> name_space{};
+    std::optional<std::int64_t> package{};
+    std::optional<std::int64_t> client{};
+  };
+
+  static Target target_of(const hub::Event& event);
+  const flags::Client* client_of(std::int64_t name_space, const hub::Identity& who) const noexcept;
+
+  const flags::Directory& directory_;
+  mutable Seq seq_ = 0;  // of the event in the log whose target is known; 0: none
+  mutable Target target_;
+};
+
+}  // namespace corohub::gateway

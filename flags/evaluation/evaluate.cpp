@@ -71,17 +71,32 @@ struct Evaluator::State {
     return evaluation.variant == nullptr || !evaluation.variant->value.get_bool();
   }
 
-  // Flags share their parents, and a bulk asks for these as well: each is evaluated once.
+  // Flags share their parents, and a bulk asks for these as well: each is evaluated once. The reference holds
+  // until the next is asked for.
   const Evaluation& of_parent(const Flag& parent) {
-    if (parents.empty()) parents.resize(environment.parents());
-    Evaluation& known = parents[parent.number_among_parents];
-    if (known.flag == nullptr) known = evaluate(parent, *parent.definition, nullptr);
-    return known;
+    if (many_parents.empty()) {
+      const auto known = std::ranges::find(few_parents, &parent, &Evaluation::flag);
+      if (known != few_parents.end()) return *known;
+    } else if (many_parents[parent.number_among_parents].flag != nullptr) {
+      return many_parents[parent.number_among_parents];
+    }
+    return keep(evaluate(parent, *parent.definition, nullptr));
+  }
+
+  const Evaluation& keep(const Evaluation& evaluation) {
+    if (many_parents.empty()) {
+      const auto free = std::ranges::find(few_parents, nullptr, &Evaluation::flag);
+      if (free != few_parents.end()) return *free = evaluation;
+      many_parents.resize(environment.parents());
+      for (const Evaluation& one : few_parents) many_parents[one.flag->number_among_parents] = one;
+    }
+    return many_parents[evaluation.flag->number_among_parents] = evaluation;
   }
 
   const Environment& environment;
   Interpreter interpreter;
-  std::vector<Evaluation> parents;  // by their numbers, empty until the first is asked for
+  std::array<Evaluation, 3> few_parents;  // enough for a single flag
+  std::vector<Evaluation> many_parents;   // by their numbers; empty until there are more than a few
   std::vector<TracedStep>* steps = nullptr;
 };
 

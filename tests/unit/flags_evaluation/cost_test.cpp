@@ -41,5 +41,30 @@ TEST(EvaluationCost, is_no_memory_for_an_evaluation) {
   EXPECT_EQ(allocated.so_far(), 0u) << out;
 }
 
+TEST(EvaluationCost, of_one_flag_is_that_of_its_parents_alone) {
+  const std::string on = R"({"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"on"})";
+  const std::string off = R"({"state":"DISABLED","variants":{"on":true,"off":false},"defaultVariant":"on"})";
+  std::vector<test::FlagParts> flags;
+  for (int i = 0; i < 300; ++i) {
+    const std::string number = std::to_string(i);
+    flags.push_back({.key = "top-" + number, .definition = i % 3 == 0 ? off : on});
+    flags.push_back({.key = "middle-" + number, .definition = on, .parent = "top-" + number});
+    flags.push_back({.key = "leaf-" + number, .definition = on, .parent = "middle-" + number});
+  }
+  const auto environment = EnvironmentOf{.flags = std::move(flags)}.make();
+  const Context context = test::context_of("{}");
+  Evaluator bulk(*environment, context, test::now_seconds);
+  for (const Flag& flag : environment->flags()) {
+    Evaluator single(*environment, context, test::now_seconds);
+    const AllocationCount allocated;
+    const Evaluation evaluation = single.evaluate(flag);
+    EXPECT_EQ(allocated.so_far(), 0u) << flag.key();
+    const Evaluation again = bulk.evaluate(flag);
+    EXPECT_TRUE(evaluation.flag == again.flag && evaluation.variant == again.variant &&
+                evaluation.reason == again.reason && evaluation.gate == again.gate)
+        << flag.key();
+  }
+}
+
 }  // namespace
 }  // namespace corohub::flags

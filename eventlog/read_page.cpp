@@ -51,6 +51,7 @@ struct Own {
     roles = hub::Audience::judged_bit | (is_user ? hub::role_bit(request.own->role) : 0);
     user = request.own->user_id;
   }
+  bool is_nothing() const noexcept { return roles == 0 && user == 0; }
   bool has(const storage::Query& row) const {
     if (!row.is_null(6)) return false;
     return (row.integer(4) & roles) != 0 || (user != 0 && row.integer_or_null(5) == user);
@@ -79,9 +80,25 @@ Range range_of(const std::vector<hub::TopicScope>& topics) {
   return {gathering->topic + '/', gathering->topic + behind_slash};
 }
 
-// Of the topics one level below, the first event after `start`; nothing if there is none. An index has the
-// topics in order, and the events of each, so that a log of other things is not read for it.
-std::optional<Seq> first_below(storage::Snapshot& snapshot, const hub::TopicScope& gathering, Seq start) {
+// An index has the topics in order, and the events of each, so that a log of other things is not read for
+// what is looked for here.
+std::optional<Seq> first_of(storage::Snapshot& snapshot, std::string_view topic, bool is_second, Seq after) {
+  constexpr std::string_view of_first =
+      "SELECT seq FROM events INDEXED BY events_by_topic WHERE topic = ? AND seq > ? ORDER BY seq LIMIT 1";
+  constexpr std::string_view of_second =
+      "SELECT seq FROM events INDEXED BY events_by_second_topic WHERE also = ? AND seq > ? ORDER BY seq "
+      "LIMIT 1";
+  storage::Query event = snapshot.query(is_second ? of_second : of_first);
+  event.bind(topic, after);
+  if (!event.next()) return std::nullopt;
+  return event.integer(0);
+}
+
+// Behind all topics that begin with this one and a slash.
+std::string behind_those_below(std::string_view topic) { return std::string(topic).append("/\x7f"); }
+
+// Of the topics one level below.
+std::optional<Seq> first_below(storage::Snapshot& snapshot, const hub::TopicScope& gathering, Seq after) {
   const Range range = range_of({gathering});
   std::optional<Seq> first;
   std::string topic = *range.begin;
@@ -92,16 +109,29 @@ std::optional<Seq> first_below(storage::Snapshot& snapshot, const hub::TopicScop
     next.bind(topic, *range.end);
     if (!next.next()) return first;
     topic = next.text(0);
-    if (!gathering.has(topic)) continue;
-    storage::Query event = snapshot.query(
-        "SELECT seq FROM events INDEXED BY events_by_topic WHERE topic = ? AND seq > ? ORDER BY seq LIMIT 1");
-    event.bind(topic, start);
-    if (event.next()) first = std::min(first.value_or(event.integer(0)), event.integer(0));
+    if (gathering.has(topic)) {
+      const std::optional<Seq> event = first_of(snapshot, topic, false, after);
+      if (event) first = std::min(first.value_or(*event), *event);
+    } else {
+      const std::size_t level_ends = topic.find('/', range.begin->size());
+      topic = behind_those_below(std::string_view(topic).substr(0, level_ends));
+    }
   }
 }
 
-bool is_one_that_gathers(const PageRequest& request) noexcept {
-  return !request.own && request.topics.size() == 1 && request.topics.front().gathers;
+// The first event after `start` that any of the topics may have; nothing if there is none.
+std::optional<Seq> first_of_any(storage::Snapshot& snapshot, const std::vector<hub::TopicScope>& topics,
+                                Seq start, Seq head) {
+  std::optional<Seq> first;
+  for (const hub::TopicScope& scope : topics) {
+    const Seq after = std::max(start, scope.floor);
+    if (after >= head) continue;
+    for (const std::optional<Seq> event :
+         {first_of(snapshot, scope.topic, scope.is_second, after),
+          scope.gathers ? first_below(snapshot, scope, after) : std::nullopt})
+      if (event) first = std::min(first.value_or(*event), *event);
+  }
+  return first;
 }
 
 bool is_one_topic(const PageRequest& request) noexcept {
@@ -181,17 +211,13 @@ Seq read_topics_floor(Source& source) {
 template Seq read_topics_floor(storage::Snapshot&);
 template Seq read_topics_floor(storage::UnitOfWork&);
 
-Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) {
-  Page page;
-  page.floor = read_floor(snapshot);
-  page.head = read_head(snapshot);
-  Seq start = std::max({request.since, page.floor, Seq{0}});
+namespace {
+
+// Adds to the page what of the rows after `start` belongs to it, up to the page's head, or as far as one call
+// looks.
+void look_through(storage::Snapshot& snapshot, const PageRequest& request, Seq start, Page& page) {
   // A single topic has an index of its own, so every row that is looked at is an event of it.
-  const bool scans = !is_one_topic(request);
-  if (!request.own && request.topics.size() == 1) start = std::max(start, request.topics.front().floor);
-  if (is_one_that_gathers(request))
-    start = std::max(start, first_below(snapshot, request.topics.front(), start).value_or(page.head + 1) - 1);
-  const bool long_way = scans && page.head - start > rows_per_call;
+  const bool long_way = !is_one_topic(request) && page.head - start > rows_per_call;
   const Seq last_looked_at = long_way ? start + rows_per_call : page.head;
   page.next = std::max(start, last_looked_at);
 
@@ -209,6 +235,22 @@ Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) 
   const bool cut_short = page.events.size() >= limit || bytes >= request.bytes;
   if (cut_short) page.next = page.events.back()->seq();
   page.more = page.next < page.head;
+}
+
+}  // namespace
+
+Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) {
+  Page page;
+  page.floor = read_floor(snapshot);
+  page.head = read_head(snapshot);
+  Seq start = std::max({request.since, page.floor, Seq{0}});
+  if (!request.own && request.topics.size() == 1) start = std::max(start, request.topics.front().floor);
+  look_through(snapshot, request, start, page);
+  // Topics alone are looked for where they are before a second look, mostly not before the first: that would
+  // cost more than it saves where they have many events.
+  if (!Own(request).is_nothing() || !page.events.empty() || !page.more) return page;
+  const std::optional<Seq> first = first_of_any(snapshot, request.topics, page.next, page.head);
+  look_through(snapshot, request, first.value_or(page.head + 1) - 1, page);
   return page;
 }
 

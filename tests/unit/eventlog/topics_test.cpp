@@ -94,6 +94,41 @@ TEST_F(TopicLogTest, a_topic_that_gathers_is_read_where_its_events_are) {
   EXPECT_FALSE(page(page(0).next).more);
 }
 
+TEST_F(TopicLogTest, several_topics_are_read_where_their_events_are) {
+  const hub::TopicScope all{"flags", hub::Audience::everyone_bits, 0, true};
+  const auto fill = [&](std::string topic) {
+    const auto unit = [&](UnitOfWork& work) -> Result<storage::Nothing> {
+      for (int i = 0; i < 12'000; ++i) append(work, {"message", "{}", hub::Audience::everyone(), topic});
+      return storage::Nothing{};
+    };
+    ASSERT_TRUE(db_.commit(unit));
+  };
+  // Page for page, up to the head.
+  const auto seqs_of_pages = [&](const std::vector<hub::TopicScope>& topics) {
+    std::vector<std::vector<Seq>> pages;
+    Page page;
+    do {
+      const PageRequest request{.since = page.next, .topics = topics};
+      page = db_.read([&](Snapshot& snapshot) { return read_page(snapshot, request); }).value();
+      std::vector<Seq>& found = pages.emplace_back();
+      for (const hub::EventRef& event : page.events) found.push_back(event->seq());
+    } while (page.more && pages.size() < 10);
+    return pages;
+  };
+  fill("rooms/one");
+  const hub::TopicScope at_the_head{"system", hub::Audience::everyone_bits, 12'000};
+  EXPECT_THAT(seqs_of_pages({at_the_head, all}), ElementsAre(IsEmpty()));
+  const Seq of_system = add("system");
+  fill("flags/a/staging");
+  const Seq a = add("flags/a-b");
+  fill("flags/a/staging/too-deep");
+  const Seq b = add("flags/b");
+  EXPECT_THAT(seqs_of_pages({at_the_head, all}),
+              ElementsAre(ElementsAre(of_system), ElementsAre(a), ElementsAre(b)));
+  EXPECT_THAT(seqs_of_pages({{"flags/b", hub::Audience::everyone_bits, 0}, two_}),
+              ElementsAre(ElementsAre(b)));
+}
+
 TEST_F(TopicLogTest, T49_an_event_for_fewer_than_its_topic_is_for_them_in_the_log_as_well) {
   const auto unit = [&](UnitOfWork& work) -> Result<Seq> {
     return append(work, {"flag.updated", "{}", hub::Audience::admins(), "flags/a"});

@@ -7,6 +7,7 @@
 #include "flags/effects.hpp"
 #include "flags/repository.hpp"
 
+#include <algorithm>
 #include <stdexcept>
 #include <utility>
 
@@ -89,7 +90,7 @@ void NamespaceEdit::put_platform(Platform platform) {
 }
 
 Result<> NamespaceEdit::judge() {
-  Result<Difference> compared = compare(before_, edits_, work_->now());
+  Result<Difference> compared = compare(before_, edits_, std::max(work_->now(), before_->changed_at + 1));
   if (!compared) return compared.error();
   difference_ = std::move(*compared);
   warnings_.clear();
@@ -102,7 +103,7 @@ Result<NamespaceRef> NamespaceEdit::finish(const Author& author) {
   const std::int64_t stamp = random_stamp();
   write_rows(*work_, difference_, stamp);
   Tree tree;
-  if (difference_.after) tree = build_tree(difference_, work_->now());
+  if (difference_.after) tree = build_tree(difference_);
   std::vector<hub::EventDraft> events = events_of(difference_, tree.name_space.get(), author);
   // The shards must know the change before its events, and the tree names the seq of the last of these.
   const Seq last = next_seq(*work_) + static_cast<Seq>(events.size()) - 1;

@@ -21,7 +21,7 @@ NamespaceRef Copies::find(storage::UnitOfWork& work, std::string_view key) {
     }
   }
   ++reads_;
-  Stamped read = read_namespace(work, key, work.now());
+  Stamped read = read_namespace(work, key);
   const NamespaceRef found = read.name_space;
   keep(std::move(read));
   return found;

@@ -65,6 +65,7 @@ class Comparison {
  public:
   Comparison(const NamespaceRef& before, const Edits& edits, UnixMs now) : edits_(edits), now_(now) {
     difference_.before = before;
+    difference_.now = now;
     if (!edits.removed) difference_.after = std::make_shared<Namespace>(*before);
     for (const EnvironmentRef& environment : before->environments) {
       EnvironmentChange& there = difference_.environments[environment->key];

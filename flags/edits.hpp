@@ -108,6 +108,7 @@ struct Difference {
   ByKey<EnvironmentChange> environments;
   ByKey<IdentityChange> flags;  // what differs
   ByKey<PlatformChange> platforms;
+  UnixMs now = 0;  // the time of all that changes
 
   bool is_new() const noexcept { return before->id == 0; }
   bool empty() const noexcept;

@@ -57,7 +57,7 @@ void write_content(storage::UnitOfWork& work, const Difference& difference,
                    const EnvironmentChange& environment) {
   const std::int64_t id = environment.after->id;
   for (const auto& [key, change] : environment.definitions)
-    save_definition(work, id, difference.flag(key)->id, *change.after, change.version);
+    save_definition(work, id, difference.flag(key)->id, *change.after, change.version, difference.now);
   for (const auto& [key, change] : environment.segments) {
     if (!change.after)
       delete_segment(work, change.before->id);
@@ -128,8 +128,7 @@ std::vector<SegmentRef> segments_after(const EnvironmentChange& environment) {
 
 class FlagsAfter {
  public:
-  FlagsAfter(const Difference& difference, const EnvironmentChange& environment, UnixMs now)
-      : difference_(difference), now_(now) {
+  FlagsAfter(const Difference& difference, const EnvironmentChange& environment) : difference_(difference) {
     if (environment.before) flags_ = environment.before->flags();
     if (!difference.flags.empty())
       std::erase_if(flags_, [&](const Flag& flag) { return difference.flag(flag.key()) == nullptr; });
@@ -147,7 +146,7 @@ class FlagsAfter {
     Flag& flag = change.before == nullptr ? flags_.back() : find(key);
     flag.definition = change.after;
     flag.version = change.version;
-    flag.updated_at = now_;
+    flag.updated_at = difference_.now;
   }
 
   FlagIdentityRef identity_of(const std::string& key) const {
@@ -164,7 +163,6 @@ class FlagsAfter {
   }
 
   const Difference& difference_;
-  const UnixMs now_;
   std::vector<Flag> flags_;
   std::size_t from_before_ = 0;
 };
@@ -224,12 +222,13 @@ bool rearranges(const Difference& difference) {
 
 }  // namespace
 
-Tree build_tree(const Difference& difference, UnixMs now) {
+Tree build_tree(const Difference& difference) {
   Tree tree;
   auto after = std::make_shared<Namespace>(*difference.after);
   after->platforms = platforms_after(difference);
   after->environments.clear();
-  if (rearranges(difference)) after->rearranged_at = now;
+  after->changed_at = difference.now;
+  if (rearranges(difference)) after->rearranged_at = difference.now;
   for (const auto& [key, environment] : difference.environments) {
     if (environment.goes()) continue;
     const bool altered = is_altered(difference, environment);
@@ -240,8 +239,8 @@ Tree build_tree(const Difference& difference, UnixMs now) {
     }
     EnvironmentParts parts = *environment.after;
     parts.segments = segments_after(environment);
-    auto made = std::make_shared<Environment>(
-        std::move(parts), FlagsAfter(difference, environment, now).list(), after->platforms);
+    auto made = std::make_shared<Environment>(std::move(parts), FlagsAfter(difference, environment).list(),
+                                              after->platforms);
     if (altered) tree.altered.push_back(made);
     after->environments.push_back(std::move(made));
   }

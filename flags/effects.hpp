@@ -29,7 +29,7 @@ struct Tree {
   std::shared_ptr<const Namespace> name_space;
   std::vector<std::shared_ptr<Environment>> altered;  // whose revision is yet to be set
 };
-Tree build_tree(const Difference& difference, UnixMs now);
+Tree build_tree(const Difference& difference);
 
 // What is said of one flag in one environment.
 struct FlagEvent {

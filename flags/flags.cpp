@@ -18,8 +18,7 @@ Task<Result<>> Flags::begin(std::size_t shards) {
   auto read = [this](storage::Snapshot& snapshot) -> Result<std::vector<Stamped>> {
     if (const std::optional<UnixMs> due = next_due(snapshot)) services_->schedule.expect(*due);
     std::vector<Stamped> all;
-    const UnixMs now = services_->parts.clock.unix_ms();
-    for (const std::string& key : namespace_keys(snapshot)) all.push_back(read_namespace(snapshot, key, now));
+    for (const std::string& key : namespace_keys(snapshot)) all.push_back(read_namespace(snapshot, key));
     return all;
   };
   Result<std::vector<Stamped>> read_all = co_await services_->parts.list_readers.read(std::move(read));

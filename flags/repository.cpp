@@ -179,6 +179,18 @@ std::vector<EnvironmentParts> read_environments(Source& source, std::int64_t nam
   return environments;
 }
 
+UnixMs latest_time(const Namespace& name_space) {
+  UnixMs latest = name_space.updated_at;
+  for (const PlatformRef& one : name_space.platforms) latest = std::max(latest, one->updated_at);
+  for (const EnvironmentRef& environment : name_space.environments) {
+    latest = std::max(latest, environment->updated_at);
+    for (const Flag& flag : environment->flags())
+      latest = std::max({latest, flag.updated_at, flag.identity->updated_at});
+    for (const SegmentRef& one : environment->segments) latest = std::max(latest, one->updated_at);
+  }
+  return latest;
+}
+
 }  // namespace
 
 template <class Source>
@@ -190,7 +202,7 @@ std::vector<std::string> namespace_keys(Source& source) {
 }
 
 template <class Source>
-Stamped read_namespace(Source& source, std::string_view key, UnixMs now) {
+Stamped read_namespace(Source& source, std::string_view key) {
   auto name_space = std::make_shared<Namespace>();
   Stamped read;
   {
@@ -205,7 +217,6 @@ Stamped read_namespace(Source& source, std::string_view key, UnixMs now) {
     name_space->access = parse_namespace_access(query.text(8)).value_or(NamespaceAccess::clients);
     read.stamp = query.integer(9);
   }
-  name_space->rearranged_at = now;
   name_space->platforms = read_platforms(source, name_space->id);
   const std::vector<FlagIdentityRef> identities = read_identities(source, name_space->id);
   StoredDefinitions definitions;
@@ -215,14 +226,15 @@ Stamped read_namespace(Source& source, std::string_view key, UnixMs now) {
     name_space->environments.push_back(
         std::make_shared<const Environment>(std::move(parts), std::move(flags), name_space->platforms));
   }
+  name_space->rearranged_at = name_space->changed_at = latest_time(*name_space) + 1;
   read.name_space = std::move(name_space);
   return read;
 }
 
 template std::vector<std::string> namespace_keys(storage::Snapshot&);
 template std::vector<std::string> namespace_keys(storage::UnitOfWork&);
-template Stamped read_namespace(storage::Snapshot&, std::string_view, UnixMs);
-template Stamped read_namespace(storage::UnitOfWork&, std::string_view, UnixMs);
+template Stamped read_namespace(storage::Snapshot&, std::string_view);
+template Stamped read_namespace(storage::UnitOfWork&, std::string_view);
 
 std::optional<std::int64_t> read_stamp(storage::UnitOfWork& work, std::string_view key) {
   storage::Query query = work.query("SELECT stamp FROM namespaces WHERE key = ?");
@@ -346,12 +358,12 @@ void delete_flag(storage::UnitOfWork& work, std::int64_t id) {
 }
 
 void save_definition(storage::UnitOfWork& work, std::int64_t environment_id, std::int64_t flag_id,
-                     const Definition& definition, std::int64_t version) {
+                     const Definition& definition, std::int64_t version, UnixMs now) {
   work.query(
           "INSERT INTO flag_definitions (environment_id, flag_id, document, version, updated_at) VALUES (?, "
           "?, ?, ?, ?) ON CONFLICT (environment_id, flag_id) DO UPDATE SET document = excluded.document, "
           "version = excluded.version, updated_at = excluded.updated_at")
-      .bind(environment_id, flag_id, json_text(definition.document), version, work.now())
+      .bind(environment_id, flag_id, json_text(definition.document), version, now)
       .run();
 }
 

@@ -21,7 +21,7 @@ std::vector<std::string> namespace_keys(Source& source);  // sorted
 // The whole namespace, compiled. Without one, `name_space` is null. Throws std::runtime_error for a document
 // that cannot be read, which only another program can have written.
 template <class Source>
-Stamped read_namespace(Source& source, std::string_view key, UnixMs now);
+Stamped read_namespace(Source& source, std::string_view key);
 
 std::optional<std::int64_t> read_stamp(storage::UnitOfWork& work, std::string_view key);
 std::size_t count_namespaces(storage::UnitOfWork& work);
@@ -53,7 +53,7 @@ void delete_flag(storage::UnitOfWork& work, std::int64_t id);
 
 // Inserts it, or replaces the one that is there.
 void save_definition(storage::UnitOfWork& work, std::int64_t environment_id, std::int64_t flag_id,
-                     const Definition& definition, std::int64_t version);
+                     const Definition& definition, std::int64_t version, UnixMs now);
 
 void insert_segment(storage::UnitOfWork& work, std::int64_t environment_id, Segment& segment);
 void save_segment(storage::UnitOfWork& work, const Segment& segment);

@@ -141,9 +141,11 @@ struct Namespace : Entity {
   std::string tenant_id;
   std::string app_id;
   NamespaceAccess access = NamespaceAccess::users;
-  // When flags last went or moved to another parent, or environments came or went; or when the namespace was
-  // read from the tables, which do not say it. No entity has the time of this.
+  // When flags last went or moved to another parent, or environments came or went. Of a namespace that was
+  // read from the tables, which do not say it, a time behind those of all that is in it.
   UnixMs rearranged_at = 0;
+  // Of its last change. Nothing in it has a later time, and the next change has one, whatever the clock says.
+  UnixMs changed_at = 0;
   std::vector<EnvironmentRef> environments;  // sorted by key; exactly one is the default
   std::vector<PlatformRef> platforms;        // sorted by key
   std::vector<PackageRef> packages;          // sorted by key

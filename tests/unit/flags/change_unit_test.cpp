@@ -3,6 +3,7 @@
 
 #include "room.hpp"
 
+#include <chrono>
 #include <string>
 #include <thread>
 
@@ -126,6 +127,27 @@ TEST_F(Trail, many_flags_that_go_together_leave_no_more_in_the_trail_than_fits_o
   for (const std::string& row : details("flag.delete")) bytes += row.size();
   EXPECT_EQ(details("flag.delete").size(), std::size_t{count});
   EXPECT_LT(bytes, bytes_of_gone_flags_max + count * 1'000);
+}
+
+TEST_F(Trail, has_times_that_never_go_back_whatever_the_clock_says) {
+  ASSERT_TRUE(room.change("bep", [](NamespaceEdit& of) { of.put_identity(identity_of("a", "d")); }));
+  NamespaceRef now = room.stored("bep");
+  const auto child = [&]() -> const Flag& { return *now->default_environment().find("a"); };
+  for (const bool restarted : {false, true}) {
+    SCOPED_TRACE(restarted);
+    now = put("a", boolean_flag(true, R"({"if":[true,"on","off"]})")).value();
+    const UnixMs changed = child().updated_at;
+    room.database.clock.step_wall(std::chrono::seconds(-2));
+    if (restarted) room.restart();
+    now = put("d", boolean_flag(false)).value();
+    EXPECT_FALSE(child().enabled);
+    EXPECT_FALSE(shows_what_it_was(*now, child())) << "as its parent is off";
+    EXPECT_GT(now->default_environment().find("d")->updated_at, changed);
+    EXPECT_EQ(text_of(*room.stored("bep")), text_of(*now));
+    EXPECT_FALSE(shows_what_it_was(*room.stored("bep"), *child().identity)) << "which tables do not tell";
+    ASSERT_TRUE(put("d", boolean_flag(true)));
+    ASSERT_TRUE(put("a", boolean_flag(true)));
+  }
 }
 
 // On which thread a body is read is all that a shard notices of it.

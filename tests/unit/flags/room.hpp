@@ -107,7 +107,7 @@ class Room {
   // As the tables have it.
   NamespaceRef stored(std::string_view key) {
     return database
-        .read([&](storage::Snapshot& snapshot) { return Result<Stamped>(read_namespace(snapshot, key, 0)); })
+        .read([&](storage::Snapshot& snapshot) { return Result<Stamped>(read_namespace(snapshot, key)); })
         .value()
         .name_space;
   }
@@ -163,6 +163,9 @@ class Room {
     };
     return database.read(read).value();
   }
+
+  // What is kept in memory is gone.
+  void restart() { copies_ = Copies(); }
 
   std::size_t reads() const { return copies_.reads(); }
   const FlagIdentity& flag(const NamespaceRef& name_space, std::string_view key) const {

@@ -213,5 +213,6 @@ Result<EnvironmentRef> place_of(FlagServices& services, const http::Context& con
 Error no_namespace() { return Error(ErrorCode::not_found, "There is no such namespace."); }
 Error no_environment() { return Error(ErrorCode::not_found, "There is no such environment."); }
 Error no_flag() { return Error(ErrorCode::not_found, "There is no such flag."); }
+Error no_gateway_route() { return Error(ErrorCode::not_found, "There is no such route."); }
 
 }  // namespace corohub::flags

@@ -52,5 +52,6 @@ Result<EnvironmentRef> place_of(FlagServices& services, const http::Context& con
 Error no_namespace();
 Error no_environment();
 Error no_flag();
+Error no_gateway_route();
 
 }  // namespace corohub::flags

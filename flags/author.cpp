@@ -3,10 +3,32 @@
 #include "auth/policy.hpp"
 #include "users/user_repository.hpp"
 
+#include <algorithm>
 #include <array>
+#include <span>
 
 namespace corohub::flags {
 namespace {
+
+// Any of them will do.
+std::span<const std::string_view> scopes_for(Right right) noexcept {
+  static constexpr std::array<std::string_view, 3> reading = {"flags:write", "flags:read", "config:read"};
+  static constexpr std::array<std::string_view, 1> ingest = {"flags:ingest"};
+  static constexpr std::array<std::string_view, 1> emit = {"config:emit"};
+  switch (right) {
+    case Right::write:
+      return std::span(reading).first(1);
+    case Right::read:
+      return std::span(reading).first(2);
+    case Right::read_routes:
+      return reading;
+    case Right::ingest:
+      return ingest;
+    case Right::emit:
+      return emit;
+  }
+  return {};
+}
 
 Error may_not() { return Error(ErrorCode::forbidden, "The key has no scope for this."); }
 
@@ -19,9 +41,15 @@ std::string_view name(Source source) noexcept {
 
 bool scopes_manage(const std::vector<std::string>& scopes, Right right,
                    std::string_view name_space) noexcept {
-  if (right == Right::ingest) return users::scopes_allow(scopes, "flags:ingest", name_space);
-  return users::scopes_allow(scopes, "flags:write", name_space) ||
-         (right == Right::read && users::scopes_allow(scopes, "flags:read", name_space));
+  return std::ranges::any_of(scopes_for(right), [&](std::string_view scope) {
+    return users::scopes_allow(scopes, scope, name_space);
+  });
+}
+
+bool scopes_manage_somewhere(const std::vector<std::string>& scopes, Right right) noexcept {
+  return std::ranges::any_of(scopes_for(right), [&](std::string_view wanted) {
+    return std::ranges::any_of(scopes, [&](std::string_view scope) { return scope.starts_with(wanted); });
+  });
 }
 
 Result<> check_right(storage::UnitOfWork& work, const Author& author, Right right,

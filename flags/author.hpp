@@ -26,15 +26,22 @@ struct Author {
   std::optional<UnixMs> occurred_at{};  // when it was changed elsewhere, if a message says so
 };
 
-enum class Right : std::uint8_t { read, write, ingest };
+enum class Right : std::uint8_t {
+  read,         // by flags:read or flags:write
+  write,        // by flags:write
+  ingest,       // by flags:ingest
+  read_routes,  // of gateways: as read, and by config:read
+  emit,         // to gateways, by config:emit
+};
 
 // Whether the author may do it now, as the unit sees the account or the key: administrators, the command
-// line, and keys with flags:read, flags:write or flags:ingest for every namespace or for this one. Errors:
-// invalid_token, forbidden.
+// line, and keys with such a scope for every namespace or for this one. Errors: invalid_token, forbidden.
 Result<> check_right(storage::UnitOfWork& work, const Author& author, Right right,
                      std::string_view name_space);
 
 // The same of a key's scopes.
 bool scopes_manage(const std::vector<std::string>& scopes, Right right, std::string_view name_space) noexcept;
+// Whether they allow it in some namespace.
+bool scopes_manage_somewhere(const std::vector<std::string>& scopes, Right right) noexcept;
 
 }  // namespace corohub::flags

@@ -3,6 +3,7 @@
 #include "core/random.hpp"
 #include "eventlog/event_log.hpp"
 #include "flags/answers.hpp"
+#include "flags/cache_events.hpp"
 #include "flags/difference.hpp"
 #include "flags/effects.hpp"
 #include "flags/repository.hpp"
@@ -105,6 +106,7 @@ Result<NamespaceRef> NamespaceEdit::finish(const Author& author) {
   Tree tree;
   if (difference_.after) tree = build_tree(difference_);
   std::vector<hub::EventDraft> events = events_of(difference_, tree.name_space.get(), author);
+  add_config_events(events, difference_, author, directories_->gateways(), work_->now());
   // The shards must know the change before its events, and the tree names the seq of the last of these.
   const Seq last = next_seq(*work_) + static_cast<Seq>(events.size()) - 1;
   for (const std::shared_ptr<Environment>& environment : tree.altered) {

@@ -6,6 +6,7 @@
 #include "flags/client_index.hpp"
 #include "flags/evaluation/environment.hpp"
 #include "flags/evaluation/viewer.hpp"
+#include "hub/audience.hpp"
 #include "hub/control.hpp"
 
 #include <cstddef>
@@ -81,8 +82,12 @@ class Directory {
 // One for each shard.
 class Directories {
  public:
-  explicit Directories(const Clock& clock = system_clock()) noexcept : clock_(clock) {}
+  // `gateways`: whoever may follow what gateways of APIs are told.
+  explicit Directories(const Clock& clock = system_clock(),
+                       const hub::Audience& gateways = hub::Audience::admins()) noexcept
+      : clock_(clock), gateways_(gateways) {}
 
+  const hub::Audience& gateways() const noexcept { return gateways_; }
   // Before anything is served.
   void begin(std::size_t shards, const std::vector<NamespaceRef>& all,
              const std::vector<ClientRef>& clients = {});
@@ -95,6 +100,7 @@ class Directories {
 
  private:
   const Clock& clock_;
+  const hub::Audience gateways_;
   std::vector<std::unique_ptr<Directory>> directories_;
 };
 

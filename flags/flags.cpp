@@ -47,6 +47,8 @@ void Flags::add_routes(http::Router& router) {
   add_segment_routes(routes);
   add_import_routes(routes);
   add_schedule_routes(routes);
+  add_gateway_routes(routes);
+  add_config_routes(routes);
 }
 
 bool Flags::schedule_due() const noexcept { return services_->schedule.due(); }

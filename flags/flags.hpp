@@ -6,6 +6,7 @@
 #include "core/task.hpp"
 #include "flags/directory.hpp"
 #include "http/router.hpp"
+#include "hub/audience.hpp"
 #include "storage/reader_pool.hpp"
 #include "storage/writer.hpp"
 
@@ -16,7 +17,9 @@
 
 namespace corohub::flags {
 
-struct FlagsSettings {};
+struct FlagsSettings {
+  hub::Audience gateways = hub::Audience::admins();  // whoever may follow what gateways of APIs are told
+};
 
 // All of it outlives Flags.
 struct FlagsParts {

@@ -6,7 +6,6 @@
 #include "users/query_reader.hpp"
 #include "users/request_caller.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace corohub::flags {
@@ -64,10 +63,7 @@ bool Manager::may(Right right, std::string_view name_space) const noexcept {
 }
 
 bool Manager::may_somewhere(Right right) const noexcept {
-  return !service_key || std::ranges::any_of(scopes, [right](std::string_view scope) {
-    if (right == Right::ingest) return scope.starts_with("flags:ingest");
-    return scope.starts_with("flags:write") || (right == Right::read && scope.starts_with("flags:read"));
-  });
+  return !service_key || scopes_manage_somewhere(scopes, right);
 }
 
 Author Manager::author(Source source, std::string comment) const {
@@ -82,14 +78,14 @@ Task<Result<Manager>> read_holder(const FlagsParts& parts, Context& context) {
   co_return co_await manager_by_token(context, std::move(*credential));
 }
 
-Task<Result<Manager>> read_manager(FlagServices& services, Context& context) {
+Task<Result<Manager>> read_manager_somewhere(FlagServices& services, Context& context, Right right) {
   Result<Manager> manager = co_await read_holder(services.parts, context);
-  if (manager && !manager->may_somewhere(Right::read)) co_return no_scope();
+  if (manager && !manager->may_somewhere(right)) co_return no_scope();
   co_return manager;
 }
 
 Task<Result<Manager>> read_manager(FlagServices& services, Context& context, Right right) {
-  Result<Manager> manager = co_await read_manager(services, context);
+  Result<Manager> manager = co_await read_manager_somewhere(services, context, right);
   if (manager && !manager->may(right, context.param("namespace"))) co_return no_scope();
   co_return manager;
 }

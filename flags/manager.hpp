@@ -30,10 +30,11 @@ struct Manager {
 // for a user who is no administrator, rate_limited.
 Task<Result<Manager>> read_holder(const FlagsParts& parts, http::Context& context);
 
-// The same for who may read in some namespace: forbidden for a key that may not.
-Task<Result<Manager>> read_manager(FlagServices& services, http::Context& context);
+// The same for who may do this in some namespace: forbidden for a key that may not.
+Task<Result<Manager>> read_manager_somewhere(FlagServices& services, http::Context& context, Right right);
 
-// The same, and whether it may do this in the namespace that the path names, which need not exist: forbidden.
+// The same, and whether it may do this in the namespace that the path names, which need not exist, or in all
+// if the path names none: forbidden.
 Task<Result<Manager>> read_manager(FlagServices& services, http::Context& context, Right right);
 
 Error no_scope();  // forbidden: the key may not do this

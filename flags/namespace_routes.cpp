@@ -30,7 +30,7 @@ Result<> check_version(const Namespace& before, const IfMatch& match) {
 }
 
 Task<Response> get_namespaces(FlagServices& services, Context& context) {
-  const Result<Manager> manager = co_await read_manager(services, context);
+  const Result<Manager> manager = co_await read_manager_somewhere(services, context, Right::read);
   if (!manager) co_return fail(manager.error(), context);
   const Result<Page> page = read_page(context.request);
   if (!page) co_return fail(page.error(), context);
@@ -52,9 +52,8 @@ Task<Response> get_namespace(FlagServices& services, Context& context) {
 }
 
 Task<Response> post_namespace(FlagServices& services, Context& context) {
-  const Result<Manager> manager = co_await read_manager(services, context);
+  const Result<Manager> manager = co_await read_manager_somewhere(services, context, Right::write);
   if (!manager) co_return fail(manager.error(), context);
-  if (!manager->may_somewhere(Right::write)) co_return fail(no_scope(), context);
   Result<std::string> comment = read_comment(context.request);
   if (!comment) co_return fail(comment.error(), context);
   const Result<NamespaceProperties> properties =

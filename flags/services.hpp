@@ -13,7 +13,7 @@ struct FlagServices {
   FlagServices(FlagsParts its_parts, FlagsSettings its_settings)
       : parts(std::move(its_parts)),
         settings(its_settings),
-        directories(parts.clock),
+        directories(parts.clock, settings.gateways),
         schedule(parts.writer, copies, directories, parts.clock) {}
 
   const FlagsParts parts;
@@ -57,5 +57,7 @@ void add_evaluate_route(Routes& routes);     // …/flags/{flag}/evaluate
 void add_segment_routes(Routes& routes);     // …/segments
 void add_import_routes(Routes& routes);      // …/export, …/import, …/copy
 void add_schedule_routes(Routes& routes);    // …/schedule
+void add_gateway_routes(Routes& routes);     // …/environments/{environment}/routes
+void add_config_routes(Routes& routes);      // /api/v1/config-events, …/config-sync
 
 }  // namespace corohub::flags

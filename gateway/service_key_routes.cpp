@@ -55,8 +55,8 @@ void read_scopes(const json::object& body, http::Fields& fields, ServiceKey& key
       return fields.refuse(
           "scopes", "unknown_value",
           "Must be of: publish, publish:user, publish:role, publish:all, publish:topic, "
-          "publish:topic:<pattern>, flags:read, flags:write, flags:evaluate (with :<namespace> "
-          "in one).");
+          "publish:topic:<pattern>, config:emit, flags:read, flags:write, flags:evaluate, flags:ingest, "
+          "config:read (the last five with :<namespace> in one).");
     std::string text(scope.get_string());
     if (std::ranges::find(key.scopes, text) == key.scopes.end()) key.scopes.push_back(std::move(text));
   }

@@ -100,18 +100,17 @@ TopicRule rule_of_second(std::string pattern) {
 
 // What gateways of APIs follow, and what happens to feature flags. No table of the configuration can say
 // anything else of these topics.
-const std::vector<TopicRule>& built_in_rules() {
-  static const std::vector<TopicRule> rules{{.pattern = "proxy_config_events",
-                                             .subscribers = Audience::admin_bits,
-                                             .publishers = Audience::admin_bits,
-                                             .history_count = as_long_as_the_log},
-                                            rule_of_flags("flags", true),
-                                            rule_of_flags("flags/*", false),
-                                            rule_of_flags("flags/*/*", false),
-                                            rule_of_second("platform/*"),
-                                            rule_of_second("feature/*"),
-                                            rule_of_second("package/*")};
-  return rules;
+std::vector<TopicRule> reserved_rules(std::uint8_t gateway_readers) {
+  return {{.pattern = std::string(gateway_topic),
+           .subscribers = gateway_readers,
+           .publishers = Audience::admin_bits,
+           .history_count = as_long_as_the_log},
+          rule_of_flags("flags", true),
+          rule_of_flags("flags/*", false),
+          rule_of_flags("flags/*/*", false),
+          rule_of_second("platform/*"),
+          rule_of_second("feature/*"),
+          rule_of_second("package/*")};
 }
 
 const TopicRule* find_in(const std::vector<TopicRule>& rules, std::string_view topic) noexcept {
@@ -122,8 +121,11 @@ const TopicRule* find_in(const std::vector<TopicRule>& rules, std::string_view t
 
 }  // namespace
 
+TopicRules::TopicRules(std::vector<TopicRule> rules, std::uint8_t gateway_readers)
+    : rules_(std::move(rules)), reserved_(reserved_rules(gateway_readers)) {}
+
 const TopicRule* TopicRules::find(std::string_view topic) const noexcept {
-  return find_in(is_reserved_topic(topic) ? built_in_rules() : rules_, topic);
+  return find_in(is_reserved_topic(topic) ? reserved_ : rules_, topic);
 }
 
 const TopicRule& rule_of_server_status() {
@@ -134,7 +136,7 @@ const TopicRule& rule_of_server_status() {
 }
 
 bool is_reserved_topic(std::string_view topic) noexcept {
-  constexpr std::array whole = {"flags", "system", "proxy_config_events"};
+  constexpr std::array<std::string_view, 3> whole = {"flags", server_status_topic, gateway_topic};
   constexpr std::array roots = {"flags/", "platform/", "feature/", "package/", "user/"};
   return std::ranges::find(whole, topic) != whole.end() ||
          std::ranges::any_of(roots, [topic](std::string_view root) { return topic.starts_with(root); });

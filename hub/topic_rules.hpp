@@ -49,14 +49,16 @@ class TopicRules {
   // rooms/* for every user, public/* read by every user and written by admins, admin/** for admins.
   static std::vector<TopicRule> defaults();
 
-  explicit TopicRules(std::vector<TopicRule> rules = defaults()) : rules_(std::move(rules)) {}
+  // `gateway_readers`: a bit per role that may subscribe to what gateways of APIs are told.
+  explicit TopicRules(std::vector<TopicRule> rules = defaults(),
+                      std::uint8_t gateway_readers = Audience::admin_bits);
 
   // The first that matches; null: nobody may anything there, as in the topics reserved for the server. Some
-  // of those have rules of their own, and their history lasts as long as the log keeps it. Admins write and
-  // read proxy_config_events. Only the server writes in flags, flags/* and flags/*/*, of which flags gathers
-  // what is in flags/*; every role may read there as far as the rule says, and what else it takes is for
-  // those who know of flags. platform/*, feature/* and package/* show administrators the events of one of
-  // these.
+  // of those have rules of their own, and their history lasts as long as the log keeps it. Admins write in
+  // proxy_config_events, and its readers read. Only the server writes in flags, flags/* and flags/*/*, of
+  // which flags gathers what is in flags/*; every role may read there as far as the rule says, and what else
+  // it takes is for those who know of flags. platform/*, feature/* and package/* show administrators the
+  // events of one of these.
   const TopicRule* find(std::string_view topic) const noexcept;
   // The same for somebody who wants to subscribe or to read; null as well if this role may not.
   const TopicRule* readable(std::string_view topic, Role role) const noexcept {
@@ -64,14 +66,20 @@ class TopicRules {
     return rule != nullptr && rule->may_subscribe(role) ? rule : nullptr;
   }
   const std::vector<TopicRule>& rules() const noexcept { return rules_; }
+  // Whose connections and what is kept for them: of every event of that topic.
+  Audience gateways() const noexcept { return {.roles = reserved_.front().subscribers}; }
 
  private:
   std::vector<TopicRule> rules_;
+  std::vector<TopicRule> reserved_;  // the server's own: that of gateways, and those of flags
 };
 
 // In which the server says how it is, to those who asked to hear that. Its rule is found by nobody's search.
 inline constexpr std::string_view server_status_topic = "system";
 const TopicRule& rule_of_server_status();
+
+// In which gateways of APIs are told what has changed.
+inline constexpr std::string_view gateway_topic = "proxy_config_events";
 
 // Topics only the server itself will publish in: flags, system, user/…
 bool is_reserved_topic(std::string_view topic) noexcept;

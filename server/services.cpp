@@ -22,7 +22,8 @@ Services::Services(const Settings& settings, const Clock& clock, storage::Caller
     : directory(settings.data_dir, caller),
       head(storage::prepare_database(directory)),
       keys(open_keys(directory.path() / "keys.json", clock)),
-      topic_rules(settings.topics),
+      topic_rules(settings.topics,
+                  settings.users_hear_gateways ? hub::Audience::everyone_bits : hub::Audience::admin_bits),
       hub(settings.roster, clock),
       publisher(hub, clock),
       writer(directory.database(), publisher, clock, settings.writer,
@@ -37,7 +38,7 @@ Services::Services(const Settings& settings, const Clock& clock, storage::Caller
             settings.users),
       flags({writer, readers, list_readers, clock, head.epoch,
              [this](std::size_t shard) { return hub.shards()[shard]->head(); }},
-            {}) {
+            {.gateways = topic_rules.gateways()}) {
   writer.set_committed_seq(head.seq);
 }
 

@@ -61,6 +61,7 @@ struct Settings {
   hub::ShardLimits shard;
   std::size_t topics_max = 100'000;  // of the process, in equal parts per shard
   std::vector<hub::TopicRule> topics = hub::TopicRules::defaults();
+  bool users_hear_gateways = false;  // every user may follow what gateways of APIs are told
   eventlog::RetentionSettings retention;
   HousekeepingSettings housekeeping;  // no row in the table: nobody needs to change it but tests
   storage::WriterLimits writer;

@@ -395,6 +395,12 @@ void add_ingest(std::vector<Setting>& rows) {
            "Key of a Redis Stream that is read as well, without losing an entry; empty for none."));
 }
 
+void add_gateway(std::vector<Setting>& rows) {
+  rows.push_back(choice("gateway.events_role", {"admin", "user"}, FIELD(users_hear_gateways),
+                        "Who may follow `proxy_config_events`, beside keys with config:read: `admin`, or "
+                        "`user` for every user."));
+}
+
 void add_inner(std::vector<Setting>& rows) {
   rows.push_back(integer("hub.inbox_entries", 256, million, FIELD(shard.inbox_entries),
                          "Events that may wait for one shard before commits are held back."));
@@ -454,6 +460,7 @@ std::vector<Setting> make_table() {
   add_events(rows);
   add_ofrep(rows);
   add_ingest(rows);
+  add_gateway(rows);
   add_inner(rows);
   return rows;
 }

@@ -20,8 +20,8 @@ constexpr std::size_t key_bytes = 32;
 constexpr std::size_t key_characters = 43;  // of base64url
 constexpr UnixMs use_is_noted_every = 60'000;
 constexpr std::string_view topic_scope = "publish:topic:";
-constexpr std::array<std::string_view, 4> namespace_rights = {"flags:read", "flags:write", "flags:evaluate",
-                                                              "flags:ingest"};
+constexpr std::array<std::string_view, 5> namespace_rights = {"flags:read", "flags:write", "flags:evaluate",
+                                                              "flags:ingest", "config:read"};
 
 bool allows(std::string_view scope, std::string_view topic, const hub::Audience& audience) noexcept {
   if (scope == "publish") return true;
@@ -79,7 +79,8 @@ bool looks_like_service_key(std::string_view text) noexcept {
 }
 
 bool is_scope(std::string_view text) noexcept {
-  constexpr std::array words = {"publish", "publish:user", "publish:role", "publish:all", "publish:topic"};
+  constexpr std::array words = {"publish",     "publish:user",  "publish:role",
+                                "publish:all", "publish:topic", "config:emit"};
   if (std::ranges::find(words, text) != words.end()) return true;
   for (const std::string_view right : namespace_rights) {
     if (!text.starts_with(right)) continue;

@@ -40,8 +40,8 @@ std::string make_service_key();
 bool looks_like_service_key(std::string_view text) noexcept;
 
 // "publish" (anything), "publish:user", "publish:role", "publish:all", "publish:topic" (any),
-// "publish:topic:<pattern>"; "flags:read", "flags:write", "flags:evaluate" and "flags:ingest", in every
-// namespace of flags, or with ":<namespace>" in that one.
+// "publish:topic:<pattern>"; "config:emit"; "flags:read", "flags:write", "flags:evaluate", "flags:ingest" and
+// "config:read", in every namespace of flags, or with ":<namespace>" in that one.
 bool is_scope(std::string_view text) noexcept;
 // Whether the scopes allow to publish in the topic or, if that is empty, to the audience.
 bool scopes_allow(const std::vector<std::string>& scopes, std::string_view topic,

@@ -1,6 +1,8 @@
 // What the destinations of STOMP clients mean here. Pure.
 #pragma once
 
+#include "hub/topic_rules.hpp"
+
 #include <cstdint>
 #include <string_view>
 
@@ -39,6 +41,6 @@ Destination parse_destination(std::string_view text) noexcept;
 
 // Events of this topic leave as text/plain or without a content type: clients of Spring that take bodies for
 // plain text throw on any other, and connect again.
-inline constexpr std::string_view plain_text_topic = "proxy_config_events";
+inline constexpr std::string_view plain_text_topic = hub::gateway_topic;
 
 }  // namespace corohub::gateway::stomp

@@ -4,6 +4,7 @@
 
 #include "core/json.hpp"
 #include "core/json_text.hpp"
+#include "eventlog/event_log.hpp"
 #include "flags/answers.hpp"
 #include "flags/change.hpp"
 #include "flags/definition_patch.hpp"
@@ -129,8 +130,22 @@ class Room {
     }
   };
 
-  // Those since the last call.
+  // Those since the last call, without what gateways and clients are told to do.
   std::vector<Logged> events() {
+    std::vector<Logged> events = logged();
+    std::erase_if(events, [](const Logged& one) { return one.type.starts_with("config."); });
+    return events;
+  }
+
+  // Only those: "config.cache {…}".
+  std::vector<std::string> config_texts() {
+    std::vector<std::string> texts;
+    for (const Logged& event : logged())
+      if (event.type.starts_with("config.")) texts.push_back(event.type + " " + json_text(event.data));
+    return texts;
+  }
+
+  std::vector<Logged> logged() {
     const auto read = [since = read_up_to_](storage::Snapshot& snapshot) -> Result<std::vector<Logged>> {
       storage::Query query = snapshot.query(
           "SELECT type, topic, data, attributes, roles FROM events WHERE seq > ? ORDER BY seq");
@@ -166,6 +181,11 @@ class Room {
 
   // What is kept in memory is gone.
   void restart() { copies_ = Copies(); }
+  Seq head() {
+    return database
+        .read([](storage::Snapshot& snapshot) { return Result<Seq>(eventlog::read_head(snapshot)); })
+        .value();
+  }
 
   std::size_t reads() const { return copies_.reads(); }
   const FlagIdentity& flag(const NamespaceRef& name_space, std::string_view key) const {

@@ -69,6 +69,17 @@ TEST(TopicRules, admins_alone_read_and_write_proxy_config_events_whatever_is_con
   EXPECT_TRUE(rule->may_subscribe(Role::admin) && rule->may_publish(Role::admin) && rule->durable());
   EXPECT_FALSE(rule->may_subscribe(Role::user) || rule->may_publish(Role::user) || rule->typing);
   EXPECT_EQ(rule->presence, PresenceMode::off);
+  EXPECT_EQ(rules.gateways(), Audience::admins());
+}
+
+TEST(TopicRules, every_user_reads_proxy_config_events_where_that_is_configured) {
+  const TopicRules rules({}, Audience::everyone_bits);
+  const TopicRule* rule = rules.find(gateway_topic);
+  ASSERT_NE(rule, nullptr);
+  EXPECT_TRUE(rule->may_subscribe(Role::user) && rule->may_publish(Role::admin));
+  EXPECT_FALSE(rule->may_publish(Role::user));
+  EXPECT_EQ(rules.gateways(), Audience::everyone());
+  EXPECT_EQ(TopicRules().gateways(), Audience::admins());
 }
 
 TEST(TopicRules, everybody_may_read_topics_of_flags_and_only_the_server_writes_there) {

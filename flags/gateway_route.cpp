@@ -1,0 +1,100 @@
+#include "flags/gateway_route.hpp"
+
+#include "core/json_text.hpp"
+#include "flags/bodies.hpp"
+#include "flags/definition_patch.hpp"
+#include "http/fields.hpp"
+
+#include <algorithm>
+#include <tuple>
+#include <utility>
+
+namespace corohub::flags {
+namespace {
+
+constexpr Words known = {"name", "path", "service_name", "enabled", "config"};
+constexpr Words server_sets = {"id", "version", "created_at", "updated_at"};
+
+auto members_of(const GatewayRoute& route) {
+  return std::tie(route.name, route.path, route.service_name, route.enabled, route.config);
+}
+
+// '#' separates the parts of the keys of caches.
+bool is_path(std::string_view text) {
+  return text.starts_with('/') &&
+         std::ranges::none_of(text, [](char c) { return c == '#' || c == ' ' || c == '\\'; });
+}
+
+std::string read_path(http::Fields& fields) {
+  std::string path = fields.required_text("path", {.min = 1, .max = gateway_path_max});
+  if (!path.empty() && !is_path(path))
+    fields.refuse("path", "invalid_format", "Must begin with '/', without '#', '\\' and blanks.");
+  return path;
+}
+
+std::string read_config(http::Fields& fields) {
+  const json::object* config = fields.object("config");
+  std::string text = config == nullptr ? "{}" : json_text(*config);
+  if (text.size() > gateway_config_bytes_max)
+    fields.refuse("config", "out_of_range", "Must have at most 32 KiB.");
+  return text;
+}
+
+Result<GatewayRoute> read_members(http::Fields& fields, GatewayRoute route) {
+  route.path = read_path(fields);
+  route.name = fields.text("name", {.min = 1, .max = gateway_path_max, .trim = true}).value_or(route.path);
+  route.service_name = fields.text("service_name", {.max = gateway_service_max}).value_or("");
+  route.enabled = fields.boolean("enabled").value_or(true);
+  route.config = read_config(fields);
+  if (const Result<> read = fields.result(); !read) return read.error();
+  return route;
+}
+
+json::value parse_config(const std::string& text) {
+  return parse_json(text, {.depth = 128, .members = text.size()}).value();
+}
+
+}  // namespace
+
+bool says_the_same(const GatewayRoute& one, const GatewayRoute& other) noexcept {
+  return members_of(one) == members_of(other);
+}
+
+json::object to_json(const GatewayRoute& route) {
+  json::object object;
+  object["id"] = route.id;
+  object["name"] = route.name;
+  object["path"] = route.path;
+  object["service_name"] = route.service_name;
+  object["enabled"] = route.enabled;
+  object["config"] = parse_config(route.config);
+  object["version"] = route.version;
+  object["created_at"] = rfc3339(route.created_at);
+  object["updated_at"] = rfc3339(route.updated_at);
+  return object;
+}
+
+Result<GatewayRoute> read_new_gateway_route(const json::object& body) {
+  http::Fields fields(body);
+  refuse_unknown(fields, body, known);
+  return read_members(fields, {});
+}
+
+Result<GatewayRoute> read_gateway_route(const GatewayRoute& base, const json::object& body) {
+  http::Fields fields(body);
+  refuse_unknown(fields, body, known, server_sets);
+  return read_members(fields, base);
+}
+
+Result<GatewayRoute> patch_gateway_route(const GatewayRoute& base, const json::object& patch) {
+  http::Fields sent(patch);
+  refuse_unknown(sent, patch, known, server_sets);
+  json::object document = to_json(base);
+  for (const std::string_view key : server_sets) document.erase(key);
+  merge_patch(document, patch);
+  http::Fields fields(document);
+  fields.merge(std::move(sent));
+  return read_members(fields, base);
+}
+
+}  // namespace corohub::flags

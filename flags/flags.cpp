@@ -1,8 +1,11 @@
 #include "flags/flags.hpp"
 
 #include "core/log.hpp"
+#include "eventlog/event_log.hpp"
+#include "flags/cache_events.hpp"
 #include "flags/repository.hpp"
 #include "flags/services.hpp"
+#include "storage/storage.hpp"
 
 #include <utility>
 
@@ -49,6 +52,18 @@ void Flags::add_routes(http::Router& router) {
   add_schedule_routes(routes);
   add_gateway_routes(routes);
   add_config_routes(routes);
+}
+
+Task<Result<>> Flags::tell_of_new_beginning() {
+  auto unit = [gateways =
+                   services_->directories.gateways()](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+    if (storage::take_begun_anew(work))
+      eventlog::append(work, draft_of(CacheEvent{.type = CacheEvent::Type::all}, gateways, work.now()));
+    return storage::Nothing{};
+  };
+  const auto told = co_await services_->parts.writer.commit(std::move(unit));
+  if (!told) co_return told.error();
+  co_return Result<>();
 }
 
 bool Flags::schedule_due() const noexcept { return services_->schedule.due(); }

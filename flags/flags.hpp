@@ -54,6 +54,10 @@ class Flags {
   Copies& copies() noexcept;  // writer's thread
   const FlagsParts& parts() const noexcept;
 
+  // Tells gateways to forget everything if this is the first start of a database that began anew, as from a
+  // backup. While the shards run. Errors: of storage.
+  Task<Result<>> tell_of_new_beginning();
+
   // Whether the time of a scheduled change has come. Costs nothing, so that it can be asked often.
   bool schedule_due() const noexcept;
   // Makes the changes whose time has come and answers how many they were. One call at a time.

@@ -100,6 +100,8 @@ void Application::State::serve() {
   if (token.has_error())
     throw storage::StartError(exit_io, "cannot write to the database: " + token.error().detail);
   setup_token = std::move(*token);
+  if (const Result<> told = wait_for(supervisor.context(), services.flags.tell_of_new_beginning()); !told)
+    throw storage::StartError(exit_io, "cannot write to the database: " + told.error().detail);
   board.set_phase(Phase::serving);
 }
 

@@ -10,10 +10,24 @@ Seq read_last_seq(Connection& connection) {
   return query.next() ? query.integer(0) : 0;
 }
 
-std::string new_epoch(Connection& connection) {
+namespace {
+
+std::string write_epoch(Connection& connection) {
   std::string epoch = random_token(16);
   connection.query("INSERT OR REPLACE INTO meta (key, value) VALUES ('epoch', ?)").bind(epoch).run();
   return epoch;
+}
+
+}  // namespace
+
+std::string new_epoch(Connection& connection) {
+  connection.run("INSERT OR REPLACE INTO meta (key, value) VALUES ('begun_anew', '1')");
+  return write_epoch(connection);
+}
+
+bool take_begun_anew(UnitOfWork& work) {
+  work.query("DELETE FROM meta WHERE key = 'begun_anew'").run();
+  return work.changes() > 0;
 }
 
 LogHead settle_epoch(Connection& connection, const std::optional<LogHead>& remembered) {
@@ -27,7 +41,11 @@ LogHead settle_epoch(Connection& connection, const std::optional<LogHead>& remem
     log::warn("epoch_renewed", {{"why", "the database is older than what was served from this directory"},
                                 {"seq", head.seq},
                                 {"served", remembered->seq}});
-  head.epoch = epoch && goes_on ? *epoch : new_epoch(connection);
+  const bool is_first = !epoch && !remembered && head.seq == 0;
+  if (epoch && goes_on)
+    head.epoch = *epoch;
+  else
+    head.epoch = is_first ? write_epoch(connection) : new_epoch(connection);
   return head;
 }
 

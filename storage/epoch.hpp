@@ -12,7 +12,8 @@ namespace corohub::storage {
 // The newest seq there ever was, even when retention has emptied the table.
 Seq read_last_seq(Connection& connection);
 
-// Writes a new epoch into the database and answers it.
+// Writes a new epoch into the database and answers it. What had another epoch before is marked for
+// take_begun_anew().
 std::string new_epoch(Connection& connection);
 
 // The epoch stays only where the log goes on from where it was. A database that is behind the numbers given

@@ -83,4 +83,8 @@ Restored restore_database(const DataDirectory& directory, const std::filesystem:
 // Gives the log another epoch, so that nobody goes on from a position of the old one.
 LogHead renew_epoch(const DataDirectory& directory);
 
+// Whether the database has another epoch than before, because a backup was restored or because somebody asked
+// for it, and nobody has committed this question since.
+bool take_begun_anew(UnitOfWork& work);
+
 }  // namespace corohub::storage

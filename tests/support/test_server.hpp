@@ -38,6 +38,8 @@ class TestServer {
   const std::filesystem::path& data_dir() const { return directory_.path(); }
 
   bool stop() { return application_->stop(); }
+  // Ends, so that the data directory is nobody's until the next restart().
+  void end() { application_.reset(); }
   // Ends and begins again on the same data; the ports change.
   void restart();
 

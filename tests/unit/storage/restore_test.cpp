@@ -80,6 +80,16 @@ class RestoreTest : public StorageTest {
     const DataDirectory directory(directory_, Caller::command);
     return restore_database(directory, file, 77);
   }
+  // Asks whether the database began anew; in vain: the unit is rolled back.
+  bool began_anew(bool in_vain = false) {
+    bool anew = false;
+    commit([&](UnitOfWork& work) -> Result<Nothing> {
+      anew = take_begun_anew(work);
+      if (in_vain) return Error(ErrorCode::forbidden, "in vain");
+      return Nothing{};
+    });
+    return anew;
+  }
   int refused(const fs::path& file) {
     return exit_code_of([&] { restore(file); });
   }
@@ -116,6 +126,42 @@ TEST_F(RestoreTest, R21_a_restored_backup_is_a_world_of_its_own_without_logins) 
                   "(SELECT count(*) FROM password_resets)"),
             0);
   EXPECT_EQ(count("SELECT count(*) FROM audit WHERE action = 'restore' AND created_at = 77"), 1);
+}
+
+TEST_F(RestoreTest, R21_what_began_anew_is_known_until_somebody_has_committed_that) {
+  start();
+  EXPECT_FALSE(began_anew()) << "the first life of all";
+  fill(3);
+  const fs::path file = backup();
+  end();
+  start();
+  EXPECT_FALSE(began_anew()) << "it goes on";
+  end();
+
+  restore(file);
+  start();
+  end();
+  start();
+  EXPECT_TRUE(began_anew(true));
+  EXPECT_TRUE(began_anew());
+  EXPECT_FALSE(began_anew());
+
+  end();
+  put_in_place(file);
+  start();
+  EXPECT_TRUE(began_anew()) << "a backup that was copied by hand";
+  end();
+  put_in_place(file);
+  fs::remove(directory_ / "lock");
+  start();
+  EXPECT_TRUE(began_anew()) << "into another directory";
+  end();
+  {
+    const DataDirectory directory(directory_, Caller::command);
+    renew_epoch(directory);
+  }
+  start();
+  EXPECT_TRUE(began_anew()) << "as somebody asked for it";
 }
 
 TEST_F(RestoreTest, R21_the_log_of_the_old_database_never_meets_the_new_one) {

@@ -113,7 +113,7 @@ Task<Attempt<RedisStream::Entries>> RedisStream::read(RedisWire& wire, std::stri
 Attempt<RedisStream::Entries> RedisStream::entries_of(const Reply& reply) {
   if (reply.kind == Reply::Kind::error) return refused("the stream", reply);
   Entries entries;
-  if (reply.kind != Reply::Kind::list) return entries;
+  if (reply.kind == Reply::Kind::nil) return entries;
   if (!reply.is_list(1) || !reply.items[0].is_list(2)) return Failure{"that is no answer of a stream"};
   for (const Reply& item : reply.items[0].items[1].items) {
     const std::optional<EntryId> id = item.is_list(2) ? EntryId::parse(item.items[0].text) : std::nullopt;

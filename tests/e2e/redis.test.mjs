@@ -174,14 +174,17 @@ test('R8: without Redis a server starts, works and ends', needsRedis(), async (t
 
 test('R9: a Redis that falls silent is away, and back when it speaks', needsRedis(), async (t) => {
   const redis = await Redis.start(t);
-  const { server, feed } = await house(t, { redis });
+  const { server, feed } = await house(t, { redis, settings: { 'ingest.stream': 'updates' } });
   await redis.heard();
   redis.pause();
   await redisIs(server, 'degraded');
   redis.resume();
   await redisIs(server, 'ok');
+  await redis.heard();
   await redis.publish(update('after'));
   await told(feed, 'after');
+  await entry(redis, 'streamed');
+  await told(feed, 'streamed');
   const { code } = await server.stop();
   assert.equal(code, 0);
 });
@@ -246,14 +249,39 @@ test('T73: rediss:// believes a good certificate for the name, and no other', ne
   }
 });
 
-test('T73: what answers and is no Redis', async (t) => {
-  const stranger = createServer((socket) => socket.on('error', () => {}).end('HTTP/1.1 400 Bad Request\r\n\r\n')).listen(0, '127.0.0.1');
-  await once(stranger, 'listening');
-  t.after(() => stranger.close());
-  const { server } = await house(t, { settings: { 'redis.enabled': true, 'redis.url': `redis://127.0.0.1:${stranger.address().port}` } });
-  await redisIs(server, 'degraded');
-  const { code } = await server.stop();
-  assert.equal(code, 0);
+test('T73: what is no Redis, says nothing or is nowhere: the server works, and ends in time', async (t) => {
+  const answering = async (answer) => {
+    const sockets = new Set();
+    const stranger = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('error', () => {});
+      answer(socket);
+    }).listen(0, '127.0.0.1');
+    await once(stranger, 'listening');
+    t.after(() => {
+      for (const socket of sockets) socket.destroy();
+      stranger.close();
+    });
+    return `127.0.0.1:${stranger.address().port}`;
+  };
+  const silent = await answering(() => {});
+  const urls = {
+    http: `redis://${await answering((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))}`,
+    agreeing: `redis://:secret@${await answering((socket) => socket.on('data', () => socket.write('+OK\r\n')))}`,
+    endless: `redis://${await answering((socket) => socket.write(`*3\r\n$9\r\nsubscribe\r\n+${'x'.repeat(200_000)}`))}`,
+    silent: `redis://${silent}`,
+    'silent before TLS': `rediss://${silent}`,
+    nowhere: 'redis://redis.invalid',
+  };
+  await Promise.all(Object.entries(urls).map(async ([what, url]) => {
+    const { server, admin, feed } = await house(t, { settings: { 'redis.enabled': true, 'redis.url': url, 'ingest.stream': 'updates' } });
+    await redisIs(server, 'degraded');
+    await flip(admin, 'bep', 'known', 'enable');
+    await told(feed, 'known');
+    const { code } = await server.stop();
+    assert.equal(code, 0, what);
+    assert.doesNotMatch(server.output, /redis\.connected/, what);
+  }));
 });
 
 test('a stream: what comes while the server is away waits, and is acknowledged', needsRedis(), async (t) => {
@@ -274,6 +302,24 @@ test('a stream: what comes while the server is away waits, and is acknowledged',
   await eventually(20_000, 'the entry that waited', async () => (await metric(server, 'accepted')) === 1);
   const keys = await historyOf(await admin.again());
   assert.deepEqual(keys.filter((key) => key !== 'known'), ['before', 'live', 'fields', 'away']);
+});
+
+test('R1: what was stored and not acknowledged is acknowledged after kill -9, and not done again', needsRedis(), async (t) => {
+  const redis = await Redis.start(t);
+  const rights = ['~updates', '+xgroup', '+xreadgroup'];
+  await redis.ask('ACL', 'SETUSER', 'corohub', 'on', '>secret', ...rights);
+  const { server, admin } = await house(t, { redis, settings: { 'redis.url': `redis://corohub:secret@127.0.0.1:${redis.port}`, 'ingest.stream': 'updates', 'redis.channel': '' } });
+  await server.process.printed(/redis\.connected/);
+  await entry(redis, 'one');
+  await server.process.printed(/XACK is refused/);
+  await server.crash();
+  assert.equal((await redis.ask('XPENDING', 'updates', 'corohub'))[0], 1);
+  await redis.ask('ACL', 'SETUSER', 'corohub', '+xack');
+  await entry(redis, 'two');
+  await server.launch();
+  await eventually(20_000, 'the second entry', async () => (await metric(server, 'accepted')) === 1);
+  await eventually(10_000, 'both acknowledged', async () => (await redis.ask('XPENDING', 'updates', 'corohub'))[0] === 0);
+  assert.deepEqual((await historyOf(await admin.again())).filter((key) => key !== 'known'), ['one', 'two']);
 });
 
 test('R1: a stream through kill -9 and lost acknowledgements: nothing is lost, nothing comes twice', needsRedis(), async (t) => {

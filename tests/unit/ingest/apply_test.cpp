@@ -5,12 +5,14 @@
 #include "flags/copies.hpp"
 #include "flags/definition_patch.hpp"
 #include "ingest/feed.hpp"
+#include "support/faulty_vfs.hpp"
 #include "support/test_database.hpp"
 
 #include <memory>
 #include <string>
 #include <vector>
 
+#include <boost/asio/post.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <gmock/gmock.h>
@@ -143,6 +145,7 @@ class Ingest : public testing::Test {
     return corohub::test::run_task(context_, [&] { return feed.position(); }).value();
   }
 
+  corohub::test::FaultyVfs vfs_;
   corohub::test::TestDatabase database_;
   flags::Flags flags_;
   asio::io_context context_{1};
@@ -285,6 +288,22 @@ TEST_F(Ingest, T73_a_message_that_makes_its_unit_fail_is_given_up_and_the_others
       take(feed, {entry("1-0", telling("a")), entry("2-0", telling("trapped")), entry("3-0", telling("b"))}));
   EXPECT_THAT(event_texts(), ElementsAre("flag.updated a", "flag.updated b"));
   EXPECT_EQ(position(feed).text(), "3-0");
+}
+
+TEST_F(Ingest, T73_what_cannot_be_stored_is_held_until_it_can) {
+  Feed feed(context_, flags_, flags::NamespaceAccess::users, {});
+  corohub::test::FaultyVfs::disk_full() = true;
+  ASSERT_FALSE(apply_text(telling("a"))) << "the disk is full";
+  asio::post(context_, [] { corohub::test::FaultyVfs::disk_full() = false; });
+  EXPECT_TRUE(take(feed, {{parse_message(telling("b"))}}));
+  EXPECT_THAT(event_texts(), ElementsAre("flag.updated b"));
+}
+
+TEST_F(Ingest, a_feed_that_is_stopped_gives_up_what_cannot_be_stored) {
+  Feed feed(context_, flags_, flags::NamespaceAccess::users, {});
+  database_.writer.stop();
+  asio::post(context_, [&feed] { feed.stop(); });
+  EXPECT_FALSE(take(feed, {{parse_message(telling("a"))}}));
 }
 
 TEST(EntryId, is_ordered_by_both_numbers_and_nothing_else_is_one) {

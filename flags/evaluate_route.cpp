@@ -23,6 +23,8 @@ using http::Response;
 struct EvaluateRequest {
   json::object context;
   std::optional<UserId> user_id;
+  std::optional<std::string> client;  // key
+  Viewer viewer;
   DefinitionRef definition;  // null: the flag's own
   std::vector<FieldError> warnings;
 };
@@ -48,7 +50,6 @@ Result<DefinitionRef> read_unsaved(const json::object& document, const Environme
   return definition;
 }
 
-// Clients are not there yet for anybody to be one.
 Result<EvaluateRequest> parse_request(const std::string& text, const Environment& environment,
                                       const Flag& flag, Reading reading) {
   EvaluateRequest request;
@@ -60,8 +61,9 @@ Result<EvaluateRequest> parse_request(const std::string& text, const Environment
   if (!fields.is_null("context"))
     if (const json::object* context = fields.object("context")) request.context = *context;
   if (!fields.is_null("user_id")) request.user_id = fields.integer("user_id", 1, std::int64_t{1} << 53);
-  if (!fields.is_null("client") && fields.text("client", {.min = 1, .max = 128}))
-    fields.refuse("client", "unknown_value", "There is no such client.");
+  if (!fields.is_null("client")) request.client = fields.text("client", {.min = 1, .max = 128});
+  if (request.client && request.user_id)
+    fields.refuse("user_id", "invalid_value", "Name a client or a user, not both.");
   const json::object* definition = fields.is_null("definition") ? nullptr : fields.object("definition");
   if (const Result<> good = fields.result(); !good) return good.error();
   if (definition == nullptr) return request;
@@ -73,9 +75,14 @@ Result<EvaluateRequest> parse_request(const std::string& text, const Environment
   return request;
 }
 
-// A service key sees all; a user is as the user's account is now.
+// A service key sees all; a user is as the user's account is now. Which client it is, is for the shard to
+// say.
 Result<Viewer> viewer_of(storage::Snapshot& snapshot, const EvaluateRequest& request) {
   Viewer viewer;
+  if (request.client) {
+    viewer.kind = Viewer::Kind::client;
+    return viewer;
+  }
   if (!request.user_id) {
     viewer.kind = Viewer::Kind::service;
     static const std::string every_namespace = "flags:evaluate";
@@ -101,20 +108,40 @@ std::string answer_text(const std::string& data, const std::vector<FieldError>& 
   return text + '}';
 }
 
-// On a reader's thread: what is asked, for whom, and the answer.
-Result<std::string> evaluate(storage::Snapshot& snapshot, const std::string& body,
-                             const Namespace& name_space, const Environment& environment, const Flag& flag,
-                             const Reading& reading, UnixMs now) {
+// What is asked, and for whom. On a reader's thread, for a body may be long.
+Result<EvaluateRequest> prepare(storage::Snapshot& snapshot, const std::string& body,
+                                const Environment& environment, const Flag& flag, const Reading& reading) {
   Result<EvaluateRequest> request = parse_request(body, environment, flag, reading);
-  if (!request) return request.error();
-  const Result<Viewer> viewer = viewer_of(snapshot, *request);
+  if (!request) return request;
+  Result<Viewer> viewer = viewer_of(snapshot, *request);
   if (!viewer) return viewer.error();
-  Result<flags::Context> context = flags::Context::read(std::move(request->context));
+  request->viewer = *viewer;
+  return request;
+}
+
+// The client that is named, or whose user is; null: the user is none.
+Result<ClientRef> client_of(const ClientIndex& clients, const Namespace& name_space,
+                            EvaluateRequest& request) {
+  const Client* found = nullptr;
+  if (request.client) {
+    found = clients.find(name_space.id, *request.client);
+    if (found == nullptr) return invalid("/client", "unknown_value", "There is no such client.");
+    request.viewer.client_id = found->id;
+  } else if (request.user_id) {
+    found = clients.of_user(name_space.id, *request.user_id);
+  }
+  return found != nullptr ? *clients.find(found->id) : nullptr;
+}
+
+// On a reader's thread, for a rule may take long.
+Result<std::string> evaluate(EvaluateRequest& request, const Client* client, const Namespace& name_space,
+                             const Environment& environment, const Flag& flag, UnixMs now) {
+  Result<flags::Context> context = flags::Context::read(std::move(request.context));
   if (!context) return invalid("/context", "invalid_value", Error(context.error()).detail);
-  const Standing who(*viewer, name_space, nullptr, now);
+  const Standing who(request.viewer, name_space, client, now);
   context->set_caller(who, environment.key);
-  const DryRun run{environment, &flag, flag.key(), request->definition.get(), who, *context, now / 1000};
-  return answer_text(explain(run), request->warnings);
+  const DryRun run{environment, &flag, flag.key(), request.definition.get(), who, *context, now / 1000};
+  return answer_text(explain(run), request.warnings);
 }
 
 Task<Response> post_evaluate(FlagServices& services, Context& context) {
@@ -133,11 +160,19 @@ Task<Response> post_evaluate(FlagServices& services, Context& context) {
   if (!context.request.body.empty())
     if (const Result<> good = context.request.check_json(); !good) co_return fail(good.error(), context);
   // The references live as long as this coroutine.
-  auto read = [&context, &name_space, &environment, flag, &reading,
-               now = services.parts.clock.unix_ms()](storage::Snapshot& snapshot) {
-    return evaluate(snapshot, context.request.body, **name_space, **environment, *flag, reading, now);
+  auto read = [&context, &environment, flag, &reading](storage::Snapshot& snapshot) {
+    return prepare(snapshot, context.request.body, **environment, *flag, reading);
   };
-  Result<std::string> text = co_await services.parts.readers.read(std::move(read));
+  Result<EvaluateRequest> request = co_await services.parts.readers.read(std::move(read));
+  if (!request) co_return fail(request.error(), context);
+  const Result<ClientRef> client =
+      client_of(services.directories.of(context.shard).clients(), **name_space, *request);
+  if (!client) co_return fail(client.error(), context);
+  auto run = [&request, &client, &name_space, &environment, flag,
+              now = services.parts.clock.unix_ms()](storage::Snapshot&) {
+    return evaluate(*request, client->get(), **name_space, **environment, *flag, now);
+  };
+  Result<std::string> text = co_await services.parts.readers.read(std::move(run));
   if (!text) co_return fail(text.error(), context);
   Response response;
   response.body = std::move(*text);

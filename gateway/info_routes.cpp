@@ -70,6 +70,13 @@ Task<Result<Asker>> read_asker(GatewayState& state, Context& context) {
         .viewer = {.kind = flags::Viewer::Kind::service, .service_key = (*key)->id, .scopes = (*key)->scopes},
         .key = *key};
   }
+  if (flags::looks_like_client_key(**credential)) {
+    if (const Result<> rate = context.charge_address(); !rate) co_return rate.error();
+    const Result<flags::ClientKeyRef> key =
+        co_await state.desk(context.shard).client_keys.get(std::string(**credential));
+    if (!key) co_return key.error();
+    co_return Asker{.viewer = {.kind = flags::Viewer::Kind::client, .client_id = (*key)->client_id}};
+  }
   const Result<auth::Principal> user = co_await context.authenticator.authenticate(**credential);
   if (!user) co_return user.error();
   if (const Result<> rate = context.charge(user->user_id()); !rate) co_return rate.error();

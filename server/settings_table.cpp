@@ -366,7 +366,8 @@ void add_request_limits(std::vector<Setting>& rows) {
 void add_ofrep(std::vector<Setting>& rows) {
   rows.push_back(
       allowance("ofrep.requests_per_second", million, FIELD(gateway.ofrep.requests),
-                "Requests for evaluations of flags per user, or per address of guests, and second."));
+                "Requests for evaluations of flags per user, or per address of guests and clients, "
+                "and second."));
   rows.push_back(allowance("ofrep.service_requests_per_second", million,
                            FIELD(gateway.ofrep.service_requests),
                            "Requests for evaluations of flags per service key and second."));

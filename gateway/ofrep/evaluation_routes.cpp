@@ -12,8 +12,8 @@ namespace {
 
 using http::Response;
 
-// Answers a caller, whose request is paid for.
-using Answer = Response (*)(State&, http::Context&, const Caller&);
+// Answers a caller, whose request is paid for; a service may come to ask for a client.
+using Answer = Response (*)(State&, http::Context&, Caller&);
 
 // ---- who asks, and how often ----
 
@@ -39,7 +39,7 @@ std::optional<Error> over_rate(State& state, const http::Context& context, const
   return over_rate(state.requests, context, auth::rate_key(context.request.peer));
 }
 
-Response answer_to(State& state, http::Context& context, const Caller& caller, Answer answer) {
+Response answer_to(State& state, http::Context& context, Caller& caller, Answer answer) {
   if (caller.principal) context.charged = caller.viewer.user_id;  // for the log
   if (const std::optional<Error> error = over_rate(state, context, caller))
     return refused(state, *error, context);
@@ -47,21 +47,35 @@ Response answer_to(State& state, http::Context& context, const Caller& caller, A
 }
 
 // Whoever proves to be nobody pays by its address, and takes nothing from those who are somebody there.
-Response answer_to(State& state, http::Context& context, const Result<Caller>& caller, Answer answer) {
+Response answer_to(State& state, http::Context& context, Result<Caller> caller, Answer answer) {
   if (caller) return answer_to(state, context, *caller, answer);
   const std::optional<Error> over = over_failures(state, context);
   return refused(state, over.value_or(caller.error()), context);
 }
 
+// Nothing: the cache does not know the key.
+template <class Cache>
+std::optional<Result<Caller>> find_holder(Cache& cache, std::string_view key) {
+  auto found = cache.find(key);
+  if (!found) return std::nullopt;
+  return Caller::of(std::move(found));
+}
+
+template <class Cache>
+Task<Result<Caller>> read_holder(Cache& cache, std::string_view key) {
+  auto found = co_await cache.get(std::string(key));
+  if (!found) co_return found.error();
+  co_return Caller::of(std::move(*found));
+}
+
 // Nothing: storage has to be asked.
 std::optional<Result<Caller>> find_caller(State& state, http::Context& context,
                                           const Credential& credential) {
+  const Desk& desk = state.shards[context.shard]->desk;
   if (credential.kind == Credential::Kind::none) return Caller::guest();
-  if (credential.kind == Credential::Kind::service_key) {
-    users::ServiceKeyRef key = state.shards[context.shard]->desk.service_keys.find(credential.text);
-    if (!key) return std::nullopt;
-    return Caller::of(std::move(key));
-  }
+  if (credential.kind == Credential::Kind::service_key)
+    return find_holder(desk.service_keys, credential.text);
+  if (credential.kind == Credential::Kind::client_key) return find_holder(desk.client_keys, credential.text);
   auth::KnownToken unknown;
   std::optional<Result<auth::Principal>> principal =
       context.authenticator.authenticate_now(credential.text, unknown);
@@ -70,13 +84,17 @@ std::optional<Result<Caller>> find_caller(State& state, http::Context& context,
   return Caller::of(std::move(**principal));
 }
 
+bool was_good(const Desk& desk, const Credential& credential) {
+  if (credential.kind == Credential::Kind::service_key) return desk.service_keys.was_good(credential.text);
+  return credential.kind == Credential::Kind::client_key && desk.client_keys.was_good(credential.text);
+}
+
 Task<Result<Caller>> read_caller(State& state, http::Context& context, const Credential& credential) {
-  if (credential.kind == Credential::Kind::service_key) {
-    Result<users::ServiceKeyRef> key =
-        co_await state.shards[context.shard]->desk.service_keys.get(std::string(credential.text));
-    if (!key) co_return key.error();
-    co_return Caller::of(std::move(*key));
-  }
+  const Desk& desk = state.shards[context.shard]->desk;
+  if (credential.kind == Credential::Kind::service_key)
+    co_return co_await read_holder(desk.service_keys, credential.text);
+  if (credential.kind == Credential::Kind::client_key)
+    co_return co_await read_holder(desk.client_keys, credential.text);
   Result<auth::Principal> principal = co_await context.authenticator.authenticate(credential.text);
   if (!principal) co_return principal.error();
   co_return Caller::of(std::move(*principal));
@@ -85,9 +103,9 @@ Task<Result<Caller>> read_caller(State& state, http::Context& context, const Cre
 std::optional<Response> answer_now(State& state, http::Context& context, Answer answer) {
   const Result<Credential> credential = credential_of(context.request);
   if (!credential) return answer_to(state, context, Result<Caller>(credential.error()), answer);
-  const std::optional<Result<Caller>> caller = find_caller(state, context, *credential);
+  std::optional<Result<Caller>> caller = find_caller(state, context, *credential);
   if (!caller) return std::nullopt;
-  return answer_to(state, context, *caller, answer);
+  return answer_to(state, context, std::move(*caller), answer);
 }
 
 // A look into storage is paid for before it is done, and given back to those who are somebody. A key that was
@@ -96,29 +114,32 @@ Task<Response> answer_later(State& state, http::Context& context, Answer answer)
   std::optional<Response> at_once = answer_now(state, context, answer);
   if (at_once) co_return std::move(*at_once);
   const Result<Credential> credential = credential_of(context.request);
-  const bool was_good = credential->kind == Credential::Kind::service_key &&
-                        state.shards[context.shard]->desk.service_keys.was_good(credential->text);
-  if (!was_good)
+  const bool known = was_good(state.shards[context.shard]->desk, *credential);
+  if (!known)
     if (const std::optional<Error> error = over_failures(state, context))
       co_return refused(state, *error, context);
-  const Result<Caller> caller = co_await read_caller(state, context, *credential);
+  Result<Caller> caller = co_await read_caller(state, context, *credential);
   if (!caller) co_return refused(state, caller.error(), context);
-  if (!was_good && !context.exempt) state.failures.give_back(auth::rate_key(context.request.peer));
-  co_return answer_to(state, context, *caller, answer);
+  if (!known && !context.exempt) state.failures.give_back(auth::rate_key(context.request.peer));
+  co_return answer_to(state, context, std::move(caller), answer);
 }
 
 // ---- what is asked ----
 
-// A client of a namespace for whom a service asks. There are none.
-std::optional<Error> no_client(const http::Context& context, const Caller& caller) {
-  if (!caller.key || !context.request.has("x-corohub-client")) return std::nullopt;
-  return Error(ErrorCode::not_found, "There is no such client.");
+const flags::Directory& directory_of(const State& state, const http::Context& context) {
+  return state.shards[context.shard]->desk.flags;
 }
 
-Result<Place> place_for(State& state, const http::Context& context, const Caller& caller,
+// Only a service may ask for a client.
+Result<Place> place_for(const State& state, const http::Context& context, Caller& caller,
                         const PlaceName& name) {
-  if (std::optional<Error> error = no_client(context, caller)) return *error;
-  return find_place(state.shards[context.shard]->desk.flags, caller.viewer, name);
+  const flags::Directory& directory = directory_of(state, context);
+  if (caller.key && context.request.has("x-corohub-client"))
+    if (const Result<> client =
+            ask_for_client(directory, caller, name.name_space, context.request.header("x-corohub-client"));
+        !client)
+      return client.error();
+  return find_place(directory, caller, name);
 }
 
 Response bad_context(const State& state, const Error& error, std::string_view key) {
@@ -126,8 +147,9 @@ Response bad_context(const State& state, const Error& error, std::string_view ke
   return invalid_context(error, key);
 }
 
-Response one_flag(State& state, http::Context& context, const Caller& caller) {
-  const Result<Place> place = place_for(state, context, caller, place_of(context.request));
+Response one_flag(State& state, http::Context& context, Caller& caller) {
+  const PlaceName name = place_of(context.request, directory_of(state, context), caller);
+  const Result<Place> place = place_for(state, context, caller, name);
   if (!place) return refused(state, place.error(), context);
   const std::string_view key = context.param("key");
   Result<flags::Context> asked = read_context(context.request.body);
@@ -145,12 +167,8 @@ Response one_flag(State& state, http::Context& context, const Caller& caller) {
   return response;
 }
 
-std::int64_t id_of(const flags::Viewer& viewer) noexcept {
-  return viewer.kind == flags::Viewer::Kind::service ? viewer.service_key : viewer.user_id;
-}
-
-Response all_flags(State& state, http::Context& context, const Caller& caller) {
-  const PlaceName name = place_of(context.request);
+Response all_flags(State& state, http::Context& context, Caller& caller) {
+  const PlaceName name = place_of(context.request, directory_of(state, context), caller);
   const Result<Place> place = place_for(state, context, caller, name);
   if (!place) return refused(state, place.error(), context);
   const flags::Environment& environment = place->environment;
@@ -175,6 +193,8 @@ Response all_flags(State& state, http::Context& context, const Caller& caller) {
   std::string of = caller.text();
   of.append("\n").append(state.parts.epoch).append("\n").append(tokens.key_id());
   of.append("\n").append(place->name_space().key).append("/").append(environment.key).append("\n");
+  std::string client = client_text(place->who);
+  of.append(client).append("\n");
   of.append(by_time ? items : asked->canonical());
   std::string tag = bulk_tag(environment.revision, of, now / (ttl_s * 500));
   if (flags::is_known(context.request, tag)) {
@@ -183,9 +203,10 @@ Response all_flags(State& state, http::Context& context, const Caller& caller) {
   }
   if (!by_time) evaluate();
 
-  StreamGrant grant{.kind = caller.viewer.kind, .id = id_of(caller.viewer), .place = name};
-  if (caller.principal) grant.session = caller.principal->session;
-  grant.evaluated = {{state.parts.epoch, environment.revision}, environment.key, caller.viewer.role};
+  StreamGrant grant = StreamGrant::to(caller);
+  grant.place = name;
+  grant.evaluated = {
+      {state.parts.epoch, environment.revision}, environment.key, caller.viewer.role, std::move(client)};
   grant.expires_at = now / 1000 + ttl_s;
   Response response;
   response.body = bulk_body(place->name_space(), environment, items, tokens.issue(grant));

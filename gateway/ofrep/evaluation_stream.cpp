@@ -30,6 +30,7 @@ EvaluationStream::EvaluationStream(Streams& streams, StreamStart start)
       caller_(std::move(start.caller)),
       place_(std::move(start.place)),
       known_(std::move(start.known)),
+      keys_ended_(start.keys_ended),
       admission_(std::move(start.admission)),
       address_(start.address),
       began_(streams.desk().shard.clock().unix_ms()) {
@@ -41,10 +42,11 @@ EvaluationStream::EvaluationStream(Streams& streams, StreamStart start)
 void EvaluationStream::on_open(Transport& transport) {
   transport_ = &transport;
   set_outlet(&transport.outlet());
-  if (!streams_.may_stay(caller_, place_)) return transport.close(CloseReason::session_revoked, Drain::yes);
+  if (!streams_.may_stay(caller_, place_, keys_ended_))
+    return transport.close(CloseReason::session_revoked, Drain::yes);
   enter();
-  const flags::Environment* const now = environment();
-  const bool behind = now != nullptr && is_behind(*now);
+  const Result<Place> now = place_now();
+  const bool behind = now && is_behind(*now);
   const bool ours = known_.revision.epoch == streams_.epoch();
   // One that is behind and gets no further than this is behind when it comes again.
   const Position welcome = behind ? Position{streams_.epoch(), ours ? known_.revision.seq : 0} : position();
@@ -52,15 +54,15 @@ void EvaluationStream::on_open(Transport& transport) {
   if (behind) refetch(std::chrono::milliseconds(0));
 }
 
-bool EvaluationStream::is_behind(const flags::Environment& now) const {
-  return known_.revision.epoch != streams_.epoch() || known_.revision.seq < now.revision ||
-         known_.environment != now.key || known_.role != caller_.viewer.role;
+bool EvaluationStream::is_behind(const Place& now) const {
+  return known_.revision.epoch != streams_.epoch() || known_.revision.seq < now.environment.revision ||
+         known_.environment != now.environment.key || known_.role != caller_.viewer.role ||
+         known_.client != client_text(now.who);
 }
 
 void EvaluationStream::enter() {
   hub::Shard& shard = streams_.desk().shard;
-  const SessionId login = caller_.principal ? caller_.principal->session : SessionId();
-  shard.attach(*this, {caller_.viewer.user_id, caller_.viewer.role, login});
+  shard.attach(*this, caller_.identity());
   streams_.add(*this);
   entered_ = true;
   if (caller_.viewer.kind != flags::Viewer::Kind::guest) count_as(caller_.viewer.role);
@@ -122,26 +124,25 @@ void EvaluationStream::send_refetch() noexcept {
   waiting_ = false;
   next_at_ = shard.now() + refetch_interval;
   try {
-    const flags::Environment* const now = environment();
-    if (now == nullptr) return;  // its end is under way
+    const Result<Place> now = place_now();
+    if (!now) return;  // its end is under way
     const std::string seconds = std::to_string(shard.clock().unix_ms() / 1000);
     say("id: " + position().text() + "\nevent: message\n" +
-        R"(data: {"type":"refetchEvaluation","etag":"\"r)" + std::to_string(now->revision) +
+        R"(data: {"type":"refetchEvaluation","etag":"\"r)" + std::to_string(now->environment.revision) +
         R"(\"","lastModified":)" + seconds + "}\n\n");
   } catch (const std::bad_alloc&) {
     dismiss(CloseReason::slow_consumer);
   }
 }
 
-const flags::Environment* EvaluationStream::environment() const {
-  const Result<Place> place = find_place(streams_.desk().flags, caller_.viewer, place_);
-  return place ? &place->environment : nullptr;
+Result<Place> EvaluationStream::place_now() const {
+  return find_place(streams_.desk().flags, caller_, place_);
 }
 
 // A change is known to the shard before the events that it makes, which have the change's number.
 Position EvaluationStream::position() const {
-  const flags::Environment* const now = environment();
-  return {streams_.epoch(), std::max(streams_.desk().shard.head(), now == nullptr ? 0 : now->revision)};
+  const Result<Place> now = place_now();
+  return {streams_.epoch(), std::max(streams_.desk().shard.head(), now ? now->environment.revision : 0)};
 }
 
 std::string EvaluationStream::position_text() const {

@@ -13,12 +13,13 @@
 #include "hub/shard.hpp"
 
 #include <chrono>
-#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include <boost/asio/ip/address.hpp>
+#include <boost/intrusive/set_hook.hpp>
 
 namespace corohub::gateway::ofrep {
 
@@ -28,7 +29,8 @@ class Streams;
 struct StreamStart {
   Caller caller;
   PlaceName place;
-  Evaluated known;  // of another epoch, environment or role, or behind: it is told at once
+  Evaluated known;           // of another epoch, environment, role or client, or behind: it is told at once
+  std::uint64_t keys_ended;  // see Streams
   hub::Roster::Admission admission;
   boost::asio::ip::address address;
 };
@@ -48,7 +50,7 @@ class EvaluationStream final : public hub::Member, public TransportListener, pri
   // The right to it has ended.
   void end() noexcept { dismiss(CloseReason::session_revoked); }
 
-  std::size_t slot = 0;  // among those of its namespace; for Streams
+  boost::intrusive::set_member_hook<boost::intrusive::optimize_size<true>> hook{};  // for Streams
 
   // ---- hub::Member ----
   const hub::Form& form() const noexcept override;
@@ -80,20 +82,21 @@ class EvaluationStream final : public hub::Member, public TransportListener, pri
   void on_due(SteadyTime now) noexcept override;
 
   void enter();
-  bool is_behind(const flags::Environment& now) const;
+  bool is_behind(const Place& now) const;
   void look_at_key() noexcept;
   void count_as(Role role) noexcept;
   void leave_counts() noexcept;
   void say(std::string_view text);
   void send_refetch() noexcept;
-  // The newest that the shard knows of the place; null: it is not there.
-  const flags::Environment* environment() const;
+  // As the shard knows it now.
+  Result<Place> place_now() const;
   Position position() const;
 
   Streams& streams_;
   Caller caller_;
   const PlaceName place_;
   const Evaluated known_;
+  const std::uint64_t keys_ended_;
   hub::Roster::Admission admission_;
   const boost::asio::ip::address address_;
   const UnixMs began_;

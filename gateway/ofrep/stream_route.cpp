@@ -42,6 +42,7 @@ class StreamTakeover final : public http::Takeover {
 
 Task<Result<Caller>> caller_of(State& state, http::Context& context, const StreamGrant& grant,
                                const std::string& key_id) {
+  const Desk& desk = state.shards[context.shard]->desk;
   switch (grant.kind) {
     case flags::Viewer::Kind::user: {
       Result<auth::Principal> principal =
@@ -50,12 +51,17 @@ Task<Result<Caller>> caller_of(State& state, http::Context& context, const Strea
       co_return Caller::of(std::move(*principal));
     }
     case flags::Viewer::Kind::service: {
-      Result<users::ServiceKeyRef> key =
-          co_await state.shards[context.shard]->desk.service_keys.get(users::ServiceKeyId(grant.id));
+      Result<users::ServiceKeyRef> key = co_await desk.service_keys.get(users::ServiceKeyId(grant.id));
+      if (!key) co_return key.error();
+      Caller caller = Caller::of(std::move(*key));
+      if (grant.client_id != 0) caller.ask_for(grant.client_id);
+      co_return caller;
+    }
+    case flags::Viewer::Kind::client: {
+      Result<flags::ClientKeyRef> key = co_await desk.client_keys.get(flags::ClientKeyId(grant.id));
       if (!key) co_return key.error();
       co_return Caller::of(std::move(*key));
     }
-    case flags::Viewer::Kind::client:
     case flags::Viewer::Kind::guest:
       break;
   }
@@ -63,7 +69,8 @@ Task<Result<Caller>> caller_of(State& state, http::Context& context, const Strea
 }
 
 // Where its reader stands: by what its browser has heard, else by what it has evaluated. A text that is no
-// position is of a log that is not ours. What the browser has heard says nothing of environment and role.
+// position is of a log that is not ours. What the browser has heard says nothing of environment, role and
+// client.
 Evaluated known_of(const http::Request& request, Evaluated evaluated) {
   if (!request.has("last-event-id")) return evaluated;
   const Result<Position> heard = parse_position(request.header("last-event-id"));
@@ -85,7 +92,7 @@ Task<Result<StreamStart>> admit(State& state, http::Context& context) {
     const Error error = grant ? caller.error() : grant.error();
     co_return here.desk.reception.count_failure(context.request.peer, context.exempt).value_or(error);
   }
-  if (const Result<Place> place = find_place(here.desk.flags, caller->viewer, grant->place); !place)
+  if (const Result<Place> place = find_place(here.desk.flags, *caller, grant->place); !place)
     co_return place.error();
   Result<hub::Roster::Admission> room =
       caller->principal
@@ -95,9 +102,11 @@ Task<Result<StreamStart>> admit(State& state, http::Context& context) {
   if (caller->viewer.kind == flags::Viewer::Kind::guest)
     if (const Result<> guest = room->become_guest(context.exempt); !guest) co_return guest.error();
   if (caller->principal) context.charged = caller->viewer.user_id;  // for the log
+  const std::uint64_t keys_ended = state.streams(context.shard).keys_ended();
   co_return StreamStart{.caller = std::move(*caller),
                         .place = std::move(grant->place),
                         .known = known_of(context.request, std::move(grant->evaluated)),
+                        .keys_ended = keys_ended,
                         .admission = std::move(*room),
                         .address = context.request.peer};
 }

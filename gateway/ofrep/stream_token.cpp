@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t token_bytes_max = 1024;
 // Ahead of what is signed. An access token's signed text has neither blanks nor line ends.
-constexpr std::string_view purpose = "corohub: stream of changed flags, 1\n";
+constexpr std::string_view purpose = "corohub: stream of changed flags, 2\n";
 
 char letter_of(flags::Viewer::Kind kind) noexcept {
   switch (kind) {
@@ -42,12 +42,14 @@ std::string text_of(const StreamGrant& grant, std::string_view key_id) {
   const auto add = [&text](std::string_view part) { text.append("|").append(part); };
   add(std::string(1, letter_of(grant.kind)));
   add(std::to_string(grant.id));
+  add(std::to_string(grant.client_id));
   add(grant.session.text());
   add(grant.place.name_space);
   add(grant.place.environment);
   add(grant.evaluated.revision.text());
   add(grant.evaluated.environment);
   add(name(grant.evaluated.role));
+  add(grant.evaluated.client);
   add(std::to_string(grant.expires_at));
   return text;
 }
@@ -57,16 +59,20 @@ std::optional<StreamGrant> grant_of(std::string_view rest) {
   StreamGrant grant;
   const auto kind = kind_of(http::cut(rest, '|'));
   const auto id = parse_integer(http::cut(rest, '|'));
+  const auto client_id = parse_integer(http::cut(rest, '|'));
   const bool has_session = Uuid::parse(http::cut(rest, '|'), grant.session);
   grant.place.name_space = http::cut(rest, '|');
   grant.place.environment = http::cut(rest, '|');
   const Result<Position> revision = parse_position(http::cut(rest, '|'));
   grant.evaluated.environment = http::cut(rest, '|');
   const auto role = parse_role(http::cut(rest, '|'));
+  grant.evaluated.client = http::cut(rest, '|');
   const auto expires_at = parse_integer(http::cut(rest, '|'));
-  if (!kind || !id || !has_session || !revision || !role || !expires_at || !rest.empty()) return std::nullopt;
+  if (!kind || !id || !client_id || !has_session || !revision || !role || !expires_at || !rest.empty())
+    return std::nullopt;
   grant.kind = *kind;
   grant.id = *id;
+  grant.client_id = *client_id;
   grant.evaluated.revision = *revision;
   grant.evaluated.role = *role;
   grant.expires_at = *expires_at;
@@ -78,6 +84,23 @@ Error refuse(const char* cause) {
 }
 
 }  // namespace
+
+StreamGrant StreamGrant::to(const Caller& caller) {
+  StreamGrant grant;
+  if (caller.principal) {
+    grant.kind = flags::Viewer::Kind::user;
+    grant.id = caller.viewer.user_id;
+    grant.session = caller.principal->session;
+  } else if (caller.client_key) {
+    grant.kind = flags::Viewer::Kind::client;
+    grant.id = caller.client_key->id;
+  } else if (caller.key) {
+    grant.kind = flags::Viewer::Kind::service;
+    grant.id = caller.key->id;
+    grant.client_id = caller.viewer.client_id;
+  }
+  return grant;
+}
 
 const auth::KeyRing& StreamTokens::ring() {
   if (!ring_ || ring_->generation() != keys_.generation()) ring_ = keys_.ring();

@@ -22,15 +22,21 @@ struct Evaluated {
   Position revision{};        // of the environment
   std::string environment{};  // its key: of the default one, too, which may be another one later
   Role role = Role::user;     // of a user, as contexts have it
+  std::string client{};       // see client_text()
 };
 
 struct StreamGrant {
+  // By whose credential.
   flags::Viewer::Kind kind = flags::Viewer::Kind::guest;
-  std::int64_t id = 0;  // of the user, or of the service's key
-  SessionId session{};  // of a user
+  std::int64_t id = 0;         // of the user, or of the key
+  std::int64_t client_id = 0;  // of the client for whom a service asks; 0: none
+  SessionId session{};         // of a user
   PlaceName place;
   Evaluated evaluated{};
   std::int64_t expires_at = 0;  // seconds since 1970
+
+  // Whose it is; all else is to be said.
+  static StreamGrant to(const Caller& caller);
 };
 
 class StreamTokens {

@@ -3,8 +3,8 @@
 #include "gateway/ofrep/concern.hpp"
 
 #include <algorithm>
-#include <map>
 #include <new>
+#include <optional>
 #include <utility>
 
 namespace corohub::gateway::ofrep {
@@ -23,40 +23,46 @@ std::chrono::milliseconds Pace::next(const Crowd& crowd, SteadyTime now) noexcep
   return std::chrono::milliseconds(static_cast<std::int64_t>(std::max(0.0, ahead) * 1000 / crowd.per_second));
 }
 
+Person Streams::PersonOf::operator()(const EvaluationStream& stream) const noexcept {
+  const flags::Viewer& viewer = stream.caller().viewer;
+  return {viewer.kind, viewer.kind == flags::Viewer::Kind::client ? viewer.client_id : viewer.user_id};
+}
+
 Streams::Streams(const Desk& desk, std::string epoch, Crowd crowd)
     : desk_(desk), epoch_(std::move(epoch)), crowd_(crowd) {
   desk_.flags.add_listener(*this);
   desk_.service_keys.add_listener(*this);
+  desk_.client_keys.add_listener(*this);
 }
 
 Streams::~Streams() {
   desk_.flags.remove_listener(*this);
   desk_.service_keys.remove_listener(*this);
+  desk_.client_keys.remove_listener(*this);
 }
 
-bool Streams::may_stay(Caller& caller, const PlaceName& place) const {
+bool Streams::may_stay(Caller& caller, const PlaceName& place, std::uint64_t keys_ended) const {
   if (caller.principal) {
     Result<auth::Principal> live = desk_.authenticator.check_again(*caller.principal);
     if (!live) return false;
     caller = Caller::of(std::move(*live));
   }
-  return find_place(desk_.flags, caller.viewer, place).has_value();
+  if ((caller.key || caller.client_key) && keys_ended != keys_ended_) return false;
+  return find_place(desk_.flags, caller, place).has_value();
 }
 
 void Streams::add(EvaluationStream& stream) {
-  List& list = by_namespace_[stream.place().name_space].streams;
-  stream.slot = list.size();
-  list.push_back(&stream);
+  by_namespace_[stream.place().name_space].streams.insert(stream);
 }
 
 void Streams::remove(EvaluationStream& stream) noexcept {
   const auto found = by_namespace_.find(stream.place().name_space);
   List& list = found->second.streams;
-  list[stream.slot] = list.back();
-  list[stream.slot]->slot = stream.slot;
-  list.pop_back();
+  list.erase(list.iterator_to(stream));
   if (list.empty()) by_namespace_.erase(found);
 }
+
+// ---- what changes ----
 
 // A stream that is ended leaves the list later (see hub::Member::close). Without memory to look closer all
 // are told.
@@ -66,37 +72,83 @@ void Streams::namespace_changed(const flags::NamespaceChange& change) noexcept {
   try {
     tell(found->second, change);
   } catch (const std::bad_alloc&) {
-    for (EvaluationStream* const stream : found->second.streams)
-      stream->refetch(std::chrono::milliseconds(0));
+    for (EvaluationStream& stream : found->second.streams) stream.refetch(std::chrono::milliseconds(0));
   }
 }
 
 void Streams::tell(Group& group, const flags::NamespaceChange& change) const {
-  std::map<std::pair<flags::Viewer::Kind, std::string>, bool> concerned;  // by viewer and environment
+  Concerns concerns;
   const SteadyTime now = desk_.shard.now();
   std::erase_if(group.paces,
                 [&](const auto& one) { return !change.after || !change.after->environment(one.first); });
-  const auto look = [&](const EvaluationStream& stream, const Place& now_at) {
-    const flags::Viewer& viewer = stream.caller().viewer;
-    const auto [place, is_new] = concerned.try_emplace({viewer.kind, stream.place().environment}, true);
-    if (!is_new || !change.before) return place->second;
-    const flags::EnvironmentRef* before = change.before->environment(stream.place().environment);
-    const flags::Standing was(viewer, *change.before, now_at.who.client(), desk_.shard.clock().unix_ms());
-    return place->second = before == nullptr || concerns(was, **before, now_at.who, now_at.environment);
+  const auto look = [&](const EvaluationStream& stream, const Place& is) {
+    if (!change.before) return true;
+    const flags::Standing was(stream.caller().viewer, *change.before, is.who.client(), is.who.now());
+    const flags::Environment* const before = environment_of(was, stream.place().environment);
+    return before == nullptr || concerns.of(was, *before, is.who, is.environment);
   };
-  for (EvaluationStream* const stream : group.streams) {
-    const Result<Place> place = find_place(desk_.flags, stream->caller().viewer, stream->place());
+  for (EvaluationStream& stream : group.streams) {
+    const Result<Place> place = find_place(desk_.flags, stream.caller(), stream.place());
     if (!place)
-      stream->end();
-    else if (!stream->is_waiting() && look(*stream, *place))
-      stream->refetch(group.paces[place->environment.key].next(crowd_, now));
+      stream.end();
+    else if (!stream.is_waiting() && look(stream, *place))
+      stream.refetch(group.paces[place->environment.key].next(crowd_, now));
   }
 }
 
-void Streams::service_keys_ended(const users::EndedKeys& which) noexcept {
+// Streams with a key of the client, and those of the users whose client it was and is.
+void Streams::client_changed(const flags::ClientChange& change) noexcept {
+  const flags::Client* const before = change.before.get();
+  const flags::Client* const after = change.after.get();
+  const flags::Client& either = after != nullptr ? *after : *before;
+  const flags::NamespaceRef* const name_space = desk_.flags.find(either.namespace_id);
+  const auto found = name_space ? by_namespace_.find((*name_space)->key) : by_namespace_.end();
+  if (found == by_namespace_.end()) return;
+  const bool differs = before == nullptr || after == nullptr || concerns(*before, *after);
+  const std::optional<UserId> was = before != nullptr ? before->user_id : std::nullopt;
+  const std::optional<UserId> is = after != nullptr ? after->user_id : std::nullopt;
+  if (differs) tell(found->second, {flags::Viewer::Kind::client, either.id});
+  if (was && (differs || was != is)) tell(found->second, {flags::Viewer::Kind::user, *was});
+  if (is && was != is) tell(found->second, {flags::Viewer::Kind::user, *is});
+}
+
+void Streams::tell(Group& group, const Person& whose) const noexcept {
+  const auto [begin, end] = group.streams.equal_range(whose);
+  try {
+    for (auto stream = begin; stream != end; ++stream) {
+      const Result<Place> place = find_place(desk_.flags, stream->caller(), stream->place());
+      if (!place)
+        stream->end();
+      else if (!stream->is_waiting())
+        stream->refetch(group.paces[place->environment.key].next(crowd_, desk_.shard.now()));
+    }
+  } catch (const std::bad_alloc&) {
+    for (auto stream = begin; stream != end; ++stream) stream->refetch(std::chrono::milliseconds(0));
+  }
+}
+
+// ---- keys that end ----
+
+template <class Visit>
+void Streams::for_all(Visit visit) {
   for (auto& [name, group] : by_namespace_)
-    for (EvaluationStream* const stream : group.streams)
-      if (stream->caller().key && which.concerns(*stream->caller().key)) stream->end();
+    for (EvaluationStream& stream : group.streams) visit(stream);
+}
+
+void Streams::service_keys_ended(const users::EndedKeys& which) noexcept {
+  ++keys_ended_;
+  for_all([&](EvaluationStream& stream) {
+    if (stream.caller().key && which.concerns(*stream.caller().key)) stream.end();
+  });
+}
+
+// Those of a client that is disabled or gone have no place by then: see client_changed().
+void Streams::client_keys_ended(const flags::EndedClientKeys& which) noexcept {
+  ++keys_ended_;
+  if (which.id == 0) return;
+  for_all([&](EvaluationStream& stream) {
+    if (stream.caller().client_key && which.concerns(*stream.caller().client_key)) stream.end();
+  });
 }
 
 }  // namespace corohub::gateway::ofrep

@@ -1,19 +1,23 @@
-// The streams of one shard, by namespace: told when a change may concern them, and ended with their rights.
+// The streams of one shard, by namespace and by whose they are: told when a change may concern them, and
+// ended with their rights.
 // Used on its shard's thread only; it outlives its streams.
 #pragma once
 
+#include "flags/client_key_cache.hpp"
 #include "flags/directory.hpp"
 #include "gateway/ofrep/evaluation_stream.hpp"
 #include "gateway/session/desk.hpp"
 #include "users/service_key_cache.hpp"
 
 #include <chrono>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
 #include <unordered_map>
-#include <vector>
+
+#include <boost/intrusive/set.hpp>
 
 namespace corohub::gateway::ofrep {
 
@@ -41,7 +45,17 @@ class Pace {
   SteadyTime at_{};
 };
 
-class Streams final : private flags::DirectoryListener, private users::ServiceKeyListener {
+// A user or a client; all guests are one, and all services.
+struct Person {
+  flags::Viewer::Kind kind = flags::Viewer::Kind::guest;
+  std::int64_t id = 0;
+
+  auto operator<=>(const Person&) const = default;
+};
+
+class Streams final : private flags::DirectoryListener,
+                      private users::ServiceKeyListener,
+                      private flags::ClientKeyListener {
  public:
   Streams(const Desk& desk, std::string epoch, Crowd crowd);
   ~Streams();
@@ -50,14 +64,26 @@ class Streams final : private flags::DirectoryListener, private users::ServiceKe
 
   const Desk& desk() const noexcept { return desk_; }
   const std::string& epoch() const noexcept { return epoch_; }
+  // How many keys have ended by now: whoever had a good one before asks again.
+  std::uint64_t keys_ended() const noexcept { return keys_ended_; }
   // Whether the caller has its right still, which is judged in this turn.
-  bool may_stay(Caller& caller, const PlaceName& place) const;
+  bool may_stay(Caller& caller, const PlaceName& place, std::uint64_t keys_ended) const;
 
   void add(EvaluationStream& stream);
   void remove(EvaluationStream& stream) noexcept;
 
  private:
-  using List = std::vector<EvaluationStream*>;
+  struct PersonOf {
+    using type = Person;
+    Person operator()(const EvaluationStream& stream) const noexcept;
+  };
+  // No memory of its own for a stream.
+  using List = boost::intrusive::multiset<
+      EvaluationStream,
+      boost::intrusive::member_hook<EvaluationStream,
+                                    boost::intrusive::set_member_hook<boost::intrusive::optimize_size<true>>,
+                                    &EvaluationStream::hook>,
+      boost::intrusive::key_of_value<PersonOf>>;
   struct Group {
     List streams;
     std::map<std::string, Pace> paces;  // by environment
@@ -65,15 +91,22 @@ class Streams final : private flags::DirectoryListener, private users::ServiceKe
 
   // ---- flags::DirectoryListener ----
   void namespace_changed(const flags::NamespaceChange& change) noexcept override;
+  void client_changed(const flags::ClientChange& change) noexcept override;
   // ---- users::ServiceKeyListener ----
   void service_keys_ended(const users::EndedKeys& which) noexcept override;
+  // ---- flags::ClientKeyListener ----
+  void client_keys_ended(const flags::EndedClientKeys& which) noexcept override;
 
   void tell(Group& group, const flags::NamespaceChange& change) const;
+  void tell(Group& group, const Person& whose) const noexcept;
+  template <class Visit>
+  void for_all(Visit visit);
 
   const Desk& desk_;
   const std::string epoch_;
   const Crowd crowd_;
   std::unordered_map<std::string, Group> by_namespace_;
+  std::uint64_t keys_ended_ = 0;
 };
 
 }  // namespace corohub::gateway::ofrep

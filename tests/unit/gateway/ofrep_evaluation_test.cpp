@@ -203,7 +203,7 @@ TEST_F(OfrepEvaluation, T31_a_revoked_key_is_refused_although_it_was_known) {
   EXPECT_EQ(rig.ask({.headers = {{"X-API-Key", key}}}).status, 401);
 }
 
-TEST_F(OfrepEvaluation, only_a_service_may_ask_for_a_client_and_there_is_none) {
+TEST_F(OfrepEvaluation, only_a_service_may_ask_for_a_client_which_is_there) {
   const std::string key = rig.make_key({"flags:read"});
   EXPECT_EQ(rig.ask({.headers = {{"X-API-Key", key}, {"X-Corohub-Client", "c1"}}}).status, 404);
   EXPECT_EQ(rig.ask({.headers = {{"X-Corohub-Client", "c1"}}}).status, 200);

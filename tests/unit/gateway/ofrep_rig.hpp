@@ -29,7 +29,14 @@ struct MadeFlag {
   bool client_visible = true;
   std::string parent{};
   bool package_gated = false;
+  std::int64_t id = 0;  // 0: by its place
+  std::string off_variant{};
 };
+
+// The same for the same key.
+inline std::int64_t id_of(std::string_view key) {
+  return 1 + static_cast<std::int64_t>(std::hash<std::string_view>()(key) % 1'000'000);
+}
 
 inline flags::DefinitionRef definition(std::string_view text) {
   flags::Reading reading;
@@ -40,13 +47,15 @@ inline flags::DefinitionRef definition(std::string_view text) {
 inline flags::EnvironmentRef environment(const std::string& key, Seq revision,
                                          const std::vector<MadeFlag>& made,
                                          flags::EnvironmentParts parts = {}) {
+  parts.id = id_of(key);
   parts.key = key;
   parts.revision = revision;
   std::vector<flags::Flag> flags;
   for (const MadeFlag& one : made) {
     auto identity = std::make_shared<flags::FlagIdentity>();
     identity->key = one.key;
-    identity->id = static_cast<std::int64_t>(flags.size()) + 1;
+    identity->id = one.id != 0 ? one.id : static_cast<std::int64_t>(flags.size()) + 1;
+    if (!one.off_variant.empty()) identity->off_variant = one.off_variant;
     identity->client_visible = one.client_visible;
     identity->package_gated = one.package_gated;
     if (!one.parent.empty()) identity->parent = one.parent;
@@ -61,12 +70,25 @@ inline flags::EnvironmentRef environment(const std::string& key, Seq revision,
 
 // With these environments, of which the first is the default one.
 inline flags::NamespaceRef name_space(const std::string& key, flags::NamespaceAccess access,
-                                      std::vector<flags::EnvironmentRef> environments) {
+                                      std::vector<flags::EnvironmentRef> environments,
+                                      std::vector<flags::PackageRef> packages = {}) {
   auto made = std::make_shared<flags::Namespace>();
+  made->id = id_of(key);
+  made->packages = std::move(packages);
   made->key = key;
   made->access = access;
   std::ranges::sort(environments, {}, [](const flags::EnvironmentRef& one) { return one->key; });
   made->environments = std::move(environments);
+  return made;
+}
+
+inline flags::PackageRef package(std::string key, std::vector<flags::Feature> features,
+                                 std::int64_t version = 1) {
+  auto made = std::make_shared<flags::Package>();
+  made->id = id_of(key);
+  made->key = std::move(key);
+  made->features = std::move(features);
+  made->version = version;
   return made;
 }
 
@@ -111,6 +133,39 @@ class OfrepRig : public gateway::test::SessionRig {
   void remove(const std::string& key) {
     const flags::NamespaceRef before = *flags.find(key);
     flags.apply({before, nullptr});
+  }
+
+  // A client of the namespace `default`, unless it says otherwise.
+  void put(flags::Client client) {
+    if (client.namespace_id == 0) client.namespace_id = id_of("default");
+    const flags::ClientRef* known = flags.clients().find(client.id);
+    flags.apply(
+        {known == nullptr ? nullptr : *known, std::make_shared<const flags::Client>(std::move(client))});
+  }
+  void remove_client(std::int64_t id) {
+    const flags::ClientRef before = *flags.clients().find(id);
+    flags.apply({before, nullptr});
+  }
+  std::string make_client_key(std::int64_t client_id) {
+    const std::string secret = flags::make_client_key();
+    auto unit = [&](storage::UnitOfWork& work) {
+      work.query(
+              "INSERT OR IGNORE INTO clients (id, namespace_id, key, name, version, created_at, updated_at) "
+              "VALUES (?1, 1, 'c' || ?1, '', 1, 0, 0)")
+          .bind(client_id)
+          .run();
+      return flags::add_client_key(work, secret, {.client_id = client_id, .name = "Shop"});
+    };
+    client_key = database.commit(unit).value().value;
+    return secret;
+  }
+  void revoke_client_key() {
+    auto unit = [&](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+      flags::remove_client_key(work, client_key.client_id, client_key.id);
+      return storage::Nothing{};
+    };
+    database.commit(unit).value();
+    flags.apply(flags::ClientKeyRevoked{client_key.id});
   }
 
   Reply ask(const Asked& asked) {
@@ -185,6 +240,7 @@ class OfrepRig : public gateway::test::SessionRig {
   http::Router router;
   bool prompt = false;
   users::ServiceKeyId key_id = 0;  // of the last one
+  flags::ClientKey client_key;     // of the last one
   Ofrep ofrep;
 };
 

@@ -1,13 +1,9 @@
 // The streams of OFREP: their tokens, when a client is told to ask again, and when a stream ends.
 #include "core/encoding.hpp"
-#include "gateway/ofrep/concern.hpp"
 #include "gateway/ofrep/stream_token.hpp"
 #include "gateway/ofrep/streams.hpp"
-#include "ofrep_rig.hpp"
+#include "ofrep_stream_rig.hpp"
 
-#include <array>
-
-#include <boost/asio/ip/tcp.hpp>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -20,9 +16,6 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::Not;
 
-constexpr const char* other =
-    R"({"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off"})";
-
 // ---- tokens ----
 
 class StreamToken : public testing::Test {
@@ -32,7 +25,8 @@ class StreamToken : public testing::Test {
     grant.id = 42;
     grant.session = SessionId::random();
     grant.place = {"bep", "staging"};
-    grant.evaluated = {{"epoch-1", 129}, "staging", Role::admin};
+    grant.client_id = 9;
+    grant.evaluated = {{"epoch-1", 129}, "staging", Role::admin, "9:3 4:1 past 2"};
     grant.expires_at = rig.clock.unix_ms() / 1000 + 60;
   }
   Result<StreamGrant> read(const std::string& token) {
@@ -57,6 +51,8 @@ TEST_F(StreamToken, says_whose_stream_it_is_until_it_expires) {
   EXPECT_EQ(got->evaluated.revision.text(), "epoch-1:129");
   EXPECT_EQ(got->evaluated.environment, "staging");
   EXPECT_EQ(got->evaluated.role, Role::admin);
+  EXPECT_EQ(got->client_id, 9);
+  EXPECT_EQ(got->evaluated.client, "9:3 4:1 past 2");
   EXPECT_EQ(got->expires_at, grant.expires_at);
   rig.clock.advance(60s);
   EXPECT_EQ(read(token).error().code, ErrorCode::invalid_token);
@@ -87,87 +83,7 @@ TEST_F(StreamToken, T34_the_key_of_a_token_may_be_rotated) {
   EXPECT_FALSE(read(token));
 }
 
-// ---- whom a change concerns ----
-
-class Concern : public testing::Test {
- protected:
-  static std::string concerned(const flags::EnvironmentRef& before, const flags::EnvironmentRef& after) {
-    const flags::Namespace name_space;
-    std::string all;
-    for (const auto& [kind, word] :
-         {std::pair(flags::Viewer::Kind::guest, "guest "), std::pair(flags::Viewer::Kind::user, "user "),
-          std::pair(flags::Viewer::Kind::service, "service ")}) {
-      const flags::Viewer viewer{.kind = kind};
-      const flags::Standing who(viewer, name_space, nullptr, 0);
-      if (concerns(who, *before, who, *after)) all += word;
-    }
-    return all;
-  }
-  // The environment with one flag more or less, as a change makes it: what is the same is shared.
-  static flags::EnvironmentRef with(const flags::EnvironmentRef& before, Seq revision,
-                                    const std::function<void(std::vector<flags::Flag>&)>& change,
-                                    const std::function<void(flags::EnvironmentParts&)>& edit = {}) {
-    flags::EnvironmentParts parts = *before;
-    parts.revision = revision;
-    if (edit) edit(parts);
-    std::vector<flags::Flag> flags = before->flags();
-    change(flags);
-    return std::make_shared<const flags::Environment>(std::move(parts), std::move(flags),
-                                                      std::vector<flags::PlatformRef>());
-  }
-  static flags::SegmentRef segment(const std::string& key, const char* rule = R"({"==":[1,1]})") {
-    auto made = std::make_shared<flags::Segment>();
-    made->key = key;
-    flags::Reading reading;
-    made->rule = flags::parse_segment(json::parse(rule), reading).value();
-    return made;
-  }
-
-  static constexpr const char* by_segment =
-      R"({"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off",
-          "targeting":{"if":[{"$ref":"staff"},"on","off"]}})";
-  static flags::EnvironmentParts parts_with_segments() {
-    flags::EnvironmentParts parts;
-    parts.segments = {segment("beta"), segment("staff")};
-    return parts;
-  }
-  const flags::EnvironmentRef before = environment(
-      "default", 5,
-      {{"hidden", by_segment, false}, {"child", other, true, "hidden"}, {"plain"}, {"seen", other}},
-      parts_with_segments());
-};
-
-TEST_F(Concern, only_those_who_see_what_changed) {
-  const auto change = [](const char* key) {
-    return [key](std::vector<flags::Flag>& flags) {
-      for (flags::Flag& flag : flags)
-        if (flag.key() == key) flag.definition = definition(other);
-    };
-  };
-  const auto nothing = [](std::vector<flags::Flag>&) {};
-  EXPECT_EQ(concerned(before, before), "");
-  EXPECT_EQ(concerned(before, with(before, 6, nothing)), "");
-  EXPECT_EQ(concerned(before, with(before, 6, change("plain"))), "guest user service ");
-  EXPECT_EQ(concerned(before, with(before, 6, change("hidden"))), "service ");
-  EXPECT_EQ(concerned(before, with(before, 6, change("child"))), "service ");
-  const auto removed = [](const char* key) {
-    return [key](std::vector<flags::Flag>& flags) {
-      std::erase_if(flags, [&](const flags::Flag& flag) { return flag.key() == key; });
-    };
-  };
-  EXPECT_EQ(concerned(before, with(before, 6, removed("plain"))), "guest user service ");
-  EXPECT_EQ(concerned(with(before, 4, removed("plain")), before), "guest user service ");
-  const auto change_segment = [](std::size_t which, const char* key) {
-    return [=](flags::EnvironmentParts& parts) { parts.segments[which] = segment(key, R"({"==":[1,2]})"); };
-  };
-  EXPECT_EQ(concerned(before, with(before, 6, nothing, change_segment(0, "beta"))), "")
-      << "nobody asks for it";
-  EXPECT_EQ(concerned(before, with(before, 6, nothing, change_segment(1, "staff"))), "service ");
-  EXPECT_EQ(concerned(before, with(before, 6, nothing,
-                                   [](flags::EnvironmentParts& parts) { parts.metadata["a"] = 1; })),
-            "guest user service ");
-  EXPECT_EQ(concerned(before, environment("other", 5, {})), "guest user service ") << "another environment";
-}
+// ---- streams ----
 
 TEST(Crowds, beyond_two_thousand_are_told_in_a_steady_rate_whatever_the_changes) {
   const Crowd crowd(2, 10'000);  // half of the rate on each shard
@@ -187,126 +103,6 @@ TEST(Crowds, beyond_two_thousand_are_told_in_a_steady_rate_whatever_the_changes)
   Pace free;
   for (int i = 0; i < 10'000; ++i) EXPECT_EQ(free.next(Crowd(1, 0), now), 0ms);
 }
-
-TEST_F(Concern, nobody_by_what_evaluations_do_not_read) {
-  const auto rename = [](flags::EnvironmentParts& parts) {
-    auto named = std::make_shared<flags::Segment>(*parts.segments[1]);
-    named->name = "Staff";
-    parts.segments[1] = named;
-  };
-  const auto describe = [](bool package_gated) {
-    return [=](std::vector<flags::Flag>& flags) {
-      auto identity = std::make_shared<flags::FlagIdentity>(*flags.back().identity);
-      identity->description = "What is seen";
-      identity->package_gated = package_gated;
-      flags.back().identity = identity;
-    };
-  };
-  EXPECT_EQ(concerned(before, with(before, 6, describe(false), rename)), "");
-  EXPECT_EQ(concerned(before, with(before, 6, describe(true))), "guest user service ");
-}
-
-// ---- streams ----
-
-// A reader of one stream.
-class Reader {
- public:
-  explicit Reader(asio::io_context& context) : client_(context) {
-    asio::ip::tcp::acceptor acceptor(context, {asio::ip::address_v4::loopback(), 0});
-    acceptor.set_option(asio::ip::tcp::no_delay(true));
-    client_.connect(acceptor.local_endpoint());
-    client_.non_blocking(true);
-    server = Socket(context);
-    acceptor.accept(*server);
-    server->non_blocking(true);
-  }
-  void turn() {
-    std::array<char, 4096> bytes;
-    boost::system::error_code error;
-    const std::size_t size = client_.read_some(asio::buffer(bytes), error);
-    received.append(bytes.data(), size);
-    if (error == asio::error::eof) {
-      ended = true;
-      client_.close();
-    }
-  }
-  std::size_t count(std::string_view word) const {
-    std::size_t found = 0;
-    for (std::size_t at = 0; (at = received.find(word, at)) != std::string::npos; ++at) ++found;
-    return found;
-  }
-  std::size_t refetches() const { return count("refetchEvaluation"); }
-
-  std::optional<Socket> server;
-  std::string received;
-  bool ended = false;
-
- private:
-  asio::ip::tcp::socket client_;
-};
-
-class OfrepStreams : public testing::Test {
- protected:
-  OfrepStreams() { put(7, {{"plain"}}); }
-  ~OfrepStreams() override {
-    rig.shard.close_all(CloseReason::draining, 0ms);
-    for (int i = 0; i < 30; ++i) tick();
-  }
-
-  void put(Seq revision, const std::vector<MadeFlag>& made,
-           NamespaceAccess access = NamespaceAccess::everybody) {
-    rig.put(name_space("default", access, {environment("default", revision, made, default_parts())}));
-    settle();
-  }
-  std::string address(std::vector<std::pair<std::string, std::string>> headers = {}) {
-    const json::object body = rig.ask({.headers = std::move(headers)}).json();
-    return std::string(body.at("eventStreams").at(0).at("endpoint").at("requestUri").as_string());
-  }
-  Reader& open(const std::string& target, std::vector<std::pair<std::string, std::string>> headers = {}) {
-    http::Request request;
-    http::Response response =
-        rig.answer({.target = target, .headers = std::move(headers), .method = http::Method::get}, request);
-    EXPECT_EQ(response.status, 200) << response.body;
-    EXPECT_EQ(response.content_type, "text/event-stream");
-    Reader& reader = *readers.emplace_back(std::make_unique<Reader>(rig.context));
-    if (!response.takeover) throw std::runtime_error("no stream: " + response.body);
-    response.takeover->begin_with("HEAD\r\n\r\n");
-    response.takeover->take(std::move(*reader.server), "");
-    settle();
-    return reader;
-  }
-  int status(const std::string& target) {
-    return rig.ask({.target = target, .method = http::Method::get, .peer = "192.0.2.9"}).status;
-  }
-  void settle() {
-    for (int i = 0; i < 20; ++i) {
-      rig.context.restart();
-      rig.context.poll();
-      for (const auto& reader : readers)
-        if (!reader->ended) reader->turn();
-    }
-  }
-  void tick() {
-    rig.clock.advance(Wheel::tick);
-    rig.shard.tick();
-    settle();
-  }
-  std::string user_header() {
-    account = rig.add_account(1, Role::user);
-    return "Bearer " + rig.token(*account);
-  }
-  void account_becomes(const std::shared_ptr<Account>& now,
-                       CloseReason ending = CloseReason::session_revoked) {
-    rig.accounts[1] = now;
-    rig.cache.apply(1, now);
-    rig.publish({hub::AccountChanged{1, now, ending}});
-    settle();
-  }
-
-  OfrepRig rig;
-  std::vector<std::unique_ptr<Reader>> readers;
-  AccountRef account;
-};
 
 TEST_F(OfrepStreams, says_that_it_stands_and_when_to_ask_again) {
   Reader& reader = open(address());

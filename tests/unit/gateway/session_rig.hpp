@@ -117,7 +117,7 @@ class SessionRig {
   Publishing publishing{hub, database.writer, topic_rules, clock, 65'536};
   PresenceDesk presence{hub, topic_rules, clock, {5, std::chrono::seconds(1), 5}};
   Reception reception{hub.roster(), {}, clock};
-  flags::Directory flags;
+  flags::Directory flags{clock};
   users::ServiceKeyCache service_keys{database.readers, cache, clock};
   flags::ClientKeyCache client_keys{database.readers, flags, clock};
   TopicRights topics{shard, topic_rules, flags};

@@ -3,6 +3,8 @@
 #include "core/log.hpp"
 #include "eventlog/event_log.hpp"
 #include "flags/cache_events.hpp"
+#include "flags/client_change.hpp"
+#include "flags/client_repository.hpp"
 #include "flags/repository.hpp"
 #include "flags/services.hpp"
 #include "storage/storage.hpp"
@@ -18,8 +20,11 @@ Flags::~Flags() = default;
 
 Task<Result<>> Flags::begin(std::size_t shards) {
   const UnixMs began = services_->parts.clock.unix_ms();
-  auto read = [this](storage::Snapshot& snapshot) -> Result<std::vector<Stamped>> {
+  std::vector<ClientRef> clients;
+  auto read = [this, &clients](storage::Snapshot& snapshot) -> Result<std::vector<Stamped>> {
     if (const std::optional<UnixMs> due = next_due(snapshot)) services_->schedule.expect(*due);
+    if (const std::optional<UnixMs> due = next_expiry(snapshot)) services_->expiry.expect(*due);
+    clients = read_clients(snapshot);
     std::vector<Stamped> all;
     for (const std::string& key : namespace_keys(snapshot)) all.push_back(read_namespace(snapshot, key));
     return all;
@@ -34,9 +39,10 @@ Task<Result<>> Flags::begin(std::size_t shards) {
       definitions += environment->flags().size();
     services_->copies.keep(std::move(one));
   }
-  services_->directories.begin(shards, all);
+  services_->directories.begin(shards, all, clients);
   log::info("flags.read", {{"namespaces", all.size()},
                            {"definitions", definitions},
+                           {"clients", clients.size()},
                            {"ms", services_->parts.clock.unix_ms() - began}});
   co_return Result<>();
 }
@@ -52,6 +58,8 @@ void Flags::add_routes(http::Router& router) {
   add_schedule_routes(routes);
   add_gateway_routes(routes);
   add_config_routes(routes);
+  add_client_routes(routes);
+  add_client_key_routes(routes);
 }
 
 Task<Result<>> Flags::tell_of_new_beginning() {
@@ -66,9 +74,24 @@ Task<Result<>> Flags::tell_of_new_beginning() {
   co_return Result<>();
 }
 
-bool Flags::schedule_due() const noexcept { return services_->schedule.due(); }
+void Flags::user_leaves(storage::UnitOfWork& work, UserId user, const users::Caller& caller) {
+  const Author author{.caller = caller};
+  for (const Client& before : clients_of_user(work, user)) {
+    const std::optional<std::string> key = namespace_key(work, before.namespace_id);
+    const NamespaceRef name_space = key ? services_->copies.find(work, *key) : nullptr;
+    if (!name_space) continue;
+    Client after = before;
+    after.user_id.reset();
+    write_client(work, services_->directories, author, *name_space, &before, std::move(after));
+  }
+}
 
-Task<std::size_t> Flags::run_schedule() { return services_->schedule.run(); }
+bool Flags::schedule_due() const noexcept { return services_->schedule.due() || services_->expiry.due(); }
+
+Task<std::size_t> Flags::run_schedule() {
+  const std::size_t expired = co_await services_->expiry.run();
+  co_return expired + co_await services_->schedule.run();
+}
 
 Directories& Flags::directories() noexcept { return services_->directories; }
 Copies& Flags::copies() noexcept { return services_->copies; }

@@ -9,6 +9,7 @@
 #include "hub/audience.hpp"
 #include "storage/reader_pool.hpp"
 #include "storage/writer.hpp"
+#include "users/caller.hpp"
 
 #include <cstddef>
 #include <functional>
@@ -44,8 +45,8 @@ class Flags {
   Flags(const Flags&) = delete;
   Flags& operator=(const Flags&) = delete;
 
-  // Reads all namespaces for so many shards. Before anything is served or written. Errors: of storage; an
-  // internal_error whose cause says which document cannot be read.
+  // Reads all namespaces and their clients for so many shards. Before anything is served or written. Errors:
+  // of storage; an internal_error whose cause says which document cannot be read.
   Task<Result<>> begin(std::size_t shards);
   // Every route of management: /api/v1/namespaces…
   void add_routes(http::Router& router);
@@ -58,9 +59,14 @@ class Flags {
   // backup. While the shards run. Errors: of storage.
   Task<Result<>> tell_of_new_beginning();
 
-  // Whether the time of a scheduled change has come. Costs nothing, so that it can be asked often.
+  // Of a unit that deletes the user, before it does: the user's clients are nobody's from then on.
+  void user_leaves(storage::UnitOfWork& work, UserId user, const users::Caller& caller);
+
+  // Whether the time of a scheduled change, or of an override's end, has come. Costs nothing, so that it can
+  // be asked often.
   bool schedule_due() const noexcept;
-  // Makes the changes whose time has come and answers how many they were. One call at a time.
+  // Makes the changes whose time has come, and those of clients, and answers how many they were. One call at
+  // a time.
   Task<std::size_t> run_schedule();
 
  private:

@@ -3,6 +3,7 @@
 
 #include "flags/copies.hpp"
 #include "flags/flags.hpp"
+#include "flags/override_expiry.hpp"
 #include "flags/schedule.hpp"
 
 #include <utility>
@@ -14,13 +15,15 @@ struct FlagServices {
       : parts(std::move(its_parts)),
         settings(its_settings),
         directories(parts.clock, settings.gateways),
-        schedule(parts.writer, copies, directories, parts.clock) {}
+        schedule(parts.writer, copies, directories, parts.clock),
+        expiry(parts.writer, copies, directories, parts.clock) {}
 
   const FlagsParts parts;
   const FlagsSettings settings;
   Directories directories;
   Copies copies;  // writer's thread
   Schedule schedule;
+  OverrideExpiry expiry;
 };
 
 using RouteFunction = Task<http::Response> (*)(FlagServices&, http::Context&);
@@ -59,5 +62,7 @@ void add_import_routes(Routes& routes);      // …/export, …/import, …/copy
 void add_schedule_routes(Routes& routes);    // …/schedule
 void add_gateway_routes(Routes& routes);     // …/environments/{environment}/routes
 void add_config_routes(Routes& routes);      // /api/v1/config-events, …/config-sync
+void add_client_routes(Routes& routes);      // …/clients, …/overrides
+void add_client_key_routes(Routes& routes);  // …/clients/{client}/keys
 
 }  // namespace corohub::flags

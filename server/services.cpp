@@ -34,7 +34,10 @@ Services::Services(const Settings& settings, const Clock& clock, storage::Caller
       tokens(keys, settings.tokens, clock),
       tickets(clock, settings.tickets_max),
       users({writer, readers, list_readers, hasher, tokens, tickets, clock, head.epoch,
-             [this](std::size_t shard) { return hub.shards()[shard]->head(); }},
+             [this](std::size_t shard) { return hub.shards()[shard]->head(); },
+             [this](storage::UnitOfWork& work, UserId user, const users::Caller& caller) {
+               flags.user_leaves(work, user, caller);
+             }},
             settings.users),
       flags({writer, readers, list_readers, clock, head.epoch,
              [this](std::size_t shard) { return hub.shards()[shard]->head(); }},

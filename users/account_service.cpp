@@ -198,8 +198,8 @@ Task<Outcome<storage::Nothing>> AccountService::leave(AccountRef account, Sessio
     }
     proof = std::move(*proved);
   }
-  auto unit = [session, proof = std::move(proof), caller = std::move(caller),
-               rules = rules_](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+  auto unit = [session, proof = std::move(proof), caller = std::move(caller), rules = rules_,
+               before = parts_.before_deletion](storage::UnitOfWork& work) -> Result<storage::Nothing> {
     const std::optional<UserRow> user = find_user(work, caller.user_id.value_or(0));
     if (!user || user->account.status != UserStatus::active) return not_logged_in();
     if (proof && proof->user.password_hash != user->password_hash) return wrong_password();
@@ -208,7 +208,7 @@ Task<Outcome<storage::Nothing>> AccountService::leave(AccountRef account, Sessio
     if (!proof && work.now() - login->created_at > fresh_login_ms)
       return password_required("Is required for what a login older than ten minutes cannot take back.");
     if (is_last_superadmin(work, user->account)) return last_superadmin();
-    apply_deletion(work, *user, caller, rules);
+    apply_deletion(work, *user, caller, rules, before);
     return storage::Nothing{};
   };
   co_return co_await parts_.writer.commit(std::move(unit));

@@ -134,13 +134,14 @@ Result<Decision<AccountRef>> apply_status(storage::UnitOfWork& work, UserId targ
 }
 
 Result<Decision<storage::Nothing>> apply_removal(storage::UnitOfWork& work, UserId target,
-                                                 const Caller& caller, const LoginRules& rules) {
+                                                 const Caller& caller, const LoginRules& rules,
+                                                 const DeletionHook& before) {
   const Result<Deed> deed = begin_deed(work, caller, target);
   if (!deed) return deed.error();
   std::optional<Error> refusal = refused_by_rank(*deed);
   if (!refusal && is_last_superadmin(work, deed->target.account)) refusal = last_superadmin();
   if (refusal) return deny<storage::Nothing>(work, caller, "user.delete", target, std::move(*refusal));
-  apply_deletion(work, deed->target, caller, rules);
+  apply_deletion(work, deed->target, caller, rules, before);
   return Decision<storage::Nothing>{};
 }
 
@@ -273,9 +274,8 @@ Task<Outcome<AccountRef>> AdminService::set_status(UserId target, UserStatus sta
 }
 
 Task<Outcome<storage::Nothing>> AdminService::remove(UserId target, Caller caller) {
-  auto unit = [target, caller = std::move(caller), rules = rules_](storage::UnitOfWork& work) {
-    return apply_removal(work, target, caller, rules);
-  };
+  auto unit = [target, caller = std::move(caller), rules = rules_, before = parts_.before_deletion](
+                  storage::UnitOfWork& work) { return apply_removal(work, target, caller, rules, before); };
   co_return settle(co_await parts_.writer.commit(std::move(unit)));
 }
 

@@ -100,8 +100,9 @@ void apply_new_password(storage::UnitOfWork& work, UserRow& user, std::string pa
 }
 
 void apply_deletion(storage::UnitOfWork& work, const UserRow& user, const Caller& caller,
-                    const LoginRules& rules) {
+                    const LoginRules& rules, const DeletionHook& before) {
   const UserId id = user.account.id;
+  if (before) before(work, id, caller);
   delete_logins(work, id, std::nullopt);
   delete_password_resets(work, id);
   delete_login_failures(work, email_key(user.account.email));

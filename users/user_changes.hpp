@@ -6,6 +6,7 @@
 #include "users/account_changes.hpp"
 #include "users/caller.hpp"
 #include "users/user_repository.hpp"
+#include "users/users.hpp"
 #include "users/validation.hpp"
 
 #include <string>
@@ -29,9 +30,9 @@ Result<AccountRef> apply_profile_change(storage::UnitOfWork& work, UserRow& user
 void apply_new_password(storage::UnitOfWork& work, UserRow& user, std::string password_hash,
                         const std::optional<SessionId>& kept, const Caller& caller, std::string_view action);
 
-// Deletes the user with all logins and links.
+// Deletes the user with all logins and links. `before` is called first, if there is such a function.
 void apply_deletion(storage::UnitOfWork& work, const UserRow& user, const Caller& caller,
-                    const LoginRules& rules);
+                    const LoginRules& rules, const DeletionHook& before);
 
 // Whether nobody could administer everything any more without this user.
 bool is_last_superadmin(storage::UnitOfWork& work, const Account& account);

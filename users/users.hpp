@@ -11,6 +11,7 @@
 #include "http/router.hpp"
 #include "storage/reader_pool.hpp"
 #include "storage/writer.hpp"
+#include "users/caller.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -44,6 +45,8 @@ struct UsersSettings {
   auth::Rate admin_writes{60, std::chrono::minutes(1), 60};             // per admin
 };
 
+using DeletionHook = std::function<void(storage::UnitOfWork&, UserId, const Caller&)>;
+
 // All of it outlives Users.
 struct UsersParts {
   storage::Writer& writer;
@@ -58,6 +61,8 @@ struct UsersParts {
   // The last durable seq that a shard has applied, asked on its thread: lets GET /users/me answer from that
   // shard's memory. Without this function storage is asked.
   std::function<Seq(std::size_t shard)> applied_seq{};
+  // Called in each unit that deletes an account, before it does, for what others keep of the account.
+  DeletionHook before_deletion{};
 };
 
 // What the command line may do; the actor in events and audit is null.

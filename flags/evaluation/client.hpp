@@ -22,6 +22,7 @@ struct Override {
   std::string reason{};
   std::optional<UnixMs> expires_at{};  // nothing: never
 
+  bool operator==(const Override&) const = default;
   bool holds(UnixMs now) const noexcept { return !expires_at || *expires_at > now; }
 };
 

@@ -128,6 +128,25 @@ json::object to_json(const Platform& platform) {
   return object;
 }
 
+json::object to_json(const Namespace& name_space, const Package& package) {
+  json::object object = entity_json(package);
+  object["description"] = package.description;
+  object["price"] = package.price ? json::value(*package.price) : json::value();
+  object["currency"] = or_null(package.currency);
+  object["billing_period"] =
+      package.billing_period ? json::value(name(*package.billing_period)) : json::value();
+  object["available"] = package.available;
+  std::vector<std::pair<std::string_view, const json::object*>> features;
+  for (const Feature& one : package.features)
+    if (const Flag* flag = name_space.default_environment().find(one.flag_id))
+      features.emplace_back(flag->key(), &one.limits);
+  std::ranges::sort(features);
+  json::array& list = object["features"].emplace_array();
+  for (const auto& [flag, limits] : features) list.push_back({{"flag", flag}, {"limits", *limits}});
+  add_times(object, package);
+  return object;
+}
+
 json::array to_json(const std::vector<FieldError>& warnings) {
   json::array list;
   for (const FieldError& one : warnings)
@@ -214,5 +233,7 @@ Error no_namespace() { return Error(ErrorCode::not_found, "There is no such name
 Error no_environment() { return Error(ErrorCode::not_found, "There is no such environment."); }
 Error no_flag() { return Error(ErrorCode::not_found, "There is no such flag."); }
 Error no_gateway_route() { return Error(ErrorCode::not_found, "There is no such route."); }
+Error no_platform() { return Error(ErrorCode::not_found, "There is no such platform."); }
+Error no_package() { return Error(ErrorCode::not_found, "There is no such package."); }
 
 }  // namespace corohub::flags

@@ -22,6 +22,8 @@ json::object to_json(const Namespace& name_space, const FlagIdentity& flag);
 json::object to_json(const Flag& flag);
 json::object to_json(const Segment& segment);
 json::object to_json(const Platform& platform);
+// The features by the keys of their flags, which the namespace knows.
+json::object to_json(const Namespace& name_space, const Package& package);
 json::array to_json(const std::vector<FieldError>& warnings);
 
 // The flag's identity; null: there is none.
@@ -53,5 +55,7 @@ Error no_namespace();
 Error no_environment();
 Error no_flag();
 Error no_gateway_route();
+Error no_platform();
+Error no_package();
 
 }  // namespace corohub::flags

@@ -6,6 +6,7 @@
 #include "flags/cache_events.hpp"
 #include "flags/difference.hpp"
 #include "flags/effects.hpp"
+#include "flags/gate_records.hpp"
 #include "flags/repository.hpp"
 
 #include <algorithm>
@@ -87,8 +88,20 @@ void NamespaceEdit::remove_segment(std::string_view environment, std::string_vie
 }
 
 void NamespaceEdit::put_platform(Platform platform) {
-  edits_.platforms.insert_or_assign(platform.key, std::move(platform));
+  std::optional<Platform>& edit = edits_.platforms[platform.key];
+  edit = std::move(platform);
 }
+
+void NamespaceEdit::remove_platform(std::string_view key) {
+  edits_.platforms[std::string(key)] = std::nullopt;
+}
+
+void NamespaceEdit::put_package(Package package) {
+  std::optional<Package>& edit = edits_.packages[package.key];
+  edit = std::move(package);
+}
+
+void NamespaceEdit::remove_package(std::string_view key) { edits_.packages[std::string(key)] = std::nullopt; }
 
 Result<> NamespaceEdit::judge() {
   Result<Difference> compared = compare(before_, edits_, std::max(work_->now(), before_->changed_at + 1));
@@ -102,10 +115,11 @@ Result<NamespaceRef> NamespaceEdit::finish(const Author& author) {
   if (const Result<> judged = judge(); !judged) return judged.error();
   if (difference_.empty()) return before_;
   const std::int64_t stamp = random_stamp();
+  const GateRecords gates(*work_, difference_);  // before the rows go
   write_rows(*work_, difference_, stamp);
   Tree tree;
   if (difference_.after) tree = build_tree(difference_);
-  std::vector<hub::EventDraft> events = events_of(difference_, tree.name_space.get(), author);
+  std::vector<hub::EventDraft> events = events_of(difference_, tree.name_space.get(), author, gates);
   add_config_events(events, difference_, author, directories_->gateways(), work_->now());
   // The shards must know the change before its events, and the tree names the seq of the last of these.
   const Seq last = next_seq(*work_) + static_cast<Seq>(events.size()) - 1;

@@ -21,6 +21,8 @@ inline constexpr std::size_t namespaces_max = 1'000;
 inline constexpr std::size_t environments_max = 20;  // of a namespace
 inline constexpr std::size_t flags_max = 2'000;      // of a namespace
 inline constexpr std::size_t segments_max = 500;     // of an environment
+inline constexpr std::size_t platforms_max = 200;    // of a namespace
+inline constexpr std::size_t packages_max = 500;     // of a namespace
 inline constexpr std::size_t flag_levels_max = 3;    // a flag, its parent, and the parent's parent
 
 // Of the definitions of a flag that goes, as its row of the audit trail shows them; those that do not fit are
@@ -61,12 +63,18 @@ class NamespaceEdit {
   void put_segment(std::string_view environment, std::string_view key, std::string_view name,
                    SegmentRule rule);
   void remove_segment(std::string_view environment, std::string_view key);
+  // The key of a new one, or of one that is there; id, version and times are not read. What is to go and is
+  // not there is no difference. Of a package's features those count whose flags are there afterwards.
   void put_platform(Platform platform);
+  void remove_platform(std::string_view key);
+  void put_package(Package package);
+  void remove_package(std::string_view key);
 
   // Judges the whole (references, types, cycles, depth, limits), writes what differs, appends audit rows,
   // events and the change of the shards, and answers with the namespace as it is now: the one from before if
   // nothing differs, null if it is gone. Errors: validation_failed, key_taken, limit_reached, in_use (with
-  // `flags`), not_found for an environment that is not there. After an error the unit must fail, too.
+  // `flags` and `clients`, which name what is to go), not_found for an environment that is not there. After
+  // an error the unit must fail, too.
   Result<NamespaceRef> finish(const Author& author);
   // What finish() would do, written nowhere: after judge() the edit may go on to finish() or be forgotten.
   Result<> judge();

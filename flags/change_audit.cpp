@@ -42,11 +42,18 @@ class Trail {
     if (!difference_.after) return;
     for (const auto& [key, change] : difference_.platforms)
       add("platform", "platforms", {}, key, shown(change.before), shown(change.after));
+    for (const auto& [key, change] : difference_.packages)
+      add("package", "packages", {}, key, shown_package(change.before), shown_package(change.after));
     for (const auto& [key, change] : difference_.flags) record_identity(key, change);
     for (const auto& [key, change] : difference_.environments) record_environment(key, change);
   }
 
  private:
+  // The flags of a package were there before.
+  json::value shown_package(const PackageRef& package) const {
+    return package ? json::value(to_json(*difference_.before, *package)) : json::value();
+  }
+
   void record_namespace() {
     if (difference_.after && !difference_.is_new() && difference_.changes.empty()) return;
     const json::value before = difference_.is_new() ? json::value() : to_json(*difference_.before);

@@ -20,9 +20,20 @@ bool any_in_chain(const Flag& flag, Predicate predicate) {
   return false;
 }
 
+// Who saw a flag that is gone.
+void add_gate(json::object& about, const GateRecord& gate) {
+  const auto add = [&](std::string_view name, const std::vector<std::int64_t>& ids) {
+    json::array& list = about[name].emplace_array();
+    for (const std::int64_t id : ids) list.emplace_back(id);
+  };
+  add("packages", gate.packages);
+  add("granted", gate.granted);
+  add("denied", gate.denied);
+}
+
 // By what a subscription judges whether its viewer may hear of the flag. A later namespace may have the key
 // of this one, but never its id. A flag that is not known here is hidden from nobody.
-std::string attributes_of(const Flag* flag, std::int64_t namespace_id) {
+std::string attributes_of(const Flag* flag, std::int64_t namespace_id, const GateRecord* gate) {
   json::object about;
   about["id"] = flag != nullptr ? json::value(flag->identity->id) : json::value();
   about["namespace_id"] = namespace_id;
@@ -30,9 +41,25 @@ std::string attributes_of(const Flag* flag, std::int64_t namespace_id) {
       flag != nullptr && any_in_chain(*flag, [](const FlagIdentity& one) { return !one.client_visible; });
   about["gated"] =
       flag != nullptr && any_in_chain(*flag, [](const FlagIdentity& one) { return one.package_gated; });
+  if (gate != nullptr) add_gate(about, *gate);
   json::object attributes;
   attributes["flag"] = std::move(about);
   return json::serialize(attributes);
+}
+
+// Whose clients an event that is not of a topic is for, beside administrators.
+std::string attributes_for(std::int64_t namespace_id, std::int64_t package_id) {
+  json::object whose;
+  whose["namespace"] = namespace_id;
+  if (package_id != 0) whose["package"] = package_id;
+  json::object attributes;
+  attributes["for"] = std::move(whose);
+  return json::serialize(attributes);
+}
+
+void add_changes(json::object& data, const MemberNames& members) {
+  json::array& changes = data["changes"].emplace_array();
+  for (const std::string_view member : members) changes.emplace_back(member);
 }
 
 // Whose what waits for a connection remains when its rank changes: of flags that others do not see, and of
@@ -57,11 +84,15 @@ void add_author(json::object& data, const Author& author, std::optional<std::int
 
 class Events {
  public:
-  Events(const Difference& difference, const Namespace* after, const Author& author)
-      : difference_(difference), after_(after), author_(author) {}
+  Events(const Difference& difference, const Namespace* after, const Author& author, const GateRecords& gates)
+      : difference_(difference), after_(after), author_(author), gates_(gates) {}
 
   std::vector<hub::EventDraft> list() && {
     add_namespace_events();
+    if (after_ != nullptr) {
+      for (const auto& [key, change] : difference_.platforms) add_platform_event(change);
+      for (const auto& [key, change] : difference_.packages) add_package_event(change);
+    }
     for (const auto& [key, change] : difference_.environments) {
       if (after_ == nullptr) break;
       add_environment_events(key, change);
@@ -112,6 +143,44 @@ class Events {
     }
   }
 
+  // ---- for administrators and clients ----
+
+  // The data that platforms and packages have in common.
+  template <class Change>
+  json::object told_of(const Change& change) const {
+    const Entity& entity = change.after ? static_cast<const Entity&>(*change.after) : *change.before;
+    json::object data;
+    data["namespace"] = name_space();
+    data["id"] = entity.id;
+    data["key"] = entity.key;
+    add_changes(data, change.changes);
+    return data;
+  }
+
+  template <class Change>
+  void add_client_event(std::string kind, const Change& change, json::object data, std::int64_t package_id) {
+    const Entity& entity = change.after ? static_cast<const Entity&>(*change.after) : *change.before;
+    add_author(data, author_, entity.version);
+    hub::EventDraft draft;
+    draft.type = kind + (!change.before ? ".created" : change.after ? ".updated" : ".deleted");
+    draft.data = json::serialize(data);
+    draft.audience = hub::Audience::admins_and_clients();
+    draft.attributes = attributes_for(after_->id, package_id);
+    draft.also = std::move(kind) + '/' + std::to_string(entity.id);
+    drafts_.push_back(std::move(draft));
+  }
+
+  void add_platform_event(const PlatformChange& change) {
+    json::object data = told_of(change);
+    data["enabled"] = change.after && change.after->enabled;
+    add_client_event("platform", change, std::move(data), 0);
+  }
+
+  void add_package_event(const PackageChange& change) {
+    const std::int64_t id = change.after ? change.after->id : change.before->id;
+    add_client_event("package", change, told_of(change), id);
+  }
+
   // ---- of flags ----
 
   void add_flag_event(const EnvironmentParts& environment, FlagEvent event) {
@@ -134,6 +203,7 @@ class Events {
       event.flag = change.before->find(key);
       event.action = "deleted";
       event.version = identity->second.before->version;
+      event.gate = gates_.of(event.flag->identity->id);
       return event;
     }
     event.flag = after.find(key);
@@ -208,6 +278,7 @@ class Events {
   const Difference& difference_;
   const Namespace* after_;
   const Author& author_;
+  const GateRecords& gates_;
   std::vector<hub::EventDraft> drafts_;
   std::set<std::string_view> own_;  // flags that were changed themselves, in the environment in hand
 };
@@ -223,8 +294,7 @@ hub::EventDraft flag_event(const Namespace& name_space, const EnvironmentParts& 
   data["flag_key"] = event.flag != nullptr ? std::string_view(event.flag->key()) : event.key;
   data["action"] = event.action;
   data["enabled"] = value_or_null(event.enabled);
-  json::array& changes = data["changes"].emplace_array();
-  for (const std::string_view member : event.changes) changes.emplace_back(member);
+  add_changes(data, event.changes);
   if (!event.cause.empty()) data["cause"] = event.cause;
   data["source"] = name(author.source);
   if (author.occurred_at) data["occurred_at"] = rfc3339(*author.occurred_at);
@@ -236,13 +306,14 @@ hub::EventDraft flag_event(const Namespace& name_space, const EnvironmentParts& 
   draft.data = json::serialize(data);
   draft.topic = topic_of(name_space.key, environment);
   draft.audience = audience_of(event.flag, name_space.access);
-  draft.attributes = attributes_of(event.flag, name_space.id);
+  draft.attributes = attributes_of(event.flag, name_space.id, event.gate);
+  if (event.flag != nullptr) draft.also = "feature/" + std::to_string(event.flag->identity->id);
   return draft;
 }
 
 std::vector<hub::EventDraft> events_of(const Difference& difference, const Namespace* after,
-                                       const Author& author) {
-  return Events(difference, after, author).list();
+                                       const Author& author, const GateRecords& gates) {
+  return Events(difference, after, author, gates).list();
 }
 
 std::string topic_of(std::string_view name_space, const EnvironmentParts& environment) {

@@ -1,5 +1,6 @@
 #include "flags/difference.hpp"
 
+#include "core/json.hpp"
 #include "flags/answers.hpp"
 #include "flags/definition_patch.hpp"
 
@@ -50,6 +51,43 @@ MemberNames changes_between(const FlagIdentity& before, const FlagIdentity& afte
   return changes;
 }
 
+// As JSON: members in another order are the same.
+bool are_equal(const std::string& config, const std::string& other) {
+  if (config == other) return true;
+  const auto parse = [](const std::string& text) {
+    return parse_json(text, {.depth = 128, .members = text.size()}).value();
+  };
+  return parse(config) == parse(other);
+}
+
+MemberNames changes_between(const Platform& before, const Platform& after) {
+  MemberNames changes;
+  note(changes, "name", before.name, after.name);
+  note(changes, "enabled", before.enabled, after.enabled);
+  if (!are_equal(before.config, after.config)) changes.push_back("config");
+  return changes;
+}
+
+MemberNames changes_between(const Package& before, const Package& after) {
+  MemberNames changes;
+  note(changes, "name", before.name, after.name);
+  note(changes, "description", before.description, after.description);
+  note(changes, "price", before.price, after.price);
+  note(changes, "currency", before.currency, after.currency);
+  note(changes, "billing_period", before.billing_period, after.billing_period);
+  note(changes, "available", before.available, after.available);
+  note(changes, "features", before.features, after.features);
+  return changes;
+}
+
+// Null: none has the key.
+template <class Ref>
+Ref find_by_key(const std::vector<Ref>& all, std::string_view key) {
+  const auto there =
+      std::ranges::lower_bound(all, key, {}, [](const Ref& one) -> std::string_view { return one->key; });
+  return there != all.end() && (*there)->key == key ? *there : nullptr;
+}
+
 MemberNames changes_between(const Definition& before, const Definition& after) {
   MemberNames changes;
   for (const std::string_view member : definition_members) {
@@ -83,8 +121,12 @@ class Comparison {
     for (const auto& [key, edit] : edits_.environments)
       if (const Result<> compared = compare_environment(key, edit); !compared) return compared.error();
     settle_default();
-    for (const auto& [key, platform] : edits_.platforms) compare_platform(key, platform);
+    for (const auto& [key, wanted] : edits_.platforms) compare_platform(key, wanted);
     for (const auto& [key, edit] : edits_.flags) compare_identity(key, edit);
+    for (const auto& [key, wanted] : edits_.packages) compare_package(key, wanted);
+    if (flags_go_)
+      for (const PackageRef& package : before().packages)
+        if (!edits_.packages.contains(package->key)) compare_package(package->key, *package);
     for (auto& [key, environment] : difference_.environments)
       if (environment.after) compare_content(key, environment);
     return std::move(difference_);
@@ -164,21 +206,39 @@ class Comparison {
     }
   }
 
-  void compare_platform(const std::string& key, const Platform& wanted) {
-    const auto there = std::ranges::find(before().platforms, key, [](const auto& one) { return one->key; });
-    PlatformChange change;
-    change.after = std::make_shared<Platform>(wanted);
-    if (there == before().platforms.end()) {
-      begin(*change.after, now_);
-    } else {
-      change.before = *there;
-      note(change.changes, "name", change.before->name, wanted.name);
-      note(change.changes, "enabled", change.before->enabled, wanted.enabled);
-      note(change.changes, "config", change.before->config, wanted.config);
-      if (change.changes.empty()) return;
-      succeed(*change.after, *change.before, now_);
+  void compare_platform(const std::string& key, const std::optional<Platform>& wanted) {
+    settle_entity(difference_.platforms, before().platforms, key, wanted);
+  }
+
+  // A flag that goes leaves the packages.
+  void compare_package(const std::string& key, std::optional<Package> wanted) {
+    if (wanted && flags_go_)
+      std::erase_if(wanted->features, [&](const Feature& one) { return !has_flag(one.flag_id); });
+    settle_entity(difference_.packages, before().packages, key, wanted);
+  }
+
+  bool has_flag(std::int64_t id) const {
+    const Flag* flag = before().default_environment().find(id);
+    return flag != nullptr && difference_.flag(flag->key()) != nullptr;
+  }
+
+  // Of something of the whole namespace with this key: whether it comes, goes, or would be another.
+  template <class Change, class Ref, class T>
+  void settle_entity(ByKey<Change>& changes, const std::vector<Ref>& all, const std::string& key,
+                     const std::optional<T>& wanted) const {
+    Change change;
+    change.before = find_by_key(all, key);
+    if (!wanted && !change.before) return;
+    if (wanted && change.before) change.changes = changes_between(*change.before, *wanted);
+    if (wanted && change.before && change.changes.empty()) return;
+    if (wanted) {
+      change.after = std::make_shared<T>(*wanted);
+      if (change.before)
+        succeed(*change.after, *change.before, now_);
+      else
+        begin(*change.after, now_);
     }
-    difference_.platforms[key] = std::move(change);
+    changes[key] = std::move(change);
   }
 
   FlagIdentityRef identity_before(std::string_view key) const {
@@ -204,6 +264,8 @@ class Comparison {
       } else {
         begin(*change.after, now_);
       }
+    } else {
+      flags_go_ = true;
     }
     difference_.flags[key] = std::move(change);
   }
@@ -307,6 +369,7 @@ class Comparison {
   const Edits& edits_;
   const UnixMs now_;
   Difference difference_;
+  bool flags_go_ = false;
 };
 
 }  // namespace

@@ -5,7 +5,8 @@
 namespace corohub::flags {
 
 bool Difference::empty() const noexcept {
-  if (is_new() || !after || !changes.empty() || !flags.empty() || !platforms.empty()) return false;
+  if (is_new() || !after || !changes.empty() || !flags.empty() || !platforms.empty() || !packages.empty())
+    return false;
   return std::ranges::all_of(environments, [](const auto& entry) {
     const EnvironmentChange& one = entry.second;
     return !one.is_new() && !one.goes() && one.changes.empty() && one.definitions.empty() &&

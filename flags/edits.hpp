@@ -54,7 +54,8 @@ struct Edits {
   bool removed = false;  // the namespace
   ByKey<EnvironmentEdit> environments;
   ByKey<IdentityEdit> flags;
-  ByKey<Platform> platforms;
+  ByKey<std::optional<Platform>> platforms;
+  ByKey<std::optional<Package>> packages;
 };
 
 using MemberNames = std::vector<std::string_view>;  // literals
@@ -89,6 +90,12 @@ struct PlatformChange {
   MemberNames changes;
 };
 
+struct PackageChange {
+  PackageRef before;
+  std::shared_ptr<Package> after;
+  MemberNames changes;
+};
+
 // An environment that is there before or afterwards, whether it changes or not.
 struct EnvironmentChange {
   EnvironmentRef before;
@@ -103,11 +110,12 @@ struct EnvironmentChange {
 
 struct Difference {
   NamespaceRef before;               // one without id: the namespace is new
-  std::shared_ptr<Namespace> after;  // its environments and platforms are of before; null: it goes
+  std::shared_ptr<Namespace> after;  // what is in it is of before; null: it goes
   MemberNames changes;               // of the namespace's own members
   ByKey<EnvironmentChange> environments;
   ByKey<IdentityChange> flags;  // what differs
   ByKey<PlatformChange> platforms;
+  ByKey<PackageChange> packages;
   UnixMs now = 0;  // the time of all that changes
 
   bool is_new() const noexcept { return before->id == 0; }

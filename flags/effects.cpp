@@ -46,8 +46,10 @@ void delete_flags(storage::UnitOfWork& work, const Difference& difference) {
     for (const FlagIdentity* one : going) {
       if (parents.contains(one->key))
         later.push_back(one);
-      else
+      else {
+        touch_clients_of_flag(work, one->id);
         delete_flag(work, one->id);
+      }
     }
     going = std::move(later);
   }
@@ -68,12 +70,25 @@ void write_content(storage::UnitOfWork& work, const Difference& difference,
   }
 }
 
+// Those that go are deleted when nothing names them any more.
 void write_platforms(storage::UnitOfWork& work, Difference& difference) {
   for (auto& [key, change] : difference.platforms) {
+    if (!change.after) continue;
     if (change.before)
       save_platform(work, *change.after);
     else
       insert_platform(work, difference.after->id, *change.after);
+  }
+}
+
+void write_packages(storage::UnitOfWork& work, Difference& difference) {
+  for (auto& [key, change] : difference.packages) {
+    if (!change.after)
+      delete_package(work, change.before->id);
+    else if (change.before)
+      save_package(work, *change.before, *change.after);
+    else
+      insert_package(work, difference.after->id, *change.after);
   }
 }
 
@@ -105,25 +120,17 @@ bool switches_platforms(const Difference& difference) {
   });
 }
 
-std::vector<PlatformRef> platforms_after(const Difference& difference) {
-  std::vector<PlatformRef> platforms = difference.before->platforms;
-  for (const auto& [key, change] : difference.platforms) {
-    std::erase_if(platforms, [&](const PlatformRef& one) { return one->key == key; });
-    platforms.push_back(change.after);
-  }
-  std::ranges::sort(platforms, {}, [](const PlatformRef& one) -> const std::string& { return one->key; });
-  return platforms;
-}
-
-std::vector<SegmentRef> segments_after(const EnvironmentChange& environment) {
-  std::vector<SegmentRef> segments;
-  if (environment.before)
-    for (const SegmentRef& one : environment.before->segments)
-      if (!environment.segments.contains(one->key)) segments.push_back(one);
-  for (const auto& [key, change] : environment.segments)
-    if (change.after) segments.push_back(change.after);
-  std::ranges::sort(segments, {}, [](const SegmentRef& one) -> const std::string& { return one->key; });
-  return segments;
+// Those that are not changed, and what others become; sorted by key, as they were.
+template <class Ref, class Change>
+std::vector<Ref> all_after(const std::vector<Ref>& before, const ByKey<Change>& changes) {
+  if (changes.empty()) return before;
+  std::vector<Ref> all;
+  for (const Ref& one : before)
+    if (!changes.contains(one->key)) all.push_back(one);
+  for (const auto& [key, change] : changes)
+    if (change.after) all.push_back(change.after);
+  std::ranges::sort(all, {}, [](const Ref& one) -> const std::string& { return one->key; });
+  return all;
 }
 
 class FlagsAfter {
@@ -184,12 +191,15 @@ void write_rows(storage::UnitOfWork& work, Difference& difference, std::int64_t 
     environment.after->id = parts.id;
   }
   write_platforms(work, difference);
+  write_packages(work, difference);
   insert_flags(work, difference);
   for (const auto& [key, change] : difference.flags)
     if (change.before && change.after) save_flag(work, *change.after);
   for (const auto& [key, environment] : difference.environments)
     if (environment.after) write_content(work, difference, environment);
   delete_flags(work, difference);
+  for (const auto& [key, change] : difference.platforms)
+    if (!change.after) delete_platform(work, change.before->id);
 }
 
 void save_environments(storage::UnitOfWork& work, const Difference& difference, const Namespace& after) {
@@ -225,7 +235,8 @@ bool rearranges(const Difference& difference) {
 Tree build_tree(const Difference& difference) {
   Tree tree;
   auto after = std::make_shared<Namespace>(*difference.after);
-  after->platforms = platforms_after(difference);
+  after->platforms = all_after(difference.before->platforms, difference.platforms);
+  after->packages = all_after(difference.before->packages, difference.packages);
   after->environments.clear();
   after->changed_at = difference.now;
   if (rearranges(difference)) after->rearranged_at = difference.now;
@@ -238,7 +249,9 @@ Tree build_tree(const Difference& difference) {
       continue;
     }
     EnvironmentParts parts = *environment.after;
-    parts.segments = segments_after(environment);
+    const std::vector<SegmentRef> none;
+    parts.segments =
+        all_after(environment.before ? environment.before->segments : none, environment.segments);
     auto made = std::make_shared<Environment>(std::move(parts), FlagsAfter(difference, environment).list(),
                                               after->platforms);
     if (altered) tree.altered.push_back(made);

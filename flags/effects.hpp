@@ -3,6 +3,7 @@
 
 #include "flags/author.hpp"
 #include "flags/edits.hpp"
+#include "flags/gate_records.hpp"
 #include "hub/event.hpp"
 #include "storage/unit_of_work.hpp"
 
@@ -38,15 +39,16 @@ struct FlagEvent {
   MemberNames changes{};
   std::string cause{};  // empty: the flag itself was changed
   std::optional<std::int64_t> version{};
-  std::string_view key{};         // of a flag that is not known here
-  std::optional<bool> enabled{};  // nothing: nobody knows
+  std::string_view key{};            // of a flag that is not known here
+  std::optional<bool> enabled{};     // nothing: nobody knows
+  const GateRecord* gate = nullptr;  // of a flag that is gone, and was behind a package
 };
 hub::EventDraft flag_event(const Namespace& name_space, const EnvironmentParts& environment,
                            const FlagEvent& event, const Author& author);
 
 // The events of the change, in their order; `after` null: the namespace goes.
 std::vector<hub::EventDraft> events_of(const Difference& difference, const Namespace* after,
-                                       const Author& author);
+                                       const Author& author, const GateRecords& gates);
 
 void record_audit(storage::UnitOfWork& work, const Difference& difference, const Author& author);
 

@@ -54,6 +54,8 @@ void Flags::add_routes(http::Router& router) {
   add_definition_routes(routes);
   add_evaluate_route(routes);
   add_segment_routes(routes);
+  add_platform_routes(routes);
+  add_package_routes(routes);
   add_import_routes(routes);
   add_schedule_routes(routes);
   add_gateway_routes(routes);

@@ -22,13 +22,21 @@ Error limit(std::size_t most, std::string_view what) {
                "There may be " + std::to_string(most) + " " + std::string(what) + " at most.");
 }
 
-Error in_use(std::string why, const std::set<std::string>& flags = {}) {
+constexpr std::size_t clients_named_max = 100;  // of those in whose use something is
+
+// The keys of those that use it stand in the answer.
+Error in_use(std::string why, const std::set<std::string>& flags = {},
+             const std::vector<std::string>& clients = {}) {
   Error error(ErrorCode::in_use, std::move(why));
-  if (flags.empty()) return error;
-  json::array keys;
-  for (const std::string& key : flags) keys.emplace_back(key);
   json::object members;
-  members["flags"] = std::move(keys);
+  const auto add = [&](std::string_view name, const auto& users) {
+    if (users.empty()) return;
+    json::array& keys = members[name].emplace_array();
+    for (const std::string& key : users) keys.emplace_back(key);
+  };
+  add("flags", flags);
+  add("clients", clients);
+  if (members.empty()) return error;
   return std::move(error).with(json::serialize(members));
 }
 
@@ -64,7 +72,8 @@ class Judgement {
     const Namespace& before = *difference_.before;
     if (!difference_.after) {
       if (before.key == "default") return in_use("The namespace `default` stays.");
-      if (!before.default_environment().flags().empty() || !before.platforms.empty())
+      if (!before.default_environment().flags().empty() || !before.platforms.empty() ||
+          !before.packages.empty() || has_clients(work_, before.id))
         return in_use("The namespace is not empty.");
       return std::nullopt;
     }
@@ -86,7 +95,11 @@ class Judgement {
     std::size_t defaults = 0;
     for (const auto& [key, one] : difference_.environments) {
       if (one.goes() && one.before->is_default) return in_use("The default environment stays.");
-      if (one.goes()) continue;
+      if (one.goes()) {
+        const auto clients = clients_of(NamedByClient::environment, one.before->id);
+        if (!clients.empty()) return in_use("Clients are in the environment.", {}, clients);
+        continue;
+      }
       ++count;
       defaults += one.after->is_default ? 1U : 0U;
       if (std::optional<Error> refusal = refused_segments(one)) return refusal;
@@ -98,14 +111,10 @@ class Judgement {
   }
 
   std::optional<Error> refused_segments(const EnvironmentChange& environment) const {
-    std::size_t count = environment.before ? environment.before->segments.size() : 0;
-    bool grows = false;
-    for (const auto& [key, change] : environment.segments) {
-      count += !change.before ? 1U : 0U;
-      count -= !change.after ? 1U : 0U;
-      grows = grows || !change.before;
-    }
-    if (grows && count > segments_max) return limit(segments_max, "segments");
+    const std::vector<SegmentRef> none;
+    if (grows_beyond(segments_max, environment.before ? environment.before->segments : none,
+                     environment.segments))
+      return limit(segments_max, "segments");
     return std::nullopt;
   }
 
@@ -119,6 +128,52 @@ class Judgement {
     for (const auto& [key, environment] : difference_.environments)
       if (std::set<std::string> users = users_of_removed(environment); !users.empty())
         return in_use("Rules of flags name the segment.", users);
+    if (std::optional<Error> refusal = refused_platforms()) return refusal;
+    return refused_packages();
+  }
+
+  std::vector<std::string> clients_of(NamedByClient what, std::int64_t id) const {
+    return clients_that_name(work_, what, id, clients_named_max);
+  }
+
+  // Whether there are more than there may be, some of which are new.
+  template <class Ref, class Change>
+  static bool grows_beyond(std::size_t most, const std::vector<Ref>& before, const ByKey<Change>& changes) {
+    std::size_t count = before.size();
+    bool grows = false;
+    for (const auto& [key, change] : changes) {
+      count += !change.before ? 1U : 0U;
+      count -= !change.after ? 1U : 0U;
+      grows = grows || !change.before;
+    }
+    return grows && count > most;
+  }
+
+  std::optional<Error> refused_platforms() const {
+    const Namespace& before = *difference_.before;
+    if (grows_beyond(platforms_max, before.platforms, difference_.platforms))
+      return limit(platforms_max, "platforms");
+    for (const auto& [key, change] : difference_.platforms) {
+      if (change.after) continue;
+      std::set<std::string> flags;
+      for (const Flag& flag : before.default_environment().flags())
+        if (flag.identity->platform == key && !difference_.flags.contains(flag.key()))
+          flags.insert(flag.key());
+      const std::vector<std::string> clients = clients_of(NamedByClient::platform, change.before->id);
+      if (!flags.empty() || !clients.empty())
+        return in_use("Flags or clients name the platform.", flags, clients);
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Error> refused_packages() const {
+    if (grows_beyond(packages_max, difference_.before->packages, difference_.packages))
+      return limit(packages_max, "packages");
+    for (const auto& [key, change] : difference_.packages) {
+      if (change.after) continue;
+      const std::vector<std::string> clients = clients_of(NamedByClient::package, change.before->id);
+      if (!clients.empty()) return in_use("Clients have the package.", {}, clients);
+    }
     return std::nullopt;
   }
 
@@ -164,7 +219,8 @@ class Judgement {
   }
 
   bool has_platform(const std::string& key) const {
-    if (difference_.platforms.contains(key)) return true;
+    if (const auto changed = difference_.platforms.find(key); changed != difference_.platforms.end())
+      return changed->second.after != nullptr;
     return std::ranges::any_of(difference_.before->platforms,
                                [&](const PlatformRef& one) { return one->key == key; });
   }

@@ -28,6 +28,11 @@ std::size_t count_namespaces(storage::UnitOfWork& work);
 // The key of the namespace that has both.
 std::optional<std::string> namespace_of_app(storage::UnitOfWork& work, std::string_view tenant_id,
                                             std::string_view app_id);
+// Keys of clients that name it, sorted, so many at most.
+enum class NamedByClient : std::uint8_t { package, platform, environment };
+std::vector<std::string> clients_that_name(storage::UnitOfWork& work, NamedByClient what, std::int64_t id,
+                                           std::size_t most);
+bool has_clients(storage::UnitOfWork& work, std::int64_t namespace_id);
 // The seq that the next event of the log will have.
 Seq next_seq(storage::UnitOfWork& work);
 
@@ -45,10 +50,17 @@ void insert_platform(storage::UnitOfWork& work, std::int64_t namespace_id, Platf
 void save_platform(storage::UnitOfWork& work, const Platform& platform);
 void delete_platform(storage::UnitOfWork& work, std::int64_t id);
 
+void insert_package(storage::UnitOfWork& work, std::int64_t namespace_id, Package& package);
+// Of the features those rows that differ.
+void save_package(storage::UnitOfWork& work, const Package& before, const Package& after);
+void delete_package(storage::UnitOfWork& work, std::int64_t id);
+
 // Parents first.
 void insert_flag(storage::UnitOfWork& work, std::int64_t namespace_id, FlagIdentity& flag);
 void save_flag(storage::UnitOfWork& work, const FlagIdentity& flag);
-// Children first; the flag's definitions go with it.
+// The clients with an override of the flag, which is about to go, have another version from now on.
+void touch_clients_of_flag(storage::UnitOfWork& work, std::int64_t flag_id);
+// Children first; the flag's definitions go with it, and what packages and overrides say of it.
 void delete_flag(storage::UnitOfWork& work, std::int64_t id);
 
 // Inserts it, or replaces the one that is there.

@@ -58,6 +58,8 @@ void add_flag_routes(Routes& routes);        // …/flags
 void add_definition_routes(Routes& routes);  // …/environments/{environment}/flags
 void add_evaluate_route(Routes& routes);     // …/flags/{flag}/evaluate
 void add_segment_routes(Routes& routes);     // …/segments
+void add_platform_routes(Routes& routes);    // …/platforms
+void add_package_routes(Routes& routes);     // …/packages
 void add_import_routes(Routes& routes);      // …/export, …/import, …/copy
 void add_schedule_routes(Routes& routes);    // …/schedule
 void add_gateway_routes(Routes& routes);     // …/environments/{environment}/routes

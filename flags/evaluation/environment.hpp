@@ -78,6 +78,8 @@ using PlatformRef = std::shared_ptr<const Platform>;
 struct Feature {
   std::int64_t flag_id = 0;
   json::object limits{};  // scalars by their names
+
+  bool operator==(const Feature&) const = default;
 };
 
 enum class BillingPeriod : std::uint8_t { monthly, yearly, once };

@@ -39,6 +39,7 @@ class Model {
   }
   std::string flag_key() { return "f" + std::to_string(below(8)); }
   std::string segment_key() { return "s" + std::to_string(below(3)); }
+  std::string package_key() { return "k" + std::to_string(below(3)); }
   std::string environment_key() { return below(3) == 0 ? "default" : "e" + std::to_string(below(3)); }
 
   DefinitionRef some_definition() {
@@ -63,8 +64,23 @@ class Model {
     return flag;
   }
 
+  Package some_package(const Namespace& before) {
+    Package package;
+    package.key = package.name = package_key();
+    package.description = std::to_string(below(2));
+    if (below(2) == 0) package.price = 9.99;
+    if (below(2) == 0) package.billing_period = BillingPeriod::monthly;
+    package.available = below(3) != 0;
+    for (const Flag& flag : before.default_environment().flags())
+      if (below(2) == 0)
+        package.features.push_back(
+            {flag.identity->id, json::object{{"max", below(2)}, {"rate", 0.5}, {"tier", "gold"}}});
+    std::ranges::sort(package.features, {}, &Feature::flag_id);
+    return package;
+  }
+
   void add_edit(NamespaceEdit& of) {
-    switch (below(9)) {
+    switch (below(11)) {
       case 0:
       case 1: {
         FlagIdentity flag = some_identity();
@@ -99,6 +115,12 @@ class Model {
       case 7:
         if (below(4) == 0) of.remove_environment(environment_key());
         return;
+      case 8:
+        if (below(2) == 0) return of.remove_platform("p" + std::to_string(below(2)));
+        if (below(4) == 0) of.remove_package(package_key());
+        return;
+      case 9:
+        return of.put_package(some_package(of.before()));
       default:
         return of.put_definition(environment_key(), flag_key(), some_definition());
     }
@@ -138,9 +160,33 @@ class Model {
            before.enabled != after.enabled;
   }
 
+  template <class Ref>
+  static void add_differing(std::set<std::string>& out, const std::string& kind,
+                            const std::vector<Ref>& before, const std::vector<Ref>& after) {
+    const auto find = [](const std::vector<Ref>& all, std::int64_t id) {
+      const auto found = std::ranges::find(all, id, [](const Ref& one) { return one->id; });
+      return found != all.end() ? *found : nullptr;
+    };
+    const auto add = [&](const char* verb, const Ref& one) {
+      out.insert(kind + verb + " " + one->key + " v" + std::to_string(one->version));
+    };
+    for (const Ref& one : after) {
+      const Ref was = find(before, one->id);
+      if (!was)
+        add(".created", one);
+      else if (was->version != one->version)
+        add(".updated", one);
+    }
+    for (const Ref& one : before)
+      if (!find(after, one->id)) add(".deleted", one);
+  }
+
   void check_events(const Namespace& before, const Namespace& after) {
     std::map<std::string, std::size_t> told;
+    std::set<std::string> told_of;  // platforms and packages: "platform.updated p1 v2"
     for (const Room::Logged& event : room_.events()) {
+      if (event.data.contains("id"))
+        EXPECT_TRUE(told_of.insert(event.text() + " v" + json_text(event.data.at("version"))).second);
       if (event.topic.empty()) continue;
       const std::string environment(event.data.at("environment").as_string());
       const std::string key(event.data.at("flag_key").as_string());
@@ -151,6 +197,10 @@ class Model {
       EXPECT_EQ(event.data.at("enabled").as_bool(), flag != nullptr && flag->enabled) << event.text();
     }
     for (const auto& [flag, times] : told) EXPECT_EQ(times, 1U) << flag;
+    std::set<std::string> differing;
+    add_differing(differing, "platform", before.platforms, after.platforms);
+    add_differing(differing, "package", before.packages, after.packages);
+    EXPECT_EQ(told_of, differing);
     for (const EnvironmentRef& environment : after.environments) {
       const EnvironmentRef* was = before.environment(environment->key);
       if (was == nullptr) continue;

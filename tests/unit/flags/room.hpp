@@ -51,6 +51,7 @@ inline SegmentRule segment_of(const std::string& rule) {
 inline std::string text_of(const Namespace& name_space) {
   json::object all = to_json(name_space);
   for (const PlatformRef& one : name_space.platforms) all["platform " + one->key] = to_json(*one);
+  for (const PackageRef& one : name_space.packages) all["package " + one->key] = to_json(name_space, *one);
   for (const EnvironmentRef& environment : name_space.environments) {
     json::object shown = to_json(static_cast<const EnvironmentParts&>(*environment));
     for (const SegmentRef& one : environment->segments) shown["segment " + one->key] = to_json(*one);
@@ -119,6 +120,7 @@ class Room {
     json::object data;
     json::object attributes;
     std::uint8_t roles;  // who may have it
+    std::string also;    // its second topic
     // "flags/bep new-feature enabled true", and the cause if there is one.
     std::string text() const {
       if (topic.empty()) return type + " " + std::string(data.at("key").as_string());
@@ -148,13 +150,13 @@ class Room {
   std::vector<Logged> logged() {
     const auto read = [since = read_up_to_](storage::Snapshot& snapshot) -> Result<std::vector<Logged>> {
       storage::Query query = snapshot.query(
-          "SELECT type, topic, data, attributes, roles FROM events WHERE seq > ? ORDER BY seq");
+          "SELECT type, topic, data, attributes, roles, also FROM events WHERE seq > ? ORDER BY seq");
       query.bind(since);
       std::vector<Logged> events;
       while (query.next())
         events.push_back({query.text(0), query.text_or_null(1).value_or(""), object_of(query.text(2)),
                           object_of(query.text_or_null(3).value_or("{}")),
-                          static_cast<std::uint8_t>(query.integer(4))});
+                          static_cast<std::uint8_t>(query.integer(4)), query.text_or_null(5).value_or("")});
       return events;
     };
     std::vector<Logged> events = database.read(read).value();

@@ -55,11 +55,21 @@ Task<Page> read_page(hub::Hub& hub, ClientId after, std::size_t limit) {
   co_return page;
 }
 
+std::string_view kind_of(const hub::MemberInfo& info) noexcept {
+  if (info.is_guest) return "guest";
+  if (info.key == nullptr) return "user";
+  return info.key->client_id != 0 ? "client" : "service";
+}
+
 json::object to_json(const hub::MemberInfo& info) {
   json::object object;
   object["client_id"] = info.client_id.text();
   object["user_id"] = info.user_id == 0 ? json::value() : json::value(info.user_id);  // a guest, or a key
   object["role"] = info.is_guest ? json::value() : json::value(name(info.role));
+  object["kind"] = kind_of(info);
+  object["key_id"] = info.key != nullptr ? json::value(info.key->key_id) : json::value();
+  const bool of_client = info.key != nullptr && info.key->client_id != 0;
+  object["flag_client_id"] = of_client ? json::value(info.key->client_id) : json::value();
   object["transport"] = info.transport;
   object["ip"] = info.ip;
   object["connected_at"] = rfc3339(info.connected_at);

@@ -18,8 +18,8 @@ constexpr std::string_view bearer_prefix = "bearer.";
 Result<std::optional<Credential>> credential_of(const http::Request& request, bool query_token) {
   std::vector<Credential> found;
   bool foreign_scheme = false;  // Authorization is there, and not ours: a site's Basic authentication
-  if (request.count("Authorization") > 1)
-    return Error(ErrorCode::invalid_request, "Authorization stands there twice.");
+  if (request.count("Authorization") > 1 || request.count("X-API-Key") > 1)
+    return Error(ErrorCode::invalid_request, "A header with a credential stands there twice.");
   for (const auto& [key, value] : request.query) {
     if (key == "token" && query_token) found.push_back(Credential::of_token(value));
     if (key == "ticket") found.push_back(Credential::of_ticket(value));
@@ -28,6 +28,8 @@ Result<std::optional<Credential>> credential_of(const http::Request& request, bo
     foreign_scheme = !http::same_word(http::cut(value, ' '), "bearer");
     if (!foreign_scheme) found.push_back(Credential::of_token(std::string(http::trim_blanks(value))));
   }
+  if (request.has("X-API-Key"))
+    found.push_back(Credential::of_token(std::string(http::trim_blanks(request.header("X-API-Key")))));
   for (const std::string_view name : offered_protocols(request).value_or(std::vector<std::string_view>()))
     if (name.starts_with(bearer_prefix))
       found.push_back(Credential::of_token(std::string(name.substr(bearer_prefix.size()))));

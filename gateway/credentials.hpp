@@ -9,9 +9,9 @@
 
 namespace corohub::gateway {
 
-// One of ?token= (if `query_token`), Authorization, ?ticket= and subprotocol bearer.<token>; nothing if there
-// is none. Cookies never count, and Authorization of another scheme only when it is alone (a site's Basic
-// authentication stands beside ours). invalid_request: several; invalid_token: no Bearer.
+// One of ?token= (if `query_token`), Authorization, X-API-Key, ?ticket= and subprotocol bearer.<token>;
+// nothing if there is none. Cookies never count, and Authorization of another scheme only when it is alone (a
+// site's Basic authentication stands beside ours). invalid_request: several; invalid_token: no Bearer.
 Result<std::optional<Credential>> credential_of(const http::Request& request, bool query_token);
 
 }  // namespace corohub::gateway

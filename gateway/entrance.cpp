@@ -32,34 +32,34 @@ bool is_foreign(const GatewayState& state, const http::Request& request) {
 
 namespace {
 
-Task<Result<auth::Principal>> find_principal(GatewayState& state, Context& context,
-                                             const Credential& credential) {
-  if (credential.kind == Credential::Kind::token)
-    co_return co_await context.authenticator.authenticate(credential.text);
+Task<Result<Entrant>> find(GatewayState& state, Context& context, const Credential& credential) {
+  const Desk& desk = state.desk(context.shard);
+  if (credential.kind == Credential::Kind::token) co_return co_await find_entrant(desk, credential.text);
   const std::optional<auth::Ticket> ticket =
       state.parts.tickets.take(credential.text, context.request.header("Origin"));
   if (!ticket) co_return Error(ErrorCode::invalid_token, "The ticket is unknown, used or too old.");
-  co_return co_await context.authenticator.resume(ticket->user_id, ticket->session, ticket->token_expires_at,
-                                                  ticket->key_id);
+  Result<auth::Principal> principal = co_await context.authenticator.resume(
+      ticket->user_id, ticket->session, ticket->token_expires_at, ticket->key_id);
+  if (!principal) co_return principal.error();
+  co_return Entrant(std::move(*principal));
+}
+
+Task<Result<Entrant>> authenticate(GatewayState& state, Context& context, const Credential& credential) {
+  Result<Entrant> entrant = co_await find(state, context, credential);
+  if (!entrant) co_return entrant;
+  const Result<> rate =
+      entrant->identity().is_key() ? context.charge_address() : context.charge(entrant->user_id());
+  if (!rate) co_return rate.error();
+  co_return entrant;
+}
+
+Error no_credential() {
+  return Error(ErrorCode::unauthorized, "This needs an access token, a key or a ticket.");
 }
 
 }  // namespace
 
-namespace {
-
-Task<Result<auth::Principal>> authenticate(GatewayState& state, Context& context,
-                                           const Credential& credential) {
-  Result<auth::Principal> principal = co_await find_principal(state, context, credential);
-  if (!principal) co_return principal;
-  if (const Result<> rate = context.charge(principal->user_id()); !rate) co_return rate.error();
-  co_return principal;
-}
-
-Error no_credential() { return Error(ErrorCode::unauthorized, "This needs an access token or a ticket."); }
-
-}  // namespace
-
-Task<Result<auth::Principal>> authenticate(GatewayState& state, Context& context, bool query_token) {
+Task<Result<Entrant>> authenticate(GatewayState& state, Context& context, bool query_token) {
   const Result<std::optional<Credential>> credential = credential_of(context.request, query_token);
   if (!credential) co_return credential.error();
   if (!*credential) co_return no_credential();
@@ -86,7 +86,7 @@ Floors read_floors(storage::Snapshot& snapshot, const hub::TopicRules& rules,
                    const std::vector<std::string>& topics, UnixMs now) {
   Floors floors{eventlog::read_floor(snapshot), {}};
   for (const std::string& topic : topics)
-    floors.topics.push_back(eventlog::read_topic_floor(snapshot, topic, *rules.find(topic), now));
+    floors.topics.push_back(eventlog::read_topic_floor(snapshot, topic, rule_of(rules, topic), now));
   return floors;
 }
 
@@ -113,10 +113,6 @@ Task<Result<Beginning>> look_up(GatewayState& state, const Context& context, Eve
   co_return beginning;
 }
 
-hub::Identity identity_of(const auth::Principal& principal) {
-  return {principal.user_id(), principal.role(), principal.session};
-}
-
 Result<> may_follow(const TopicRights& rights, const hub::Identity& who,
                     const std::vector<std::string>& topics) {
   for (const std::string& topic : topics) {
@@ -131,7 +127,7 @@ namespace {
 // Whoever proves to be nobody counts by its address, and by nothing that others need: so what neighbours fail
 // refuses nobody who does not.
 Error failure_of(GatewayState& state, const Context& context, const Error& error) {
-  if (context.charged) return error;
+  if (context.charged || context.spared) return error;
   return state.reception.count_failure(context.request.peer, context.exempt).value_or(error);
 }
 
@@ -155,30 +151,30 @@ Task<Result<Arrival>> admit(GatewayState& state, Context& context, bool query_to
   if (optional && none) co_return admit_stranger(state, context);
   if (!credential) co_return failure_of(state, context, credential.error());
   if (!*credential) co_return failure_of(state, context, no_credential());
-  Result<auth::Principal> principal = co_await authenticate(state, context, **credential);
-  if (!principal) co_return failure_of(state, context, principal.error());
+  Result<Entrant> entrant = co_await authenticate(state, context, **credential);
+  if (!entrant) co_return failure_of(state, context, entrant.error());
   Arrival arrival{.admission = {}, .address = context.request.peer, .exempt = context.exempt};
   const TopicRights& rights = state.desk(context.shard).topics;
-  if (const Result<> may = may_follow(rights, identity_of(*principal), events.topics); !may)
+  if (const Result<> may = may_follow(rights, entrant->identity(), events.topics); !may)
     co_return may.error();
   Result<hub::Roster::Admission> place =
-      state.reception.admit(principal->user_id(), context.request.peer, context.exempt);
+      place_for(state.reception, *entrant, context.request.peer, context.exempt);
   if (!place) co_return place.error();
   arrival.admission = std::move(*place);
   Result<Beginning> beginning = co_await look_up(state, context, std::move(events));
   if (!beginning) co_return beginning.error();
   arrival.beginning = std::move(*beginning);
-  arrival.principal = std::move(*principal);
+  arrival.entrant = std::move(*entrant);
   co_return arrival;
 }
 
 std::shared_ptr<Session> make_session(const Desk& desk, Dialect& dialect, Arrival arrival) {
-  if (arrival.principal) {
-    Result<auth::Principal> live = desk.authenticator.check_again(*arrival.principal);
+  if (arrival.entrant) {
+    Result<Entrant> live = judge_again(desk, *arrival.entrant);
     if (live)
-      arrival.principal = std::move(*live);
+      arrival.entrant = std::move(*live);
     else
-      arrival.principal.reset();
+      arrival.entrant.reset();
   }
   return std::make_shared<Session>(desk, dialect, std::move(arrival));
 }

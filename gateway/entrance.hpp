@@ -2,8 +2,8 @@
 // in the log to begin.
 #pragma once
 
-#include "auth/principal.hpp"
 #include "gateway/session/credential.hpp"
+#include "gateway/session/entrant.hpp"
 #include "gateway/session/session.hpp"
 #include "gateway/state.hpp"
 
@@ -19,9 +19,9 @@ std::optional<Error> over_limits(GatewayState& state, const http::Context& conte
 // The Origin of the request is not one whose pages may connect. A request without Origin is not foreign.
 bool is_foreign(const GatewayState& state, const http::Request& request);
 
-// By a token or a ticket; `query_token`: ?token= counts, too. unauthorized: there is none. From here on the
-// request is charged to this user.
-Task<Result<auth::Principal>> authenticate(GatewayState& state, http::Context& context, bool query_token);
+// By a token, a key or a ticket; `query_token`: ?token= counts, too. unauthorized: there is none. From here
+// on the request is charged to this user, or, with a key, to the address.
+Task<Result<Entrant>> authenticate(GatewayState& state, http::Context& context, bool query_token);
 
 // 410 with the head: where the log begins to make sense again.
 http::Response gap_response(const http::Context& context, const Position& head, std::string detail);
@@ -29,7 +29,6 @@ http::Response gap_response(const http::Context& context, const Position& head, 
 // What the log has of it, for a session on the request's shard.
 Task<Result<Beginning>> look_up(GatewayState& state, const http::Context& context, EventQuery events);
 
-hub::Identity identity_of(const auth::Principal& principal);
 // forbidden: a topic that this somebody may not subscribe to.
 Result<> may_follow(const TopicRights& rights, const hub::Identity& who,
                     const std::vector<std::string>& topics);

@@ -87,7 +87,7 @@ Result<LogPart> read_part(storage::Snapshot& snapshot, eventlog::PageRequest req
   Seq floor = 0;
   for (hub::TopicScope& scope : request.topics) {
     if (scope.floor == unknown)
-      scope.floor = eventlog::read_topic_floor(snapshot, scope.topic, *rules.find(scope.topic), now);
+      scope.floor = eventlog::read_topic_floor(snapshot, scope.topic, hub::rule_of(rules, scope.topic), now);
     floor = std::max(floor, scope.floor);
   }
   Result<eventlog::Page> page = eventlog::read_page(snapshot, request);
@@ -116,21 +116,21 @@ struct Found {
 void scope_topics(const hub::TopicRules& rules, Asked& asked) {
   if (!asked.topics.empty()) return;
   for (const std::string& topic : asked.events.topics) {
-    const hub::TopicRule& rule = *rules.find(topic);
+    const hub::TopicRule& rule = hub::rule_of(rules, topic);
     asked.topics.push_back(hub::scope_of(topic, rule, unknown));
   }
 }
 
-Task<Result<Found>> look(GatewayState& state, Context& context, Asked& asked) {
+Task<Result<Found>> look(GatewayState& state, Context& context, const Entrant& entrant, Asked& asked) {
   Found found;
   const EventQuery& events = asked.events;
   const Desk& desk = state.desk(context.shard);
   found.next = events.since ? events.since->seq : 0;
   for (int pages = 0; pages < pages_per_request; ++pages) {
     // Audience is judged now, for every page.
-    const Result<auth::Principal> reader = context.authenticator.check_again(*context.principal);
+    const Result<Entrant> reader = judge_again(desk, entrant);
     if (!reader) co_return reader.error();
-    const hub::Identity who = identity_of(*reader);
+    const hub::Identity& who = reader->identity();
     if (const Result<> may = may_follow(desk.topics, who, events.topics); !may) co_return may.error();
     scope_topics(state.parts.topic_rules, asked);
     eventlog::PageRequest request{.since = found.next,
@@ -149,8 +149,7 @@ Task<Result<Found>> look(GatewayState& state, Context& context, Asked& asked) {
     found.more = part->page.more;
     if (!found.more || found.list.count() >= asked.limit || found.list.bytes() >= answer_bytes) break;
   }
-  if (const auto reader = context.authenticator.check_again(*context.principal); !reader)
-    co_return reader.error();
+  if (const Result<Entrant> reader = judge_again(desk, entrant); !reader) co_return reader.error();
   co_return found;
 }
 
@@ -165,10 +164,9 @@ Response answer(const GatewayState& state, const Context& context, const Found& 
 Task<Response> get_events(GatewayState& state, Context& context) {
   Result<Asked> asked = read_query(context.request);
   if (!asked) co_return http::fail(asked.error(), context);
-  Result<auth::Principal> principal = co_await authenticate(state, context, false);
-  if (!principal) co_return http::fail(principal.error(), context);
-  context.principal.emplace(std::move(*principal));
-  const Result<Found> found = co_await look(state, context, *asked);
+  const Result<Entrant> entrant = co_await authenticate(state, context, false);
+  if (!entrant) co_return http::fail(entrant.error(), context);
+  const Result<Found> found = co_await look(state, context, *entrant, *asked);
   if (!found) co_return http::fail(found.error(), context);
   co_return answer(state, context, *found);
 }
@@ -183,8 +181,8 @@ Error why_ended(CloseReason reason) {
 Response nothing_new(const Position& next) { return http::no_content().with("Corohub-Next", next.text()); }
 
 // HEAD: what is there now.
-Task<Response> look_once(GatewayState& state, Context& context, Asked& asked) {
-  const Result<Found> found = co_await look(state, context, asked);
+Task<Response> look_once(GatewayState& state, Context& context, const Entrant& entrant, Asked& asked) {
+  const Result<Found> found = co_await look(state, context, entrant, asked);
   if (!found) co_return http::fail(found.error(), context);
   if (found->gap || found->list.count() > 0) co_return answer(state, context, *found);
   const Position next{state.parts.epoch, found->next};
@@ -198,23 +196,24 @@ Task<Response> poll_events(GatewayState& state, Context& context) {
   if (!timeout) co_return http::fail(timeout.error(), context);
   if (state.draining.load(std::memory_order_relaxed))
     co_return http::fail(why_ended(CloseReason::draining), context);
-  const Result<auth::Principal> principal = co_await authenticate(state, context, false);
-  if (!principal) co_return http::fail(principal.error(), context);
-  context.principal = *principal;
-  if (context.request.method == http::Method::head) co_return co_await look_once(state, context, *asked);
+  const Result<Entrant> entrant = co_await authenticate(state, context, false);
+  if (!entrant) co_return http::fail(entrant.error(), context);
+  if (context.request.method == http::Method::head)
+    co_return co_await look_once(state, context, *entrant, *asked);
   const Result<hub::Roster::Admission> place =
-      state.parts.hub.roster().admit(principal->user_id(), context.request.peer, context.exempt);
+      state.parts.hub.roster().admit(entrant->user_id(), context.request.peer, context.exempt);
   if (!place) co_return http::fail(place.error(), context);
 
   // From here on it hears of what is applied; what was applied before is in the log.
-  const Result<auth::Principal> live = context.authenticator.check_again(*principal);
+  const Desk& desk = state.desk(context.shard);
+  const Result<Entrant> live = judge_again(desk, *entrant);
   if (!live) co_return http::fail(live.error(), context);
-  Poller poller(*state.parts.hub.shards()[context.shard], *live, context.request.peer, asked->events.types);
-  poller.follow(state.desk(context.shard).topics, asked->events.topics);
+  Poller poller(desk.shard, live->identity(), context.request.peer, asked->events.types);
+  poller.follow(desk.topics, asked->events.topics);
   context.on_peer_end([&poller] { poller.leave(); });
   const SteadyTime end = SteadyTime::clock::now() + *timeout;
   for (;;) {
-    const Result<Found> found = co_await look(state, context, *asked);
+    const Result<Found> found = co_await look(state, context, *entrant, *asked);
     if (!found) co_return http::fail(found.error(), context);
     if (found->gap || found->list.count() > 0) co_return answer(state, context, *found);
     asked->events.since = Position{state.parts.epoch, found->next};

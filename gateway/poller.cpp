@@ -19,7 +19,7 @@ const hub::OutboxLimits outbox_limits{.bytes_max = std::numeric_limits<std::uint
 
 }  // namespace
 
-Poller::Poller(hub::Shard& shard, const auth::Principal& principal, const boost::asio::ip::address& address,
+Poller::Poller(hub::Shard& shard, const hub::Identity& who, const boost::asio::ip::address& address,
                std::vector<std::string> types)
     : Member(ClientId::random(), outbox_limits, false),
       shard_(shard),
@@ -29,7 +29,7 @@ Poller::Poller(hub::Shard& shard, const auth::Principal& principal, const boost:
       heard_(shard.head()) {
   set_filter(hub::filter_of_types(std::move(types)));
   set_outlet(this);
-  shard_.attach(*this, {principal.user_id(), principal.role(), principal.session});
+  shard_.attach(*this, who);
 }
 
 Poller::~Poller() { shard_.detach(*this); }
@@ -78,7 +78,7 @@ void Poller::wake() noexcept {
 
 hub::MemberInfo Poller::info() const {
   return {client_id(), identity().user_id,   identity().role, identity().is_guest(),
-          "long_poll", address_.to_string(), began_};
+          "long_poll", address_.to_string(), began_,          identity().key};
 }
 
 }  // namespace corohub::gateway

@@ -2,7 +2,6 @@
 // its rights end. What has happened is for the log to say. Used on its shard's thread only.
 #pragma once
 
-#include "auth/principal.hpp"
 #include "core/task.hpp"
 #include "gateway/session/topic_rights.hpp"
 #include "hub/member.hpp"
@@ -19,8 +18,8 @@ namespace corohub::gateway {
 
 class Poller final : public hub::Member, private hub::Outlet {
  public:
-  // `principal` has been judged in this same turn.
-  Poller(hub::Shard& shard, const auth::Principal& principal, const boost::asio::ip::address& address,
+  // `who` has been judged in this same turn.
+  Poller(hub::Shard& shard, const hub::Identity& who, const boost::asio::ip::address& address,
          std::vector<std::string> types);
   ~Poller() override;
 

@@ -11,6 +11,12 @@ namespace {
 
 using http::Context;
 
+// Whose a session is, as a number: a user's, or one below 0 for each key.
+UserId owner_of(const hub::Identity& who) noexcept {
+  if (!who.is_key()) return who.user_id;
+  return -(2 * who.key->key_id + (who.key->client_id != 0 ? 1 : 0));
+}
+
 class SessionGuest final : public sockjs::Guest {
  public:
   SessionGuest(GatewayState& state, Dialect& (*dialect)(GatewayState&), Arrival arrival)
@@ -18,11 +24,9 @@ class SessionGuest final : public sockjs::Guest {
 
   // The shard of the request has judged it; that of the session may not know the account yet.
   Task<> prepare(std::size_t shard) override {
-    if (!arrival_.principal) co_return;
-    const auth::Principal known = *arrival_.principal;
-    Result<auth::Principal> live = co_await state_.desk(shard).authenticator.resume(
-        known.user_id(), known.session, known.token_expires_at, known.key_id);
-    if (live) arrival_.principal = std::move(*live);
+    if (!arrival_.entrant) co_return;
+    Result<Entrant> live = co_await know(state_.desk(shard), *arrival_.entrant);
+    if (live) arrival_.entrant = std::move(*live);
   }
 
   sockjs::Listening open(std::size_t shard) override {
@@ -56,11 +60,9 @@ class SockjsSessions final : public sockjs::Service {
     const Result<std::optional<Credential>> credential = credential_in(context);
     if (!credential) co_return credential.error();
     if (!*credential) co_return UserId{0};
-    const Result<auth::Principal> principal =
-        co_await context.authenticator.authenticate((*credential)->text);
-    if (principal) co_return principal->user_id();
-    co_return state_->reception.count_failure(context.request.peer, context.exempt)
-        .value_or(principal.error());
+    const Result<Entrant> entrant = co_await find_entrant(state_->desk(context.shard), (*credential)->text);
+    if (entrant) co_return owner_of(entrant->identity());
+    co_return state_->reception.count_failure(context.request.peer, context.exempt).value_or(entrant.error());
   }
 
   Task<Result<std::unique_ptr<sockjs::Guest>>> admit(Context& context) override {

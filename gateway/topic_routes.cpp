@@ -45,7 +45,8 @@ Task<Response> publish(GatewayState& state, Context& context) {
 
 // ---- history ----
 
-Result<HistoryRequest> read_history_request(const GatewayState& state, const Context& context) {
+Result<HistoryRequest> read_history_request(const GatewayState& state, const Context& context,
+                                            const hub::Identity& who) {
   Result<std::string> topic = read_topic(context);
   if (!topic) return topic.error();
   const Result<std::size_t> limit = read_limit(context.request);
@@ -53,7 +54,7 @@ Result<HistoryRequest> read_history_request(const GatewayState& state, const Con
   Result<std::optional<Position>> since = read_since(context.request);
   if (!since) return since.error();
   const TopicRights& rights = state.desk(context.shard).topics;
-  const hub::TopicRule* rule = rights.readable(*topic, identity_of(*context.principal));
+  const hub::TopicRule* rule = rights.readable(*topic, who);
   if (rule == nullptr) return may_not_read();
   return HistoryRequest{std::move(*topic), *rule, std::move(*since), *limit};
 }
@@ -67,16 +68,19 @@ std::string body_of(const std::string& events, bool more, const Position& next) 
 }
 
 Task<Response> get_history(GatewayState& state, Context& context) {
-  const Result<HistoryRequest> request = read_history_request(state, context);
+  const Result<Entrant> entrant = co_await authenticate(state, context, false);
+  if (!entrant) co_return http::fail(entrant.error(), context);
+  const Result<HistoryRequest> request = read_history_request(state, context, entrant->identity());
   if (!request) co_return http::fail(request.error(), context);
   const Result<HistoryPage> page =
       co_await read_history(state.parts.readers, *request, state.parts.epoch, state.parts.clock.unix_ms());
   if (!page) co_return http::fail(page.error(), context);
   // The right is judged now: it may have been lost while the log was read.
-  const Result<auth::Principal> reader = context.authenticator.check_again(*context.principal);
+  const Desk& desk = state.desk(context.shard);
+  const Result<Entrant> reader = judge_again(desk, *entrant);
   if (!reader) co_return http::fail(reader.error(), context);
-  const TopicRights& rights = state.desk(context.shard).topics;
-  const hub::Identity who = identity_of(*reader);
+  const TopicRights& rights = desk.topics;
+  const hub::Identity& who = reader->identity();
   if (rights.readable(request->topic, who) == nullptr) co_return http::fail(may_not_read(), context);
   if (!page->gap.empty())
     co_return gap_response(context, {state.parts.epoch, page->head}, gap_of(*page).detail);
@@ -91,7 +95,7 @@ Task<Response> get_history(GatewayState& state, Context& context) {
 
 void add_topic_routes(Routes& routes) {
   routes.add(http::Method::post, "/api/v1/topics/{topic...}/events", http::Access::user, publish);
-  routes.add(http::Method::get, "/api/v1/topics/{topic...}/history", http::Access::user, get_history);
+  routes.add(http::Method::get, "/api/v1/topics/{topic...}/history", http::Access::holder, get_history);
 }
 
 }  // namespace corohub::gateway

@@ -17,6 +17,7 @@ namespace corohub::hub {
 struct KeyHolder : boost::intrusive_ref_counter<KeyHolder, boost::thread_safe_counter> {
   std::int64_t key_id = 0;
   std::int64_t client_id = 0;       // a client of feature flags; 0: a service
+  UserId made_by = 0;               // of a service; 0: nobody knows
   std::vector<std::string> scopes;  // of a service: see users::scopes_allow
 };
 using KeyHolderRef = boost::intrusive_ptr<const KeyHolder>;

@@ -30,6 +30,7 @@ struct MemberInfo {
   std::string_view transport;  // "websocket"
   std::string ip;
   UnixMs connected_at;
+  KeyHolderRef key{};  // of a client of feature flags or a service
 };
 
 // Where a member's outbox is emptied into.

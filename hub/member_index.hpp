@@ -27,6 +27,7 @@ class MemberIndex {
   const std::vector<Member*>& of(Role role) const noexcept { return by_role_[index_of(role)]; }
   // Those that have the key of a client of feature flags.
   const std::vector<Member*>& with_client_keys() const noexcept { return with_client_keys_; }
+  const std::vector<Member*>& in_no_audience() const noexcept { return in_no_audience_; }  // guests, services
   // The first of a user's members, then next_of_same_user(); null: there is none.
   Member* first_of(UserId user) const noexcept;
   static Member* next_of_same_user(const Member& member) noexcept { return member.same_user_next_; }

@@ -99,7 +99,8 @@ void Outbox::discard_lost(const Identity& who) noexcept {
 
 void Outbox::discard_all_but_personal(UserId user) noexcept {
   keep_only([&](const Frame& frame) {
-    return frame.audience() == Audience::one_connection() || frame.audience().user_id == user;
+    const Audience& audience = frame.audience();
+    return audience == Audience::one_connection() || (user != 0 && audience.user_id == user);
   });
 }
 

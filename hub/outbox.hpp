@@ -55,6 +55,7 @@ class Outbox {
   // is what others may share.
   void discard_lost(const Identity& who) noexcept;
   // Takes back what was not begun and is not for this user by name: the last words to one who leaves.
+  // 0: for nobody by name.
   void discard_all_but_personal(UserId user) noexcept;
   // Forgets all but a message that was begun; later pushes answer `closed`.
   void close_and_clear() noexcept;

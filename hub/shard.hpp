@@ -132,6 +132,30 @@ class Shard {
     for (std::size_t i = member.subscription_count(); i-- > 0;)
       if (Subscription& one = *member.subscriptions()[i]; !stays(*one.topic)) revoke(one);
   }
+  // `visit` takes a Member&, and may end its subscriptions.
+  template <class F>
+  void for_each_of(UserId user, F visit) const {
+    for (Member* member = members_.first_of(user); member != nullptr;
+         member = MemberIndex::next_of_same_user(*member))
+      visit(*member);
+  }
+  // The same for those with a key of this client of feature flags.
+  template <class F>
+  void for_each_of_client(std::int64_t client_id, F visit) const {
+    for (Member* member : members_.with_client_keys())
+      if (member->identity_.key->client_id == client_id) visit(*member);
+  }
+  // Closes the members whose key has ended, as `has_ended`, which takes a const KeyHolder&, says. They have
+  // nothing of what waits.
+  template <class F>
+  void end_keys(F has_ended) noexcept {
+    for (const std::vector<Member*>* members : {&members_.with_client_keys(), &members_.in_no_audience()})
+      for (Member* member : *members) {
+        if (member->identity_.key == nullptr || !has_ended(*member->identity_.key)) continue;
+        member->outbox_.discard_all_but_personal(0);
+        member->dismiss(CloseReason::session_revoked);
+      }
+  }
   std::size_t topics() const noexcept { return topics_.size(); }
   // Whether an event without a topic is for this one at this moment.
   bool is_for(const Event& event, const Identity& who) const noexcept {
@@ -230,12 +254,6 @@ class Shard {
 
   void revoke(Subscription& subscription) noexcept;
   void move_to_role(Member& member, Role role) noexcept;
-  template <class F>
-  void for_each_of(UserId user, F visit) const {
-    for (Member* member = members_.first_of(user); member != nullptr;
-         member = MemberIndex::next_of_same_user(*member))
-      visit(*member);
-  }
 
   void turn_wheels() noexcept;
   Task<> tick_loop();

@@ -135,6 +135,11 @@ const TopicRule& rule_of_server_status() {
   return rule;
 }
 
+const TopicRule& rule_of(const TopicRules& rules, std::string_view readable_topic) noexcept {
+  const TopicRule* const rule = rules.find(readable_topic);
+  return rule != nullptr ? *rule : rule_of_server_status();
+}
+
 bool is_reserved_topic(std::string_view topic) noexcept {
   constexpr std::array<std::string_view, 3> whole = {"flags", server_status_topic, gateway_topic};
   constexpr std::array roots = {"flags/", "platform/", "feature/", "package/", "user/"};

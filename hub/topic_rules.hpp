@@ -77,6 +77,8 @@ class TopicRules {
 // In which the server says how it is, to those who asked to hear that. Its rule is found by nobody's search.
 inline constexpr std::string_view server_status_topic = "system";
 const TopicRule& rule_of_server_status();
+// Of a topic that somebody has been found to be allowed to read.
+const TopicRule& rule_of(const TopicRules& rules, std::string_view readable_topic) noexcept;
 
 // In which gateways of APIs are told what has changed.
 inline constexpr std::string_view gateway_topic = "proxy_config_events";

@@ -15,7 +15,12 @@ namespace {
 
 using native_json::reply_text;
 
-json::value token_end(UnixMs expires_at) { return {{"token_expires_at", rfc3339(expires_at)}}; }
+// 0: it has no end, as of a key.
+json::value end_text(UnixMs expires_at) {
+  return expires_at == 0 ? json::value() : json::value(rfc3339(expires_at));
+}
+
+json::value token_end(UnixMs expires_at) { return {{"token_expires_at", end_text(expires_at)}}; }
 
 // ---- what became of a command ----
 
@@ -79,14 +84,15 @@ void tell_of(Session& session, const Welcome& welcome) {
   const SessionSettings& settings = session.desk().settings;
   json::object data;
   data["client_id"] = session.client_id().text();
-  data["user_id"] = session.identity().user_id;
+  const UserId user = session.identity().user_id;
+  data["user_id"] = user == 0 ? json::value() : json::value(user);
   data["role"] = name(session.identity().role);
   data["message"] = "Welcome to WebSocket real-time updates";
   data["epoch"] = settings.epoch;
   data["seq"] = welcome.position;
   data["recovered"] = welcome.recovered;
   data["ping_interval"] = settings.ping_interval.count();
-  data["token_expires_at"] = rfc3339(welcome.token_expires_at);
+  data["token_expires_at"] = end_text(welcome.token_expires_at);
   push_event(session, "connection.established", data, welcome.position);
 }
 

@@ -19,7 +19,7 @@ struct Credential {
   }
 
   Kind kind = Kind::token;
-  std::string text{};   // of a token or a ticket
+  std::string text{};   // of a token, a key, which counts as one, or a ticket
   std::string email{};  // of a password
   Secret password{};
 };

@@ -19,7 +19,8 @@ bool is_one_of(const Command& command) noexcept {
   return (std::holds_alternative<Allowed>(command) || ...);
 }
 
-bool is_for_guests(const Command& command) noexcept {
+// A guest, or one with a key, publishes nothing and sees nobody.
+bool is_for_listeners(const Command& command) noexcept {
   return is_one_of<Refusal, Ping, Subscribe, Unsubscribe, HistoryQuery>(command);
 }
 
@@ -63,9 +64,9 @@ void Session::on_open(Transport& transport) {
   transport_ = &transport;
   set_outlet(&transport.outlet());
   dialect_.open(transport.wrap());
-  if (stranger_->arrival.principal) {
+  if (stranger_->arrival.entrant) {
     const std::unique_ptr<const Stranger> known = std::move(stranger_);
-    return enter(*known->arrival.principal, known->arrival.beginning);
+    return enter(*known->arrival.entrant, known->arrival.beginning);
   }
   if (!stranger_->arrival.may_identify) return transport.close(CloseReason::session_revoked, Drain::no);
   wait_for_identity();
@@ -78,13 +79,13 @@ void Session::wait_for_identity() {
   desk_.shard.expiries().arm(*this, due_);
 }
 
-// Called in the turn in which the principal was judged: no change of rights falls in between.
-void Session::enter(const auth::Principal& principal, const Beginning& beginning) {
+// Called in the turn in which the entrant was judged: no change of rights falls in between.
+void Session::enter(const Entrant& entrant, const Beginning& beginning) {
   if (!dialect_.hears_unasked())
     listen_only_when_asked();
   else if (!beginning.events.types.empty())
     set_filter(hub::filter_of_types(beginning.events.types));
-  desk_.shard.attach(*this, {principal.user_id(), principal.role(), principal.session});
+  desk_.shard.attach(*this, entrant.identity());
   stage_ = Stage::live;
   transport_->allow_large_messages();
   enter_counts();
@@ -92,9 +93,9 @@ void Session::enter(const auth::Principal& principal, const Beginning& beginning
     log::debug(
         "connection.opened",
         {{"client_id", client_id().text()}, {"user_id", identity().user_id}, {"ip", address_.to_string()}});
-  token_expires_at_ = principal.token_expires_at;
+  token_expires_at_ = entrant.ends_at().value_or(0);
   begin(beginning);
-  expire_at(token_expires_at_);
+  if (entrant.ends_at()) expire_at(token_expires_at_);
 }
 
 void Session::begin(const Beginning& beginning) {
@@ -176,17 +177,17 @@ void Session::authenticate(const RequestId& id, Credential credential) {
 
 Task<> Session::identify(UnderWay /*keeps this*/, RequestId id, Credential credential) {
   std::optional<ReadingPaused> paused(std::in_place, shared_from_this());
-  Result<auth::Principal> principal = co_await prove(std::move(credential));
-  if (principal) principal = desk_.authenticator.check_again(*principal);  // as it is after the wait
+  Result<Entrant> entrant = co_await prove(std::move(credential));
+  if (entrant) entrant = judge_again(desk_, *entrant);  // as it is after the wait
   paused.reset();  // before the dialect goes on, which may pause for a reason of its own
   if (stage_ == Stage::ended) end_password_login();
   if (is_closing() || transport_ == nullptr) co_return;
-  admit(id, principal);
+  admit(id, entrant);
 }
 
-Task<Result<auth::Principal>> Session::prove(Credential credential) {
+Task<Result<Entrant>> Session::prove(Credential credential) {
   if (credential.kind == Credential::Kind::token)
-    co_return co_await desk_.authenticator.authenticate(credential.text);
+    co_return co_await find_entrant(desk_, std::move(credential.text));
   if (credential.kind == Credential::Kind::ticket || desk_.passwords == nullptr)
     co_return Error(ErrorCode::invalid_credentials, "This proves nothing here.");
   auth::PasswordLogin::Caller caller{address_, {}, exempt_};
@@ -195,8 +196,7 @@ Task<Result<auth::Principal>> Session::prove(Credential credential) {
   if (!login) co_return login.error();
   password_login_ = std::make_unique<const auth::Principal>(*login);
   // The account is known on this shard from here on.
-  co_return co_await desk_.authenticator.resume(login->user_id(), login->session, login->token_expires_at,
-                                                login->key_id);
+  co_return co_await know(desk_, Entrant(*login));
 }
 
 // The login was made for this connection alone.
@@ -205,18 +205,18 @@ void Session::end_password_login() noexcept {
   password_login_.reset();
 }
 
-void Session::admit(const RequestId& id, const Result<auth::Principal>& principal) {
-  if (!principal) {
+void Session::admit(const RequestId& id, const Result<Entrant>& entrant) {
+  if (!entrant) {
     const std::optional<Error> too_often = desk_.reception.count_failure(address_, exempt_);
-    return answer(id, refusal_of(too_often.value_or(principal.error())));
+    return answer(id, refusal_of(too_often.value_or(entrant.error())));
   }
   admission_ = hub::Roster::Admission();  // it had a place as nobody, and needs one only
-  Result<hub::Roster::Admission> place = desk_.reception.admit(principal->user_id(), address_, exempt_);
+  Result<hub::Roster::Admission> place = place_for(desk_.reception, *entrant, address_, exempt_);
   if (!place) return answer(id, refusal_of(place.error()));
   admission_ = std::move(*place);
   desk_.reception.outsiders().remove(*this);
   const std::unique_ptr<const Stranger> stranger = std::move(stranger_);
-  enter(*principal, stranger->arrival.beginning);
+  enter(*entrant, stranger->arrival.beginning);
   answer(id, Authenticated{token_expires_at_ * 1000});
 }
 
@@ -248,6 +248,11 @@ void Session::carry_out(const RequestId& id, AuthRefresh& asked) {
 
 // T25: the same user and login, or the connection lives to its old end.
 Task<> Session::refresh(UnderWay /*keeps this*/, RequestId id, std::string token) {
+  if (identity().is_key()) {
+    const Result<Entrant> shown = co_await find_entrant(desk_, std::move(token));
+    if (!is_closing()) refresh_key(id, shown);
+    co_return;
+  }
   Result<auth::Principal> fresh = co_await desk_.authenticator.authenticate(token);
   if (fresh) fresh = desk_.authenticator.check_again(*fresh);  // as it is after the wait
   if (is_closing()) co_return;
@@ -255,6 +260,16 @@ Task<> Session::refresh(UnderWay /*keeps this*/, RequestId id, std::string token
   if (fresh->user_id() != identity().user_id || fresh->session != identity().session)
     co_return answer(id, Refusal{name(ErrorCode::invalid_token), "The token is not of this user and login."});
   if (fresh->token_expires_at > token_expires_at_) expire_at(fresh->token_expires_at);
+  answer(id, Authenticated{token_expires_at_ * 1000});
+}
+
+// A key has its end, and one that is shown again changes nothing.
+void Session::refresh_key(const RequestId& id, const Result<Entrant>& fresh) {
+  if (!fresh) return answer(id, refusal_of(fresh.error()));
+  const hub::KeyHolderRef& shown = fresh->identity().key;
+  const bool same = shown != nullptr && shown->key_id == identity().key->key_id &&
+                    shown->client_id == identity().key->client_id;
+  if (!same) return answer(id, Refusal{name(ErrorCode::invalid_token), "That is not this connection's key."});
   answer(id, Authenticated{token_expires_at_ * 1000});
 }
 
@@ -379,7 +394,7 @@ void Session::role_changed() noexcept {
 
 hub::MemberInfo Session::info() const {
   return {client_id(),        identity().user_id,   identity().role, identity().is_guest(),
-          transport_->name(), address_.to_string(), connected_at_};
+          transport_->name(), address_.to_string(), connected_at_,   identity().key};
 }
 
 // ---- what it hears and says ----
@@ -390,13 +405,17 @@ void Session::on_message(MessageKind kind, std::string_view payload) {
   dialect_.read(*this, kind, payload);
 }
 
+bool Session::may_ask(const Command& command) const noexcept {
+  return is_for_listeners(command) || (identity().is_key() && std::holds_alternative<AuthRefresh>(command));
+}
+
 void Session::ask(const RequestId& id, Command command) {
   try {
     if (!is_identified() && !std::holds_alternative<Refusal>(command))
       return answer(id, Refusal{name(ErrorCode::unauthorized), "Say first who you are."});
-    if (is_identified() && identity().is_guest() && !is_for_guests(command))
+    if (is_identified() && !identity().is_user() && !may_ask(command))
       return answer(
-          id, Refusal{name(ErrorCode::forbidden), "A guest only listens. Connect again to say who you are."});
+          id, Refusal{name(ErrorCode::forbidden), "You only listen here. Connect again as a user for more."});
     std::visit([&](auto& what) { carry_out(id, what); }, command);
   } catch (...) {
     fail(id, std::current_exception());
@@ -475,10 +494,18 @@ void Session::expire_at(std::int64_t seconds) {
   desk_.shard.expiries().arm(*this, expiry_noticed_ ? due_ : due_ - expiry_notice);
 }
 
+// A key that is past its end is as one that was revoked.
+CloseReason Session::reason_of_expiry() const noexcept {
+  return identity().is_key() ? CloseReason::session_revoked : CloseReason::token_expired;
+}
+
 void Session::on_due(SteadyTime now) noexcept {
   if (is_closing()) return;
   if (stage_ == Stage::unidentified) return close(CloseReason::auth_timeout);
-  if (expiry_noticed_ || now >= due_) return close(CloseReason::token_expired);
+  if (expiry_noticed_ || now >= due_) {
+    if (identity().is_key()) outbox().discard_all_but_personal(0);
+    return close(reason_of_expiry());
+  }
   expiry_noticed_ = true;
   try {
     tell(Expiring{token_expires_at_ * 1000});

@@ -11,6 +11,7 @@
 #include "gateway/session/credential.hpp"
 #include "gateway/session/desk.hpp"
 #include "gateway/session/dialect.hpp"
+#include "gateway/session/entrant.hpp"
 #include "gateway/session/event_query.hpp"
 #include "gateway/session/session_publishing.hpp"
 #include "gateway/session/session_replay.hpp"
@@ -47,8 +48,8 @@ struct Arrival {
   boost::asio::ip::address address;
   bool exempt = false;  // from the limits of rates
   // Judged in this same turn; nothing: see `may_identify`.
-  std::optional<auth::Principal> principal{};
-  // Without a principal: the client says who it is in its own protocol. False: its login died during the
+  std::optional<Entrant> entrant{};
+  // Without one: the client says who it is in its own protocol. False: its login died during the
   // upgrade, and the session closes as soon as it opens.
   bool may_identify = false;
   Beginning beginning{};
@@ -152,13 +153,14 @@ class Session final : public hub::Member,
 
   // ---- who it is ----
   void wait_for_identity();
-  void enter(const auth::Principal& principal, const Beginning& beginning);
+  void enter(const Entrant& entrant, const Beginning& beginning);
   void begin(const Beginning& beginning);
   void follow(const Beginning& beginning);
   bool says_too_much(std::size_t bytes) noexcept;
   Task<> identify(UnderWay counted, RequestId id, Credential credential);
-  Task<Result<auth::Principal>> prove(Credential credential);
-  void admit(const RequestId& id, const Result<auth::Principal>& principal);
+  Task<Result<Entrant>> prove(Credential credential);
+  void admit(const RequestId& id, const Result<Entrant>& entrant);
+  void refresh_key(const RequestId& id, const Result<Entrant>& fresh);
   void end_password_login() noexcept;
   Task<> refresh(UnderWay counted, RequestId id, std::string token);
   void send_away() noexcept override;
@@ -174,6 +176,7 @@ class Session final : public hub::Member,
   void carry_out(const RequestId& id, HistoryQuery& asked) { publishing().history(id, std::move(asked)); }
   void carry_out(const RequestId& id, PresenceQuery& asked);
   void carry_out(const RequestId& id, SetTyping& asked) { typing().ask(id, asked); }
+  bool may_ask(const Command& command) const noexcept;
   void fail(const RequestId& id, const std::exception_ptr& failure) noexcept;
 
   SessionPublishing& publishing();
@@ -181,6 +184,7 @@ class Session final : public hub::Member,
 
   // ---- its time, and what is counted ----
   void expire_at(std::int64_t seconds);
+  CloseReason reason_of_expiry() const noexcept;
   void enter_counts();
   void leave_counts() noexcept;
 
@@ -190,7 +194,7 @@ class Session final : public hub::Member,
   hub::Roster::Admission admission_;
   boost::asio::ip::address address_;
   UnixMs connected_at_;
-  std::int64_t token_expires_at_ = 0;      // seconds since 1970
+  std::int64_t token_expires_at_ = 0;      // seconds since 1970; 0: never
   std::unique_ptr<Stranger> stranger_;     // until it is identified
   std::unique_ptr<SessionReplay> replay_;  // these when they are needed
   std::unique_ptr<SessionTopics> topics_;

@@ -3,6 +3,7 @@
 #include "auth/policy.hpp"
 #include "core/integer.hpp"
 #include "gateway/session/raw_json.hpp"
+#include "users/service_keys.hpp"
 
 #include <algorithm>
 #include <array>
@@ -20,33 +21,53 @@ constexpr std::string_view all_flags = "flags";
 bool is_admin(const hub::Identity& who) noexcept { return who.is_user() && auth::is_admin(who.role); }
 
 // What an event of a flag says of it to those who route it:
-// {"flag":{"id":12,"namespace_id":3,"hidden":false,"gated":false}}. What says nothing is hidden, and of no
-// namespace.
-struct AboutFlag {
-  std::optional<std::int64_t> id{};
-  std::optional<std::int64_t> namespace_id{};
-  bool hidden = true;
-  bool gated = true;
-};
-
-// It is asked for in turns of the shard, so it looks at the text as it stands there and allocates nothing.
-AboutFlag about_flag(const hub::Event& event) {
+// {"flag":{"id":12,"namespace_id":3,"hidden":false,"gated":false}}, and of a gated one that goes, by ids,
+// which packages have it and which clients have it granted or denied:
+// "packages":[7],"granted":[9],"denied":[]. What says nothing is hidden, and of no namespace. It is asked for
+// in turns of the shard, so it is looked at as it stands there, and nothing is allocated.
+std::string_view about_flag(const hub::Event& event) {
+  if (!event.attributes().starts_with('{')) return {};
   const std::string_view flag = member_text(event.attributes(), "flag").value_or(std::string_view());
-  if (!flag.starts_with('{')) return {};
-  const auto number = [flag](std::string_view name) {
-    return parse_integer(member_text(flag, name).value_or(std::string_view()));
-  };
-  return {.id = number("id"),
-          .namespace_id = number("namespace_id"),
-          .hidden = member_text(flag, "hidden") != "false",
-          .gated = member_text(flag, "gated") != "false"};
+  return flag.starts_with('{') ? flag : std::string_view();
 }
 
-const flags::Flag* find_flag(const flags::Namespace& name_space, std::string_view environment,
-                             std::int64_t id) noexcept {
-  const flags::EnvironmentRef* found = name_space.environment(environment);
-  if (found == nullptr) found = name_space.environment({});
-  return found != nullptr ? (*found)->find(id) : nullptr;
+std::string_view text_of(std::string_view about, std::string_view name) {
+  return about.empty() ? std::string_view() : member_text(about, name).value_or(std::string_view());
+}
+
+// Whether a list of numbers, "[7,12]", has this one.
+bool lists(std::string_view about, std::string_view name, std::int64_t number) {
+  std::string_view list = text_of(about, name);
+  if (!list.starts_with('[') || !list.ends_with(']')) return false;
+  list = list.substr(1, list.size() - 2);
+  while (!list.empty()) {
+    const std::size_t comma = list.find(',');
+    std::string_view one = list.substr(0, comma);
+    while (one.starts_with(' ')) one.remove_prefix(1);
+    while (one.ends_with(' ')) one.remove_suffix(1);
+    if (parse_integer(one) == number) return true;
+    list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
+  }
+  return false;
+}
+
+// Whether a gated flag that is gone had been granted to this client.
+bool was_granted(std::string_view about, const flags::Client* client) {
+  if (client == nullptr || lists(about, "denied", client->id)) return false;
+  if (lists(about, "granted", client->id)) return true;
+  return client->package_id != 0 && lists(about, "packages", client->package_id);
+}
+
+bool is_gated(const flags::Flag& flag) noexcept {
+  for (const flags::Flag* one = &flag; one != nullptr; one = one->parent)
+    if (one->identity->package_gated) return true;
+  return false;
+}
+
+bool is_hidden(const flags::Flag& flag) noexcept {
+  for (const flags::Flag* one = &flag; one != nullptr; one = one->parent)
+    if (!one->identity->client_visible) return true;
+  return false;
 }
 
 // "flags/{namespace}" or "flags/{namespace}/{environment}", made without memory of its own.
@@ -104,9 +125,19 @@ std::optional<FlagTopic> FlagTopic::parse(std::string_view topic) noexcept {
   return FlagTopic{topic.substr(0, slash), topic.substr(slash + 1)};
 }
 
-flags::Viewer viewer_of(const hub::Identity& who) {
-  if (who.is_guest()) return {};
-  return {.kind = flags::Viewer::Kind::user, .user_id = who.user_id, .role = who.role};
+flags::Viewer viewer_of(const hub::Identity& who) noexcept {
+  using Kind = flags::Viewer::Kind;
+  switch (who.kind) {
+    case hub::Identity::Kind::guest:
+      break;
+    case hub::Identity::Kind::user:
+      return {.kind = Kind::user, .user_id = who.user_id, .role = who.role};
+    case hub::Identity::Kind::client:
+      return {.kind = Kind::client, .client_id = who.key->client_id};
+    case hub::Identity::Kind::service:
+      return {.kind = Kind::service, .service_key = who.key->key_id, .scopes = who.key->scopes};
+  }
+  return {};
 }
 
 TopicRights::TopicRights(hub::Shard& shard, const hub::TopicRules& rules, flags::Directory& directory)
@@ -119,6 +150,7 @@ TopicRights::~TopicRights() { directory_.remove_listener(*this); }
 // ---- topics ----
 
 const hub::TopicRule* TopicRights::readable(std::string_view topic, const hub::Identity& who) const noexcept {
+  if (who.is_key()) return readable_by_key(topic, who);
   const hub::TopicRule* rule = hub::is_topic(topic) ? rules_.readable(topic, who.role) : nullptr;
   if (rule == nullptr) return nullptr;
   const std::optional<FlagTopic> of_flags = FlagTopic::parse(topic);
@@ -126,18 +158,31 @@ const hub::TopicRule* TopicRights::readable(std::string_view topic, const hub::I
   return may_evaluate(*of_flags, who) ? rule : nullptr;
 }
 
-// Of all namespaces together: a guest has nothing to hear while none is public.
+const hub::TopicRule* TopicRights::readable_by_key(std::string_view topic,
+                                                   const hub::Identity& who) const noexcept {
+  constexpr std::string_view of_gateways = "proxy_config_events";
+  if (topic == hub::server_status_topic) return &hub::rule_of_server_status();
+  if (topic == of_gateways) {
+    const bool may = who.kind == hub::Identity::Kind::service &&
+                     users::scopes_allow(who.key->scopes, "config:read", std::string_view());
+    return may ? rules_.find(topic) : nullptr;
+  }
+  const std::optional<FlagTopic> of_flags = FlagTopic::parse(topic);
+  return of_flags && hub::is_topic(topic) && may_evaluate(*of_flags, who) ? rules_.find(topic) : nullptr;
+}
+
+// Of all namespaces together: who is no user has nothing to hear while it may evaluate in none.
 bool TopicRights::may_evaluate(const FlagTopic& where, const hub::Identity& who) const noexcept {
   const flags::Viewer viewer = viewer_of(who);
   const auto may = [&](const flags::NamespaceRef& one) {
     return is_admin(who) || directory_.standing(viewer, *one).may_evaluate();
   };
-  if (where.name_space.empty()) return !who.is_guest() || std::ranges::any_of(directory_.all(), may);
+  if (where.name_space.empty()) return who.is_user() || std::ranges::any_of(directory_.all(), may);
   const flags::NamespaceRef* found = directory_.find(where.name_space);
-  if (found == nullptr || !may(*found)) return false;
-  if (where.environment.empty()) return true;
+  if (found == nullptr) return false;
   const flags::EnvironmentRef* environment = (*found)->environment(where.environment);
-  return environment != nullptr && !(*environment)->is_default;
+  if (environment == nullptr || (!where.environment.empty() && (*environment)->is_default)) return false;
+  return is_admin(who) || directory_.standing(viewer, **found).may_evaluate(**environment);
 }
 
 std::string_view TopicRights::topic_of_environment(std::string_view topic) const noexcept {
@@ -158,25 +203,53 @@ bool TopicRights::welcomes_guests() const noexcept {
 
 bool TopicRights::shows(const hub::Event& event, const hub::Identity& who) const noexcept {
   if (is_admin(who) || !FlagTopic::parse(event.topic())) return true;
-  if (!event.durable()) return judge(event, who);
-  // Neighbours are asked about the same event. No two events in the log have one place.
-  if (judged_.event != &event || judged_.seq != event.seq()) judged_ = {&event, event.seq()};
-  std::optional<bool>& known = who.is_guest() ? judged_.for_guests : judged_.for_users;
-  if (!known) known = judge(event, who);
-  return *known;
+  const Judged& what = judged(event);
+  if (what.name_space == nullptr) return false;
+  const bool alike = !what.gated && what.name_space->access != flags::NamespaceAccess::clients;
+  std::optional<bool>* known = who.is_guest()           ? &judged_.for_guests
+                               : who.is_user() && alike ? &judged_.for_users
+                                                        : nullptr;
+  if (known == nullptr) return judge(event, what, who);
+  if (!*known) *known = judge(event, what, who);
+  return **known;
 }
 
-bool TopicRights::judge(const hub::Event& event, const hub::Identity& who) const noexcept {
+// Neighbours are asked about the same event. No two events in the log have one place, and the others are
+// looked at each time.
+const TopicRights::Judged& TopicRights::judged(const hub::Event& event) const noexcept {
+  if (event.durable() && judged_.event == &event && judged_.seq == event.seq()) return judged_;
+  judged_ = {.event = &event, .seq = event.seq()};
   const FlagTopic where = *FlagTopic::parse(event.topic());
+  const flags::NamespaceRef* const name_space = directory_.find(where.name_space);
+  if (name_space == nullptr) return judged_;
+  const std::string_view about = about_flag(event);
+  if (parse_integer(text_of(about, "namespace_id")) != (*name_space)->id) return judged_;
+  judged_.name_space = name_space->get();
+  const flags::EnvironmentRef* const environment = (*name_space)->environment(where.environment);
+  if (environment != nullptr) judged_.environment = environment->get();
+  const std::optional<std::int64_t> id = parse_integer(text_of(about, "id"));
+  const flags::Environment& any =
+      environment != nullptr ? **environment : (*name_space)->default_environment();
+  if (id) judged_.flag = any.find(*id);
+  const flags::Flag* const flag = judged_.flag;
+  judged_.hidden = text_of(about, "hidden") != "false" || (flag != nullptr && is_hidden(*flag));
+  judged_.gated = text_of(about, "gated") != "false" || (flag != nullptr && is_gated(*flag));
+  return judged_;
+}
+
+bool TopicRights::judge(const hub::Event& event, const Judged& what,
+                        const hub::Identity& who) const noexcept {
   const flags::Viewer viewer = viewer_of(who);
-  const flags::NamespaceRef* name_space = directory_.find(where.name_space);
-  if (name_space == nullptr) return false;
-  const flags::Standing standing = directory_.standing(viewer, **name_space);
-  if (!standing.may_evaluate()) return false;
-  const AboutFlag about = about_flag(event);
-  if (about.hidden || about.gated || about.namespace_id != (*name_space)->id) return false;
-  const flags::Flag* now = about.id ? find_flag(**name_space, where.environment, *about.id) : nullptr;
-  return now == nullptr || standing.sees(*now);
+  const flags::Standing standing = directory_.standing(viewer, *what.name_space);
+  const bool may = what.environment != nullptr
+                       ? standing.may_evaluate(*what.environment)
+                       : standing.may_evaluate() && viewer.kind != flags::Viewer::Kind::client;
+  if (!may) return false;
+  if (viewer.kind == flags::Viewer::Kind::service) return true;
+  if (what.hidden) return false;
+  if (!what.gated) return true;
+  if (what.flag == nullptr) return was_granted(about_flag(event), standing.client());
+  return is_gated(*what.flag) ? standing.sees(*what.flag) : standing.is_granted(*what.flag->identity);
 }
 
 std::uint8_t TopicRights::readers_of(std::string_view topic, std::uint8_t readers,
@@ -214,11 +287,33 @@ void TopicRights::namespace_changed(const flags::NamespaceChange& change) noexce
     if (!same_access || now == nullptr || (*now)->is_default)
       judge_again(NameOfTopic(before.key, one->key).text());
   }
-  if (same_access) return;
+  // A client whose environment is the default one no more, or not yet, follows another topic than before.
+  const bool same_default =
+      after != nullptr && before.default_environment().id == after->default_environment().id;
+  if (same_access && same_default) return;
   judge_again(NameOfTopic(before.key).text());
-  // All guests have the same answer, so it is looked for once.
-  if (!welcomes_guests())
-    shard_.revoke(all_flags, [](const hub::Member& member) { return !member.identity().is_guest(); });
+  judge_all_flags_again();
+}
+
+// All guests have the same answer, so it is looked for once; users may always follow all.
+void TopicRights::judge_all_flags_again() noexcept {
+  const bool guests_stay = welcomes_guests();
+  shard_.revoke(all_flags, [&](const hub::Member& member) {
+    const hub::Identity& who = member.identity();
+    if (who.is_guest()) return guests_stay;
+    return who.is_user() || readable(all_flags, who) != nullptr;
+  });
+}
+
+// Whose client it was, whose it is, and who has its key.
+void TopicRights::client_changed(const flags::ClientChange& change) noexcept {
+  const auto again = [this](hub::Member& member) { judge_again(member); };
+  const flags::Client* const before = change.before.get();
+  const flags::Client* const after = change.after.get();
+  if (before == nullptr) return;
+  if (before->user_id) shard_.for_each_of(*before->user_id, again);
+  const bool another_place = after != nullptr && after->environment_id != before->environment_id;
+  if (another_place) shard_.for_each_of_client(before->id, again);
 }
 
 }  // namespace corohub::gateway

@@ -20,8 +20,8 @@ struct FlagTopic {
   std::string_view environment{};  // empty: the default one
 };
 
-// Who that is where flags are concerned.
-flags::Viewer viewer_of(const hub::Identity& who);
+// Who that is where flags are concerned; used as long as the identity lives.
+flags::Viewer viewer_of(const hub::Identity& who) noexcept;
 
 class TopicRights final : private flags::DirectoryListener {
  public:
@@ -32,7 +32,8 @@ class TopicRights final : private flags::DirectoryListener {
   TopicRights& operator=(const TopicRights&) = delete;
 
   // The rule of a topic that this somebody may read; null: it may not. Topics of flags are for those who may
-  // evaluate there, and administrators read them all; guests read no other topics.
+  // evaluate there, and administrators read them all; guests read no other topics. A key opens the server's
+  // status, too, and that of a service what gateways are told if it has config:read.
   const hub::TopicRule* readable(std::string_view topic, const hub::Identity& who) const noexcept;
   // Where what happens in this environment goes: of "flags/{namespace}/{environment}", if that is the default
   // one, "flags/{namespace}", a part of the text; any other topic as it is.
@@ -40,8 +41,10 @@ class TopicRights final : private flags::DirectoryListener {
   // Whether there is anything here for somebody without a credential: a namespace that is public.
   bool welcomes_guests() const noexcept;
 
-  // Whether this somebody may see the event of a topic that it may read. Administrators see each. Others see
-  // nothing of a flag that was hidden or behind a package when it changed, or is now.
+  // Whether this somebody may see the event of a topic that it may read. Administrators and services see
+  // each. Others see nothing of a flag that was hidden when it changed, or is now; what was behind a package
+  // then, or is now, they see if it is granted to them now; of a flag that is gone, if it was granted to
+  // them.
   bool shows(const hub::Event& event, const hub::Identity& who) const noexcept;
   // Who may still have what this somebody was shown of the topic: `readers`, or administrators alone if it is
   // one and was shown more than others are.
@@ -56,18 +59,29 @@ class TopicRights final : private flags::DirectoryListener {
   void judge_again(hub::Member& member) const noexcept;
 
  private:
-  // A judgement that many subscribers of an event share: none of them is an administrator.
+  // What can be said of an event for everybody who is no administrator, found once for all its subscribers.
   struct Judged {
     const hub::Event* event = nullptr;
     Seq seq = 0;
-    std::optional<bool> for_users{};
+    const flags::Namespace* name_space = nullptr;     // null: it is not there any more
+    const flags::Environment* environment = nullptr;  // the one it was in; null: it is gone
+    const flags::Flag* flag = nullptr;                // as it is now; null: it is gone
+    bool hidden = true;                               // from all but services
+    bool gated = false;                               // so that it is for some
+    std::optional<bool> for_users{};                  // unless it depends on the user
     std::optional<bool> for_guests{};
   };
 
+  // ---- flags::DirectoryListener ----
   void namespace_changed(const flags::NamespaceChange& change) noexcept override;
+  void client_changed(const flags::ClientChange& change) noexcept override;
+
+  const hub::TopicRule* readable_by_key(std::string_view topic, const hub::Identity& who) const noexcept;
   bool may_evaluate(const FlagTopic& where, const hub::Identity& who) const noexcept;
-  bool judge(const hub::Event& event, const hub::Identity& who) const noexcept;
+  const Judged& judged(const hub::Event& event) const noexcept;
+  bool judge(const hub::Event& event, const Judged& what, const hub::Identity& who) const noexcept;
   void judge_again(std::string_view topic) noexcept;
+  void judge_all_flags_again() noexcept;
 
   hub::Shard& shard_;
   const hub::TopicRules& rules_;

@@ -73,7 +73,7 @@ class SessionRig {
     const auto session = std::make_shared<Session>(desk, native::dialect(),
                                                    Arrival{.admission = std::move(admission.value()),
                                                            .address = asio::ip::address_v4::loopback(),
-                                                           .principal = principal,
+                                                           .entrant = Entrant(principal),
                                                            .beginning = std::move(beginning)});
     start_websocket({.socket = client.take_server_socket(),
                      .unread = {},

@@ -55,7 +55,7 @@ class StompClient {
     Result<hub::Roster::Admission> admission =
         rig.hub.roster().admit(account != nullptr ? account->id : 0, asio::ip::address_v4::loopback(), false);
     Arrival arrival{.admission = std::move(admission.value()), .address = asio::ip::address_v4::loopback()};
-    if (account != nullptr) arrival.principal = rig.principal(rig.token(*account));
+    if (account != nullptr) arrival.entrant = Entrant(rig.principal(rig.token(*account)));
     arrival.may_identify = true;
     session_ = std::make_shared<Session>(rig.desk, stomp::StompDialect::make(settings), std::move(arrival));
     start_websocket({.socket = socket_.take_server_socket(),

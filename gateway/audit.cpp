@@ -1,8 +1,8 @@
 #include "gateway/audit.hpp"
 
-#include <utility>
+#include "users/audit.hpp"
 
-#include <boost/json/serialize.hpp>
+#include <utility>
 
 namespace corohub::gateway {
 
@@ -13,18 +13,11 @@ AuditRow audit_row(const http::Context& context, std::string_view action, std::o
 }
 
 void record(storage::UnitOfWork& work, const AuditRow& row) {
-  std::optional<std::string> entity;
-  if (!row.entity.empty())
-    entity = row.entity;
-  else if (row.target)
-    entity = "users/" + std::to_string(*row.target);
-  work.query(
-          "INSERT INTO audit (created_at, actor_id, action, target_id, outcome, detail, ip, request_id, "
-          "entity) "
-          "VALUES (?, ?, ?, ?, 'ok', ?, ?, ?, ?)")
-      .bind(work.now(), row.actor, row.action, row.target, json::serialize(row.detail), row.ip,
-            row.request_id, entity)
-      .run();
+  users::Caller caller;
+  caller.user_id = row.actor;
+  caller.ip = row.ip;
+  caller.request_id = row.request_id;
+  users::record(work, caller, row.action, row.target, row.detail, row.entity);
 }
 
 }  // namespace corohub::gateway

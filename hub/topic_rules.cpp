@@ -110,7 +110,12 @@ std::vector<TopicRule> reserved_rules(std::uint8_t gateway_readers) {
           rule_of_flags("flags/*/*", false),
           rule_of_second("platform/*"),
           rule_of_second("feature/*"),
-          rule_of_second("package/*")};
+          rule_of_second("package/*"),
+          {.pattern = "activity", .subscribers = Audience::admin_bits, .by_server_only = true},
+          {.pattern = "editing/flags/*/*",
+           .subscribers = Audience::admin_bits,
+           .presence = PresenceMode::list,
+           .by_server_only = true}};
 }
 
 const TopicRule* find_in(const std::vector<TopicRule>& rules, std::string_view topic) noexcept {
@@ -141,8 +146,8 @@ const TopicRule& rule_of(const TopicRules& rules, std::string_view readable_topi
 }
 
 bool is_reserved_topic(std::string_view topic) noexcept {
-  constexpr std::array<std::string_view, 3> whole = {"flags", server_status_topic, gateway_topic};
-  constexpr std::array roots = {"flags/", "platform/", "feature/", "package/", "user/"};
+  constexpr std::array<std::string_view, 4> whole = {"flags", server_status_topic, gateway_topic, "activity"};
+  constexpr std::array roots = {"flags/", "platform/", "feature/", "package/", "user/", "editing/flags/"};
   return std::ranges::find(whole, topic) != whole.end() ||
          std::ranges::any_of(roots, [topic](std::string_view root) { return topic.starts_with(root); });
 }

@@ -2,6 +2,7 @@
 
 #include "auth/rate_limit.hpp"
 #include "core/json.hpp"
+#include "eventlog/event_log.hpp"
 
 #include <array>
 #include <cstdlib>
@@ -17,9 +18,19 @@ namespace {
 constexpr std::string_view failed_login = "login.failed";
 constexpr std::int64_t minute_ms = 60'000;
 
-std::optional<std::string_view> unless_empty(std::string_view text) {
+// A row whose detail is larger is told of without it: it can be read in the trail.
+constexpr std::size_t activity_detail_bytes_max = 32 << 10;
+
+std::optional<std::string> unless_empty(std::string_view text) {
   if (text.empty()) return std::nullopt;
-  return text;
+  return std::string(text);
+}
+
+json::value or_null(std::optional<std::int64_t> number) {
+  return number ? json::value(*number) : json::value(nullptr);
+}
+json::value or_null(const std::optional<std::string>& text) {
+  return text ? json::value(*text) : json::value(nullptr);
 }
 
 struct Row {
@@ -29,26 +40,67 @@ struct Row {
   std::string_view entity;
 };
 
+// What stands in a row beside its detail.
+struct Head {
+  std::int64_t id = 0;
+  UnixMs created_at = 0;
+  std::optional<UserId> actor{};
+  std::string action{};
+  std::optional<UserId> target{};
+  std::optional<std::string> entity{};
+  std::string outcome{};
+  std::optional<std::string> ip{};
+  std::optional<std::string> request_id{};
+};
+
+json::object row_of(const Head& head, json::value detail) {
+  json::object row;
+  row["id"] = head.id;
+  row["created_at"] = rfc3339(head.created_at);
+  row["actor_id"] = or_null(head.actor);
+  row["action"] = head.action;
+  row["target_id"] = or_null(head.target);
+  row["entity"] = or_null(head.entity);
+  row["outcome"] = head.outcome;
+  row["detail"] = std::move(detail);
+  row["ip"] = or_null(head.ip);
+  row["request_id"] = or_null(head.request_id);
+  return row;
+}
+
+// The trail as it grows. The row is what lasts, so the event need not.
+void tell(storage::UnitOfWork& work, const Head& head, const json::object& detail, std::size_t bytes) {
+  json::value shown = bytes <= activity_detail_bytes_max ? json::value(detail) : json::value();
+  eventlog::deliver(work, {.type = "activity",
+                           .data = json::serialize(row_of(head, std::move(shown))),
+                           .audience = hub::Audience::admins(),
+                           .topic = "activity"});
+}
+
 void insert(storage::UnitOfWork& work, const Caller& caller, const Row& row, const json::object& detail) {
   std::optional<std::string> entity;
   if (!row.entity.empty())
     entity = std::string(row.entity);
   else if (row.target)
     entity = "users/" + std::to_string(*row.target);
+  const std::string text = json::serialize(detail);
+  Head head{.created_at = work.now(),
+            .actor = caller.user_id,
+            .action = std::string(row.action),
+            .target = row.target,
+            .entity = std::move(entity),
+            .outcome = std::string(row.outcome),
+            .ip = unless_empty(caller.ip),
+            .request_id = unless_empty(caller.request_id)};
   work.query(
           "INSERT INTO audit (created_at, actor_id, action, target_id, outcome, detail, ip, request_id, "
           "entity) "
           "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)")
-      .bind(work.now(), caller.user_id, row.action, row.target, row.outcome, json::serialize(detail),
-            unless_empty(caller.ip), unless_empty(caller.request_id), entity)
+      .bind(head.created_at, head.actor, head.action, head.target, head.outcome, text, head.ip,
+            head.request_id, head.entity)
       .run();
-}
-
-json::value or_null(std::optional<std::int64_t> number) {
-  return number ? json::value(*number) : json::value(nullptr);
-}
-json::value or_null(const std::optional<std::string>& text) {
-  return text ? json::value(*text) : json::value(nullptr);
+  head.id = work.last_insert_id();
+  tell(work, head, detail, text.size());
 }
 
 // What a request brought stands deeper there than it did in the request.
@@ -60,18 +112,16 @@ json::value parse_detail(const std::string& text) {
 }
 
 json::object read_row(const storage::Query& query) {
-  json::object row;
-  row["id"] = query.integer(0);
-  row["created_at"] = rfc3339(query.integer(1));
-  row["actor_id"] = or_null(query.integer_or_null(2));
-  row["action"] = query.text(3);
-  row["target_id"] = or_null(query.integer_or_null(4));
-  row["entity"] = or_null(query.text_or_null(9));
-  row["outcome"] = query.text(5);
-  row["detail"] = parse_detail(query.text_or_null(6).value_or("{}"));
-  row["ip"] = or_null(query.text_or_null(7));
-  row["request_id"] = or_null(query.text_or_null(8));
-  return row;
+  const Head head{.id = query.integer(0),
+                  .created_at = query.integer(1),
+                  .actor = query.integer_or_null(2),
+                  .action = query.text(3),
+                  .target = query.integer_or_null(4),
+                  .entity = query.text_or_null(9),
+                  .outcome = query.text(5),
+                  .ip = query.text_or_null(7),
+                  .request_id = query.text_or_null(8)};
+  return row_of(head, parse_detail(query.text_or_null(6).value_or("{}")));
 }
 
 // Failures from one such place share a row: IPv6 addresses count by their network.

@@ -15,8 +15,9 @@
 
 namespace corohub::users {
 
-// `detail` says what was there before and after; never a password or a token. `entity`: the thing that was
-// changed, as "sessions/<id>"; without one it is the target, "users/<id>".
+// Administrators who follow the topic `activity` are told of each row once it is committed. `detail` says
+// what was there before and after; never a password or a token. `entity`: the thing that was changed, as
+// "sessions/<id>"; without one it is the target, "users/<id>".
 void record(storage::UnitOfWork& work, const Caller& caller, std::string_view action,
             std::optional<UserId> target, const json::object& detail = {}, std::string_view entity = {});
 void record_denied(storage::UnitOfWork& work, const Caller& caller, std::string_view action,

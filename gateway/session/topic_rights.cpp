@@ -289,7 +289,7 @@ void TopicRights::namespace_changed(const flags::NamespaceChange& change) noexce
   }
   // A client whose environment is the default one no more, or not yet, follows another topic than before.
   const bool same_default =
-      after != nullptr && before.default_environment().id == after->default_environment().id;
+      after != nullptr && before.default_environment().key == after->default_environment().key;
   if (same_access && same_default) return;
   judge_again(NameOfTopic(before.key).text());
   judge_all_flags_again();

@@ -31,6 +31,7 @@ inline flags::NamespaceRef make_namespace(std::string key, flags::NamespaceAcces
   made->id = id;
   made->key = std::move(key);
   made->access = access;
+  std::int64_t environment_id = 0;
   for (const std::string& name : environments) {
     std::vector<flags::Flag> list;
     for (const FlagSketch& sketch : sketches) {
@@ -45,6 +46,7 @@ inline flags::NamespaceRef make_namespace(std::string key, flags::NamespaceAcces
       list.push_back(std::move(flag));
     }
     flags::EnvironmentParts parts;
+    parts.id = ++environment_id;
     parts.key = name;
     parts.is_default = name == environments.front();
     made->environments.push_back(std::make_shared<flags::Environment>(std::move(parts), std::move(list),

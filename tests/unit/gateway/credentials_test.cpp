@@ -33,6 +33,7 @@ TEST(Credentials, finds_the_credential_in_each_of_its_places) {
   EXPECT_EQ(
       (*credential_of(with(good_request(), "Sec-WebSocket-Protocol", "corohub.v1, bearer.abc"), true))->text,
       "abc");
+  EXPECT_EQ((*credential_of(with(good_request(), "X-API-Key", " abc "), true))->text, "abc");
   const Result<std::optional<Credential>> ticket =
       credential_of(with_query(good_request(), "ticket", "abc"), true);
   EXPECT_EQ((*ticket)->kind, Credential::Kind::ticket);
@@ -49,6 +50,7 @@ TEST(Credentials, T4_two_credentials_are_too_many) {
   EXPECT_EQ(refused_credential(with_query(token, "token", "abc")), ErrorCode::invalid_request);
   EXPECT_EQ(refused_credential(with_query(token, "ticket", "abc")), ErrorCode::invalid_request);
   EXPECT_EQ(refused_credential(with(token, "Authorization", "Bearer abc")), ErrorCode::invalid_request);
+  EXPECT_EQ(refused_credential(with(token, "X-API-Key", "abc")), ErrorCode::invalid_request);
   EXPECT_EQ(refused_credential(with(token, "Sec-WebSocket-Protocol", "corohub.v1, bearer.abc")),
             ErrorCode::invalid_request);
   EXPECT_EQ(refused_credential(

@@ -4,6 +4,7 @@
 #include "auth/authenticator.hpp"
 #include "flags/directory.hpp"
 #include "gateway/native/dialect.hpp"
+#include "gateway/session/key_ends.hpp"
 #include "gateway/session/session.hpp"
 #include "gateway/wire/websocket.hpp"
 #include "hub/hub.hpp"
@@ -67,13 +68,21 @@ class SessionRig {
     start(*client, principal(token(account)));
     return client;
   }
+  std::unique_ptr<RawClient> connect(Entrant entrant, Beginning beginning = {}) {
+    auto client = std::make_unique<RawClient>(context);
+    start(*client, std::move(entrant), std::move(beginning));
+    return client;
+  }
   std::shared_ptr<Session> start(RawClient& client, const auth::Principal& principal,
                                  Beginning beginning = {}) {
-    auto admission = hub.roster().admit(principal.user_id(), asio::ip::address_v4::loopback(), false);
+    return start(client, Entrant(principal), std::move(beginning));
+  }
+  std::shared_ptr<Session> start(RawClient& client, Entrant entrant, Beginning beginning = {}) {
+    auto admission = hub.roster().admit(entrant.user_id(), asio::ip::address_v4::loopback(), false);
     const auto session = std::make_shared<Session>(desk, native::dialect(),
                                                    Arrival{.admission = std::move(admission.value()),
                                                            .address = asio::ip::address_v4::loopback(),
-                                                           .entrant = Entrant(principal),
+                                                           .entrant = std::move(entrant),
                                                            .beginning = std::move(beginning)});
     start_websocket({.socket = client.take_server_socket(),
                      .unread = {},
@@ -121,6 +130,7 @@ class SessionRig {
   users::ServiceKeyCache service_keys{database.readers, cache, clock};
   flags::ClientKeyCache client_keys{database.readers, flags, clock};
   TopicRights topics{shard, topic_rules, flags};
+  KeyEnds key_ends{shard, service_keys, client_keys};
   Desk desk{shard,     authenticator, database.readers, settings,    publishing, presence,
             reception, flags,         service_keys,     client_keys, topics,     nullptr};
   WebSocketSettings sockets;

@@ -106,6 +106,18 @@ TEST(TopicRules, administrators_read_the_events_of_one_thing) {
   }
 }
 
+TEST(TopicRules, administrators_see_what_is_done_and_who_edits) {
+  const TopicRule* activity = TopicRules().find("activity");
+  const TopicRule* editing = TopicRules().find("editing/flags/bep/new-feature");
+  for (const TopicRule* rule : {activity, editing}) {
+    ASSERT_NE(rule, nullptr);
+    EXPECT_TRUE(rule->may_subscribe(Role::admin) && !rule->may_subscribe(Role::user));
+    EXPECT_FALSE(rule->may_publish(Role::superadmin) || rule->durable());
+  }
+  EXPECT_EQ(activity->presence, PresenceMode::off);
+  EXPECT_EQ(editing->presence, PresenceMode::list);
+}
+
 TEST(TopicRules, what_is_the_servers_matches_no_rule) {
   TopicRule everything{.pattern = "**", .subscribers = Audience::everyone_bits};
   const TopicRules rules({everything});

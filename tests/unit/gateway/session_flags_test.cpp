@@ -212,7 +212,8 @@ TEST_F(SessionFlags, many_subscribers_share_one_judgement) {
 }
 
 TEST_F(SessionFlags, a_poll_waits_for_what_it_may_see_alone) {
-  Poller poller(rig_.shard, rig_.principal(rig_.token(*user_)), asio::ip::address_v4::loopback(), {});
+  Poller poller(rig_.shard, Entrant(rig_.principal(rig_.token(*user_))).identity(),
+                asio::ip::address_v4::loopback(), {});
   poller.follow(rig_.topics, {"flags/bep", "flags/shop"});
   EXPECT_EQ(poller.subscription_count(), 1U);
   publish({flag_event("bep", hidden)});

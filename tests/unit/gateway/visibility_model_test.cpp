@@ -733,7 +733,7 @@ class Model {
         facts.user = 0;
         if (pick(2) == 0 && client_of_user(facts.name_space, 4) == 0) facts.user = user = 4;
         break;
-      case 5:  // it ends, or comes back, but its key does not
+      case 5:      // it ends, or comes back, but its key does not
         settle();  // what waits for a key that ends would be taken back
         if (pick(4) == 0) facts.active ^= true;
         break;

@@ -7,6 +7,7 @@
 #include "hub/type_filter.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <utility>
 
@@ -32,11 +33,19 @@ const Subscription* Subscriptions::add(Subscription subscription) {
 }
 
 bool Subscriptions::make_room(std::size_t most) noexcept {
-  if (all_.size() < most) return true;
-  const auto ended = std::ranges::find(all_, true, &Subscription::is_revoked);
+  const auto counted = static_cast<std::size_t>(std::ranges::count(all_, false, &Subscription::made_room));
+  if (counted < most) return true;
+  const auto ended =
+      std::ranges::find_if(all_, [](const Subscription& one) { return one.is_revoked && !one.made_room; });
   if (ended == all_.end()) return false;
-  all_.erase(ended);
-  return all_.size() < most;
+  ended->made_room = true;
+  forget_oldest();
+  return counted - 1 < most;
+}
+
+void Subscriptions::forget_oldest() noexcept {
+  if (std::ranges::count(all_, true, &Subscription::made_room) <= std::ptrdiff_t{made_room_max}) return;
+  all_.erase(std::ranges::find(all_, true, &Subscription::made_room));
 }
 
 void Subscriptions::remove(std::uint32_t label) noexcept {

@@ -25,6 +25,7 @@ struct Subscription {
   bool acknowledges = false;  // the client says that it has a message, so each says how to name it
   bool resumes = false;       // it was told where to begin
   bool is_revoked = false;    // its rights have ended; the client may still take it for its own
+  bool made_room = false;     // it was revoked and counts no more; the client may still end it
 };
 
 // The beginning of a MESSAGE for this subscription.
@@ -35,6 +36,7 @@ class Subscriptions {
   static constexpr std::size_t count_max = 256;
   static constexpr std::size_t count_of_guest_max = 8;
   static constexpr std::size_t id_bytes_max = 255;
+  static constexpr std::size_t made_room_max = 8;  // so many are known that count no more
 
   // Without its label. Null: there are as many as there may be, or one that lives has the same name.
   const Subscription* add(Subscription subscription);
@@ -51,10 +53,12 @@ class Subscriptions {
   }
   bool has_listener() const noexcept;
   // Whether there is room for one more where there may be at most so many. The oldest whose rights have ended
-  // makes room if it must.
+  // makes room if it must; its name is known as long as few others have done so.
   bool make_room(std::size_t most) noexcept;
 
  private:
+  void forget_oldest() noexcept;
+
   std::vector<Subscription> all_;
   std::uint32_t last_label_ = 0;
 };

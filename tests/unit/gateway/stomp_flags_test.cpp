@@ -4,6 +4,10 @@
 #include "stomp_rig.hpp"
 #include "support/flags.hpp"
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 #include <gmock/gmock.h>
 
 namespace corohub::gateway::test {
@@ -178,8 +182,37 @@ TEST(StompSubscriptions, those_whose_right_has_ended_make_room_for_others) {
   EXPECT_FALSE(all.make_room(stomp::Subscriptions::count_max));
   all.find("7", {})->is_revoked = true;
   EXPECT_NE(all.add({"new", "/topic/flags"}), nullptr);
-  EXPECT_EQ(all.find("7", {}), nullptr);
   EXPECT_EQ(all.add({"another", "/topic/flags"}), nullptr);
+}
+
+TEST(StompSubscriptions, those_that_made_room_are_known_by_their_names_while_they_are_few) {
+  constexpr std::size_t few = stomp::Subscriptions::made_room_max;
+  stomp::Subscriptions all;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < 3 * few; ++i) {
+    names.push_back(std::to_string(i));
+    ASSERT_TRUE(all.make_room(1));
+    ASSERT_NE(all.add({names.back(), "/topic/flags"}), nullptr);
+    all.find(names.back(), {})->is_revoked = true;
+  }
+  const auto is_known = [&](const std::string& name) { return all.find(name, {}) != nullptr; };
+  EXPECT_EQ(std::ranges::count_if(names, is_known), std::ptrdiff_t{few + 1});
+  EXPECT_NE(all.find(names[2 * few], {}), nullptr) << "the newest";
+  EXPECT_FALSE(all.find(names.back(), {})->made_room);
+}
+
+TEST_F(StompFlags, a_guest_may_end_what_was_revoked_and_made_room) {
+  const auto guest = connected(nullptr);
+  guest->subscribe("q", "/user/queue/subscription");
+  guest->subscribe("first", "/topic/flags/open");
+  rig_.flags.apply({*rig_.flags.find("open"), make_namespace("open", NamespaceAccess::users)});
+  rig_.flags.apply({*rig_.flags.find("open"), make_namespace("open", NamespaceAccess::everybody)});
+  rig_.settle();
+  for (std::size_t i = 1; i < stomp::Subscriptions::count_of_guest_max; ++i)
+    guest->subscribe(std::to_string(i), "/topic/flags/open");
+  guest->send("UNSUBSCRIBE", "id:first\nreceipt:u\n");
+  EXPECT_EQ(guest->next("RECEIPT").value("receipt-id"), "u");
+  EXPECT_EQ(guest->session().subscription_count(), stomp::Subscriptions::count_of_guest_max - 1);
 }
 
 TEST_F(StompFlags, types_choose_at_topic_system_too) {

@@ -160,9 +160,8 @@ const hub::TopicRule* TopicRights::readable(std::string_view topic, const hub::I
 
 const hub::TopicRule* TopicRights::readable_by_key(std::string_view topic,
                                                    const hub::Identity& who) const noexcept {
-  constexpr std::string_view of_gateways = "proxy_config_events";
   if (topic == hub::server_status_topic) return &hub::rule_of_server_status();
-  if (topic == of_gateways) {
+  if (topic == hub::gateway_topic) {
     const bool may = who.kind == hub::Identity::Kind::service &&
                      users::scopes_allow(who.key->scopes, "config:read", std::string_view());
     return may ? rules_.find(topic) : nullptr;

@@ -28,7 +28,7 @@ const keyOf = (path) => `tenant-123#app-456#${path}#CONFIG#production`;
 const keysOf = (client) => client.bodies(TOPIC).map(({ payload }) => payload.key);
 
 for (const [name, carrier] of CARRIERS) {
-  test(`R3: a gateway by ${name} misses nothing when the server is killed`, async (t) => {
+  test(`R1: a gateway by ${name} misses nothing when the server is killed`, async (t) => {
     const { server, admin, makeRoute } = await gateway(t);
     const first = await Stomp.open(server, carrier);
     await first.subscribe(TOPIC, { authorization: `Bearer ${admin.token}` });

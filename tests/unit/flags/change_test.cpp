@@ -163,8 +163,9 @@ TEST_F(ChangeTest, a_platform_switches_its_flags_and_those_below_them) {
   room.events();
   web.enabled = false;
   ASSERT_TRUE(room.change("bep", [&](NamespaceEdit& of) { of.put_platform(web); }));
-  EXPECT_THAT(room.event_texts(), ElementsAre("flags/bep b disabled false platform:web",
-                                              "flags/bep c disabled false platform:web"));
+  EXPECT_THAT(room.event_texts(),
+              ElementsAre("platform.updated web", "flags/bep b disabled false platform:web",
+                          "flags/bep c disabled false platform:web"));
   of_web.platform = "tv";
   EXPECT_EQ(complaints(put(of_web)), Texts{"unknown_flag /platform"});
 }

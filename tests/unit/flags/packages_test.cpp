@@ -8,7 +8,6 @@
 namespace corohub::flags::test {
 namespace {
 
-using testing::ElementsAre;
 using testing::IsEmpty;
 using Texts = std::vector<std::string>;
 
@@ -103,16 +102,6 @@ TEST_F(PackagesTest, nothing_is_told_of_what_stays_the_same) {
   ASSERT_TRUE(put(platform(true, R"({"b":2,"a":1})"))) << "in another order";
   ASSERT_TRUE(put(package({"c", "a"})));
   EXPECT_THAT(room.events(), IsEmpty());
-}
-
-TEST_F(PackagesTest, a_platform_switches_its_flags) {
-  FlagIdentity c = identity_of("c");
-  c.platform = "web";
-  ASSERT_TRUE(room.change("bep", [&](NamespaceEdit& of) { of.put_identity(c); }));
-  room.events();
-  ASSERT_TRUE(put(platform(false)));
-  EXPECT_THAT(room.event_texts(),
-              ElementsAre("platform.updated web", "flags/bep c disabled false platform:web"));
 }
 
 TEST_F(PackagesTest, a_flag_that_goes_leaves_packages_and_clients) {

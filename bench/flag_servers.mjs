@@ -1,12 +1,16 @@
 // The servers of feature flags that are compared, each with the same fifty: on for a tier, by a rule and by a share.
 import { chownSync, existsSync, mkdirSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
-import { Process, eventually, run } from '../tests/e2e/server.mjs';
+import { WebSocket } from 'ws';
+
+import { Process, eventually, run, within } from '../tests/e2e/server.mjs';
 import { Corohub, Peer, PEER_ENVIRONMENT, PROGRAMS, HERE, ends, freePort, temporaryDirectory } from './servers.mjs';
 
 export const FLAGS = 50;
 const STREAMS = { 'ofrep.refetches_per_second': 0 }; // all at once: it is their last that is asked for
+const AT_ONCE = 50; // connections that are opened together
 const EVENTS_MAX = 400; // flags that one run may change, each once
 const KEYS = Array.from({ length: FLAGS }, (_, i) => `flag-${i}`);
 const CONTEXT = { targetingKey: 'user-7', userId: 'user-7', tier: 'gold' };
@@ -68,6 +72,48 @@ export class CorohubFlags extends Corohub {
     const answer = await fetch(`${this.server.url}/ofrep/v1/evaluate/flags?namespace=${namespace}`, { method: 'POST' });
     const [{ endpoint }] = (await answer.json()).eventStreams;
     return { 'get-streams': 1, path: endpoint.requestUri, ready: '"connected"', any: 'refetchEvaluation', ...load };
+  }
+
+  // So many connections that each watch fifty flags by a context of their own. What the server takes, how long a change of
+  // one flag takes to the last of them when it is another one for all, and what is sent when it is for nobody.
+  async watch(count, changes) {
+    const byKey = { ...plain, targeting: { if: [{ '!=': [{ var: 'targetingKey' }, 'nobody'] }, 'off', 'on'] } };
+    const namespace = await this.namespace(KEYS, byKey);
+    const path = `/api/v1/namespaces/${namespace}/environments/default/flags/${KEYS[0]}`;
+    let told = 0;
+    let awaited = () => {};
+    const open = (i) => new Promise((done, fail) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${this.port}/ws?token=${this.users[i % this.users.length].token}`, { perMessageDeflate: false });
+      socket.on('error', fail).on('open', () => socket.send(JSON.stringify({ type: 'flag.watch', id: 1, data: { namespace, context: { targetingKey: `u${i}` } } })));
+      socket.on('message', (bytes) => {
+        const text = bytes.toString();
+        if (text.startsWith('{"type":"reply"')) done(socket);
+        else if (text.startsWith('{"type":"error"')) fail(new Error(text));
+        else if (text.includes('"flag.values"')) ++told === count && awaited();
+      });
+    });
+    const sockets = [];
+    while (sockets.length < count) sockets.push(...await Promise.all(Array.from({ length: Math.min(AT_ONCE, count - sockets.length) }, (_, i) => open(sockets.length + i))));
+    const rss = Number(readFileSync(`/proc/${this.pid}/status`, 'utf8').match(/^VmRSS:\s+(\d+) kB/m)[1]) * 1024;
+
+    const patch = (body) => this.admin.expect(200, 'PATCH', path, { body, headers: { 'If-Match': '*' } });
+    const times = [];
+    for (let i = 0; i < changes; ++i) {
+      told = 0;
+      const all = new Promise((done) => { awaited = done; });
+      const began = performance.now();
+      await patch({ targeting: { if: [{ '!=': [{ var: 'targetingKey' }, 'nobody'] }, i % 2 ? 'off' : 'on', 'on'] } });
+      await within(20_000, () => `all watchers: ${told} of ${count}`, all);
+      times.push(performance.now() - began);
+      await setTimeout(300); // beyond the interval of a watcher
+    }
+    told = 0;
+    for (let i = 0; i < changes; ++i) await patch({ targeting: { if: [{ '==': [{ var: 'targetingKey' }, `nobody-${i}`] }, 'on', { if: [true, changes % 2 ? 'on' : 'off'] }] } });
+    await setTimeout(1000);
+    const needless = told;
+    for (const socket of sockets) socket.terminate();
+    times.sort((a, b) => a - b);
+    return { rss, needless, last_p50_ms: times[times.length >> 1], last_p99_ms: times[Math.floor(times.length * 0.99)], watchers: count };
   }
 
   // Of a server that has just started, without and with so many flags.

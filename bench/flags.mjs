@@ -26,6 +26,11 @@ const parts = {
     line: (list) => [number(of(list, 'p50_ms'), 1), number(of(list, 'p99_ms'), 1), number(of(list, 'last_p50_ms'), 1), number(of(list, 'last_p99_ms'), 1),
       number(Math.max(...list.map((each) => each.last_max_ms)), 1), number(of(list, 'cpu_us'), 2), number(of(list, 'events'), 0), total(list, 'missing') + total(list, 'refusals'), total(list, 'closed')],
   },
+  watchers: {
+    measure: (row, server) => server.watch(row.watchers, row.changes),
+    heads: ['watchers of 50 flags', 'server', 'MB of RSS', 'to the last: p50 ms', 'p99 ms', 'sent when nothing changed'],
+    line: (list) => [number(of(list, 'rss') / 1e6, 0), number(of(list, 'last_p50_ms'), 1), number(of(list, 'last_p99_ms'), 1), total(list, 'needless')],
+  },
   memory: {
     measure: (row, server) => server.memoryPerThousand(THOUSANDS),
     heads: ['memory', 'server', 'kB of PSS', 'min–max'],

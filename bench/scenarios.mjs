@@ -110,6 +110,7 @@ export const groups = {
       { part: 'requests', title: 'the same again, unchanged (304)', load: (server) => server.unchanged(), options: { senders: 32, window: 32 }, servers: ['corohub-flags', 'unleash'] },
       { part: 'changes', title: '10,000 subscribers of the topic', load: (server) => server.toSubscribers(), options: CHANGES, servers: ['corohub-flags'] },
       { part: 'changes', title: '10,000 streams of OFREP', load: (server) => server.toStreams(), options: { ...CHANGES, rate: 2 }, servers: ['corohub-flags'] },
+      { part: 'watchers', title: '10,000, each with a context of its own', watchers: 10_000, changes: 50, servers: ['corohub-flags'] },
       { part: 'memory', title: 'of 1,000 flags with their rules, in 10,000', servers: ['corohub-flags'] },
       { part: 'evaluations', title: 'one evaluation', servers: ['corohub-evaluation', 'flagd-core'] },
     ],

@@ -121,9 +121,10 @@ void Gateway::add_shard(hub::Shard& shard, auth::Authenticator& authenticator) {
       state.topic_rights.emplace_back(std::make_unique<TopicRights>(shard, state.parts.topic_rules, flags));
   shard.set_judge(state.client_judges.emplace_back(std::make_unique<const ClientJudge>(flags)).get());
   state.key_ends.push_back(std::make_unique<KeyEnds>(shard, *keys, *client_keys));
+  const auto& watching = state.flag_watching.emplace_back(std::make_unique<FlagWatching>(shard, flags));
   state.desks.push_back(std::unique_ptr<const Desk>(
       new Desk{shard, authenticator, state.parts.readers, state.sessions, state.publishing, state.presence,
-               state.reception, flags, *keys, *client_keys, *topics, state.parts.passwords}));
+               state.reception, flags, *keys, *client_keys, *topics, *watching, state.parts.passwords}));
   state.ofrep.add_shard(*state.desks.back());
 }
 

@@ -9,6 +9,7 @@
 #include "gateway/session/client_judge.hpp"
 #include "gateway/session/desk.hpp"
 #include "gateway/session/key_ends.hpp"
+#include "gateway/session/flag_watching.hpp"
 #include "gateway/session/presence_desk.hpp"
 #include "gateway/session/publishing.hpp"
 #include "gateway/session/reception.hpp"
@@ -69,6 +70,7 @@ struct GatewayState {
   std::vector<std::unique_ptr<TopicRights>> topic_rights;
   std::vector<std::unique_ptr<const ClientJudge>> client_judges;
   std::vector<std::unique_ptr<KeyEnds>> key_ends;
+  std::vector<std::unique_ptr<FlagWatching>> flag_watching;
   std::vector<std::unique_ptr<const Desk>> desks;
   std::atomic<std::size_t> sockets_open{0};
   std::atomic<bool> draining{false};

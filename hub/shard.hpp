@@ -180,6 +180,10 @@ class Shard {
   // Where the log stands at the beginning. Before anything is applied.
   void begin_after(const LogState& log);
   const std::string& epoch() const noexcept { return epoch_; }
+  // When what is being applied was committed; nothing outside of a turn, or for what is volatile.
+  std::optional<SteadyTime> committed() const noexcept {
+    return next_batch_ < taken_.size() ? taken_[next_batch_]->committed() : std::nullopt;
+  }
 
   // Events of its own audience up to here are not for this member: they came before the member, or the member
   // has had them. Only for a member that is live.

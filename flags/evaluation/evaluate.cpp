@@ -207,4 +207,18 @@ void append_flag_not_found(std::string& out, std::string_view key) {
   append_failure(out, key, EvaluationError::flag_not_found, "There is no such flag.");
 }
 
+void append_set_metadata(std::string& out, std::string_view name_space, const Environment& environment) {
+  out += '{';
+  for (const auto& [name, value] : environment.metadata) {
+    if (name == "flagSetId" || name == "version") continue;  // these two are ours
+    append_json(out, name);
+    out += ':';
+    append_json_text(out, value);
+    out += ',';
+  }
+  out += R"("flagSetId":)";
+  append_json(out, std::string(name_space) + "/" + environment.key);
+  out.append(R"(,"version":")").append(std::to_string(environment.revision)).append("\"}");
+}
+
 }  // namespace corohub::flags

@@ -101,5 +101,7 @@ void append_evaluation(std::string& out, const Environment& environment, const E
                        const Definition* definition = nullptr, const json::object* limits = nullptr);
 // The same for a flag that is not there, or not for this viewer.
 void append_flag_not_found(std::string& out, std::string_view key);
+// The metadata of all flags of an environment together: its own, `flagSetId`, and as `version` its revision.
+void append_set_metadata(std::string& out, std::string_view name_space, const Environment& environment);
 
 }  // namespace corohub::flags

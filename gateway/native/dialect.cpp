@@ -70,14 +70,18 @@ hub::Audience readers_of(const Outcome& outcome) noexcept {
 
 // ---- what a session tells by itself ----
 
-// An event for this connection alone; `position` is its id on an event stream.
-void push_event(Session& session, std::string type, const json::object& data,
-                std::optional<Seq> position = {}) {
+// An event for this connection alone, with this JSON text; `position` is its id on an event stream.
+void push_event(Session& session, std::string type, std::string data, std::optional<Seq> position = {}) {
   if (session.transport() == nullptr) return;
-  hub::EventDraft draft{std::move(type), json::serialize(data), hub::Audience::one_connection()};
+  hub::EventDraft draft{std::move(type), std::move(data), hub::Audience::one_connection()};
   const hub::Event event(std::move(draft), 0, session.desk().shard.clock().unix_ms());
   const std::string id = position ? Position{session.desk().settings.epoch, *position}.text() : std::string();
   session.push_frame(personal_frame(session.transport()->wrap(), event.text(), id, event.audience()));
+}
+
+void push_event(Session& session, std::string type, const json::object& data,
+                std::optional<Seq> position = {}) {
+  push_event(session, std::move(type), json::serialize(data), position);
 }
 
 void tell_of(Session& session, const Welcome& welcome) {
@@ -113,6 +117,10 @@ void tell_of(Session& session, const Expiring& expiring) {
 void tell_of(Session& session, const Throttled&) {
   session.push_text(
       native_json::error_text("null", {name(ErrorCode::rate_limited), "You send faster than you may."}));
+}
+
+void tell_of(Session& session, const FlagValues& values) {
+  push_event(session, "flag.values", std::string(values.data));
 }
 
 class NativeDialect final : public Dialect {

@@ -6,7 +6,10 @@
 
 #include <algorithm>
 #include <array>
+#include <optional>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include <boost/json/serialize.hpp>
 
@@ -46,6 +49,35 @@ class Members : public CommandMembers {
     return raw_member(*member_text(text_, "data"), "data").value_or("null");
   }
 
+  std::string flag_place(std::string_view member) {
+    const json::value* value = find(member);
+    if (value == nullptr) return {};
+    if (value->is_string() && !value->get_string().empty()) return std::string(value->get_string());
+    return complain(std::string(member) + " is the key of one.");
+  }
+
+  json::object flag_context() {
+    const json::value* value = find("context");
+    if (value == nullptr) return {};
+    if (value->is_object()) return value->get_object();
+    complain("context is an object.", "invalid_context");
+    return {};
+  }
+
+  std::optional<std::vector<std::string>> flag_keys() {
+    const json::value* value = find("keys");
+    if (value == nullptr) return std::nullopt;
+    const json::array* list = value->if_array();
+    const auto is_text = [](const json::value& one) { return one.is_string(); };
+    if (list == nullptr || list->size() > watch_keys_max || !std::ranges::all_of(*list, is_text)) {
+      complain("keys is a list of at most 2000 texts.");
+      return std::nullopt;
+    }
+    std::vector<std::string> keys;
+    for (const json::value& one : *list) keys.emplace_back(one.get_string());
+    return keys;
+  }
+
   std::string idempotency_key() {
     const json::value* value = find("idempotency_key");
     if (value == nullptr) return {};
@@ -72,6 +104,14 @@ Command read_subscribe(Members members) {
   return std::move(members).result(std::move(asked));
 }
 
+Command read_watch(Members members) {
+  WatchFlags asked{members.flag_place("namespace"), members.flag_place("environment"), members.flag_context(),
+                   members.flag_keys()};
+  return std::move(members).result(std::move(asked));
+}
+
+Command read_unwatch(Members) { return UnwatchFlags{}; }
+
 Command read_unsubscribe(Members members) {
   Unsubscribe asked{.topic = members.topic(), .label = 0};
   return std::move(members).result(std::move(asked));
@@ -90,9 +130,11 @@ struct Word {
   Command (*read)(Members);
 };
 constexpr std::array words = {
-    Word{"subscribe", read_subscribe}, Word{"unsubscribe", read_unsubscribe}, Word{"publish", read_publish},
-    Word{"ping", read_ping},           Word{"typing", read_typing},           Word{"presence", read_presence},
+    Word{"subscribe", read_subscribe}, Word{"unsubscribe", read_unsubscribe},
+    Word{"publish", read_publish},     Word{"ping", read_ping},
+    Word{"typing", read_typing},       Word{"presence", read_presence},
     Word{"history", read_history},     Word{"auth.refresh", read_refresh},
+    Word{"flag.watch", read_watch},    Word{"flag.unwatch", read_unwatch},
 };
 
 Command parse_command(const json::object& message, std::string_view text) {

@@ -107,18 +107,9 @@ std::string bulk_body(const flags::Namespace& name_space, const flags::Environme
                       std::string_view items, std::string_view stream_token) {
   std::string body;
   body.reserve(items.size() + stream_token.size() + 512);
-  body.append(R"({"flags":[)").append(items).append(R"(],"metadata":{)");
-  for (const auto& [name, value] : environment.metadata) {
-    if (name == "flagSetId" || name == "version") continue;  // these two are ours
-    append_json(body, name);
-    body += ':';
-    append_json_text(body, value);
-    body += ',';
-  }
-  append_member(body, "flagSetId", name_space.key + "/" + environment.key);
-  body += ',';
-  append_member(body, "version", std::to_string(environment.revision));
-  body.append(R"(},"eventStreams":[{"type":"sse","endpoint":{"requestUri":"/ofrep/v1/events?t=)")
+  body.append(R"({"flags":[)").append(items).append(R"(],"metadata":)");
+  flags::append_set_metadata(body, name_space.key, environment);
+  body.append(R"(,"eventStreams":[{"type":"sse","endpoint":{"requestUri":"/ofrep/v1/events?t=)")
       .append(stream_token)
       .append(R"("},"inactivityDelaySec":)")
       .append(std::to_string(inactivity_delay_s))

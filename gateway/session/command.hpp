@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/error.hpp"
+#include "core/json.hpp"
 #include "core/position.hpp"
 #include "gateway/session/publication.hpp"
 #include "hub/event_filter.hpp"
@@ -71,6 +72,19 @@ struct HistoryQuery {
   std::size_t limit = 0;
 };
 
+inline constexpr std::size_t watch_context_bytes_max = 8 << 10;  // as canonical JSON
+inline constexpr std::size_t watch_keys_max = 2'000;
+
+// The values of the viewer's own flags, and what changes of them. One at a time.
+struct WatchFlags {
+  std::string name_space{};                        // empty: the viewer's own
+  std::string environment{};                       // empty: the viewer's own
+  json::object context{};                          // of the client
+  std::optional<std::vector<std::string>> keys{};  // nothing: all flags
+};
+
+struct UnwatchFlags {};
+
 // Why a message was not understood or not done: `code` is one of the stable words of the API.
 struct Refusal {
   std::string_view code;
@@ -79,7 +93,7 @@ struct Refusal {
 Refusal refusal_of(const Error& error);
 
 using Command = std::variant<Refusal, Ping, AuthRefresh, Subscribe, Unsubscribe, Publish, PublishAll,
-                             PresenceQuery, SetTyping, HistoryQuery>;
+                             PresenceQuery, SetTyping, HistoryQuery, WatchFlags, UnwatchFlags>;
 
 // ---- outcomes: one for each command ----
 
@@ -159,6 +173,12 @@ struct Expiring {
 // It sends more than it may and is not read from for a moment.
 struct Throttled {};
 
-using Notice = std::variant<Welcome, Gap, Revoked, Expiring, Throttled>;
+// What has changed of the flags that it watches: JSON text of an object. A dialect that cannot ask for it
+// never has it.
+struct FlagValues {
+  std::string_view data;
+};
+
+using Notice = std::variant<Welcome, Gap, Revoked, Expiring, Throttled, FlagValues>;
 
 }  // namespace corohub::gateway

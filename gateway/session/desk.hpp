@@ -7,6 +7,7 @@
 #include "core/metrics.hpp"
 #include "flags/client_key_cache.hpp"
 #include "flags/directory.hpp"
+#include "gateway/session/flag_watching.hpp"
 #include "gateway/session/presence_desk.hpp"
 #include "gateway/session/publishing.hpp"
 #include "gateway/session/reception.hpp"
@@ -56,6 +57,7 @@ struct Desk {
   users::ServiceKeyCache& service_keys;      // as this shard knows them
   flags::ClientKeyCache& client_keys;        // as this shard knows them
   const TopicRights& topics;                 // who may read them
+  FlagWatching& flag_watching;               // who watches their values
   auth::PasswordLogin* passwords = nullptr;  // null: a password proves nothing here
 };
 

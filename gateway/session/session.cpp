@@ -291,6 +291,7 @@ void Session::on_closed(CloseReason reason) noexcept {
   set_outlet(nullptr);
   outbox().close_and_clear();
   if (replay_) replay_->clear();
+  desk_.flag_watching.end(*this);
   desk_.shard.expiries().disarm(*this);
   desk_.shard.detach(*this);
   leave_counts();
@@ -385,6 +386,7 @@ void Session::leave_counts() noexcept {
 
 void Session::role_changed() noexcept {
   desk_.topics.judge_again(*this);
+  desk_.flag_watching.role_changed(*this);
   if (!counted_) return;
   desk_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Decrement();
   counted_role_ = identity().role;
@@ -457,16 +459,18 @@ void Session::fail(const RequestId& id, const std::exception_ptr& failure) noexc
 
 // A client that asks for much and reads little is refused, not closed.
 void Session::answer(const RequestId& id, const Outcome& outcome) {
-  if (const auto* json = std::get_if<JsonText>(&outcome)) {
-    desk_.shard.send_now(*this);
-    const std::uint64_t room = std::uint64_t{outbox().limits().bytes_max} * 3 / 4;
-    const bool fits = outbox().bytes() + json->text.size() <= room;
-    if (!fits && json->text.size() > large_answer_bytes)
-      return dialect_.answer(
-          *this, id,
-          Refusal{name(ErrorCode::overloaded), "Too much waits for you already: read it, or ask for less."});
-  }
+  const auto* json = std::get_if<JsonText>(&outcome);
+  if (json != nullptr && !has_room_for(json->text.size()))
+    return dialect_.answer(
+        *this, id,
+        Refusal{name(ErrorCode::overloaded), "Too much waits for you already: read it, or ask for less."});
   dialect_.answer(*this, id, outcome);
+}
+
+bool Session::has_room_for(std::size_t answer_bytes) {
+  if (answer_bytes <= large_answer_bytes) return true;
+  desk_.shard.send_now(*this);
+  return outbox().bytes() + answer_bytes <= std::uint64_t{outbox().limits().bytes_max} * 3 / 4;
 }
 
 void Session::push_text(std::string_view text, const hub::Audience& readers, MessageKind kind) {

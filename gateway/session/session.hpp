@@ -103,6 +103,8 @@ class Session final : public hub::Member,
 
   // ---- for its parts ----
   void answer(const RequestId& id, const Outcome& outcome);
+  // Whether so large an answer does not crowd out what waits for the client.
+  bool has_room_for(std::size_t answer_bytes);
   void tell(const Notice& notice) { dialect_.tell(*this, notice); }
   bool hears_unasked() const noexcept { return dialect_.hears_unasked(); }
   SessionReplay& replay();
@@ -177,6 +179,8 @@ class Session final : public hub::Member,
   void carry_out(const RequestId& id, PresenceQuery& asked);
   void carry_out(const RequestId& id, SetTyping& asked) { typing().ask(id, asked); }
   bool may_ask(const Command& command) const noexcept;
+  void carry_out(const RequestId& id, WatchFlags& asked) { desk_.flag_watching.watch(*this, id, asked); }
+  void carry_out(const RequestId& id, UnwatchFlags&) { desk_.flag_watching.unwatch(*this, id); }
   void fail(const RequestId& id, const std::exception_ptr& failure) noexcept;
 
   SessionPublishing& publishing();

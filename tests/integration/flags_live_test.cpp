@@ -109,6 +109,23 @@ TEST_F(FlagsLive, a_change_arrives_by_every_protocol) {
   EXPECT_EQ(what(socket.next()), "seen disabled") << "once, though it follows both topics";
 }
 
+TEST_F(FlagsLive, whoever_watches_is_told_what_has_changed_for_it) {
+  WsClient socket = server_.connect(ann_);
+  socket.until("connection.established");
+  socket.send_text(R"({"type":"flag.watch","id":1,"data":{"namespace":"bep"}})");
+  const json::object first = socket.until("reply").back();
+  ASSERT_EQ(first.at("data").at("flags").as_array().size(), 1U);
+  EXPECT_EQ(first.at("data").at("flags").at(0).at("reason"), "DISABLED");
+  set("hidden", "enable");
+  set("seen", "enable");
+  const json::object event = socket.next();
+  EXPECT_EQ(event.at("type"), "flag.values") << "and nothing of the hidden one before it";
+  EXPECT_EQ(event.at("data").at("flags").at(0).at("key"), "seen");
+  EXPECT_EQ(event.at("data").at("flags").at(0).at("value"), true);
+  set_access("bep", "clients");
+  EXPECT_EQ(json::serialize(socket.until("flag.values").back().at("data").at("removed")), R"(["seen"])");
+}
+
 TEST_F(FlagsLive, T49_what_is_hidden_is_in_no_history_poll_or_resumption) {
   set("hidden", "enable");
   set("seen", "enable");

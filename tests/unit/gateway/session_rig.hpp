@@ -26,7 +26,7 @@ namespace corohub::gateway::test {
 
 class SessionRig {
  public:
-  SessionRig() {
+  explicit SessionRig(FlagWatchLimits limits = {}) : watch_limits(limits) {
     hub.set_shards({&shard});
     database.hub.set_shards({&shard});
   }
@@ -131,8 +131,10 @@ class SessionRig {
   flags::ClientKeyCache client_keys{database.readers, flags, clock};
   TopicRights topics{shard, topic_rules, flags};
   KeyEnds key_ends{shard, service_keys, client_keys};
-  Desk desk{shard,     authenticator, database.readers, settings,    publishing, presence,
-            reception, flags,         service_keys,     client_keys, topics,     nullptr};
+  const FlagWatchLimits watch_limits;
+  FlagWatching flag_watching{shard, flags, watch_limits};
+  Desk desk{shard, authenticator, database.readers, settings, publishing,    presence, reception,
+            flags, service_keys,  client_keys,      topics,   flag_watching, nullptr};
   WebSocketSettings sockets;
   bool deflate = false;     // agreed on by those who connect
   bool loads_fail = false;  // with an exception

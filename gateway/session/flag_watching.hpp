@@ -1,0 +1,171 @@
+// Sessions that watch the values of their own flags: each is told what has changed for it, whatever the
+// cause, and nothing else. Made once for each shard; used on its thread only.
+//
+// Those who would get the same values (the same viewer, namespace, environment and context) are one group,
+// which is evaluated once. Of what its members have been told a group keeps 8 bytes for each flag.
+#pragma once
+
+#include "auth/rate_limit.hpp"
+#include "core/fixed_post.hpp"
+#include "core/metrics.hpp"
+#include "core/wheel.hpp"
+#include "flags/directory.hpp"
+#include "flags/evaluation/evaluate.hpp"
+#include "flags/evaluation/touched.hpp"
+#include "gateway/session/command.hpp"
+#include "hub/shard.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include <boost/intrusive/list.hpp>
+#include <boost/unordered/unordered_flat_map.hpp>
+
+namespace corohub::gateway {
+
+class Session;
+
+struct FlagWatchLimits {
+  std::chrono::milliseconds interval{100};  // between two events of one watcher, at least
+  std::chrono::milliseconds slice{2};       // of the thread's time, after which others have a turn
+  // Flags that one change touches, times those who watch them: beyond, they are told to watch again.
+  std::size_t values_max = 1'000'000;
+  auth::Rate watches_per_viewer{50, std::chrono::seconds(1), 100};
+};
+
+class FlagWatching final : private flags::DirectoryListener {
+ public:
+  // Shard and directory outlive it; the sessions do not.
+  FlagWatching(hub::Shard& shard, flags::Directory& directory, FlagWatchLimits limits = {});
+  ~FlagWatching() override;
+  FlagWatching(const FlagWatching&) = delete;
+  FlagWatching& operator=(const FlagWatching&) = delete;
+
+  // The session is answered with all values, and told of changes from here on; what it watched before ends.
+  // Refusals: not_found, invalid_context, rate_limited, overloaded. Throws for memory.
+  void watch(Session& session, const RequestId& id, WatchFlags& asked);
+  void unwatch(Session& session, const RequestId& id);
+  // The session is gone.
+  void end(const Session& session) noexcept;
+  // A rule may ask for the role.
+  void role_changed(const Session& session) noexcept;
+
+  std::size_t watchers() const noexcept { return watches_.size(); }
+  std::size_t groups() const noexcept { return groups_.size(); }
+  std::uint64_t evaluations() const noexcept { return evaluations_; }  // after changes
+
+ private:
+  using Kind = flags::Viewer::Kind;
+  // All that values depend on, but for the namespace itself and what is known of the viewer.
+  struct Key {
+    std::string name_space;
+    Kind kind;
+    std::int64_t id;          // of the user, client or key
+    std::string environment;  // empty: the viewer's own
+    std::string context;      // canonical
+  };
+  // The first members of a key, which stand for all keys that begin so.
+  struct Prefix {
+    std::string_view name_space;
+    std::optional<std::pair<Kind, std::int64_t>> viewer{};
+  };
+  struct KeyLess {
+    using is_transparent = void;
+    bool operator()(const Key& a, const Key& b) const noexcept;
+    bool operator()(const Key& a, const Prefix& b) const noexcept;
+    bool operator()(const Prefix& a, const Key& b) const noexcept;
+  };
+
+  class Group;
+  struct Watch;
+  struct Place;
+  struct Values;
+  using Groups = std::multimap<Key, std::unique_ptr<Group>, KeyLess>;
+  struct Watch {
+    Session& session;
+    Groups::iterator group;
+    std::size_t slot;                              // among the group's
+    std::optional<std::vector<std::string>> keys;  // sorted; nothing: all
+  };
+  enum class Need : std::uint8_t { evaluation, resync };
+
+  class Group final : public Timed {
+   public:
+    Group(FlagWatching& owner, hub::Identity its_who) : who(std::move(its_who)), owner_(owner) {}
+    void on_due(SteadyTime) noexcept override { owner_.make_ready(*this); }
+
+    hub::Identity who;
+    flags::EnvironmentRef seen;              // as the members have been told
+    std::uint64_t rights = 0;                // of the viewer then; see rights_of()
+    std::vector<std::uint64_t> told;         // a hash for each flag of `seen`; 0: not seen
+    std::vector<std::unique_ptr<Watch>> of;  // its members
+    Groups::iterator place;
+    SteadyTime next_at{};  // not before this
+    SteadyTime since{};    // the first change that waits
+    bool waits = false;
+    Need need = Need::evaluation;
+    boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> ready;
+
+   private:
+    FlagWatching& owner_;
+  };
+  using Ready =
+      boost::intrusive::list<Group,
+                             boost::intrusive::member_hook<Group, decltype(Group::ready), &Group::ready>,
+                             boost::intrusive::constant_time_size<false>>;
+  using DifferenceKey = std::tuple<flags::EnvironmentRef, flags::EnvironmentRef, bool>;
+
+  // ---- flags::DirectoryListener ----
+  void namespace_changed(const flags::NamespaceChange& change) noexcept override;
+  void client_changed(const flags::ClientChange& change) noexcept override;
+
+  // ---- who watches ----
+  std::optional<Refusal> refuse(const Session& session, const WatchFlags& asked);
+  std::string own_namespace(const flags::Viewer& viewer) const;
+  Groups::iterator group_for(Key key, const Session& session, const Place& place);
+  void add(Session& session, Groups::iterator group, std::optional<std::vector<std::string>> keys);
+  void remove(Watch& watch) noexcept;
+
+  // ---- what has changed ----
+  std::optional<Place> find_place(const Key& key, const flags::Viewer& viewer) const noexcept;
+  const flags::TouchedFlags& touched(const Group& group, const Place& place);
+  void look(const flags::NamespaceChange& change);
+  void mark(Group& group) noexcept;
+  void make_ready(Group& group) noexcept;
+  void go_on() noexcept;
+
+  // ---- what is told ----
+  void tell(Group& group);
+  void evaluate(Group& group, const Place& place, Values& values);
+  void tell_members(Group& group, const Values& values);
+  void end_all(Group& group);
+  void resync_all(Group& group, const Place& place);
+  bool has_room_for(Session& session, std::size_t bytes) const noexcept;
+  static void say(Session& session, std::string_view data) noexcept;
+  void resync(Watch& watch, std::string_view head);
+
+  hub::Shard& shard_;
+  flags::Directory& directory_;
+  const FlagWatchLimits limits_;
+  auth::RateLimiter asked_;
+  Groups groups_;
+  boost::unordered_flat_map<const Session*, Watch*> watches_;
+  Ready ready_;
+  std::map<DifferenceKey, flags::TouchedFlags> differences_;  // of the changes under way
+  FixedPost post_;
+  bool posted_ = false;
+  std::uint64_t evaluations_ = 0;
+  metrics::Gauge& watchers_gauge_;
+  metrics::Histogram& push_seconds_;
+  metrics::Counter& resyncs_;
+};
+
+}  // namespace corohub::gateway

@@ -1,0 +1,491 @@
+// Values of flags that a connection watches: what has changed for its viewer, whatever the cause, and no
+// more.
+#include "gateway/session/flag_watching.hpp"
+
+#include "core/json_text.hpp"
+#include "session_rig.hpp"
+
+#include <algorithm>
+#include <map>
+#include <random>
+#include <set>
+
+#include <boost/json/serialize.hpp>
+#include <gmock/gmock.h>
+
+namespace corohub::gateway::test {
+namespace {
+
+using flags::NamespaceAccess;
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+// What a test may change of a namespace; each build() is its next state.
+struct World {
+  struct FlagPlan {
+    std::string variant = "a";
+    std::string rule = "null";
+    bool enabled = true;
+    bool gated = false;
+    bool visible = true;
+    std::string parent{};
+  };
+
+  flags::DefinitionRef definition(const FlagPlan& plan) {
+    const std::string text = R"({"state":")" + std::string(plan.enabled ? "ENABLED" : "DISABLED") +
+                             R"(","variants":{"a":"A","b":"B"},"defaultVariant":")" + plan.variant + "\"" +
+                             (plan.rule == "null" ? "" : R"(,"targeting":)" + plan.rule) + "}";
+    flags::DefinitionRef& known = definitions[text];
+    if (!known) {
+      flags::Reading reading;
+      known = flags::parse_definition(parse_json(text).value().as_object(), reading).value();
+    }
+    return known;
+  }
+
+  flags::NamespaceRef build() {
+    auto made = std::make_shared<flags::Namespace>();
+    made->id = 1;
+    made->key = "bep";
+    made->access = access;
+    auto gold = std::make_shared<flags::Package>();
+    gold->id = 7;
+    gold->key = "gold";
+    gold->version = package_version;
+    for (const std::int64_t id : features) gold->features.push_back({id, {{"seats", package_version}}});
+    made->packages = {gold};
+    flags::Reading reading;
+    auto segment = std::make_shared<flags::Segment>();
+    segment->key = "staff";
+    segment->rule = flags::parse_segment(parse_json(segment_rule).value(), reading).value();
+    ++revision;
+    std::vector<flags::Flag> list;
+    for (const auto& [key, plan] : plans) {
+      auto identity = std::make_shared<flags::FlagIdentity>();
+      identity->id = ids.try_emplace(key, static_cast<std::int64_t>(ids.size()) + 1).first->second;
+      identity->key = key;
+      identity->type = flags::ValueType::string;
+      identity->client_visible = plan.visible;
+      identity->package_gated = plan.gated;
+      if (!plan.parent.empty()) identity->parent = plan.parent;
+      flags::Flag flag;
+      flag.identity = std::move(identity);
+      flag.definition = definition(plan);
+      list.push_back(std::move(flag));
+    }
+    flags::EnvironmentParts parts;
+    parts.id = 1;
+    parts.key = "default";
+    parts.is_default = true;
+    parts.revision = revision;
+    parts.segments = {segment};
+    made->environments.push_back(std::make_shared<flags::Environment>(std::move(parts), std::move(list),
+                                                                      std::vector<flags::PlatformRef>()));
+    return made;
+  }
+
+  std::map<std::string, FlagPlan> plans;
+  std::map<std::string, std::int64_t> ids;
+  std::map<std::string, flags::DefinitionRef> definitions;
+  std::set<std::int64_t> features;
+  std::int64_t package_version = 1;
+  std::string segment_rule = R"({"==":[{"var":"team"},"staff"]})";
+  NamespaceAccess access = NamespaceAccess::users;
+  Seq revision = 0;
+};
+
+const std::string by_role = R"({"if":[{"==":[{"var":"corohub.role"},"admin"]},"b","a"]})";
+const std::string by_package = R"({"if":[{"==":[{"var":"corohub.package"},"gold"]},"b","a"]})";
+const std::string by_segment = R"({"if":[{"$ref":"staff"},"b","a"]})";
+const std::string by_user = R"({"if":[{"==":[{"var":"corohub.userId"},1]},"b","a"]})";
+
+// What a client has been told, added up.
+struct Told {
+  std::map<std::string, std::string> values{};
+  std::vector<std::string> events{};  // "flags -removed", or "resync"
+  bool watching = false;
+};
+
+Told told_to(const RawClient& client) {
+  Told all;
+  for (const json::object& message : messages(client)) {
+    const json::value* data = message.if_contains("data");
+    if (data == nullptr || !data->is_object()) continue;
+    const json::object& what = data->get_object();
+    if (message.contains("ok") && what.contains("flags")) {
+      all = {.watching = true};
+    } else if (message.at("type") != "flag.values") {
+      continue;
+    } else if (what.contains("resync")) {
+      all.watching = false;
+      all.events.emplace_back("resync");
+      continue;
+    }
+    std::string event;
+    for (const json::value& item : what.at("flags").as_array()) {
+      const std::string key(item.at("key").as_string());
+      all.values[key] = json_text(item);
+      event += key + " ";
+    }
+    if (message.contains("ok")) continue;
+    for (const json::value& key : what.at("removed").as_array()) {
+      all.values.erase(std::string(key.as_string()));
+      event += "-" + std::string(key.as_string()) + " ";
+    }
+    event.pop_back();
+    all.events.push_back(std::move(event));
+  }
+  return all;
+}
+
+class FlagWatchingTest : public testing::Test {
+ protected:
+  explicit FlagWatchingTest(FlagWatchLimits limits = {}) : rig_(limits) {
+    world_.plans["one"] = {};
+    world_.plans["role"] = {.rule = by_role};
+    world_.plans["two"] = {};
+    now_ = world_.build();
+    rig_.flags.begin_with({now_});
+  }
+
+  void change() {
+    flags::NamespaceRef next = world_.build();
+    rig_.flags.apply(flags::NamespaceChange{now_, next});
+    now_ = std::move(next);
+  }
+  void set_client(flags::ClientRef next) {
+    rig_.flags.apply(flags::ClientChange{client_, next});
+    client_ = std::move(next);
+  }
+  flags::ClientRef make_client(std::int64_t package, std::vector<flags::Override> overrides = {}) {
+    auto made = std::make_shared<flags::Client>();
+    made->id = 5;
+    made->key = "acme";
+    made->namespace_id = 1;
+    made->user_id = 1;
+    made->package_id = package;
+    made->overrides = std::move(overrides);
+    made->version = ++client_version_;
+    return made;
+  }
+  void become(Role role) {
+    auto changed = std::make_shared<Account>(*user_);
+    changed->role = role;
+    role_ = role;
+    rig_.publish({hub::AccountChanged{1, changed, CloseReason::session_revoked}});
+  }
+  void pass() { rig_.pass(std::chrono::milliseconds(300)); }
+
+  std::string ask(RawClient& client, const std::string& type, const std::string& data) {
+    const auto answers = [&] {
+      std::vector<json::object> all;
+      for (const json::object& message : messages(client))
+        if (message.contains("id")) all.push_back(message);
+      return all;
+    };
+    const std::size_t before = answers().size();
+    client.send(encode({.payload = R"({"type":")" + type + R"(","id":1,"data":)" + data + "}"}));
+    rig_.until([&] { return answers().size() > before; });
+    const json::object last = answers().back();
+    return last.contains("ok") ? "ok" : std::string(last.at("data").at("code").as_string());
+  }
+  std::unique_ptr<RawClient> watching(const std::string& data = R"({"namespace":"bep"})",
+                                      const Account* account = nullptr) {
+    auto client = rig_.connect(account != nullptr ? *account : *user_);
+    EXPECT_EQ(ask(*client, "flag.watch", data), "ok");
+    return client;
+  }
+
+  // All flags evaluated anew.
+  std::map<std::string, std::string> oracle(const json::object& context = {}) {
+    std::map<std::string, std::string> all;
+    const flags::Viewer viewer{.kind = flags::Viewer::Kind::user, .user_id = 1, .role = role_};
+    const flags::Namespace& name_space = **rig_.flags.find("bep");
+    const flags::Standing who = rig_.flags.standing(viewer, name_space);
+    if (!who.may_evaluate()) return all;
+    const flags::Environment& environment = who.home();
+    flags::Context read = flags::Context::read(context).value();
+    read.set_caller(who, environment.key);
+    flags::Evaluator evaluator(environment, read, 0);
+    for (const flags::Flag& flag : environment.flags()) {
+      if (!who.sees(flag)) continue;
+      std::string item;
+      flags::append_evaluation(item, environment, evaluator.evaluate(flag), nullptr,
+                               who.limits_of(*flag.identity));
+      all[flag.key()] = json_text(parse_json(item).value());
+    }
+    return all;
+  }
+
+  SessionRig rig_;
+  AccountRef user_ = rig_.add_account(1, Role::user);
+  AccountRef other_ = rig_.add_account(2, Role::user);
+  World world_;
+  flags::NamespaceRef now_;
+  flags::ClientRef client_;
+  std::int64_t client_version_ = 0;
+  Role role_ = Role::user;
+};
+
+TEST_F(FlagWatchingTest, a_watch_is_answered_with_all_values_and_their_metadata) {
+  const auto client = watching();
+  const json::object data = messages(*client).back().at("data").as_object();
+  EXPECT_EQ(json::serialize(data.at("metadata")), R"({"flagSetId":"bep/default","version":"1"})");
+  EXPECT_EQ(data.at("seq"), 1);
+  EXPECT_EQ(data.size(), 3U);
+  EXPECT_EQ(told_to(*client).values, oracle());
+}
+
+TEST_F(FlagWatchingTest, only_what_changed_for_the_viewer_is_told) {
+  const auto client = watching();
+  world_.plans["two"].variant = "b";
+  world_.plans["role"].rule = R"({"if":[{"==":[{"var":"corohub.role"},"superadmin"]},"b","a"]})";
+  change();
+  rig_.settle();
+  EXPECT_THAT(told_to(*client).events, ElementsAre("two"));
+  EXPECT_EQ(rig_.flag_watching.evaluations(), 2U) << "touched flags alone";
+  const json::object event = messages(*client).back();
+  EXPECT_FALSE(event.contains("seq")) << "volatile";
+  EXPECT_EQ(event.at("data").at("namespace"), "bep");
+  EXPECT_EQ(event.at("data").at("environment"), "default");
+  EXPECT_EQ(event.at("data").at("revision"), 2);
+  change();
+  pass();
+  EXPECT_EQ(told_to(*client).events.size(), 1U) << "nothing changed, nothing is sent";
+}
+
+TEST_F(FlagWatchingTest, changes_within_an_interval_are_told_together_with_the_newest_value) {
+  const auto client = watching();
+  for (const char* variant : {"b", "a", "b", "a"}) {
+    world_.plans["one"].variant = variant;
+    world_.plans["two"].variant = variant;
+    change();
+    rig_.settle();
+  }
+  EXPECT_THAT(told_to(*client).events, ElementsAre("one two"));
+  pass();
+  EXPECT_THAT(told_to(*client).events, ElementsAre("one two", "one two"));
+  EXPECT_EQ(told_to(*client).values, oracle());
+}
+
+TEST_F(FlagWatchingTest, equal_rights_and_contexts_are_evaluated_once) {
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 5; ++i) clients.push_back(watching(R"({"namespace":"bep","context":{"b":1.0,"a":2}})"));
+  clients.push_back(watching(R"({"namespace":"bep","context":{"a":2,"b":1},"keys":["two"]})"));
+  clients.push_back(watching(R"({"namespace":"bep"})"));
+  EXPECT_EQ(rig_.flag_watching.groups(), 2U);
+  world_.plans["one"].variant = "b";
+  change();
+  rig_.settle();
+  EXPECT_EQ(rig_.flag_watching.evaluations(), 2U);
+  EXPECT_THAT(told_to(*clients[4]).events, ElementsAre("one"));
+  EXPECT_THAT(told_to(*clients[5]).events, IsEmpty()) << "it asked for another key";
+  EXPECT_THAT(told_to(*clients[6]).events, ElementsAre("one"));
+}
+
+TEST_F(FlagWatchingTest, the_role_the_package_an_override_and_a_segment_change_values) {
+  world_.plans["gated"] = {.gated = true};
+  world_.plans["pack"] = {.rule = by_package};
+  world_.plans["seg"] = {.rule = by_segment};
+  change();
+  const auto client = watching(R"({"namespace":"bep","context":{"team":"staff"}})");
+  const auto expect = [&](const std::string& event) {
+    pass();
+    EXPECT_THAT(told_to(*client).events.back(), event);
+    EXPECT_EQ(told_to(*client).values, oracle({{"team", "staff"}}));
+  };
+  become(Role::admin);
+  expect("role");
+  set_client(make_client(7));
+  expect("pack");
+  world_.features = {world_.ids["gated"]};
+  ++world_.package_version;
+  change();
+  expect("gated");
+  set_client(make_client(7, {{.flag_id = world_.ids["gated"], .granted = false}}));
+  expect("-gated");
+  set_client(nullptr);
+  expect("pack");
+  world_.segment_rule = R"({"==":[{"var":"team"},"nobody"]})";
+  change();
+  expect("seg");
+  world_.plans.erase("two");
+  world_.plans["zwei"] = {};
+  change();
+  expect("zwei -two");
+}
+
+TEST_F(FlagWatchingTest, with_the_right_the_watch_ends) {
+  const auto client = watching();
+  world_.access = NamespaceAccess::clients;
+  change();
+  rig_.settle();
+  EXPECT_THAT(told_to(*client).events, ElementsAre("-one -role -two"));
+  EXPECT_EQ(rig_.flag_watching.watchers(), 0U);
+  EXPECT_EQ(ask(*client, "flag.watch", R"({"namespace":"bep"})"), "not_found");
+}
+
+TEST_F(FlagWatchingTest, a_watch_ends_when_it_is_replaced_undone_or_its_connection_closes_with_a_change_due) {
+  const auto client = watching();
+  const auto other = watching(R"({"namespace":"bep"})", other_.get());
+  EXPECT_EQ(ask(*client, "flag.watch", R"({"namespace":"bep","keys":["two","unknown"]})"), "ok");
+  EXPECT_EQ(rig_.flag_watching.watchers(), 2U);
+  EXPECT_EQ(told_to(*client).values.size(), 1U);
+  world_.plans["one"].variant = "b";
+  change();
+  other->shut_down_sending();
+  rig_.settle();
+  EXPECT_THAT(told_to(*client).events, IsEmpty());
+  EXPECT_EQ(ask(*client, "flag.unwatch", "{}"), "ok");
+  EXPECT_TRUE(rig_.until([&] { return rig_.flag_watching.watchers() == 0; }));
+  EXPECT_EQ(rig_.flag_watching.groups(), 0U);
+  change();
+  rig_.settle();
+}
+
+TEST_F(FlagWatchingTest, what_cannot_be_watched_is_refused) {
+  const auto client = rig_.connect(*user_);
+  std::string many = R"({"namespace":"bep","keys":["k")";
+  for (std::size_t i = 0; i < watch_keys_max; ++i) many += ",\"k\"";
+  const std::string large(watch_context_bytes_max, 'x');
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"{}", "not_found"},
+      {R"({"namespace":"nowhere"})", "not_found"},
+      {R"({"namespace":"bep","environment":"nowhere"})", "not_found"},
+      {R"({"namespace":7})", "invalid_message"},
+      {R"({"namespace":"bep","context":[]})", "invalid_context"},
+      {R"({"namespace":"bep","context":{"targetingKey":7}})", "invalid_context"},
+      {R"({"namespace":"bep","context":{"a":")" + large + "\"}}", "invalid_context"},
+      {R"({"namespace":"bep","keys":"one"})", "invalid_message"},
+      {R"({"namespace":"bep","keys":[1]})", "invalid_message"},
+      {many + "]}", "invalid_message"},
+      {R"({"namespace":"bep","environment":"default","context":null,"keys":null})", "ok"},
+  };
+  for (const auto& [data, code] : cases) EXPECT_EQ(ask(*client, "flag.watch", data), code) << data;
+}
+
+TEST_F(FlagWatchingTest, a_slow_watcher_is_told_to_watch_again) {
+  rig_.settings.outbox.bytes_max = 800;
+  const auto client = watching();
+  for (auto& [key, plan] : world_.plans) plan = {.variant = "b", .rule = "null"};
+  world_.plans["one"].variant = "a";
+  change();
+  rig_.settle();
+  EXPECT_THAT(told_to(*client).events, ElementsAre("role two")) << "that is less than half";
+  for (int i = 0; i < 8; ++i) world_.plans["new" + std::to_string(i)] = {};
+  change();
+  pass();
+  EXPECT_EQ(told_to(*client).events.back(), "resync");
+  EXPECT_EQ(messages(*client).back().at("data").as_object().size(), 4U);
+  EXPECT_EQ(rig_.flag_watching.watchers(), 0U);
+}
+
+class SmallFlagWatching : public FlagWatchingTest {
+ protected:
+  SmallFlagWatching() : FlagWatchingTest({.slice = std::chrono::milliseconds(0), .values_max = 5}) {}
+
+  std::unique_ptr<RawClient> watching_as(int number) {
+    return watching(R"({"namespace":"bep","context":{"number":)" + std::to_string(number) + "}}");
+  }
+};
+
+TEST_F(SmallFlagWatching, between_slices_others_have_their_turn) {
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(watching_as(i));
+  world_.plans["one"].variant = "b";
+  change();
+  std::vector<std::uint64_t> seen;
+  for (int i = 0; i < 20; ++i) {
+    rig_.context.restart();
+    rig_.context.poll_one();
+    const std::uint64_t now = rig_.flag_watching.evaluations();
+    if (now > 0 && (seen.empty() || seen.back() != now)) seen.push_back(now);
+  }
+  EXPECT_THAT(seen, ElementsAre(1, 2, 3));
+}
+
+TEST_F(SmallFlagWatching, a_change_that_means_too_much_work_is_answered_by_watching_again) {
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(watching_as(i));
+  world_.plans["one"].variant = "b";
+  change();
+  rig_.settle();
+  EXPECT_THAT(told_to(*clients[0]).events, ElementsAre("one")) << "three values";
+  world_.plans["one"].variant = "a";
+  world_.plans["two"].variant = "b";
+  change();
+  pass();
+  EXPECT_THAT(told_to(*clients[2]).events, ElementsAre("one", "resync")) << "six values";
+  EXPECT_EQ(rig_.flag_watching.evaluations(), 3U);
+  EXPECT_EQ(ask(*clients[2], "flag.watch", R"({"namespace":"bep"})"), "ok");
+  EXPECT_EQ(told_to(*clients[2]).values, oracle());
+}
+
+// Random changes of everything that values depend on; what is told always adds up.
+TEST_F(FlagWatchingTest, model_what_is_told_adds_up_to_what_a_bulk_would_say) {
+  std::mt19937 random(20260113);
+  const auto pick = [&](int below) { return static_cast<int>(random() % static_cast<unsigned>(below)); };
+  const std::vector<std::string> keys = {"one", "role", "two", "three", "four", "five"};
+  const std::vector<std::string> rules = {"null", by_role, by_package, by_segment, by_user};
+  const json::object context{{"team", "staff"}};
+  auto client = watching(R"({"namespace":"bep","context":{"team":"staff"}})");
+  const auto step = [&] {
+    World::FlagPlan& plan = world_.plans[keys[static_cast<std::size_t>(pick(6))]];
+    switch (pick(13)) {
+      case 0:
+        return become(pick(2) == 0 ? Role::user : Role::admin);
+      case 1:
+        return set_client(make_client(pick(2) == 0 ? 7 : 0));
+      case 2:
+        return set_client(make_client(7, {{.flag_id = 1 + pick(6), .granted = pick(2) == 0}}));
+      case 3:
+        return set_client(nullptr);
+      case 4:
+        world_.features = {1 + pick(6), 1 + pick(6)};
+        ++world_.package_version;
+        break;
+      case 5:
+        world_.segment_rule = pick(2) == 0 ? R"({"==":[{"var":"team"},"staff"]})" : R"({"==":[1,2]})";
+        break;
+      case 6:
+        world_.access = pick(3) == 0 ? NamespaceAccess::clients : NamespaceAccess::users;
+        break;
+      case 7:
+        world_.plans.erase(keys[static_cast<std::size_t>(pick(6))]);
+        break;
+      case 8:
+        plan.gated = !plan.gated;
+        break;
+      case 9:
+        plan.visible = !plan.visible;
+        break;
+      case 10:
+        plan.parent = &plan == &world_.plans["one"] ? "" : "one";
+        break;
+      case 11:
+        plan.enabled = !plan.enabled;
+        break;
+      default:
+        plan.rule = rules[static_cast<std::size_t>(pick(5))];
+        plan.variant = pick(2) == 0 ? "a" : "b";
+    }
+    if (!world_.plans.contains("one")) world_.plans["one"] = {};
+    change();
+  };
+  for (int round = 0; round < 300; ++round) {
+    for (int changes = 1 + pick(3); changes > 0; --changes) {
+      step();
+      if (pick(2) == 0) rig_.settle();
+    }
+    pass();
+    ASSERT_EQ(told_to(*client).values, oracle(context)) << "round " << round;
+    if (rig_.flag_watching.watchers() > 0) continue;
+    ASSERT_THAT(told_to(*client).values, IsEmpty()) << "a watch ends with all keys removed";
+    world_.access = NamespaceAccess::users;
+    change();
+    ASSERT_EQ(ask(*client, "flag.watch", R"({"namespace":"bep","context":{"team":"staff"}})"), "ok");
+  }
+}
+
+}  // namespace
+}  // namespace corohub::gateway::test

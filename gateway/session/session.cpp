@@ -408,7 +408,8 @@ void Session::on_message(MessageKind kind, std::string_view payload) {
 }
 
 bool Session::may_ask(const Command& command) const noexcept {
-  return is_for_listeners(command) || (identity().is_key() && std::holds_alternative<AuthRefresh>(command));
+  return is_for_listeners(command) ||
+         (identity().is_key() && is_one_of<AuthRefresh, WatchFlags, UnwatchFlags>(command));
 }
 
 void Session::ask(const RequestId& id, Command command) {

@@ -120,7 +120,7 @@ TEST_F(Clients, keys_may_have_colons_and_are_listed_with_a_cursor) {
   const HttpAnswer second = ask("GET", "/bep/clients?per_page=2&cursor=" + text(first, "meta.next"));
   EXPECT_EQ(second.json().at("data").at(0).at("key"), "c");
   EXPECT_EQ(second.at("meta.next"), nullptr);
-  EXPECT_EQ(field(ask("GET", "/bep/clients?cursor=%21")), "invalid_format cursor");
+  EXPECT_EQ(field(ask("GET", "/bep/clients?cursor=%21")), "invalid_format /cursor");
   EXPECT_EQ(text(ask("GET", "/bep/clients?status=disabled"), "meta.total"), "0");
 }
 
@@ -151,7 +151,7 @@ TEST_F(Clients, an_override_grants_in_a_dry_run_as_that_client_and_as_its_user) 
   EXPECT_EQ(ask("DELETE", place).status, 404);
 }
 
-TEST_F(Clients, T31b_a_key_is_shown_once_and_forgotten_by_nobody) {
+TEST_F(Clients, T31b_a_key_is_shown_once_and_stands_nowhere_else) {
   make();
   const HttpAnswer made = ask("POST", "/bep/clients/acme/keys", R"({"name":"app"})");
   ASSERT_EQ(made.status, 201) << made.body;

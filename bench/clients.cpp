@@ -43,6 +43,7 @@ void fill(test::TestDatabase& database) {
 }  // namespace
 
 int main() {
+  ::mallopt(M_ARENA_MAX, 1);  // mallinfo2() tells of the first arena alone
   test::TestDatabase database;
   fill(database);
   flags::Flags flags({database.writer, database.readers, database.readers, database.clock,

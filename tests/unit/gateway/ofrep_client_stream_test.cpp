@@ -130,6 +130,14 @@ TEST_F(OfrepClientStreams, T31_end_with_their_key) {
   EXPECT_FALSE(other_key.ended);
 }
 
+TEST_F(OfrepClientStreams, T31_a_key_that_ends_while_its_stream_begins_has_none) {
+  const std::string target = address(key(9));
+  EXPECT_FALSE(open(target).ended);
+  EXPECT_TRUE(open(target, {}, [&] { rig.revoke_client_key(); }).ended);
+  const std::string by_service = address(service());
+  EXPECT_TRUE(open(by_service, {}, [&] { rig.service_keys.end({.id = rig.key_id}); }).ended);
+}
+
 TEST_F(OfrepClientStreams, follow_their_client_to_another_environment_unless_they_named_one) {
   const Headers headers = key(9);
   Headers named = headers;

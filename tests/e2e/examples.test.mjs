@@ -110,8 +110,9 @@ test('the five minutes of docs/FLAGS.md', async (t) => {
   // What the document shows, up to what differs from run to run.
   const pattern = (text) => new RegExp(text.trim().split('…').map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*'));
   const blocks = [...document('docs/FLAGS.md').matchAll(/^```(\w+)\n([\s\S]*?)^```/gm)].map(([, language, text]) => [language, text]);
-  assert.deepEqual(blocks.map(([language]) => language).join(' '), 'sh sh sh json sh json sh js js sh sh json json');
-  for (const [at, [language, text]] of blocks.slice(0, -1).entries()) {
+  assert.deepEqual(blocks.map(([language]) => language).join(' '), 'sh sh sh json sh json sh js js sh sh json json sh sh json sh json');
+  const spoken = (text) => text.startsWith('{"type":"flag_update"'); // over STOMP
+  for (const [at, [language, text]] of blocks.filter(([, each]) => !spoken(each)).entries()) {
     if (language === 'sh') {
       shell.child.stdin.write(`${text}\necho; echo "block ${at} ended"\n`);
       await shell.printed(new RegExp(`block ${at} ended`));

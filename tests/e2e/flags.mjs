@@ -39,6 +39,15 @@ export async function serviceKey(admin, ...scopes) {
   return key;
 }
 
+// A package of these flags, with their limits; a client of its own, and a key of it.
+export async function makePackage(admin, namespace, key, features = {}) {
+  await admin.expect(201, 'POST', `${N(namespace)}/packages`, { body: { key } });
+  for (const [flag, limits] of Object.entries(features)) await admin.expect(200, 'PUT', `${N(namespace)}/packages/${key}/features/${flag}`, { body: { limits } });
+}
+export const makeClient = (admin, namespace, key, more = {}) => admin.expect(201, 'POST', `${N(namespace)}/clients`, { body: { key, ...more } });
+export const clientKey = (admin, namespace, client) => admin.expect(201, 'POST', `${N(namespace)}/clients/${client}/keys`, { body: { name: 'web' } });
+export const override = (admin, namespace, client, flag, body) => admin.expect(200, 'PUT', `${N(namespace)}/clients/${client}/overrides/${flag}`, { body });
+
 // Asks as a holder of a key.
 export const holder = (api, key) => ({
   request: (method, path, options = {}) => api.request(method, path, { ...options, headers: { 'X-API-Key': key, ...options.headers } }),

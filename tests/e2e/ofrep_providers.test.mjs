@@ -14,7 +14,7 @@ import { OpenFeature as ClientSide } from '@openfeature/web-sdk';
 import EventSource from 'eventsource';
 
 import { needsBrowser, openBrowser, openPage } from './browser.mjs';
-import { change, define, flip, makeFlag, makeNamespace, office, serviceKey, V } from './flags.mjs';
+import { change, clientKey, define, flip, makeClient, makeFlag, makeNamespace, makePackage, N, office, override, serviceKey, V } from './flags.mjs';
 import { eventually } from './server.mjs';
 
 const MODULES = join(dirname(fileURLToPath(import.meta.url)), 'node_modules/@openfeature');
@@ -92,6 +92,41 @@ test('the provider for clients, in Node.js: values, a change that arrives', asyn
   assert.equal(client.getBooleanValue('on', false), false);
 });
 
+// A shop of which `colour` is behind the package that the client `acme` has. Resolves with the client's key.
+async function sell(admin) {
+  await change(admin, 'PATCH', `${N('bep')}/flags/colour`, { package_gated: true });
+  await makePackage(admin, 'bep', 'gold', { colour: { shades: 3 } });
+  await makeClient(admin, 'bep', 'acme', { package: 'gold' });
+  return clientKey(admin, 'bep', 'acme');
+}
+
+test('the provider for servers, as a client: its package, exceptions, the end of its key', async (t) => {
+  const { server, admin } = await shop(t);
+  const key = await sell(admin);
+  const service = await serviceKey(admin, 'flags:evaluate');
+  t.after(() => ServerSide.close());
+  const as = async (name, ...headers) => {
+    await ServerSide.setProviderAndWait(name, new OFREPProvider({ baseUrl: server.url, headers }));
+    return () => ServerSide.getClient(name).getStringDetails('colour', 'none', { tier: 'gold' });
+  };
+  const client = await as('client', ['X-API-Key', key.key]);
+  const asked = await as('asked', ['X-API-Key', service], ['X-Corohub-Namespace', 'bep'], ['X-Corohub-Client', 'acme']);
+  const guest = await as('guest', ['X-Corohub-Namespace', 'bep']);
+  for (const details of [await client(), await asked()]) {
+    assert.deepEqual(told(details), EXPECTED.colour);
+    assert.deepEqual(details.flagMetadata, { 'limits.shades': 3 });
+  }
+  assert.equal((await guest()).errorCode, 'FLAG_NOT_FOUND');
+  await override(admin, 'bep', 'acme', 'colour', { grant: false, reason: 'unpaid' });
+  for (const details of [await client(), await asked()]) assert.equal(details.errorCode, 'FLAG_NOT_FOUND');
+  await override(admin, 'bep', 'acme', 'colour', { grant: true });
+  assert.equal((await client()).value, '#00f');
+  await admin.expect(204, 'DELETE', `${N('bep')}/clients/acme/keys/${key.id}`);
+  const ended = await client();
+  assert.deepEqual([ended.value, ended.reason], ['none', 'ERROR']);
+  assert.equal((await asked()).value, '#00f', 'another key');
+});
+
 // ---- a browser ----
 
 const nestedCore = join(MODULES, 'ofrep-web-provider/node_modules/@openfeature/ofrep-core');
@@ -152,15 +187,16 @@ async function gate(t, server) {
   return { url: `http://127.0.0.1:${door.address().port}`, shut() { open = false; cut(); }, open() { open = true; } };
 }
 
-async function visit(t, { context = { tier: 'gold' }, options = {}, settings } = {}) {
+async function visit(t, { context = { tier: 'gold' }, headers = () => [['X-Corohub-Namespace', 'bep']], settings } = {}) {
   const origin = await host(t);
   const rig = await shop(t, { settings: { 'http.cors_origins': [origin], ...settings } });
+  const sent = await headers(rig.admin);
   const door = await gate(t, rig.server);
   const page = await openPage(await openBrowser(t), origin, { expected: /status of 401|ERR_/ });
   page.answers = []; // [status, path] of what was asked of the server
   page.on('response', (answer) => { if (answer.url().includes('/ofrep/')) page.answers.push([answer.status(), new URL(answer.url()).pathname]); });
   await page.waitForFunction(() => window.ready);
-  await page.evaluate(([who, how]) => window.start(who, how), [context, { baseUrl: door.url, headers: [['X-Corohub-Namespace', 'bep']], ...options }]);
+  await page.evaluate(([who, how]) => window.start(who, how), [context, { baseUrl: door.url, headers: sent }]);
   const details = (kind, key, fallback) => page.evaluate((list) => window.details(...list), [kind, key, fallback]);
   const becomes = (expected, fallback = 'none') => page.waitForFunction(([value, otherwise]) => window.value('colour', otherwise) === value, [expected, fallback], { timeout: WAIT_MS });
   const streams = () => page.answers.filter(([, path]) => path === '/ofrep/v1/events').length;
@@ -263,4 +299,32 @@ test('the provider for clients: flags that go and come, and who may not', needsB
   assert.match(await page.evaluate(() => window.failure), /Initialization failed/);
   assert.equal((await details('Boolean', 'on', false)).value, false);
   assert.deepEqual(page.complaints, []);
+});
+
+test('the provider for clients, as one: package, exceptions that expire, what came while it was away, 304', needsBrowser, async (t) => {
+  const { admin, page, door, becomes } = await visit(t, { headers: async (office) => [['X-API-Key', (await sell(office)).key]] });
+  await becomes('#00f');
+  await admin.expect(200, 'DELETE', `${N('bep')}/packages/gold/features/colour`);
+  await becomes('none');
+  await override(admin, 'bep', 'acme', 'colour', { grant: true, expires_at: new Date(Date.now() + 2_000).toISOString() });
+  await becomes('#00f');
+  await becomes('none'); // it is past its time, and nobody has done anything
+  door.shut();
+  await override(admin, 'bep', 'acme', 'colour', { grant: true, reason: 'paid' });
+  door.open();
+  await becomes('#00f');
+  const asked = page.answers.length;
+  await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+  await eventually(WAIT_MS, 'a 304', () => page.answers.slice(asked).some(([status, path]) => status === 304 && path.endsWith('/flags')));
+  assert.deepEqual(page.complaints, []);
+});
+
+test('the provider for clients, as one whose key is revoked: its stream ends and does not come back', needsBrowser, async (t) => {
+  let key;
+  const { admin, page, becomes } = await visit(t, { headers: async (office) => { key = await sell(office); return [['X-API-Key', key.key]]; } });
+  await becomes('#00f');
+  await admin.expect(204, 'DELETE', `${N('bep')}/clients/acme/keys/${key.id}`);
+  await eventually(WAIT_MS, 'that it is refused', () => page.answers.some(([status, path]) => status === 401 && path === '/ofrep/v1/events'));
+  await page.evaluate(() => window.become({ tier: 'silver' }).catch(() => {}));
+  assert.ok(page.answers.some(([status, path]) => status === 401 && path.endsWith('/flags')), JSON.stringify(page.answers));
 });

@@ -65,17 +65,17 @@ inline constexpr std::size_t small_body_bytes_max = 4096;
 // Reads the body, a large one on a patient reader: `read` is a Result<T>(const json::object&) that owns what
 // it works on. `base_bytes`: of what `read` goes through beside the body.
 template <class F>
-auto read_body(FlagServices& services, const http::Request& request, F read, std::size_t base_bytes = 0)
-    -> Task<std::invoke_result_t<F&, const json::object&>> {
+auto read_body(FlagServices& services, const http::Request& request, F read, std::size_t base_bytes = 0,
+               JsonLimits limits = document_limits) -> Task<std::invoke_result_t<F&, const json::object&>> {
   if (const Result<> good = request.check_json(); !good) co_return good.error();
   if (request.body.size() + base_bytes <= small_body_bytes_max) {
-    const Result<json::object> body = parse_document(request.body);
+    const Result<json::object> body = parse_document(request.body, limits);
     if (!body) co_return body.error();
     co_return read(*body);
   }
-  auto look = [text = request.body, read = std::move(read)](
-                  storage::Snapshot&) mutable -> std::invoke_result_t<F&, const json::object&> {
-    const Result<json::object> body = parse_document(text);
+  auto look = [text = request.body, read = std::move(read),
+               limits](storage::Snapshot&) mutable -> std::invoke_result_t<F&, const json::object&> {
+    const Result<json::object> body = parse_document(text, limits);
     if (!body) return body.error();
     return read(*body);
   };

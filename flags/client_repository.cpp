@@ -184,16 +184,23 @@ std::vector<ClientRef> read_clients(storage::Snapshot& snapshot) {
 
 namespace {
 
-// ?1 namespace, ?2 package, ?3 platform, ?4 status, ?5 user. Keys of what is not there match nothing.
-#define COROHUB_CLIENT_FILTER                                                                            \
-  " WHERE c.namespace_id = ?1 AND (?2 IS NULL OR c.package_id = (SELECT id FROM packages WHERE "         \
-  "namespace_id = ?1 AND key = ?2)) AND (?3 IS NULL OR c.platform_id = (SELECT id FROM platforms WHERE " \
-  "namespace_id = ?1 AND key = ?3)) AND (?4 IS NULL OR c.status = ?4) AND (?5 IS NULL OR c.user_id = ?5)"
+// ?1 namespace, ?2 package, ?3 platform, ?4 user, ?5 status. Keys of what is not there match nothing. A
+// condition stands here only if it is wanted, so that SQLite takes its index; packages and platforms are of
+// one namespace, and their clients, too.
+std::string filter_of(const ClientQuery& wanted) {
+  std::string sql = " WHERE (?5 IS NULL OR c.status = ?5)";
+  if (wanted.package)
+    sql += " AND c.package_id = (SELECT id FROM packages WHERE namespace_id = ?1 AND key = ?2)";
+  if (wanted.platform)
+    sql += " AND c.platform_id = (SELECT id FROM platforms WHERE namespace_id = ?1 AND key = ?3)";
+  if (!wanted.package && !wanted.platform) sql += " AND c.namespace_id = ?1";
+  if (wanted.user_id) sql += " AND c.user_id = ?4";
+  return sql;
+}
 
 void bind_filter(storage::Query& query, const ClientQuery& wanted) {
-  query.bind(wanted.namespace_id, wanted.package, wanted.platform,
-             wanted.status ? std::optional<std::string_view>(name(*wanted.status)) : std::nullopt,
-             wanted.user_id);
+  query.bind(wanted.namespace_id, wanted.package, wanted.platform, wanted.user_id,
+             wanted.status ? std::optional<std::string_view>(name(*wanted.status)) : std::nullopt);
 }
 
 #define COROHUB_SHOWN_CLIENTS                                                                             \
@@ -234,16 +241,19 @@ std::optional<ShownClient> find_shown(storage::Snapshot& snapshot, std::int64_t 
   return shown;
 }
 
+std::string client_page_sql(const ClientQuery& wanted) {
+  return COROHUB_SHOWN_CLIENTS + filter_of(wanted) + " AND c.key > ?6 ORDER BY c.key LIMIT ?7 OFFSET ?8";
+}
+
 ClientPage list_clients(storage::Snapshot& snapshot, const ClientQuery& wanted) {
   ClientPage page;
   {
-    storage::Query count = snapshot.query("SELECT count(*) FROM clients c" COROHUB_CLIENT_FILTER);
+    storage::Query count = snapshot.query("SELECT count(*) FROM clients c" + filter_of(wanted));
     bind_filter(count, wanted);
     if (count.next()) page.total = count.integer(0);
   }
   {
-    storage::Query row = snapshot.query(COROHUB_SHOWN_CLIENTS COROHUB_CLIENT_FILTER
-                                        " AND c.key > ?6 ORDER BY c.key LIMIT ?7 OFFSET ?8");
+    storage::Query row = snapshot.query(client_page_sql(wanted));
     bind_filter(row, wanted);
     row.bind(wanted.after, static_cast<std::int64_t>(wanted.limit + 1),
              static_cast<std::int64_t>(wanted.skip));
@@ -260,6 +270,10 @@ ClientPage list_clients(storage::Snapshot& snapshot, const ClientQuery& wanted) 
 }
 
 bool has_clients_max(storage::UnitOfWork& work, std::int64_t namespace_id) {
+  // The ends of all ids bound the count without a walk over the namespace's clients.
+  storage::Query ids = work.query("SELECT (SELECT max(id) FROM clients) - (SELECT min(id) FROM clients)");
+  if (!ids.next() || ids.is_null(0) || ids.integer(0) + 1 < static_cast<std::int64_t>(clients_max))
+    return false;
   storage::Query query =
       work.query("SELECT 1 FROM clients WHERE namespace_id = ? ORDER BY key LIMIT 1 OFFSET ?");
   query.bind(namespace_id, static_cast<std::int64_t>(clients_max - 1));

@@ -62,6 +62,7 @@ struct ClientPage {
 std::optional<ShownClient> find_shown(storage::Snapshot& snapshot, std::int64_t namespace_id,
                                       std::string_view key);
 ClientPage list_clients(storage::Snapshot& snapshot, const ClientQuery& query);
+std::string client_page_sql(const ClientQuery& query);  // for a test of its plan
 bool has_clients_max(storage::UnitOfWork& work, std::int64_t namespace_id);
 
 // ---- expiry ----

@@ -210,17 +210,16 @@ Result<std::optional<Client>> with_override(const Namespace& name_space, const C
   return std::optional<Client>(std::move(after));
 }
 
-Task<Response> change_override(FlagServices& services, const Context& context, Change change, Said said) {
+Task<ClientOutcome> change_override(FlagServices& services, const Context& context, Change change,
+                                    Said said) {
   auto edit = [match = change.match, flag = std::string(context.param("flag")), said = std::move(said)](
                   storage::UnitOfWork&, const Namespace& name_space,
                   const Client* before) -> Result<std::optional<Client>> {
     if (const Result<> held = check_held(name_space, before, match); !held) return held.error();
     return with_override(name_space, *before, flag, said);
   };
-  const ClientOutcome changed = co_await change_client(services, context, std::move(change),
-                                                       std::string(context.param("client")), std::move(edit));
-  if (!changed) co_return fail(changed.error(), context);
-  co_return client_answer(services, context, *changed);
+  co_return co_await change_client(services, context, std::move(change), std::string(context.param("client")),
+                                   std::move(edit));
 }
 
 Task<Response> put_override(FlagServices& services, Context& context) {
@@ -233,13 +232,19 @@ Task<Response> put_override(FlagServices& services, Context& context) {
   };
   Result<OverrideBody> said = co_await read_body(services, context.request, std::move(read));
   if (!said) co_return fail(said.error(), context);
-  co_return co_await change_override(services, context, std::move(*change), std::move(*said));
+  const ClientOutcome changed =
+      co_await change_override(services, context, std::move(*change), std::move(*said));
+  if (!changed) co_return fail(changed.error(), context);
+  co_return client_answer(services, context, *changed);
 }
 
 Task<Response> delete_override(FlagServices& services, Context& context) {
   Result<Change> change = co_await begin_change(services, context, Matching::optional);
   if (!change) co_return fail(change.error(), context);
-  co_return co_await change_override(services, context, std::move(*change), {});
+  const ClientOutcome changed = co_await change_override(services, context, std::move(*change), {});
+  if (!changed) co_return fail(changed.error(), context);
+  const Client& client = changed->value->client;
+  co_return at(services, context, http::no_content().with("ETag", version_tag(client.version)), changed->seq);
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // The routes of what a whole namespace has by keys, platforms and packages, which differ in their members
-// alone. For their two files. `Kind` says of what: its `Type`, the `parameter` of the path, and functions
-// that find, show, read and put one.
+// alone. For their two files. `Kind` says of what: its `Type`, the `parameter` of the path, the `json_limits`
+// of a body, which one `is_large`, and functions that find, show, read and put one.
 #pragma once
 
 #include "flags/answers.hpp"
@@ -26,14 +26,29 @@ Result<const typename Kind::Type*> find_keyed(const Namespace& name_space, std::
   return found->get();
 }
 
+// What is there at the position. A large one is written by a reader, or, if none has time, in the turn: what
+// was changed is answered in any case.
 template <class Kind>
-http::Response keyed_answer(FlagServices& services, const http::Context& context,
-                            const storage::Committed<Changed>& changed, std::string_view key,
-                            int status = 200) {
-  const Namespace& name_space = *changed.value.name_space;
-  const typename Kind::Type& one = **find_keyed<Kind>(name_space, key);
-  return at(services, context, entity_answer(Kind::show(name_space, one), one.version, {}, status),
-            changed.seq);
+Task<http::Response> show_one(FlagServices& services, const http::Context& context, NamespaceRef name_space,
+                              const typename Kind::Type& one, Seq seq, int status = 200) {
+  const auto show = [name_space, &one, status] {
+    return entity_answer(Kind::show(*name_space, one), one.version, {}, status);
+  };
+  if (Kind::is_large(one)) {
+    auto write = [show](storage::Snapshot&) -> Result<http::Response> { return show(); };
+    Result<http::Response> written = co_await services.parts.list_readers.read(std::move(write));
+    if (written) co_return at(services, context, std::move(*written), seq);
+  }
+  co_return at(services, context, show(), seq);
+}
+
+template <class Kind>
+Task<http::Response> keyed_answer(FlagServices& services, const http::Context& context,
+                                  const storage::Committed<Changed>& changed, std::string_view key,
+                                  int status = 200) {
+  const NamespaceRef& name_space = changed.value.name_space;
+  return show_one<Kind>(services, context, name_space, **find_keyed<Kind>(*name_space, key), changed.seq,
+                        status);
 }
 
 template <class Kind>
@@ -70,14 +85,15 @@ Task<http::Response> get_one(FlagServices& services, http::Context& context) {
   if (!one) co_return http::fail(one.error(), context);
   const std::string tag = version_tag((*one)->version);
   if (is_known(context.request, tag)) co_return at(services, context, not_modified(tag));
-  co_return at(services, context, entity_answer(Kind::show(**name_space, **one), (*one)->version));
+  const Seq seq = services.parts.applied_seq(context.shard);
+  co_return co_await show_one<Kind>(services, context, *name_space, **one, seq);
 }
 
 template <class Kind>
 Task<http::Response> post_one(FlagServices& services, http::Context& context) {
   const Result<Change> change = co_await begin_change(services, context, Matching::optional);
   if (!change) co_return http::fail(change.error(), context);
-  Result<json::object> body = co_await read_body(services, context.request, keep_body);
+  Result<json::object> body = co_await read_body(services, context.request, keep_body, {}, Kind::json_limits);
   if (!body) co_return http::fail(body.error(), context);
   // The unit refuses what is no key.
   const json::value* sent = body->if_contains("key");
@@ -91,14 +107,14 @@ Task<http::Response> post_one(FlagServices& services, http::Context& context) {
   };
   const ChangeOutcome made = co_await change_namespace(services, context, *change, std::move(edit));
   if (!made) co_return http::fail(made.error(), context);
-  co_return keyed_answer<Kind>(services, context, *made, key, 201)
-      .with("Location", context.request.path + '/' + key);
+  http::Response answer = co_await keyed_answer<Kind>(services, context, *made, key, 201);
+  co_return std::move(answer).with("Location", context.request.path + '/' + key);
 }
 
 // Puts what `edit`, a Result<Type>(const Namespace&, const Type& before), makes of one that is there and has
 // the version that was asked for.
 template <class Kind, class F>
-Task<http::Response> change_one(FlagServices& services, const http::Context& context, const Change& change,
+Task<ChangeOutcome> put_changed(FlagServices& services, const http::Context& context, const Change& change,
                                 F edit) {
   const std::string key(context.param(Kind::parameter));
   auto put = [key, match = change.match, edit = std::move(edit)](NamespaceEdit& of) -> Result<> {
@@ -111,9 +127,16 @@ Task<http::Response> change_one(FlagServices& services, const http::Context& con
     Kind::put(of, std::move(*after));
     return {};
   };
-  const ChangeOutcome changed = co_await change_namespace(services, context, change, std::move(put));
+  co_return co_await change_namespace(services, context, change, std::move(put));
+}
+
+// The same to its answer, which shows what it is now.
+template <class Kind, class F>
+Task<http::Response> change_one(FlagServices& services, const http::Context& context, const Change& change,
+                                F edit) {
+  const ChangeOutcome changed = co_await put_changed<Kind>(services, context, change, std::move(edit));
   if (!changed) co_return http::fail(changed.error(), context);
-  co_return keyed_answer<Kind>(services, context, *changed, key);
+  co_return co_await keyed_answer<Kind>(services, context, *changed, context.param(Kind::parameter));
 }
 
 template <class Kind, class Read>
@@ -124,7 +147,7 @@ Task<http::Response> replace_one(FlagServices& services, http::Context& context,
   if (!name_space) co_return http::fail(name_space.error(), context);
   if (const auto there = find_keyed<Kind>(**name_space, context.param(Kind::parameter)); !there)
     co_return http::fail(there.error(), context);
-  Result<json::object> body = co_await read_body(services, context.request, keep_body);
+  Result<json::object> body = co_await read_body(services, context.request, keep_body, {}, Kind::json_limits);
   if (!body) co_return http::fail(body.error(), context);
   auto edit = [read, body = std::move(*body)](const Namespace& name_space,
                                               const typename Kind::Type& before) {

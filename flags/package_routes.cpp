@@ -15,8 +15,12 @@ constexpr std::size_t package_body_bytes_max = 512 << 10;
 struct Packages {
   using Type = Package;
   static constexpr const char* parameter = "package";
+  // Room for 2,000 flags with 20 limits each, which are 44,000 members; the body's size is the bound.
+  static constexpr JsonLimits json_limits = {.depth = 128, .members = 50'000};
 
   static const std::vector<PackageRef>& all(const Namespace& name_space) { return name_space.packages; }
+  // More flags than a turn of the shard has time to write with their limits.
+  static bool is_large(const Package& package) { return package.features.size() > 64; }
   static json::object show(const Namespace& name_space, const Package& package) {
     return to_json(name_space, package);
   }
@@ -68,7 +72,11 @@ Task<Response> delete_feature(FlagServices& services, Context& context) {
       return Error(ErrorCode::not_found, "The package has no such flag.");
     return after;
   };
-  co_return co_await change_one<Packages>(services, context, *change, std::move(edit));
+  const ChangeOutcome changed = co_await put_changed<Packages>(services, context, *change, std::move(edit));
+  if (!changed) co_return http::fail(changed.error(), context);
+  const auto package = find_keyed<Packages>(*changed->value.name_space, context.param(Packages::parameter));
+  co_return at(services, context, http::no_content().with("ETag", version_tag((*package)->version)),
+               changed->seq);
 }
 
 }  // namespace

@@ -10,8 +10,10 @@ namespace {
 struct Platforms {
   using Type = Platform;
   static constexpr const char* parameter = "platform";
+  static constexpr JsonLimits json_limits = document_limits;
 
   static const std::vector<PlatformRef>& all(const Namespace& name_space) { return name_space.platforms; }
+  static bool is_large(const Platform&) { return false; }
   static json::object show(const Namespace&, const Platform& platform) { return to_json(platform); }
   static Result<Platform> read_new(const Namespace&, const json::object& body) {
     return read_new_platform(body);

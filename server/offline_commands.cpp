@@ -21,6 +21,9 @@ std::string summary(const storage::Restored& restored, const std::string& file) 
   if (restored.service_keys.empty()) text += "no service keys came back with it\n";
   for (const std::string& key : restored.service_keys)
     text += fmt::format("service key {} works (again); revoke it if it was revoked since\n", printable(key));
+  if (restored.client_keys > 0)
+    text += fmt::format("{} keys of clients work (again); revoke those that were revoked since\n",
+                        restored.client_keys);
   if (!restored.previous.empty())
     text += fmt::format("what was there is kept as {}\n", printable(restored.previous.string()));
   return text;

@@ -145,6 +145,8 @@ Restored begin_anew(Connection& connection, UnixMs now) {
       .bind(now)
       .run();
   restored.service_keys = service_keys(connection);
+  if (has_table(connection, "client_keys"))
+    restored.client_keys = count(connection, "SELECT count(*) FROM client_keys");
   connection.run("COMMIT");
   connection.run_script("PRAGMA journal_mode=DELETE");  // for a cold copy: one file, without a log beside it
   return restored;

@@ -72,6 +72,7 @@ struct Restored {
   std::int64_t users = 0;
   std::int64_t sessions_ended = 0;
   std::vector<std::string> service_keys;  // "3 billing [publish]": they work again
+  std::int64_t client_keys = 0;           // so do these, too many to be named
   std::filesystem::path previous;         // where the database that was here is now; empty: there was none
 };
 

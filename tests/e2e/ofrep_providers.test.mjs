@@ -304,7 +304,7 @@ test('the provider for clients: flags that go and come, and who may not', needsB
 test('the provider for clients, as one: package, exceptions that expire, what came while it was away, 304', needsBrowser, async (t) => {
   const { admin, page, door, becomes } = await visit(t, { headers: async (office) => [['X-API-Key', (await sell(office)).key]] });
   await becomes('#00f');
-  await admin.expect(200, 'DELETE', `${N('bep')}/packages/gold/features/colour`);
+  await admin.expect(204, 'DELETE', `${N('bep')}/packages/gold/features/colour`);
   await becomes('none');
   await override(admin, 'bep', 'acme', 'colour', { grant: true, expires_at: new Date(Date.now() + 2_000).toISOString() });
   await becomes('#00f');

@@ -146,8 +146,10 @@ TEST_F(Clients, an_override_grants_in_a_dry_run_as_that_client_and_as_its_user) 
   EXPECT_EQ(ask("PATCH", "/bep/clients/acme", R"({"status":"disabled"})", {{"If-Match", "*"}}).status, 200);
   EXPECT_EQ(dry_run(R"({"client":"acme"})"), "FLAG_NOT_FOUND");
   const HttpAnswer taken = ask("DELETE", place);
-  EXPECT_EQ(taken.status, 200);
-  EXPECT_EQ(taken.at("data.overrides"), json::object());
+  EXPECT_EQ(taken.status, 204);
+  EXPECT_EQ(taken.body, "");
+  EXPECT_EQ(taken.header("ETag"), "\"v4\"");
+  EXPECT_EQ(ask("GET", "/bep/clients/acme").at("data.overrides"), json::object());
   EXPECT_EQ(ask("DELETE", place).status, 404);
 }
 

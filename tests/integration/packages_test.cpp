@@ -120,6 +120,37 @@ TEST_F(Packages, a_platform_is_made_shown_changed_switched_and_deleted) {
   EXPECT_EQ(rows.at(0).at("detail").at("comment"), "bye");
 }
 
+TEST_F(Packages, a_package_may_be_large) {
+  std::string body = R"({"key":"all","features":[)";
+  for (int i = 0; i < 1'000; ++i) {
+    body += (i > 0 ? "," : "") + std::string(R"({"flag":"none","limits":{)");
+    for (int limit = 0; limit < 20; ++limit)
+      body += (limit > 0 ? ",\"" : "\"") + std::to_string(limit) + "\":1";
+    body += "}}";
+  }
+  EXPECT_EQ(field(ask("POST", "/bep/packages", body + "]}")), "unknown_flag /features/0/flag") << "no flags";
+
+  json::array features;
+  for (int i = 100; i < 170; ++i) {
+    const std::string key = "f" + std::to_string(i);
+    ASSERT_EQ(
+        ask("POST", "/bep/flags",
+            R"({"key":")" + key + R"(","state":"ENABLED","variants":{"on":true},"defaultVariant":"on"})")
+            .status,
+        201);
+    features.push_back(json::object{{"flag", key}, {"limits", json::object{{"seats", i}}}});
+  }
+  const json::object large{{"key", "large"}, {"features", features}};
+  const HttpAnswer made = ask("POST", "/bep/packages", json::serialize(large));
+  EXPECT_EQ(made.status, 201);
+  EXPECT_EQ(made.header("Location"), "/api/v1/namespaces/bep/packages/large");
+  EXPECT_EQ(made.at("data.features"), features);
+  const HttpAnswer shown = ask("GET", "/bep/packages/large");
+  EXPECT_EQ(shown.at("data"), made.at("data"));
+  EXPECT_EQ(shown.header("ETag"), "\"v1\"");
+  EXPECT_NE(shown.header("Corohub-Position"), "");
+}
+
 TEST_F(Packages, a_package_has_flags_within_limits) {
   const HttpAnswer made = ask("POST", "/bep/packages",
                               R"({"key":"pro","price":9.99,"currency":"EUR","billing_period":"monthly",
@@ -144,7 +175,11 @@ TEST_F(Packages, a_package_has_flags_within_limits) {
   EXPECT_EQ(ask("PUT", pro + "/features/new-feature", "{}", {{"If-Match", "\"v2\""}}).status, 412);
   EXPECT_EQ(field(ask("PUT", pro + "/features/other", R"({"limits":{"x":[]}})")), "invalid_type /limits/x");
   EXPECT_EQ(ask("PUT", pro + "/features/none", "{}").status, 404);
-  EXPECT_EQ(ask("DELETE", pro + "/features/new-feature").header("ETag"), "\"v4\"");
+  EXPECT_EQ(ask("DELETE", pro + "/features/new-feature", {}, {{"If-Match", "\"v1\""}}).status, 412);
+  const HttpAnswer taken = ask("DELETE", pro + "/features/new-feature");
+  EXPECT_EQ(taken.status, 204);
+  EXPECT_EQ(taken.body, "");
+  EXPECT_EQ(taken.header("ETag"), "\"v4\"");
   EXPECT_EQ(ask("DELETE", pro + "/features/new-feature").status, 404);
 
   EXPECT_EQ(ask("DELETE", "/bep/flags/other", {}, {{"If-Match", "*"}}).status, 204);
@@ -189,7 +224,7 @@ TEST_F(Packages, T51_admins_and_keys_with_a_scope_manage_platforms_and_packages)
       {"PUT", "/packages/pro", "{}", 200},
       {"PATCH", "/packages/pro", "{}", 200},
       {"PUT", "/packages/pro/features/other", "{}", 200},
-      {"DELETE", "/packages/pro/features/other", "", 200},
+      {"DELETE", "/packages/pro/features/other", "", 204},
       {"DELETE", "/packages/pro", "", 204},
       {"DELETE", "/platforms/web", "", 204},
   };

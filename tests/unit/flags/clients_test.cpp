@@ -273,6 +273,54 @@ TEST_F(Clients, are_listed_by_key_in_pages_and_by_what_they_have) {
   EXPECT_EQ(keys({.platform = "no"}), "0:");
   EXPECT_EQ(keys({.status = Client::Status::active}), "2:ac");
   EXPECT_EQ(keys({.user_id = std::stoll(user)}), "1:c");
+  EXPECT_EQ(keys({.platform = "web", .status = Client::Status::disabled}), "0:");
+  EXPECT_EQ(keys({.platform = "web", .user_id = std::stoll(user)}), "0:");
+}
+
+TEST_F(Clients, are_found_by_the_index_of_what_they_have) {
+  const auto plan = [this](ClientQuery query) {
+    auto read = [sql = "EXPLAIN QUERY PLAN " + client_page_sql(query)](storage::Snapshot& snapshot) {
+      storage::Query row = snapshot.query(sql);
+      row.bind(1, 1, 1, 1, 1, 1, 1, 1);
+      std::string text;
+      while (row.next()) text += row.text(3) + '\n';
+      return Result<std::string>(text);
+    };
+    return room_.database.read(read).value();
+  };
+  using testing::AllOf, testing::HasSubstr, testing::Not;
+  const auto by = [](const std::string& index) {
+    return AllOf(HasSubstr("SEARCH c USING INDEX " + index + " "), Not(HasSubstr("TEMP B-TREE")));
+  };
+  EXPECT_THAT(plan({}), by("sqlite_autoindex_clients_1"));
+  EXPECT_THAT(plan({.status = Client::Status::active}), by("sqlite_autoindex_clients_1"));
+  EXPECT_THAT(plan({.package = "p"}), by("clients_by_package"));
+  EXPECT_THAT(plan({.platform = "web"}), by("clients_by_platform"));
+  EXPECT_THAT(plan({.user_id = 1}), HasSubstr("SEARCH c USING INDEX clients_by_user "));
+}
+
+TEST_F(Clients, are_so_many_in_a_namespace_and_no_more) {
+  const auto has_max = [this](const char* sql) {
+    bool max = false;
+    room_
+        .commit([&](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+          work.query(sql).run();
+          max = has_clients_max(work, room_.name_space().id);
+          return storage::Nothing{};
+        })
+        .value();
+    return max;
+  };
+  EXPECT_FALSE(has_max("SELECT 1"));
+  EXPECT_FALSE(
+      has_max("WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 99999) INSERT INTO "
+              "clients (namespace_id, key, name, version, created_at, updated_at) SELECT (SELECT id FROM "
+              "namespaces WHERE key = 'bep'), 'k' || i, '', 1, 1, 1 FROM n"));
+  const std::string one =
+      "INSERT INTO clients (namespace_id, key, name, version, created_at, updated_at) SELECT namespace_id, "
+      "'last', '', 1, 1, 1 FROM clients LIMIT 1";
+  EXPECT_TRUE(has_max(one.c_str()));
+  EXPECT_FALSE(has_max("DELETE FROM clients WHERE key = 'k500'")) << "whose ids have gaps";
 }
 
 }  // namespace

@@ -35,7 +35,13 @@ class RestoreTest : public StorageTest {
             "1)",
             "INSERT INTO password_resets (hash, user_id, created_at, expires_at) VALUES (x'03', 1, 1, 1)",
             "INSERT INTO api_keys (hash, name, scopes, created_at) VALUES (x'04', 'billing', "
-            "'[\"publish\"]', 1)"})
+            "'[\"publish\"]', 1)",
+            "INSERT INTO namespaces (key, name, tenant_id, app_id, access, version, created_at, updated_at, "
+            "stamp) VALUES ('n', 'n', 'n', 'n', 'users', 1, 1, 1, 1)",
+            "INSERT INTO clients (namespace_id, key, name, version, created_at, updated_at) SELECT id, 'c', "
+            "'c', "
+            "1, 1, 1 FROM namespaces WHERE key = 'n'",
+            "INSERT INTO client_keys (client_id, hash, created_at) SELECT id, x'05', 1 FROM clients"})
         work.query(sql).run();
       return add_events(work, events);
     }));
@@ -118,6 +124,7 @@ TEST_F(RestoreTest, R21_a_restored_backup_is_a_world_of_its_own_without_logins) 
   EXPECT_EQ(restored.users, 1);
   EXPECT_EQ(restored.sessions_ended, 1);
   EXPECT_THAT(restored.service_keys, ElementsAre("1 billing [\"publish\"]"));
+  EXPECT_EQ(restored.client_keys, 1);
   EXPECT_EQ(restored.previous, directory_ / "corohub.db.replaced");
   start();
   EXPECT_EQ(head_.epoch, restored.head.epoch);

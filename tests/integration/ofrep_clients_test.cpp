@@ -96,7 +96,7 @@ TEST_F(OfrepOfClients, T51f_once_a_change_is_answered_every_shard_evaluates_it) 
     EXPECT_EQ(status_everywhere("/paid"), 200);
     remove("/packages/gold/features/paid");
     EXPECT_EQ(status_everywhere("/paid"), 404);
-    put("/packages/gold/features/paid", {});
+    put("/packages/gold/features/paid", json::object());
     EXPECT_EQ(status_everywhere("/paid"), 200);
     patch("/clients/acme", {{"status", "disabled"}});
     EXPECT_EQ(status_everywhere("/paid"), 401);
@@ -119,7 +119,7 @@ TEST_F(OfrepOfClients, T51f_a_dry_run_is_as_the_client_sees_it) {
     return answer;
   };
   EXPECT_EQ(dry({{"client", "acme"}}).at("data.result.metadata"), (json::value{{"limits.seats", 5}}));
-  EXPECT_EQ(dry({}).at("data.result.metadata"), json::value(json::object())) << "as a service";
+  EXPECT_EQ(dry(json::object()).at("data.result.metadata"), json::value(json::object())) << "as a service";
   EXPECT_EQ(dry({{"user_id", admin_.id}}).at("data.steps").at(0).at("outcome"), "no") << "he is no client";
   patch("/clients/acme", {{"user_id", admin_.id}});
   EXPECT_EQ(dry({{"user_id", admin_.id}}).at("data.result.value"), true);

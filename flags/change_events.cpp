@@ -33,10 +33,12 @@ void add_gate(json::object& about, const GateRecord& gate) {
 
 // By what a subscription judges whether its viewer may hear of the flag. A later namespace may have the key
 // of this one, but never its id. A flag that is not known here is hidden from nobody.
-std::string attributes_of(const Flag* flag, std::int64_t namespace_id, const GateRecord* gate) {
+std::string attributes_of(const Flag* flag, std::int64_t namespace_id, std::int64_t environment_id,
+                          const GateRecord* gate) {
   json::object about;
   about["id"] = flag != nullptr ? json::value(flag->identity->id) : json::value();
   about["namespace_id"] = namespace_id;
+  about["environment_id"] = environment_id;
   about["hidden"] =
       flag != nullptr && any_in_chain(*flag, [](const FlagIdentity& one) { return !one.client_visible; });
   about["gated"] =
@@ -306,7 +308,7 @@ hub::EventDraft flag_event(const Namespace& name_space, const EnvironmentParts& 
   draft.data = json::serialize(data);
   draft.topic = topic_of(name_space.key, environment);
   draft.audience = audience_of(event.flag, name_space.access);
-  draft.attributes = attributes_of(event.flag, name_space.id, event.gate);
+  draft.attributes = attributes_of(event.flag, name_space.id, environment.id, event.gate);
   if (event.flag != nullptr) draft.also = "feature/" + std::to_string(event.flag->identity->id);
   return draft;
 }

@@ -466,9 +466,12 @@ void FlagWatching::end_all(Group& group) {
   for (std::size_t left = group.of.size(); left > 0; --left) {
     Watch& watch = *group.of.back();
     Session& session = watch.session;
-    const std::string data = values.data_for(watch.keys);
+    std::string data = values.data_for(watch.keys);
+    // Whoever has seen nothing must hear of the end as well, or it would wait for values for ever.
+    if (data.empty()) data = values.head + R"(,"removed":[]})";
+    data.pop_back();
     remove(watch);
-    if (!data.empty()) say(session, data);
+    say(session, data + R"(,"resync":true})");
   }
 }
 

@@ -9,6 +9,7 @@
 #include <array>
 #include <initializer_list>
 #include <memory>
+#include <new>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,10 +22,10 @@ constexpr std::string_view all_flags = "flags";
 bool is_admin(const hub::Identity& who) noexcept { return who.is_user() && auth::is_admin(who.role); }
 
 // What an event of a flag says of it to those who route it:
-// {"flag":{"id":12,"namespace_id":3,"hidden":false,"gated":false}}, and of a gated one that goes, by ids,
-// which packages have it and which clients have it granted or denied:
+// {"flag":{"id":12,"namespace_id":3,"environment_id":4,"hidden":false,"gated":false}}, and of a gated one
+// that goes, by ids, which packages have it and which clients have it granted or denied:
 // "packages":[7],"granted":[9],"denied":[]. What says nothing is hidden, and of no namespace. It is asked for
-// in turns of the shard, so it is looked at as it stands there, and nothing is allocated.
+// in turns of the shard, so it is looked at as it stands there, and nothing is allocated but for these lists.
 std::string_view about_flag(const hub::Event& event) {
   if (!event.attributes().starts_with('{')) return {};
   const std::string_view flag = member_text(event.attributes(), "flag").value_or(std::string_view());
@@ -35,27 +36,19 @@ std::string_view text_of(std::string_view about, std::string_view name) {
   return about.empty() ? std::string_view() : member_text(about, name).value_or(std::string_view());
 }
 
-// Whether a list of numbers, "[7,12]", has this one.
-bool lists(std::string_view about, std::string_view name, std::int64_t number) {
+// The numbers of a list, "[7,12]", in order.
+std::vector<std::int64_t> numbers_of(std::string_view about, std::string_view name) {
+  std::vector<std::int64_t> numbers;
   std::string_view list = text_of(about, name);
-  if (!list.starts_with('[') || !list.ends_with(']')) return false;
+  if (!list.starts_with('[') || !list.ends_with(']')) return numbers;
   list = list.substr(1, list.size() - 2);
   while (!list.empty()) {
     const std::size_t comma = list.find(',');
-    std::string_view one = list.substr(0, comma);
-    while (one.starts_with(' ')) one.remove_prefix(1);
-    while (one.ends_with(' ')) one.remove_suffix(1);
-    if (parse_integer(one) == number) return true;
+    if (const auto number = parse_integer(list.substr(0, comma))) numbers.push_back(*number);
     list.remove_prefix(comma == std::string_view::npos ? list.size() : comma + 1);
   }
-  return false;
-}
-
-// Whether a gated flag that is gone had been granted to this client.
-bool was_granted(std::string_view about, const flags::Client* client) {
-  if (client == nullptr || lists(about, "denied", client->id)) return false;
-  if (lists(about, "granted", client->id)) return true;
-  return client->package_id != 0 && lists(about, "packages", client->package_id);
+  std::ranges::sort(numbers);
+  return numbers;
 }
 
 bool is_gated(const flags::Flag& flag) noexcept {
@@ -208,8 +201,8 @@ bool TopicRights::shows(const hub::Event& event, const hub::Identity& who) const
   std::optional<bool>* known = who.is_guest()           ? &judged_.for_guests
                                : who.is_user() && alike ? &judged_.for_users
                                                         : nullptr;
-  if (known == nullptr) return judge(event, what, who);
-  if (!*known) *known = judge(event, what, who);
+  if (known == nullptr) return judge(what, who);
+  if (!*known) *known = judge(what, who);
   return **known;
 }
 
@@ -224,20 +217,37 @@ const TopicRights::Judged& TopicRights::judged(const hub::Event& event) const no
   const std::string_view about = about_flag(event);
   if (parse_integer(text_of(about, "namespace_id")) != (*name_space)->id) return judged_;
   judged_.name_space = name_space->get();
-  const flags::EnvironmentRef* const environment = (*name_space)->environment(where.environment);
-  if (environment != nullptr) judged_.environment = environment->get();
+  // The default environment may have been another one then.
+  if (const auto environment_id = parse_integer(text_of(about, "environment_id")))
+    judged_.environment = (*name_space)->environment_by_id(*environment_id);
+  else if (const flags::EnvironmentRef* named = (*name_space)->environment(where.environment))
+    judged_.environment = named->get();
   const std::optional<std::int64_t> id = parse_integer(text_of(about, "id"));
   const flags::Environment& any =
-      environment != nullptr ? **environment : (*name_space)->default_environment();
+      judged_.environment != nullptr ? *judged_.environment : (*name_space)->default_environment();
   if (id) judged_.flag = any.find(*id);
   const flags::Flag* const flag = judged_.flag;
   judged_.hidden = text_of(about, "hidden") != "false" || (flag != nullptr && is_hidden(*flag));
   judged_.gated = text_of(about, "gated") != "false" || (flag != nullptr && is_gated(*flag));
+  if (flag != nullptr || !judged_.gated) return judged_;
+  try {
+    judged_.denied = numbers_of(about, "denied");
+    judged_.granted = numbers_of(about, "granted");
+    judged_.packages = numbers_of(about, "packages");
+  } catch (const std::bad_alloc&) {
+    judged_.hidden = true;
+  }
   return judged_;
 }
 
-bool TopicRights::judge(const hub::Event& event, const Judged& what,
-                        const hub::Identity& who) const noexcept {
+// The flag is gone: by what was said of it when it went.
+bool TopicRights::Judged::was_granted(const flags::Client* client) const noexcept {
+  if (client == nullptr || std::ranges::binary_search(denied, client->id)) return false;
+  return std::ranges::binary_search(granted, client->id) ||
+         std::ranges::binary_search(packages, client->package_id);
+}
+
+bool TopicRights::judge(const Judged& what, const hub::Identity& who) const noexcept {
   const flags::Viewer viewer = viewer_of(who);
   const flags::Standing standing = directory_.standing(viewer, *what.name_space);
   const bool may = what.environment != nullptr
@@ -247,7 +257,7 @@ bool TopicRights::judge(const hub::Event& event, const Judged& what,
   if (viewer.kind == flags::Viewer::Kind::service) return true;
   if (what.hidden) return false;
   if (!what.gated) return true;
-  if (what.flag == nullptr) return was_granted(about_flag(event), standing.client());
+  if (what.flag == nullptr) return what.was_granted(standing.client());
   return is_gated(*what.flag) ? standing.sees(*what.flag) : standing.is_granted(*what.flag->identity);
 }
 

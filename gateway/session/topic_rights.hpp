@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace corohub::gateway {
 
@@ -70,6 +71,12 @@ class TopicRights final : private flags::DirectoryListener {
     bool gated = false;                               // so that it is for some
     std::optional<bool> for_users{};                  // unless it depends on the user
     std::optional<bool> for_guests{};
+    // Of a gated flag that went, sorted: whose overrides denied or granted it, and the packages that had it.
+    std::vector<std::int64_t> denied{};
+    std::vector<std::int64_t> granted{};
+    std::vector<std::int64_t> packages{};
+
+    bool was_granted(const flags::Client* client) const noexcept;
   };
 
   // ---- flags::DirectoryListener ----
@@ -79,7 +86,7 @@ class TopicRights final : private flags::DirectoryListener {
   const hub::TopicRule* readable_by_key(std::string_view topic, const hub::Identity& who) const noexcept;
   bool may_evaluate(const FlagTopic& where, const hub::Identity& who) const noexcept;
   const Judged& judged(const hub::Event& event) const noexcept;
-  bool judge(const hub::Event& event, const Judged& what, const hub::Identity& who) const noexcept;
+  bool judge(const Judged& what, const hub::Identity& who) const noexcept;
   void judge_again(std::string_view topic) noexcept;
   void judge_all_flags_again() noexcept;
 

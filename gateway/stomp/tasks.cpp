@@ -54,7 +54,10 @@ std::string answer_text(const Outcome& outcome) {
       Overloaded{
           [](const Pong& pong) { return json::serialize(json::object{{"seq", pong.seq}}); },
           [](const Authenticated& login) {
-            return json::serialize(json::object{{"token_expires_at", rfc3339(login.token_expires_at)}});
+            // A key may have no end.
+            const UnixMs end = login.token_expires_at;
+            return json::serialize(
+                json::object{{"token_expires_at", end != 0 ? json::value(rfc3339(end)) : json::value()}});
           },
           [](const TypingNoted& noted) {
             return json::serialize(json::object{{"topic", noted.topic}, {"typing", noted.typing}});

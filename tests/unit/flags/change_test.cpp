@@ -69,7 +69,7 @@ TEST_F(ChangeTest, an_event_has_these_members_in_this_order) {
             R"({"namespace":"bep","environment":"staging","flag_id":4,"flag_key":"d","action":"updated",)"
             R"("enabled":false,"changes":["targeting"],"source":"api","changed_by":7,"version":2})");
   EXPECT_EQ(json_text(events[0].attributes),
-            R"({"flag":{"id":4,"namespace_id":2,"hidden":false,"gated":false}})");
+            R"({"flag":{"id":4,"namespace_id":2,"environment_id":2,"hidden":false,"gated":false}})");
 }
 
 TEST_F(ChangeTest, a_change_of_state_is_a_switch_whatever_else_changes) {
@@ -100,7 +100,7 @@ TEST_F(ChangeTest, an_identity_is_told_of_in_every_environment_with_its_own_vers
   EXPECT_EQ(events[1].text(), "flags/bep/staging a updated false");
   EXPECT_EQ(events[1].data.at("version"), 2);
   EXPECT_EQ(json_text(events[0].attributes),
-            R"({"flag":{"id":1,"namespace_id":2,"hidden":true,"gated":false}})");
+            R"({"flag":{"id":1,"namespace_id":2,"environment_id":2,"hidden":true,"gated":false}})");
   ASSERT_TRUE(put("c", boolean_flag(false)));
   EXPECT_EQ(room.events().at(0).attributes.at("flag").at("hidden"), true) << "as an ancestor is hidden";
 }

@@ -116,7 +116,7 @@ Told told_to(const RawClient& client) {
       all = {.watching = true};
     } else if (message.at("type") != "flag.values") {
       continue;
-    } else if (what.contains("resync")) {
+    } else if (what.contains("resync") && !what.contains("removed")) {
       all.watching = false;
       all.events.emplace_back("resync");
       continue;
@@ -132,7 +132,7 @@ Told told_to(const RawClient& client) {
       all.values.erase(std::string(key.as_string()));
       event += "-" + std::string(key.as_string()) + " ";
     }
-    event.pop_back();
+    if (!event.empty()) event.pop_back();
     all.events.push_back(std::move(event));
   }
   return all;
@@ -336,6 +336,18 @@ TEST_F(FlagWatchingTest, with_the_right_the_watch_ends) {
   EXPECT_THAT(heard(*client).events, ElementsAre("-one -role -two"));
   EXPECT_EQ(rig_.flag_watching.watchers(), 0U);
   EXPECT_EQ(ask(*client, "flag.watch", R"({"namespace":"bep"})"), "not_found");
+}
+
+TEST_F(FlagWatchingTest, whoever_has_seen_nothing_hears_of_the_end_too) {
+  const auto client = rig_.connect(*user_);
+  EXPECT_EQ(ask(*client, "flag.watch", R"({"namespace":"bep","keys":["unknown"]})"), "ok");
+  world_.access = NamespaceAccess::clients;
+  change();
+  rig_.settle();
+  const boost::json::object last = messages(*client).back();
+  EXPECT_EQ(last.at("type").as_string(), "flag.values");
+  EXPECT_TRUE(last.at("data").at("removed").as_array().empty());
+  EXPECT_TRUE(last.at("data").at("resync").as_bool());
 }
 
 TEST_F(FlagWatchingTest, a_watch_ends_when_it_is_replaced_undone_or_its_connection_closes_with_a_change_due) {

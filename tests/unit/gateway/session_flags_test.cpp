@@ -200,6 +200,29 @@ TEST_F(SessionFlags, a_judgement_needs_no_memory) {
   EXPECT_EQ(allocations.so_far(), 0U);
 }
 
+// The topic of a default environment has events of the one that was it before.
+TEST_F(SessionFlags, T49_a_client_hears_of_its_own_environment_whatever_is_the_default_one) {
+  const flags::Namespace& bep = **rig_.flags.find("bep");
+  auto client = std::make_shared<flags::Client>();
+  client->id = 5;
+  client->key = "agent";
+  client->namespace_id = bep.id;
+  rig_.flags.apply(flags::ClientChange{nullptr, client});
+  boost::intrusive_ptr<hub::KeyHolder> holder(new hub::KeyHolder);
+  holder->key_id = 1;
+  holder->client_id = client->id;
+  const hub::Identity agent = hub::Identity::of_key(std::move(holder));
+  const auto shown = [&](std::string_view environment) {
+    hub::EventDraft draft = flag_event("bep", seen);
+    const std::string id = std::to_string((*bep.environment(environment))->id);
+    draft.attributes.insert(draft.attributes.find(R"("hidden")"), R"("environment_id":)" + id + ",");
+    const hub::EventRef event(new hub::Event(std::move(draft), 0, 0));
+    return rig_.topics.shows(*event, agent);
+  };
+  EXPECT_TRUE(shown("default"));
+  EXPECT_FALSE(shown("staging"));
+}
+
 TEST_F(SessionFlags, many_subscribers_share_one_judgement) {
   const hub::EventRef event(new hub::Event(flag_event("bep", seen), 1, 0));
   EXPECT_TRUE(rig_.topics.shows(*event, identity(Role::user)));

@@ -1,16 +1,22 @@
+#include "eventlog/activity.hpp"
 #include "eventlog/batch_effects.hpp"
 #include "eventlog/event_log.hpp"
 
 namespace corohub::eventlog {
 namespace {
 
+bool is_counted(const hub::Entry& entry) noexcept {
+  const auto* event = std::get_if<hub::EventRef>(&entry);
+  return event != nullptr && (*event)->type() != activity_type;
+}
+
 // The receipt of a batch: answers its units once the last shard has applied it.
 class AnswerUnits final : public hub::BatchDone {
  public:
   AnswerUnits(std::vector<storage::UnitEffects> units, const std::vector<hub::Entry>& entries)
       : units_(std::move(units)) {
-    is_event_.reserve(entries.size());
-    for (const hub::Entry& entry : entries) is_event_.push_back(std::holds_alternative<hub::EventRef>(entry));
+    is_counted_.reserve(entries.size());
+    for (const hub::Entry& entry : entries) is_counted_.push_back(is_counted(entry));
   }
 
   void applied(const std::vector<std::uint32_t>& reached) noexcept override {
@@ -19,7 +25,7 @@ class AnswerUnits final : public hub::BatchDone {
     for (storage::UnitEffects& item : units_) {
       std::uint32_t outboxes = 0;
       for (std::size_t i = item.begin; i < item.end; ++i)
-        if (is_event_[i]) outboxes += reached[i];
+        if (is_counted_[i]) outboxes += reached[i];
       item.unit->set_reached(outboxes);
       answered.push_back(std::move(item.unit));
     }
@@ -28,7 +34,7 @@ class AnswerUnits final : public hub::BatchDone {
 
  private:
   std::vector<storage::UnitEffects> units_;
-  std::vector<bool> is_event_;
+  std::vector<bool> is_counted_;
 };
 
 }  // namespace

@@ -79,8 +79,10 @@ json::value value_or_null(const std::optional<T>& value) {
   return value ? json::value(*value) : json::value();
 }
 
+// What a message about flags did was done by whoever sent it to begin with, not by who brought it here.
 void add_author(json::object& data, const Author& author, std::optional<std::int64_t> version) {
-  data["changed_by"] = value_or_null(author.caller.user_id);
+  const bool brought = author.source == Source::redis || author.source == Source::http;
+  data["changed_by"] = brought ? json::value() : value_or_null(author.caller.user_id);
   data["version"] = value_or_null(version);
 }
 

@@ -3,6 +3,7 @@
 #include "core/json_text.hpp"
 #include "eventlog/event_log.hpp"
 #include "flags/edits.hpp"
+#include "flags/json_equality.hpp"
 #include "users/audit.hpp"
 #include "users/user_repository.hpp"
 
@@ -88,7 +89,7 @@ MemberNames differences(const Client& before, const Client& after) {
   compare(before.package_id != after.package_id, "package");
   compare(before.platform_id != after.platform_id, "platform");
   compare(before.environment_id != after.environment_id, "environment");
-  compare(before.attributes != after.attributes, "attributes");
+  compare(!are_equal_as_json(before.attributes, after.attributes), "attributes");
   compare(before.status != after.status, "status");
   compare(before.overrides != after.overrides, "overrides");
   return changes;

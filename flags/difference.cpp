@@ -3,6 +3,7 @@
 #include "core/json.hpp"
 #include "flags/answers.hpp"
 #include "flags/definition_patch.hpp"
+#include "flags/json_equality.hpp"
 
 #include <algorithm>
 #include <array>
@@ -51,20 +52,11 @@ MemberNames changes_between(const FlagIdentity& before, const FlagIdentity& afte
   return changes;
 }
 
-// As JSON: members in another order are the same.
-bool are_equal(const std::string& config, const std::string& other) {
-  if (config == other) return true;
-  const auto parse = [](const std::string& text) {
-    return parse_json(text, {.depth = 128, .members = text.size()}).value();
-  };
-  return parse(config) == parse(other);
-}
-
 MemberNames changes_between(const Platform& before, const Platform& after) {
   MemberNames changes;
   note(changes, "name", before.name, after.name);
   note(changes, "enabled", before.enabled, after.enabled);
-  if (!are_equal(before.config, after.config)) changes.push_back("config");
+  if (!are_equal_as_json(before.config, after.config)) changes.push_back("config");
   return changes;
 }
 

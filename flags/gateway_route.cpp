@@ -3,6 +3,7 @@
 #include "core/json_text.hpp"
 #include "flags/bodies.hpp"
 #include "flags/definition_patch.hpp"
+#include "flags/json_equality.hpp"
 #include "http/fields.hpp"
 
 #include <algorithm>
@@ -16,7 +17,7 @@ constexpr Words known = {"name", "path", "service_name", "enabled", "config"};
 constexpr Words server_sets = {"id", "version", "created_at", "updated_at"};
 
 auto members_of(const GatewayRoute& route) {
-  return std::tie(route.name, route.path, route.service_name, route.enabled, route.config);
+  return std::tie(route.name, route.path, route.service_name, route.enabled);
 }
 
 // '#' separates the parts of the keys of caches.
@@ -56,8 +57,8 @@ json::value parse_config(const std::string& text) {
 
 }  // namespace
 
-bool says_the_same(const GatewayRoute& one, const GatewayRoute& other) noexcept {
-  return members_of(one) == members_of(other);
+bool says_the_same(const GatewayRoute& one, const GatewayRoute& other) {
+  return members_of(one) == members_of(other) && are_equal_as_json(one.config, other.config);
 }
 
 json::object to_json(const GatewayRoute& route) {

@@ -30,7 +30,7 @@ struct GatewayRoute {
 };
 
 // Whether a client that sets its members would set the same.
-bool says_the_same(const GatewayRoute& one, const GatewayRoute& other) noexcept;
+bool says_the_same(const GatewayRoute& one, const GatewayRoute& other);
 json::object to_json(const GatewayRoute& route);
 
 // Bodies. What only the server sets is of `base`, or of a new route. Errors: validation_failed and

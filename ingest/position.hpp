@@ -17,6 +17,7 @@ struct EntryId {
   std::uint64_t ms = 0;
   std::uint64_t number = 0;
 
+  static constexpr EntryId last() noexcept { return {~std::uint64_t{}, ~std::uint64_t{}}; }
   static std::optional<EntryId> parse(std::string_view text) noexcept;
   std::string text() const;
   auto operator<=>(const EntryId&) const = default;

@@ -34,21 +34,34 @@ Task<Failure> RedisStream::converse(RedisWire& wire) {
   if (!set) co_return set.error();
   const Attempt<> acknowledged = co_await acknowledge_old(wire, *done);
   if (!acknowledged) co_return acknowledged.error();
+  if (is_next_too_large_) {
+    const Attempt<> stepped = co_await step_over(wire, *done);
+    if (!stepped) co_return stepped.error();
+    is_next_too_large_ = false;
+  }
   succeeded();
-  std::size_t count = entries_per_read_max;
+  const Failure failure = co_await follow(wire);
+  if (wire.was_too_large()) {
+    is_next_too_large_ = singly_ > 0;
+    singly_ = entries_per_read_max;
+  }
+  co_return failure;
+}
+
+Task<Failure> RedisStream::follow(RedisWire& wire) {
   for (;;) {
-    Attempt<Entries> entries = co_await read(wire, ">", count);
+    Attempt<Entries> entries = co_await read(wire, ">", singly_ > 0 ? 1 : entries_per_read_max);
     if (!entries) co_return entries.error();
     if (entries->ids.empty()) continue;
-    if (!entries->whole && count > 1) {
-      count = 1;  // one after the other they fit
+    if (!entries->whole && singly_ == 0) {
+      singly_ = entries_per_read_max;  // one after the other they fit
       const Result<EntryId> here = co_await feed().position();
       if (!here) co_return Failure{"the position cannot be read"};
       const Attempt<> again = co_await set_group(wire, *here);
       if (!again) co_return again.error();
       continue;
     }
-    count = entries_per_read_max;
+    if (singly_ > 0) --singly_;
     const bool stored = co_await feed().take(std::move(entries->batch));
     if (!stored) co_return Failure{"stopped"};
     const Attempt<> told = co_await acknowledge(wire, entries->ids);
@@ -73,15 +86,56 @@ Task<Attempt<>> RedisStream::set_group(RedisWire& wire, const EntryId& from) {
 
 Task<Attempt<>> RedisStream::acknowledge_old(RedisWire& wire, const EntryId& done) {
   for (;;) {
-    const Attempt<Entries> pending = co_await read(wire, "0-0", entries_per_read_max);
-    if (!pending) co_return pending.error();
-    std::vector<std::string> ids;
-    for (const std::string& id : pending->ids)
-      if (EntryId::parse(id).value_or(EntryId()) <= done) ids.push_back(id);
-    if (ids.empty()) co_return Attempt<>();
-    const Attempt<> told = co_await acknowledge(wire, ids);
+    const Attempt<std::vector<std::string>> ids = co_await old(wire, done);
+    if (!ids) co_return ids.error();
+    if (ids->empty()) co_return Attempt<>();
+    const Attempt<> told = co_await acknowledge(wire, *ids);
     if (!told) co_return told.error();
   }
+}
+
+Task<Attempt<std::vector<std::string>>> RedisStream::old(RedisWire& wire, const EntryId& done) {
+  Attempt<std::vector<std::string>> asked = co_await pending(wire, EntryId(), done, entries_per_read_max);
+  if (asked || !is_denied_) co_return asked;
+  const Attempt<Entries> entries = co_await read(wire, "0-0", entries_per_read_max);
+  if (!entries) co_return entries.error();
+  std::vector<std::string> ids;
+  for (const std::string& id : entries->ids)
+    if (EntryId::parse(id).value_or(EntryId()) <= done) ids.push_back(id);
+  co_return ids;
+}
+
+Task<Attempt<>> RedisStream::step_over(RedisWire& wire, const EntryId& done) {
+  const EntryId first{done.ms, done.number + 1};
+  const Attempt<std::vector<std::string>> ids = co_await pending(wire, first, EntryId::last(), 1);
+  if (!ids) co_return ids.error();
+  if (ids->empty()) co_return Attempt<>();
+  const std::optional<EntryId> id = EntryId::parse(ids->front());
+  if (!id) co_return Failure{"that is no id of an entry"};
+  Batch batch;
+  batch.push_back({Error(ErrorCode::payload_too_large, "The entry has too many fields."), *id});
+  const bool stored = co_await feed().take(std::move(batch));
+  if (!stored) co_return Failure{"stopped"};
+  const Attempt<> set = co_await set_group(wire, *id);
+  if (!set) co_return set.error();
+  co_return co_await acknowledge(wire, *ids);
+}
+
+// [[id, consumer, idle, deliveries], …].
+Task<Attempt<std::vector<std::string>>> RedisStream::pending(RedisWire& wire, const EntryId& first,
+                                                             const EntryId& last, std::size_t count) {
+  const std::string from = first.text();
+  const std::string to = last.text();
+  const std::string count_text = std::to_string(count);
+  const Attempt<Reply> reply =
+      co_await wire.ask(command({"XPENDING", stream_, group, from, to, count_text, consumer}));
+  if (!reply) co_return reply.error();
+  is_denied_ = reply->is_error("NOPERM");
+  if (reply->kind == Reply::Kind::error) co_return refused("XPENDING", *reply);
+  std::vector<std::string> ids;
+  for (const Reply& item : reply->items)
+    if (item.is_list(4)) ids.push_back(item.items[0].text);
+  co_return ids;
 }
 
 Task<Attempt<>> RedisStream::acknowledge(RedisWire& wire, const std::vector<std::string>& ids) {

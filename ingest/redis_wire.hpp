@@ -37,6 +37,8 @@ class RedisWire {
   Task<Attempt<Reply>> ask(std::string command, std::chrono::milliseconds time = answer_time);
   // Whether texts of the last reply were left out because it is too large.
   bool was_short() const noexcept { return reader_.was_short(); }
+  // The connection cannot be used any more because a reply has too many parts.
+  bool was_too_large() const noexcept { return reader_.is_too_large(); }
 
   // What is under way ends with a failure.
   void close() noexcept;

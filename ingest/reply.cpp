@@ -97,16 +97,17 @@ bool ReplyClip::add(std::string_view bytes, std::string& out) {
 
 bool ReplyClip::add_line(std::string& out) {
   spent_ += bytes_per_item + line_.size();
-  if (spent_ > 2 * reply_bytes_max) return false;  // what can be left out was left out
   const std::optional<std::int64_t> number = number_of(line_);
-  if (line_.front() == '*' && number && *number > static_cast<std::int64_t>(items_max)) return false;
+  is_too_large_ = spent_ > 2 * reply_bytes_max ||  // though what can be left out was left out
+                  (line_.front() == '*' && number && *number > static_cast<std::int64_t>(items_max));
+  if (is_too_large_) return false;
   if (line_.front() != '$' || !number || *number < 0) {
     out.append(line_);
     return true;
   }
   const auto size = static_cast<std::size_t>(*number);
   keep_ = std::min(size, text_bytes_max);
-  if (spent_ + keep_ > reply_bytes_max) {
+  if (size > short_text_bytes_max && spent_ + keep_ > reply_bytes_max) {
     keep_ = 0;
     is_short_ = true;
   }

@@ -36,8 +36,9 @@ class ReplyClip {
   static constexpr std::size_t text_bytes_max = message_bytes_max + 1;  // so that what is too long shows it
   static constexpr std::size_t reply_bytes_max = 4 << 20;
   static constexpr std::size_t line_bytes_max = 64 << 10;
-  static constexpr std::size_t items_max = 1 << 16;   // of a list
-  static constexpr std::size_t bytes_per_item = 128;  // what an item costs beside its text
+  static constexpr std::size_t items_max = 1 << 16;        // of a list
+  static constexpr std::size_t short_text_bytes_max = 64;  // never left out: what an entry is called
+  static constexpr std::size_t bytes_per_item = 128;       // what an item costs beside its text
 
   // Appends what is left to `out`. False: no reply may be like that.
   bool add(std::string_view bytes, std::string& out);
@@ -48,6 +49,8 @@ class ReplyClip {
   }
   // Whether texts of the reply under way were left out because it is too large.
   bool is_short() const noexcept { return is_short_; }
+  // Whether `add` has refused a reply because it has too many parts.
+  bool is_too_large() const noexcept { return is_too_large_; }
 
  private:
   bool add_line(std::string& out);
@@ -58,6 +61,7 @@ class ReplyClip {
   std::size_t ending_ = 0;  // of the CRLF behind it
   std::size_t spent_ = 0;   // on the reply under way
   bool is_short_ = false;
+  bool is_too_large_ = false;
 };
 
 class ReplyReader {
@@ -73,6 +77,8 @@ class ReplyReader {
   std::optional<Reply> next();
   // That was no RESP, so nothing more can be read.
   bool is_broken() const noexcept { return broken_; }
+  // It is broken because a reply has too many parts.
+  bool is_too_large() const noexcept { return clip_.is_too_large(); }
   // Whether texts of the last reply were left out because it is too large.
   bool was_short() const noexcept { return was_short_; }
 

@@ -18,8 +18,8 @@ using http::Context;
 using http::fail;
 using http::Response;
 
-constexpr std::size_t messages_max = 100;  // of a request
-constexpr std::size_t body_bytes_max = 1 << 20;
+constexpr std::size_t messages_max = 100;                                           // of a request
+constexpr std::size_t body_bytes_max = messages_max * (message_bytes_max + 1) + 1;  // with "[" "," "]"
 constexpr std::size_t small_body_bytes_max = 4096;  // read in the shard's turn
 constexpr JsonLimits body_limits = {.depth = 33, .members = 20'000};
 
@@ -33,6 +33,12 @@ struct Updates {
 
 Error refusal() { return Error(ErrorCode::validation_failed); }
 
+Result<Message> read_one(const json::value& value, const std::string& at, bool may_be_large) {
+  if (may_be_large && json::serialize(value).size() > message_bytes_max)
+    return refusal().at(at, "too_long", "A message has 64 KiB at most.");
+  return read_message(value, at);
+}
+
 Result<Updates> read_list(const json::array& list, bool may_be_large) {
   if (list.empty() || list.size() > messages_max)
     return refusal().at("", "out_of_range", "Must be 1 to 100 messages.");
@@ -40,9 +46,7 @@ Result<Updates> read_list(const json::array& list, bool may_be_large) {
   updates.is_list = true;
   Error complaints(ErrorCode::validation_failed);
   for (std::size_t i = 0; i < list.size(); ++i) {
-    Result<Message> message = read_message(list[i], updates.at(i));
-    if (message && may_be_large && json::serialize(list[i]).size() > message_bytes_max)
-      message = refusal().at(updates.at(i), "too_long", "A message has 64 KiB at most.");
+    Result<Message> message = read_one(list[i], updates.at(i), may_be_large);
     if (message) {
       updates.messages.push_back(std::move(*message));
       continue;
@@ -61,9 +65,7 @@ Result<Updates> read_updates(const std::string& body) {
     return read_list(*list, body.size() > message_bytes_max);
   if (!document->is_object())
     return Error(ErrorCode::invalid_json, "The body must be a message, or a list of messages.");
-  if (body.size() > message_bytes_max)
-    return Error(ErrorCode::payload_too_large, "A message has 64 KiB at most.");
-  Result<Message> message = read_message(*document);
+  Result<Message> message = read_one(*document, {}, body.size() > message_bytes_max);
   if (!message) {
     counts().bad.Increment();
     return message.error();

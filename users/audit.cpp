@@ -2,6 +2,7 @@
 
 #include "auth/rate_limit.hpp"
 #include "core/json.hpp"
+#include "eventlog/activity.hpp"
 #include "eventlog/event_log.hpp"
 
 #include <array>
@@ -68,11 +69,20 @@ json::object row_of(const Head& head, json::value detail) {
   return row;
 }
 
+// What of a detail may be in an event: what somebody else may not see, such as rules, values and attributes,
+// stands in the documents of before and after.
+json::value shown_of(const json::object& detail) {
+  json::object shown;
+  for (const auto& [member, value] : detail)
+    if (member != "before" && member != "after") shown[member] = value;
+  if (json::serialize(shown).size() > activity_detail_bytes_max) return {};
+  return shown;
+}
+
 // The trail as it grows. The row is what lasts, so the event need not.
-void tell(storage::UnitOfWork& work, const Head& head, const json::object& detail, std::size_t bytes) {
-  json::value shown = bytes <= activity_detail_bytes_max ? json::value(detail) : json::value();
-  eventlog::deliver(work, {.type = "activity",
-                           .data = json::serialize(row_of(head, std::move(shown))),
+void tell(storage::UnitOfWork& work, const Head& head, const json::object& detail) {
+  eventlog::deliver(work, {.type = std::string(eventlog::activity_type),
+                           .data = json::serialize(row_of(head, shown_of(detail))),
                            .audience = hub::Audience::admins(),
                            .topic = "activity"});
 }
@@ -100,7 +110,7 @@ void insert(storage::UnitOfWork& work, const Caller& caller, const Row& row, con
             head.request_id, head.entity)
       .run();
   head.id = work.last_insert_id();
-  tell(work, head, detail, text.size());
+  tell(work, head, detail);
 }
 
 // What a request brought stands deeper there than it did in the request.

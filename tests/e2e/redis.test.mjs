@@ -61,9 +61,9 @@ test('by HTTP: one message or a list, in both shapes, all or none', async (t) =>
   await barrier(admin, feed);
   const events = feed.messages.filter(({ type }) => type.startsWith('flag.'));
   assert.deepEqual(events.map(({ type, data }) => [type, data.flag_key, data.action, data.enabled, data.version, data.source, data.occurred_at, data.changed_by]), [
-    ['flag.updated', 'known', 'enabled', true, 2, 'http', '2022-01-01T00:00:00.000Z', admin.id],
-    ['flag.updated', 'other', 'enabled', true, null, 'http', '2025-07-30T09:52:50.000Z', admin.id],
-    ['flag.deleted', 'known', 'deleted', true, 2, 'http', undefined, admin.id],
+    ['flag.updated', 'known', 'enabled', true, 2, 'http', '2022-01-01T00:00:00.000Z', null],
+    ['flag.updated', 'other', 'enabled', true, null, 'http', '2025-07-30T09:52:50.000Z', null],
+    ['flag.deleted', 'known', 'deleted', true, 2, 'http', undefined, null],
   ]);
   assert.equal((await admin.expect(200, 'GET', `${V('bep')}/flags/known`)).state, 'ENABLED');
 
@@ -73,14 +73,17 @@ test('by HTTP: one message or a list, in both shapes, all or none', async (t) =>
   assert.equal((await admin.expect(200, 'GET', `${V('bep')}/flags/known`)).state, 'ENABLED', 'none is done');
   for (const body of [[], Array(101).fill(update('a'))]) complains(await admin.request('POST', UPDATES, { body }), 'out_of_range', '');
   complains(await admin.request('POST', UPDATES, { body: [update('a', 'created', { x: 'x'.repeat(70_000) })] }), 'too_long', '/0');
+  complains(await admin.request('POST', UPDATES, { body: update('a', 'created', { x: 'x'.repeat(70_000) }) }), 'too_long', '');
   refused(await admin.request('POST', UPDATES, { body: '"text"' }), 400, 'invalid_json');
   refused(await admin.request('POST', UPDATES, { body: '{' }), 400, 'invalid_json');
   refused(await john.request('POST', UPDATES, { body: update('a') }), 403, 'forbidden');
   refused(await api.request('POST', UPDATES, { body: update('a') }), 401, 'unauthorized');
   const may = async (scope) => (await holder(api, await serviceKey(admin, scope)).request('POST', UPDATES, { body: [update('a')] })).status;
   assert.deepEqual([await may('flags:ingest'), await may('flags:ingest:bep'), await may('flags:ingest:other'), await may('flags:write'), await may('publish')], [200, 200, 403, 403, 403]);
-  assert.equal(await metric(server, 'accepted'), 5);
-  assert.equal(await metric(server, 'bad'), 3);
+  const large = Array.from({ length: 100 }, (_, i) => update(`large${i}`, 'updated', { x: 'x'.repeat(65_000) }));
+  assert.equal((await admin.expect(200, 'POST', UPDATES, { body: large })).accepted, 100);
+  assert.equal(await metric(server, 'accepted'), 105);
+  assert.equal(await metric(server, 'bad'), 4);
 });
 
 test('by HTTP: a message that makes a namespace, and a request that comes twice', async (t) => {
@@ -302,6 +305,23 @@ test('a stream: what comes while the server is away waits, and is acknowledged',
   await eventually(20_000, 'the entry that waited', async () => (await metric(server, 'accepted')) === 1);
   const keys = await historyOf(await admin.again());
   assert.deepEqual(keys.filter((key) => key !== 'known'), ['before', 'live', 'fields', 'away']);
+});
+
+test('T73: a stream goes on behind entries that no reply has room for', needsRedis(), async (t) => {
+  const redis = await Redis.start(t);
+  const many = (count) => Array.from({ length: count }, (_, i) => [`f${i}`, 'v']).flat();
+  const add = (words) => redis.ask('XADD', 'updates', '*', ...words);
+  await entry(redis, 'first');
+  await add(many(40_000));
+  await entry(redis, 'second');
+  await redis.all(Array.from({ length: 64 }, (_, i) => ['XADD', 'updates', '*', 'other', 'x'.repeat(60 << 10), 'payload', JSON.stringify(update(`large${i}`, 'updated', { x: 'x'.repeat(60 << 10) }))]));
+  await redis.all(Array.from({ length: 64 }, () => ['XADD', 'updates', '*', ...many(600)]));
+  await entry(redis, 'last');
+  const { server, admin } = await house(t, { redis, settings: { 'ingest.stream': 'updates', 'redis.channel': '' } });
+  await eventually(60_000, 'the last entry', async () => (await historyOf(admin)).includes('last'));
+  assert.deepEqual((await historyOf(admin)).filter((key) => key !== 'known'), ['first', 'second', ...Array.from({ length: 64 }, (_, i) => `large${i}`), 'last']);
+  assert.equal(await metric(server, 'bad'), 65);
+  await eventually(10_000, 'the acknowledgement', async () => (await redis.ask('XPENDING', 'updates', 'corohub'))[0] === 0);
 });
 
 test('R1: what was stored and not acknowledged is acknowledged after kill -9, and not done again', needsRedis(), async (t) => {

@@ -107,7 +107,13 @@ TEST_F(KeyConnections, administrators_see_each_row_of_the_trail_as_it_is_written
   EXPECT_EQ(event.at("topic"), "activity");
   EXPECT_FALSE(event.contains("seq"));
   const HttpAnswer trail = client_.get("/api/v1/admin/audit?order=desc&limit=1", admin_.access_token);
-  EXPECT_EQ(event.at("data"), trail.at("data").at(0));
+  json::value row = trail.at("data").at(0);
+  EXPECT_EQ(row.at("detail").as_object().erase("before") + row.at("detail").as_object().erase("after"), 2U);
+  EXPECT_EQ(event.at("data"), row) << "no rule and no value is in an event";
+  const HttpAnswer order =
+      client_.post("/api/v1/config-events", {{"type", "ALL_CACHE_INVALID"}}, admin_.access_token);
+  ASSERT_EQ(order.status, 200) << order.body;
+  EXPECT_EQ(order.at("data").at("recipients"), 0) << "who follows the trail is not one of them";
   const TestUser ann = server_.register_user("ann");
   EXPECT_EQ(
       WsClient(server_.port(), {.target = "/ws?topic=activity", .token = ann.access_token}).answer().status,

@@ -166,6 +166,14 @@ TEST_F(Clients, what_it_names_must_be_there) {
   EXPECT_THAT(room_.events(), IsEmpty());
 }
 
+TEST_F(Clients, attributes_with_their_members_in_another_order_are_no_change) {
+  ASSERT_TRUE(room_.put(R"({"key":"a","attributes":{"plan":"gold","at":{"x":1,"y":2}}})"));
+  room_.events();
+  ASSERT_TRUE(room_.put(R"({"key":"a","attributes":{"at":{"y":2,"x":1},"plan":"gold"}})"));
+  EXPECT_THAT(room_.events(), IsEmpty());
+  EXPECT_EQ(client("a").version, 1);
+}
+
 TEST_F(Clients, a_user_has_one_client_in_a_namespace) {
   const std::string user = std::to_string(room_.make_user("u"));
   ASSERT_TRUE(room_.put(R"({"key":"a","user_id":)" + user + "}"));

@@ -52,6 +52,16 @@ TEST(GatewayRouteBody, is_refused_with_every_wrong_member) {
       read_new_gateway_route(object_of(R"({"path":"/api/**/{id}","config":{"anything":{"b":[1]}}})")));
 }
 
+TEST(GatewayRouteBody, says_the_same_with_the_members_of_its_config_in_another_order) {
+  const GatewayRoute before =
+      read_new_gateway_route(object_of(R"({"path":"/pay","config":{"a":1,"b":{"c":2,"d":3}}})")).value();
+  const auto put = [&](const std::string& body) {
+    return read_gateway_route(before, object_of(body)).value();
+  };
+  EXPECT_TRUE(says_the_same(before, put(R"({"path":"/pay","config":{"b":{"d":3,"c":2},"a":1}})")));
+  EXPECT_FALSE(says_the_same(before, put(R"({"path":"/pay","config":{"b":{"d":3,"c":2},"a":2}})")));
+}
+
 TEST(GatewayRouteBody, replaces_all_with_PUT_and_some_with_PATCH) {
   GatewayRoute before = payment();
   before.name = "Payments";

@@ -8,6 +8,7 @@
 #include "support/faulty_vfs.hpp"
 #include "support/test_database.hpp"
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -243,6 +244,64 @@ TEST_F(Ingest, a_namespace_whose_application_is_another_ones_is_refused) {
   const Result<Seq> refused = apply_text(R"({"namespace":"mine","flagKey":"a","action":"created"})");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, ErrorCode::key_taken);
+}
+
+TEST_F(Ingest, a_message_of_a_user_by_HTTP_has_changed_nothing_in_the_name_of_that_user) {
+  const auto done = commit([&](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+    flags::Author bringer = author(flags::Source::http);
+    bringer.caller.user_id = 7;
+    for (const std::string text : {R"({"namespace":"bep","flagKey":"known","action":"enabled"})",
+                                   R"({"namespace":"new","flagKey":"other","action":"updated"})"})
+      if (const Result<> applied =
+              apply(work, flags_, flags::NamespaceAccess::users, parse_message(text).value(), bringer);
+          !applied)
+        return applied.error();
+    return storage::Nothing();
+  });
+  ASSERT_TRUE(done);
+  const std::vector<Logged> told = events();
+  ASSERT_EQ(told.size(), 4U);
+  for (const Logged& one : told)
+    if (one.type != "config.cache") EXPECT_TRUE(one.data.at("changed_by").is_null()) << one.type;
+}
+
+TEST_F(Ingest, each_of_many_switches_in_a_large_namespace_is_told_in_its_order) {
+  constexpr int flags_count = 2'000;
+  constexpr int switches = 100;
+  const auto key = [](int i) { return "f" + std::to_string(i); };
+  flags::Reading reading;
+  const auto definition = flags::parse_definition(
+      json::parse(R"({"state":"DISABLED","variants":{"on":true,"off":false},"defaultVariant":"on"})")
+          .as_object(),
+      reading);
+  ASSERT_TRUE(commit([&](storage::UnitOfWork& work) -> Result<flags::NamespaceRef> {
+    auto edit = flags::NamespaceEdit::open(work, flags_.copies(), flags_.directories(), "bep");
+    for (int i = 1; i < flags_count; ++i) {  // one is there
+      flags::FlagIdentity identity;
+      identity.key = identity.name = key(i);
+      edit->put_identity(identity);
+      edit->put_definition("default", key(i), definition.value());
+    }
+    return edit->finish(author(flags::Source::api));
+  }));
+  events();
+  const auto begin = std::chrono::steady_clock::now();
+  ASSERT_TRUE(commit([&](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+    for (int i = 1; i <= switches; ++i) {
+      const auto message =
+          parse_message(R"({"namespace":"bep","flagKey":")" + key(i) + R"(","action":"enabled"})");
+      if (const Result<> done = apply(work, flags_, flags::NamespaceAccess::users, message.value(), author());
+          !done)
+        return done.error();
+    }
+    return storage::Nothing();
+  }));
+  RecordProperty("ms", std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                          std::chrono::steady_clock::now() - begin)
+                                          .count()));
+  std::vector<std::string> expected;
+  for (int i = 1; i <= switches; ++i) expected.push_back("flag.updated " + key(i));
+  EXPECT_EQ(event_texts(), expected);
 }
 
 TEST_F(Ingest, T73_a_batch_is_done_in_its_order_without_its_bad_messages) {

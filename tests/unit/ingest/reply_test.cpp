@@ -101,6 +101,18 @@ TEST(Reply, T73_what_is_too_large_as_a_whole_arrives_without_the_rest_and_says_s
   EXPECT_FALSE(reader.was_short());
 }
 
+TEST(Reply, T73_short_texts_arrive_however_large_the_reply_is) {
+  ReplyReader reader;
+  constexpr std::size_t count = 64;
+  reader.feed("*" + std::to_string(count) + "\r\n");
+  for (std::size_t i = 0; i < count; ++i)
+    reader.feed("*2\r\n$3\r\n7-1\r\n*4\r\n$1\r\na\r\n" + bulk(60 << 10) + "$1\r\nb\r\n" + bulk(60 << 10));
+  const std::optional<Reply> reply = reader.next();
+  ASSERT_TRUE(reply);
+  EXPECT_TRUE(reader.was_short());
+  for (const Reply& entry : reply->items) ASSERT_EQ(entry.items.at(0).text, "7-1");
+}
+
 TEST(Reply, T73_so_do_very_many_small_items) {
   ReplyReader reader;
   reader.feed("*2\r\n");
@@ -109,8 +121,11 @@ TEST(Reply, T73_so_do_very_many_small_items) {
     reader.feed("*65536\r\n");
     for (int i = 0; i < 65'536 && !reader.is_broken(); ++i, ++fed) reader.feed("$1\r\na\r\n");
   }
-  EXPECT_TRUE(reader.is_broken());
+  EXPECT_TRUE(reader.is_broken() && reader.is_too_large());
   EXPECT_LT(fed, 70'000U);
+  ReplyReader other;
+  other.feed("HTTP/1.1 400 Bad Request\r\n");
+  EXPECT_FALSE(other.next() || other.is_too_large());
 }
 
 TEST(Command, names_the_length_of_each_word) {

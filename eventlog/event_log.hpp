@@ -14,6 +14,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,18 +57,19 @@ struct Page {
   // is for the shard to say.
   std::vector<hub::EventRef> events;
   Seq next = 0;       // the cursor for the next page: past what was filtered out
-  bool more = false;  // there is something after `next`
+  bool more = false;  // there is something after `next`, up to `until`
   Seq floor = 0;      // events up to here are gone; since < floor is a gap
   Seq head = 0;       // newest in the log
 };
 
 struct PageRequest {
-  Seq since = 0;                          // exclusive
-  std::optional<hub::Identity> own{};     // whose audience to look at; nothing: topics only
-  std::vector<hub::TopicScope> topics{};  // and the topics to look at
-  std::size_t limit = 100;                // visible events
-  std::vector<std::string> types{};       // patterns "user.*", "system.alert"; empty: all
-  std::size_t bytes = 1 << 20;            // of Event::size(); the last event may exceed it
+  Seq since = 0;                                // exclusive
+  Seq until = std::numeric_limits<Seq>::max();  // inclusive; what comes after waits, as if it were not yet
+  std::optional<hub::Identity> own{};           // whose audience to look at; nothing: topics only
+  std::vector<hub::TopicScope> topics{};        // and the topics to look at
+  std::size_t limit = 100;                      // visible events
+  std::vector<std::string> types{};             // patterns "user.*", "system.alert"; empty: all
+  std::size_t bytes = 1 << 20;                  // of Event::size(); the last event may exceed it
 };
 
 // Looks at a bounded number of rows per call, so a page can be short or empty although more follows.

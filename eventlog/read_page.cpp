@@ -213,12 +213,11 @@ template Seq read_topics_floor(storage::UnitOfWork&);
 
 namespace {
 
-// Adds to the page what of the rows after `start` belongs to it, up to the page's head, or as far as one call
-// looks.
-void look_through(storage::Snapshot& snapshot, const PageRequest& request, Seq start, Page& page) {
+// Adds to the page what of the rows after `start` belongs to it, up to `end`, or as far as one call looks.
+void look_through(storage::Snapshot& snapshot, const PageRequest& request, Seq start, Seq end, Page& page) {
   // A single topic has an index of its own, so every row that is looked at is an event of it.
-  const bool long_way = !is_one_topic(request) && page.head - start > rows_per_call;
-  const Seq last_looked_at = long_way ? start + rows_per_call : page.head;
+  const bool long_way = !is_one_topic(request) && end - start > rows_per_call;
+  const Seq last_looked_at = long_way ? start + rows_per_call : end;
   page.next = std::max(start, last_looked_at);
 
   const Own own(request);
@@ -234,7 +233,7 @@ void look_through(storage::Snapshot& snapshot, const PageRequest& request, Seq s
   }
   const bool cut_short = page.events.size() >= limit || bytes >= request.bytes;
   if (cut_short) page.next = page.events.back()->seq();
-  page.more = page.next < page.head;
+  page.more = page.next < end;
 }
 
 }  // namespace
@@ -243,14 +242,15 @@ Result<Page> read_page(storage::Snapshot& snapshot, const PageRequest& request) 
   Page page;
   page.floor = read_floor(snapshot);
   page.head = read_head(snapshot);
+  const Seq end = std::min(page.head, request.until);
   Seq start = std::max({request.since, page.floor, Seq{0}});
   if (!request.own && request.topics.size() == 1) start = std::max(start, request.topics.front().floor);
-  look_through(snapshot, request, start, page);
+  look_through(snapshot, request, start, end, page);
   // Topics alone are looked for where they are before a second look, mostly not before the first: that would
   // cost more than it saves where they have many events.
   if (!Own(request).is_nothing() || !page.events.empty() || !page.more) return page;
-  const std::optional<Seq> first = first_of_any(snapshot, request.topics, page.next, page.head);
-  look_through(snapshot, request, first.value_or(page.head + 1) - 1, page);
+  const std::optional<Seq> first = first_of_any(snapshot, request.topics, page.next, end);
+  look_through(snapshot, request, std::min(first.value_or(end + 1) - 1, end), end, page);
   return page;
 }
 

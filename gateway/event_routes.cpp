@@ -121,20 +121,29 @@ void scope_topics(const hub::TopicRules& rules, Asked& asked) {
   }
 }
 
+// As it is now, if it may hear what it asks for. In a wait the shard may forget a key that is good.
+Task<Result<Entrant>> judge_now(const Desk& desk, const Entrant& entrant, const EventQuery& events) {
+  Result<Entrant> live = judge_again(desk, entrant);
+  if (!live) live = co_await know(desk, entrant);
+  if (!live) co_return live;
+  const Result<> may = may_follow(desk.topics, live->identity(), events.topics);
+  if (!may) co_return may.error();
+  co_return live;
+}
+
 Task<Result<Found>> look(GatewayState& state, Context& context, const Entrant& entrant, Asked& asked) {
   Found found;
   const EventQuery& events = asked.events;
   const Desk& desk = state.desk(context.shard);
   found.next = events.since ? events.since->seq : 0;
   for (int pages = 0; pages < pages_per_request; ++pages) {
-    // Audience is judged now, for every page.
-    const Result<Entrant> reader = judge_again(desk, entrant);
+    Result<Entrant> reader = co_await judge_now(desk, entrant, events);
     if (!reader) co_return reader.error();
-    const hub::Identity& who = reader->identity();
-    if (const Result<> may = may_follow(desk.topics, who, events.topics); !may) co_return may.error();
     scope_topics(state.parts.topic_rules, asked);
+    // What this shard has not applied waits: it may change the rights by which it is to be judged.
     eventlog::PageRequest request{.since = found.next,
-                                  .own = who,
+                                  .until = desk.shard.head(),
+                                  .own = reader->identity(),
                                   .topics = asked.topics,
                                   .limit = asked.limit - found.list.count(),
                                   .types = events.types};
@@ -144,12 +153,14 @@ Task<Result<Found>> look(GatewayState& state, Context& context, const Entrant& e
     found.head = part->page.head;
     if (pages == 0) found.gap = gap_before(events, *part, state.parts.epoch);
     if (found.gap) co_return found;
-    found.list.add(part->page, desk, events, who);
+    // Audience is judged after every page: rights may have been lost while it was read.
+    reader = co_await judge_now(desk, entrant, events);
+    if (!reader) co_return reader.error();
+    found.list.add(part->page, desk, events, reader->identity());
     found.next = part->page.next;
     found.more = part->page.more;
     if (!found.more || found.list.count() >= asked.limit || found.list.bytes() >= answer_bytes) break;
   }
-  if (const Result<Entrant> reader = judge_again(desk, entrant); !reader) co_return reader.error();
   co_return found;
 }
 

@@ -53,10 +53,10 @@ Result<HistoryRequest> read_history_request(const GatewayState& state, const Con
   if (!limit) return limit.error();
   Result<std::optional<Position>> since = read_since(context.request);
   if (!since) return since.error();
-  const TopicRights& rights = state.desk(context.shard).topics;
-  const hub::TopicRule* rule = rights.readable(*topic, who);
+  const Desk& desk = state.desk(context.shard);
+  const hub::TopicRule* rule = desk.topics.readable(*topic, who);
   if (rule == nullptr) return may_not_read();
-  return HistoryRequest{std::move(*topic), *rule, std::move(*since), *limit};
+  return HistoryRequest{std::move(*topic), *rule, desk.shard.head(), std::move(*since), *limit};
 }
 
 std::string body_of(const std::string& events, bool more, const Position& next) {

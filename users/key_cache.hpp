@@ -13,9 +13,9 @@
 #include "core/task.hpp"
 #include "storage/reader_pool.hpp"
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -37,21 +37,23 @@ class KeyCache {
 
   static constexpr std::chrono::seconds life{30};  // then the key is read again
   static constexpr std::size_t keys_max = Kind::keys_max;
-  // Keys that end while others are being read; beyond, those are to be asked for again.
-  static constexpr std::size_t ended_meanwhile_max = 4096;
+  // The last ends that it remembers. Of a key that is read for longer than so many nothing can be said.
+  static constexpr std::size_t ends_kept = 4096;
 
   KeyCache(const KeyCache&) = delete;
   KeyCache& operator=(const KeyCache&) = delete;
 
   // Null: not known here, which says nothing about the key.
   KeyRef find(std::string_view key) {
-    const auto found = by_hash_.find(sha256_text(key));
-    if (found == by_hash_.end()) return nullptr;
-    if (!is_good(*found->second.key)) {
-      by_hash_.erase(found);
-      return nullptr;
-    }
-    return clock_.unix_ms() < found->second.known_until ? found->second.key : nullptr;
+    const Entry* const known = find_entry(key);
+    return known != nullptr && clock_.unix_ms() < known->known_until ? known->key : nullptr;
+  }
+
+  // The same for a key that get() has found good and that is in use since, however long ago it was read: what
+  // ends is forgotten in the same turn. Null also if the cache had to begin anew meanwhile.
+  KeyRef find_in_use(std::string_view key) {
+    const Entry* const known = find_entry(key);
+    return known != nullptr ? known->key : nullptr;
   }
 
   // Whether the key was good when it was read last, however long ago, and has not ended as far as is known.
@@ -81,8 +83,19 @@ class KeyCache {
   // These keys have ended: it forgets them and tells its listeners.
   void end(const Ended& which) noexcept {
     std::erase_if(by_hash_, [&](const auto& entry) { return which.concerns(*entry.second.key); });
-    if (reads_ > 0 && ended_meanwhile_.size() < ended_meanwhile_max) ended_meanwhile_.push_back(which);
+    remember_end(which);
     for (Listener* listener : listeners_) Kind::tell(*listener, which);
+  }
+
+  // How many ends there were. Whoever has a key that was good then asks by this number whether it ended
+  // since.
+  std::uint64_t ends() const noexcept { return ends_; }
+  // True also if that was too long ago to be said.
+  bool has_ended_since(std::uint64_t ends, const Key& key) const noexcept {
+    if (is_forgotten(ends)) return true;
+    for (std::uint64_t i = ends; i < ends_; ++i)
+      if (last_ends_[i % ends_kept].concerns(key)) return true;
+    return false;
   }
 
   // The listener must be removed before it dies.
@@ -94,6 +107,8 @@ class KeyCache {
   ~KeyCache() = default;
 
   UnixMs now() const noexcept { return clock_.unix_ms(); }
+  // So that keys which are being read do not outlive it.
+  void remember_end(const Ended& which) noexcept { last_ends_[ends_++ % ends_kept] = which; }
 
  private:
   struct Entry {
@@ -102,38 +117,27 @@ class KeyCache {
   };
   using Read = std::function<std::optional<Key>(storage::Snapshot&, UnixMs)>;
 
-  // Marks that a key is being read, for as long as it is.
-  class Filling {
-   public:
-    explicit Filling(KeyCache& cache) : cache_(cache), first_(cache.ended_meanwhile_.size()) {
-      ++cache_.reads_;
-    }
-    ~Filling() {
-      if (--cache_.reads_ == 0) cache_.ended_meanwhile_.clear();
-    }
-    Filling(const Filling&) = delete;
-    Filling& operator=(const Filling&) = delete;
-
-    bool is_overtaken() const noexcept { return cache_.ended_meanwhile_.size() >= ended_meanwhile_max; }
-    bool has_ended(const Key& key) const noexcept {
-      const auto& ended = cache_.ended_meanwhile_;
-      return std::any_of(ended.begin() + static_cast<std::ptrdiff_t>(first_), ended.end(),
-                         [&](const Ended& which) { return which.concerns(key); });
-    }
-
-   private:
-    KeyCache& cache_;
-    const std::size_t first_;
-  };
-
   // Whether a key that is in the database is good at this moment.
   virtual bool is_good(const Key& key) const noexcept = 0;
+  // Somebody is given this key.
+  virtual void was_read(const Key&) {}
 
   static Error no_key() { return Error(ErrorCode::invalid_token, "The key is unknown, revoked or expired."); }
 
+  // Null: not known, or no longer good.
+  const Entry* find_entry(std::string_view key) {
+    const auto found = by_hash_.find(sha256_text(key));
+    if (found == by_hash_.end()) return nullptr;
+    if (is_good(*found->second.key)) return &found->second;
+    by_hash_.erase(found);
+    return nullptr;
+  }
+
+  bool is_forgotten(std::uint64_t ends) const noexcept { return ends_ - ends > ends_kept; }
+
   // What ended while it was being read has ended, whatever the reader has seen.
   Task<Result<KeyRef>> read(Read function) {
-    const Filling filling(*this);
+    const std::uint64_t before = ends_;
     auto look = [function = std::move(function),
                  now = clock_.unix_ms()](storage::Snapshot& snapshot) -> Result<KeyRef> {
       std::optional<Key> key = function(snapshot, now);
@@ -142,9 +146,10 @@ class KeyCache {
     };
     Result<KeyRef> found = co_await readers_.read(std::move(look));
     if (!found) co_return found;
-    if (filling.is_overtaken())
+    if (is_forgotten(before))
       co_return Error(ErrorCode::overloaded, "Keys are changing too fast.").retry_in(std::chrono::seconds(1));
-    if (filling.has_ended(**found) || !is_good(**found)) co_return no_key();
+    if (has_ended_since(before, **found) || !is_good(**found)) co_return no_key();
+    was_read(**found);
     co_return found;
   }
 
@@ -158,8 +163,8 @@ class KeyCache {
   storage::ReaderPool& readers_;
   const Clock& clock_;
   std::unordered_map<std::string, Entry> by_hash_;  // SHA-256 of the key: the key itself is not kept
-  std::size_t reads_ = 0;                           // under way
-  std::vector<Ended> ended_meanwhile_;
+  std::uint64_t ends_ = 0;
+  std::vector<Ended> last_ends_ = std::vector<Ended>(ends_kept);  // end number i at i % ends_kept
   std::vector<Listener*> listeners_;
 };
 

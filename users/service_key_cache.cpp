@@ -29,11 +29,24 @@ bool ServiceKeyCache::is_good(const ServiceKey& key) const noexcept {
   return !key.expires_at || *key.expires_at > now();
 }
 
-// A key speaks for its maker, and no longer than the maker could make one.
+void ServiceKeyCache::was_read(const ServiceKey& key) {
+  if (key.created_by && makers_.size() < makers_max) makers_.insert(*key.created_by);
+}
+
+bool ServiceKeyCache::may_be_maker(UserId id) const noexcept {
+  return makers_.size() >= makers_max || makers_.contains(id);
+}
+
+// A key speaks for its maker, and no longer than the maker could make one. Most accounts have made none:
+// their changes are not worth a look at all connections.
 void ServiceKeyCache::account_changed(UserId id, const AccountRef& account) noexcept {
   const bool may_make_keys =
       account && account->status == UserStatus::active && auth::is_admin(account->role);
-  if (!may_make_keys) end({.made_by = id});
+  if (may_make_keys) return;
+  if (may_be_maker(id))
+    end({.made_by = id});
+  else
+    remember_end({.made_by = id});
 }
 
 hub::ShardChangeRef service_key_removed(const ServiceKeyCaches& caches, ServiceKeyId id) {

@@ -11,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 namespace corohub::users {
@@ -60,10 +61,16 @@ class ServiceKeyCache final : public KeyCache<ServiceKeyKind>, private auth::Acc
   void remove(ServiceKeyId id) noexcept { end({.id = id}); }
 
  private:
+  static constexpr std::size_t makers_max = service_keys_max;  // beyond, everybody counts as one
+
   bool is_good(const ServiceKey& key) const noexcept override;
+  void was_read(const ServiceKey& key) override;
+  bool may_be_maker(UserId id) const noexcept;
 
   // ---- auth::AccountListener ----
   void account_changed(UserId id, const AccountRef& account) noexcept override;
+
+  std::unordered_set<UserId> makers_;  // of the keys that this shard has given anybody
 };
 
 // The caches of all shards, in their order.

@@ -102,7 +102,7 @@ Task<Result<StreamStart>> admit(State& state, http::Context& context) {
   if (caller->viewer.kind == flags::Viewer::Kind::guest)
     if (const Result<> guest = room->become_guest(context.exempt); !guest) co_return guest.error();
   if (caller->principal) context.charged = caller->viewer.user_id;  // for the log
-  const std::uint64_t keys_ended = state.streams(context.shard).keys_ended();
+  const std::uint64_t keys_ended = state.streams(context.shard).keys_ended(*caller);
   co_return StreamStart{.caller = std::move(*caller),
                         .place = std::move(grant->place),
                         .known = known_of(context.request, std::move(grant->evaluated)),

@@ -41,13 +41,18 @@ Streams::~Streams() {
   desk_.client_keys.remove_listener(*this);
 }
 
+std::uint64_t Streams::keys_ended(const Caller& caller) const noexcept {
+  return caller.client_key ? desk_.client_keys.ends() : desk_.service_keys.ends();
+}
+
 bool Streams::may_stay(Caller& caller, const PlaceName& place, std::uint64_t keys_ended) const {
   if (caller.principal) {
     Result<auth::Principal> live = desk_.authenticator.check_again(*caller.principal);
     if (!live) return false;
     caller = Caller::of(std::move(*live));
   }
-  if ((caller.key || caller.client_key) && keys_ended != keys_ended_) return false;
+  if (caller.key && desk_.service_keys.has_ended_since(keys_ended, *caller.key)) return false;
+  if (caller.client_key && desk_.client_keys.has_ended_since(keys_ended, *caller.client_key)) return false;
   return find_place(desk_.flags, caller, place).has_value();
 }
 
@@ -136,7 +141,6 @@ void Streams::for_all(Visit visit) {
 }
 
 void Streams::service_keys_ended(const users::EndedKeys& which) noexcept {
-  ++keys_ended_;
   for_all([&](EvaluationStream& stream) {
     if (stream.caller().key && which.concerns(*stream.caller().key)) stream.end();
   });
@@ -144,7 +148,6 @@ void Streams::service_keys_ended(const users::EndedKeys& which) noexcept {
 
 // Those of a client that is disabled or gone have no place by then: see client_changed().
 void Streams::client_keys_ended(const flags::EndedClientKeys& which) noexcept {
-  ++keys_ended_;
   if (which.id == 0) return;
   for_all([&](EvaluationStream& stream) {
     if (stream.caller().client_key && which.concerns(*stream.caller().client_key)) stream.end();

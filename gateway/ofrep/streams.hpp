@@ -64,9 +64,10 @@ class Streams final : private flags::DirectoryListener,
 
   const Desk& desk() const noexcept { return desk_; }
   const std::string& epoch() const noexcept { return epoch_; }
-  // How many keys have ended by now: whoever had a good one before asks again.
-  std::uint64_t keys_ended() const noexcept { return keys_ended_; }
-  // Whether the caller has its right still, which is judged in this turn.
+  // How many keys of the caller's kind have ended by now, for may_stay().
+  std::uint64_t keys_ended(const Caller& caller) const noexcept;
+  // Whether the caller, whose key was good when so many had ended, has its right still, which is judged in
+  // this turn.
   bool may_stay(Caller& caller, const PlaceName& place, std::uint64_t keys_ended) const;
 
   void add(EvaluationStream& stream);
@@ -106,7 +107,6 @@ class Streams final : private flags::DirectoryListener,
   const std::string epoch_;
   const Crowd crowd_;
   std::unordered_map<std::string, Group> by_namespace_;
-  std::uint64_t keys_ended_ = 0;
 };
 
 }  // namespace corohub::gateway::ofrep

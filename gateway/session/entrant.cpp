@@ -81,10 +81,10 @@ Result<Entrant> judge_again(const Desk& desk, const Entrant& entrant) {
     return Entrant(std::move(*live));
   }
   if (entrant.identity_.kind == hub::Identity::Kind::service) {
-    const users::ServiceKeyRef key = desk.service_keys.find(entrant.key_);
+    const users::ServiceKeyRef key = desk.service_keys.find_in_use(entrant.key_);
     return key ? Result<Entrant>(Entrant(*key, entrant.key_)) : no_key();
   }
-  const flags::ClientKeyRef key = desk.client_keys.find(entrant.key_);
+  const flags::ClientKeyRef key = desk.client_keys.find_in_use(entrant.key_);
   return key ? Result<Entrant>(Entrant(*key, entrant.key_)) : no_key();
 }
 

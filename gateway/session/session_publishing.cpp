@@ -82,7 +82,8 @@ void SessionPublishing::history(const RequestId& id, HistoryQuery&& asked) {
   const hub::TopicRule* rule = session_.desk().topics.readable(asked.topic, session_.identity());
   if (rule == nullptr) return session_.answer(id, refusal_of(may_not_read()));
   if (histories_ >= histories_max) return session_.answer(id, refusal_of(too_many()));
-  HistoryRequest request{std::move(asked.topic), *rule, std::move(asked.since), asked.limit};
+  HistoryRequest request{std::move(asked.topic), *rule, session_.desk().shard.head(), std::move(asked.since),
+                         asked.limit};
   request.bytes = std::min<std::size_t>(request.bytes, session_.outbox().limits().bytes_max / 4);
   session_.answer_later(id, read(UnderWay(session_.shared_from_this(), histories_), id, std::move(request)));
 }

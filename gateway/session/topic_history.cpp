@@ -50,6 +50,7 @@ class ReadHistory {
   eventlog::PageRequest page_request(Seq floor) const {
     eventlog::PageRequest request;
     request.since = std::max(asked_.since ? asked_.since->seq : 0, floor);
+    request.until = asked_.applied;
     request.topics = {hub::scope_of(asked_.topic, asked_.rule, floor)};
     request.limit = asked_.limit + 1;
     request.bytes = asked_.bytes;

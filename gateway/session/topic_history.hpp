@@ -17,6 +17,7 @@ namespace corohub::gateway {
 struct HistoryRequest {
   std::string topic;
   hub::TopicRule rule;
+  Seq applied;  // by the reader's shard: it may not judge by its rights what comes after, which waits
   std::optional<Position> since;  // nothing: the oldest kept
   std::size_t limit = 100;
   std::size_t bytes = 256 << 10;  // of texts; the last may exceed it

@@ -186,6 +186,22 @@ TEST_F(EventLogTest, a_page_looks_at_a_bounded_number_of_rows) {
   EXPECT_FALSE(got.more);
 }
 
+TEST_F(EventLogTest, a_page_ends_where_its_reader_says_as_if_the_log_did) {
+  for (int i = 1; i <= 3; ++i) add("x", Audience::admins());
+  const auto until = [this](Seq end, Seq since) {
+    return page({.since = since, .until = end, .own = identity(1, Role::admin)});
+  };
+  const Page all = until(2, 0);
+  EXPECT_EQ(seqs(all), "1 2 ");
+  EXPECT_EQ(all.next, 2);
+  EXPECT_FALSE(all.more);
+  EXPECT_EQ(all.head, 3);
+  const Page ahead = until(2, 3);
+  EXPECT_EQ(seqs(ahead), "");
+  EXPECT_EQ(ahead.next, 3) << "no position goes back";
+  EXPECT_FALSE(ahead.more);
+}
+
 TEST_F(EventLogTest, a_page_is_bounded_in_bytes) {
   const std::string big = "\"" + std::string(400'000, 'x') + "\"";
   for (int i = 0; i < 4; ++i) add("x", Audience::everyone(), big);

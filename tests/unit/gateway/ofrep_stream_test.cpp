@@ -245,6 +245,14 @@ TEST_F(OfrepStreams, T31_ends_with_the_key) {
   EXPECT_TRUE(revoked.ended);
 }
 
+TEST_F(OfrepStreams, T31_ends_if_its_own_key_ends_while_it_opens_and_not_with_another) {
+  rig.make_key({"flags:read"});
+  const users::ServiceKeyId another = rig.key_id;
+  const std::string target = address({{"X-API-Key", rig.make_key({"flags:read"})}});
+  EXPECT_FALSE(open(target, {}, [&] { rig.service_keys.remove(another); }).ended);
+  EXPECT_TRUE(open(target, {}, [&] { rig.service_keys.remove(rig.key_id); }).ended);
+}
+
 TEST_F(OfrepStreams, lives_longer_than_the_token_that_opened_it) {
   Reader& reader = open(address());
   rig.clock.advance(3600s);

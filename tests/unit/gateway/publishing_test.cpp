@@ -35,9 +35,10 @@ class PublishingTest : public testing::Test {
     std::string topic;
     std::optional<Position> since{};
     std::size_t limit = 100;
+    Seq applied = 1'000'000;
   };
   HistoryPage history(const Wish& wish) {
-    const HistoryRequest request{wish.topic, *rules_.find(wish.topic), wish.since, wish.limit};
+    const HistoryRequest request{wish.topic, *rules_.find(wish.topic), wish.applied, wish.since, wish.limit};
     const std::string epoch = "here";
     return run_task([&] { return read_history(db_.readers, request, epoch, db_.clock.unix_ms()); }).value();
   }
@@ -206,6 +207,18 @@ TEST_F(PublishingTest, history_is_read_page_by_page) {
   EXPECT_EQ(last.next, 10);
   EXPECT_EQ(data_of(last), (std::vector<std::string>{"4", "5"}));
   EXPECT_TRUE(history({.topic = "rooms/one", .since = Position{"", 10}}).events.empty());
+}
+
+TEST_F(PublishingTest, history_ends_where_the_shard_that_judges_it_stands) {
+  for (int i = 1; i <= 3; ++i) publish(in("rooms/one", std::to_string(i))).value();
+  const HistoryPage page = history({.topic = "rooms/one", .applied = 2});
+  EXPECT_EQ(data_of(page), (std::vector<std::string>{"1", "2"}));
+  EXPECT_EQ(page.next, 2);
+  EXPECT_FALSE(page.more);
+  const HistoryPage ahead = history({.topic = "rooms/one", .since = Position{"here", 3}, .applied = 2});
+  EXPECT_EQ(ahead.gap, "") << "another shard may be further";
+  EXPECT_EQ(ahead.next, 3) << "no position goes back";
+  EXPECT_EQ(ahead.head, 3);
 }
 
 TEST_F(PublishingTest, history_of_a_topic_that_gathers_keeps_its_limit_and_loses_nothing) {

@@ -215,6 +215,25 @@ TEST_F(SessionKeys, T31b_a_client_in_another_environment_loses_the_topics_of_the
   EXPECT_THAT(heard(*client), ElementsAre("subscription.revoked", "flags/bep/staging seen"));
 }
 
+TEST_F(SessionKeys, a_good_key_is_good_however_long_ago_it_was_read) {
+  const std::string secret = flags::make_client_key();
+  flags::ClientKeyId id = 0;
+  const auto unit = [&](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+    work.query(
+            "INSERT INTO clients (id, namespace_id, key, name, version, created_at, updated_at) VALUES "
+            "(9, 1, 'phone', '', 1, 0, 0)")
+        .run();
+    id = flags::add_client_key(work, secret, {.client_id = 9, .name = "CI"}).value().id;
+    return storage::Nothing{};
+  };
+  rig_.database.commit(unit).value();
+  const Entrant entrant = corohub::test::run_task([&] { return find_entrant(rig_.desk, secret); }).value();
+  rig_.clock.advance(flags::ClientKeyCache::life + std::chrono::seconds(1));
+  EXPECT_TRUE(judge_again(rig_.desk, entrant));
+  rig_.flags.apply(flags::ClientKeyRevoked{id});
+  EXPECT_FALSE(judge_again(rig_.desk, entrant));
+}
+
 TEST_F(SessionKeys, stand_among_the_connections_as_what_they_are) {
   const auto client = rig_.connect(client_key());
   rig_.settle();

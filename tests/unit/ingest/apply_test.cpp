@@ -180,7 +180,8 @@ TEST_F(Ingest, what_changes_nothing_here_is_told_with_the_real_switch_and_versio
     EXPECT_EQ(list[0].data.at("enabled"), json::value(false)) << action;
     EXPECT_EQ(list[0].data.at("version"), json::value(1)) << action;
     EXPECT_FALSE(list[0].data.contains("occurred_at"));
-    EXPECT_EQ(list[0].attributes, R"({"flag":{"id":1,"namespace_id":2,"environment_id":2,"hidden":false,"gated":false}})");
+    EXPECT_EQ(list[0].attributes,
+              R"({"flag":{"id":1,"namespace_id":2,"environment_id":2,"hidden":false,"gated":false}})");
   }
   ASSERT_NE(find("bep")->default_environment().find("known"), nullptr) << "nothing is deleted";
 }
@@ -205,7 +206,8 @@ TEST_F(Ingest, an_unknown_flag_is_told_of_with_the_switch_that_the_message_knows
     EXPECT_EQ(json::serialize(list[0].data.at("enabled")), enabled) << members;
     EXPECT_TRUE(list[0].data.at("flag_id").is_null());
     EXPECT_TRUE(list[0].data.at("version").is_null());
-    EXPECT_EQ(list[0].attributes, R"({"flag":{"id":null,"namespace_id":2,"environment_id":2,"hidden":false,"gated":false}})");
+    EXPECT_EQ(list[0].attributes,
+              R"({"flag":{"id":null,"namespace_id":2,"environment_id":2,"hidden":false,"gated":false}})");
   }
 }
 

@@ -56,12 +56,12 @@ class ServiceKeyCacheTest : public testing::Test, public ServiceKeyListener {
     };
     database.commit(unit).value();
   }
-  void account_becomes(Role role, UserStatus status = UserStatus::active) {
+  void account_becomes(Role role, UserStatus status = UserStatus::active, UserId user = 7) {
     auto account = std::make_shared<Account>();
-    account->id = 7;
+    account->id = user;
     account->role = role;
     account->status = status;
-    accounts.apply(7, account);
+    accounts.apply(user, account);
   }
 
   corohub::test::TestDatabase database;
@@ -82,6 +82,7 @@ TEST_F(ServiceKeyCacheTest, knows_for_a_while_what_it_has_read) {
   clock.advance(ServiceKeyCache::life);
   EXPECT_EQ(cache.find(secret), nullptr);
   EXPECT_TRUE(cache.was_good(secret));
+  EXPECT_NE(cache.find_in_use(secret), nullptr) << "nothing has ended it";
   EXPECT_EQ(get(secret).error().code, ErrorCode::invalid_token);
   EXPECT_FALSE(cache.was_good(secret));
 }
@@ -92,7 +93,7 @@ TEST_F(ServiceKeyCacheTest, a_key_ends_at_its_time) {
   clock.advance(4999ms);
   EXPECT_NE(cache.find(secret), nullptr);
   clock.advance(1ms);
-  EXPECT_EQ(cache.find(secret), nullptr);
+  EXPECT_EQ(cache.find_in_use(secret), nullptr);
 }
 
 TEST_F(ServiceKeyCacheTest, a_revoked_key_is_forgotten_where_the_revocation_is_applied) {
@@ -122,6 +123,43 @@ TEST_F(ServiceKeyCacheTest, T31_a_key_ends_with_the_rights_of_its_maker) {
   ASSERT_TRUE(get(secret));
   accounts.apply(7, nullptr);
   EXPECT_EQ(cache.find(secret), nullptr);
+}
+
+TEST_F(ServiceKeyCacheTest, nobody_is_told_of_accounts_that_made_no_key) {
+  const std::string secret = make();
+  ASSERT_TRUE(get(secret));
+  account_becomes(Role::user, UserStatus::active, 8);
+  EXPECT_TRUE(ended.empty());
+  account_becomes(Role::user);
+  EXPECT_EQ(ended.size(), 1U);
+}
+
+TEST_F(ServiceKeyCacheTest, T31_an_end_is_remembered_for_as_long_as_it_can_be_and_of_its_key_alone) {
+  const std::string secret = make();
+  const ServiceKeyRef key = get(secret).value();
+  const std::uint64_t before = cache.ends();
+  cache.remove(id + 1);
+  EXPECT_FALSE(cache.has_ended_since(before, *key));
+  cache.remove(id);
+  EXPECT_TRUE(cache.has_ended_since(before, *key));
+  const std::uint64_t after = cache.ends();
+  for (std::size_t i = 0; i < ServiceKeyCache::ends_kept; ++i) cache.remove(id + 1);
+  EXPECT_FALSE(cache.has_ended_since(after, *key));
+  cache.remove(id + 1);
+  EXPECT_TRUE(cache.has_ended_since(after, *key)) << "which is too long ago";
+}
+
+TEST_F(ServiceKeyCacheTest, T31_a_key_that_is_read_while_its_maker_loses_his_rights_has_ended) {
+  const std::string secret = make();
+  asio::io_context context(1);
+  std::optional<Result<ServiceKeyRef>> answer;
+  asio::co_spawn(context, cache.get(secret),
+                 [&](const std::exception_ptr&, Result<ServiceKeyRef> result) { answer.emplace(result); });
+  context.run_one();  // the read is asked for; its answer comes back to this context
+  account_becomes(Role::user);
+  context.run();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->error().code, ErrorCode::invalid_token);
 }
 
 TEST_F(ServiceKeyCacheTest, what_ends_while_it_is_read_has_ended) {

@@ -40,6 +40,8 @@ void check(const Subscribe& subscribe) {
 void check(const Unsubscribe& unsubscribe) { require(hub::is_topic(unsubscribe.topic)); }
 void check(const PresenceQuery& presence) { require(hub::is_topic(presence.topic)); }
 void check(const PublishAll&) {}
+void check(const WatchFlags& watch) { require(!watch.keys || watch.keys->size() <= 2000); }
+void check(const UnwatchFlags&) {}
 void check(const SetTyping& typing) { require(hub::is_topic(typing.topic)); }
 
 bool has_id(const std::string& text, const RequestId& id) {

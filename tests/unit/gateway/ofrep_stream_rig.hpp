@@ -74,16 +74,9 @@ class OfrepStreams : public testing::Test {
     const json::object body = rig.ask({.headers = std::move(headers)}).json();
     return std::string(body.at("eventStreams").at(0).at("endpoint").at("requestUri").as_string());
   }
-<<<<<<< ours
   // `meanwhile`: between the judgement of the request and the stream's beginning.
   Reader& open(const std::string& target, std::vector<std::pair<std::string, std::string>> headers = {},
                const std::function<void()>& meanwhile = {}) {
-=======
-  // `meanwhile` happens between the judgement of the request and the stream.
-  Reader& open(
-      const std::string& target, std::vector<std::pair<std::string, std::string>> headers = {},
-      const std::function<void()>& meanwhile = [] {}) {
->>>>>>> theirs
     http::Request request;
     http::Response response =
         rig.answer({.target = target, .headers = std::move(headers), .method = http::Method::get}, request);
@@ -91,11 +84,7 @@ class OfrepStreams : public testing::Test {
     EXPECT_EQ(response.content_type, "text/event-stream");
     Reader& reader = *readers.emplace_back(std::make_unique<Reader>(rig.context));
     if (!response.takeover) throw std::runtime_error("no stream: " + response.body);
-<<<<<<< ours
     if (meanwhile) meanwhile();
-=======
-    meanwhile();
->>>>>>> theirs
     response.takeover->begin_with("HEAD\r\n\r\n");
     response.takeover->take(std::move(*reader.server), "");
     settle();

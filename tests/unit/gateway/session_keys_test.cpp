@@ -227,7 +227,8 @@ TEST_F(SessionKeys, a_good_key_is_good_however_long_ago_it_was_read) {
     return storage::Nothing{};
   };
   rig_.database.commit(unit).value();
-  const Entrant entrant = corohub::test::run_task([&] { return find_entrant(rig_.desk, secret); }).value();
+  const auto key = corohub::test::run_task([&] { return rig_.client_keys.get(secret); });
+  const Entrant entrant(*key.value(), secret);
   rig_.clock.advance(flags::ClientKeyCache::life + std::chrono::seconds(1));
   EXPECT_TRUE(judge_again(rig_.desk, entrant));
   rig_.flags.apply(flags::ClientKeyRevoked{id});

@@ -2,6 +2,8 @@
 
 #include "gateway/session/desk.hpp"
 
+#include <algorithm>
+#include <string_view>
 #include <utility>
 
 namespace corohub::gateway {
@@ -20,6 +22,14 @@ hub::Identity identity_of(const flags::ClientKey& key) {
   holder->key_id = key.id;
   holder->client_id = key.client_id;
   return hub::Identity::of_key(std::move(holder));
+}
+
+// Whether there is anything that a connection with this key may follow. Others are good for requests alone.
+bool may_listen(const users::ServiceKey& key) noexcept {
+  return std::ranges::any_of(key.scopes, [](std::string_view scope) {
+    return scope.starts_with("flags:evaluate") || scope.starts_with("flags:read") ||
+           scope.starts_with("config:read");
+  });
 }
 
 Error no_key() { return Error(ErrorCode::invalid_token, "The key is unknown, revoked or expired."); }
@@ -53,6 +63,8 @@ Task<Result<Entrant>> find_entrant(const Desk& desk, std::string credential) {
   if (users::looks_like_service_key(credential)) {
     const Result<users::ServiceKeyRef> key = co_await desk.service_keys.get(credential);
     if (!key) co_return key.error();
+    if (!may_listen(**key))
+      co_return Error(ErrorCode::invalid_token, "The key has no scope for anything to follow.");
     co_return Entrant(**key, std::move(credential));
   }
   if (flags::looks_like_client_key(credential)) {

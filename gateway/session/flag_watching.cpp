@@ -468,7 +468,7 @@ void FlagWatching::end_all(Group& group) {
     Session& session = watch.session;
     std::string data = values.data_for(watch.keys);
     // Whoever has seen nothing must hear of the end as well, or it would wait for values for ever.
-    if (data.empty()) data = values.head + R"(,"removed":[]})";
+    if (data.empty()) data = values.head + R"(,"flags":[],"removed":[]})";
     data.pop_back();
     remove(watch);
     say(session, data + R"(,"resync":true})");

@@ -430,7 +430,8 @@ TEST(Connections, are_listed_and_can_be_ended_by_rank) {
   std::set<std::string> keys;
   const json::object row = list.at("data").at(0).as_object();
   for (const auto& member : row) keys.insert(std::string(member.key()));
-  EXPECT_EQ(keys, (std::set<std::string>{"client_id", "user_id", "role", "transport", "ip", "connected_at"}));
+  EXPECT_EQ(keys, (std::set<std::string>{"client_id", "kind", "user_id", "key_id", "flag_client_id", "role",
+                                         "transport", "ip", "connected_at"}));
   EXPECT_EQ(server.client().get(path + "?per_page=101", admin.access_token).status, 422);
   std::vector<std::string> listed;
   std::string cursor;

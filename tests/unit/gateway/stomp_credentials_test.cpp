@@ -97,7 +97,8 @@ TEST(StompTasks, that_are_not_understood_are_refused) {
 
 TEST(StompTasks, are_answered_with_data_alone) {
   EXPECT_EQ(answer_text(Pong{7}), R"({"seq":7})");
-  EXPECT_EQ(answer_text(Authenticated{0}), R"({"token_expires_at":"1970-01-01T00:00:00.000Z"})");
+  EXPECT_EQ(answer_text(Authenticated{1000}), R"({"token_expires_at":"1970-01-01T00:00:01.000Z"})");
+  EXPECT_EQ(answer_text(Authenticated{0}), R"({"token_expires_at":null})") << "of a key without an end";
   EXPECT_EQ(answer_text(TypingNoted{"a", true}), R"({"topic":"a","typing":true})");
   EXPECT_EQ(answer_text(JsonText{"[1]", {}}), "[1]");
 }

@@ -326,5 +326,5 @@ test('the provider for clients, as one whose key is revoked: its stream ends and
   await admin.expect(204, 'DELETE', `${N('bep')}/clients/acme/keys/${key.id}`);
   await eventually(WAIT_MS, 'that it is refused', () => page.answers.some(([status, path]) => status === 401 && path === '/ofrep/v1/events'));
   await page.evaluate(() => window.become({ tier: 'silver' }).catch(() => {}));
-  assert.ok(page.answers.some(([status, path]) => status === 401 && path.endsWith('/flags')), JSON.stringify(page.answers));
+  await eventually(WAIT_MS, 'that a bulk is refused, too', () => page.answers.some(([status, path]) => status === 401 && path.endsWith('/flags')));
 });

@@ -47,7 +47,7 @@ Reply reply_of(const redisReply& from) {
 
 // The number of "$12\r\n" or "*3\r\n"; nothing for what the reader will complain about.
 std::optional<std::int64_t> number_of(std::string_view line) noexcept {
-  if (!line.ends_with("\r\n")) return std::nullopt;
+  if (line.size() < 3 || !line.ends_with("\r\n")) return std::nullopt;
   line.remove_prefix(1);
   line.remove_suffix(2);
   std::int64_t number = 0;

@@ -132,6 +132,7 @@ Task<Attempt<std::vector<std::string>>> RedisStream::pending(RedisWire& wire, co
   if (!reply) co_return reply.error();
   is_denied_ = reply->is_error("NOPERM");
   if (reply->kind == Reply::Kind::error) co_return refused("XPENDING", *reply);
+  if (reply->kind != Reply::Kind::list) co_return Failure{"that is no answer of a stream"};
   std::vector<std::string> ids;
   for (const Reply& item : reply->items)
     if (item.is_list(4)) ids.push_back(item.items[0].text);

@@ -91,3 +91,22 @@ test('R21: after a restored backup gateways are told once to forget everything',
     await server.stop();
   }
 });
+
+test('what clients have is told to administrators, and to the client', async (t) => {
+  const { admin, john } = await gateway(t);
+  const [all, own] = [await admin.connect(), await john.connect()];
+  const at = (path) => `${N('bep')}/${path}`;
+  await admin.expect(201, 'POST', at('platforms'), { body: { key: 'web' } });
+  await admin.expect(200, 'POST', at('platforms/web/disable'));
+  await admin.expect(201, 'POST', at('packages'), { body: { key: 'gold' } });
+  await change(admin, 'PATCH', at('packages/gold'), { description: 'All of it' });
+  await admin.expect(201, 'POST', at('clients'), { body: { key: 'acme', user_id: john.id } });
+  await change(admin, 'PATCH', at('clients/acme'), { package: 'gold' });
+  await admin.expect(200, 'POST', at('config-sync'), { body: { client: 'acme', reason: 'test' } });
+  const sync = await own.next('config.sync');
+  assert.deepEqual([sync.data.namespace, sync.data.client, sync.data.reason], ['bep', 'acme', 'test']);
+  await change(admin, 'PATCH', at('clients/acme'), { package: null });
+  for (const path of ['clients/acme', 'packages/gold', 'platforms/web']) await change(admin, 'DELETE', at(path));
+  for (const kind of ['platform', 'package', 'client'])
+    for (const verb of ['created', 'updated', 'deleted']) await all.next(`${kind}.${verb}`);
+});

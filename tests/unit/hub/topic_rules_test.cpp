@@ -97,8 +97,9 @@ TEST(TopicRules, everybody_may_read_topics_of_flags_and_only_the_server_writes_t
 }
 
 TEST(TopicRules, administrators_read_the_events_of_one_thing) {
+  const TopicRules rules;
   for (const char* topic : {"platform/7", "feature/7", "package/7"}) {
-    const TopicRule* rule = TopicRules().find(topic);
+    const TopicRule* rule = rules.find(topic);
     ASSERT_NE(rule, nullptr) << topic;
     EXPECT_TRUE(rule->is_second && rule->durable() && rule->by_server_only) << topic;
     EXPECT_TRUE(rule->may_subscribe(Role::admin) && !rule->may_subscribe(Role::user)) << topic;
@@ -107,8 +108,9 @@ TEST(TopicRules, administrators_read_the_events_of_one_thing) {
 }
 
 TEST(TopicRules, administrators_see_what_is_done_and_who_edits) {
-  const TopicRule* activity = TopicRules().find("activity");
-  const TopicRule* editing = TopicRules().find("editing/flags/bep/new-feature");
+  const TopicRules rules;
+  const TopicRule* activity = rules.find("activity");
+  const TopicRule* editing = rules.find("editing/flags/bep/new-feature");
   for (const TopicRule* rule : {activity, editing}) {
     ASSERT_NE(rule, nullptr);
     EXPECT_TRUE(rule->may_subscribe(Role::admin) && !rule->may_subscribe(Role::user));

@@ -158,8 +158,7 @@ std::optional<FlagWatching::Place> FlagWatching::find_place(const Key& key,
 std::string FlagWatching::own_namespace(const flags::Viewer& viewer) const {
   if (viewer.kind == Kind::client)
     if (const flags::ClientRef* client = directory_.clients().find(viewer.client_id))
-      for (const flags::NamespaceRef& one : directory_.all())
-        if (one->id == (*client)->namespace_id) return one->key;
+      if (const flags::NamespaceRef* own = directory_.find((*client)->namespace_id)) return (*own)->key;
   return "default";
 }
 

@@ -1,5 +1,6 @@
 // Clients and their keys over HTTP: who may, what is answered, and what ends at once.
 #include "core/json.hpp"
+#include "integration/namespaces.hpp"
 #include "support/test_server.hpp"
 
 #include <functional>
@@ -15,8 +16,6 @@
 namespace corohub::test {
 namespace {
 
-using Headers = std::vector<std::pair<std::string, std::string>>;
-
 class Clients : public testing::Test {
  protected:
   Clients() {
@@ -28,16 +27,8 @@ class Clients : public testing::Test {
 
   HttpAnswer ask(const std::string& method, const std::string& path, const std::string& body = {},
                  Headers headers = {}, std::optional<std::string> token = {}) {
-    HttpCall call;
-    call.method = method;
-    call.target = "/api/v1/namespaces" + path;
-    call.token = token.value_or(admin_.access_token);
-    if (!body.empty()) {
-      call.bytes = body;
-      headers.emplace_back("Content-Type", "application/json");
-    }
-    call.headers = std::move(headers);
-    return client_.call(call);
+    return ask_namespaces(client_, method, path, body, std::move(headers),
+                          token.value_or(admin_.access_token));
   }
   HttpAnswer make(const std::string& key = "acme", const std::string& more = {}) {
     return ask("POST", "/bep/clients", R"({"key":")" + key + '"' + more + "}");

@@ -1,5 +1,6 @@
 // Platforms and packages over HTTP: who may, what a version protects, what is answered and told.
 #include "core/json.hpp"
+#include "integration/namespaces.hpp"
 #include "support/test_server.hpp"
 
 #include <optional>
@@ -15,8 +16,6 @@
 namespace corohub::test {
 namespace {
 
-using Headers = std::vector<std::pair<std::string, std::string>>;
-
 class Packages : public testing::Test {
  protected:
   Packages() {
@@ -29,16 +28,8 @@ class Packages : public testing::Test {
 
   HttpAnswer ask(const std::string& method, const std::string& path, const std::string& body = {},
                  Headers headers = {}, std::optional<std::string> token = {}) {
-    HttpCall call;
-    call.method = method;
-    call.target = "/api/v1/namespaces" + path;
-    call.token = token.value_or(admin_.access_token);
-    if (!body.empty()) {
-      call.bytes = body;
-      headers.emplace_back("Content-Type", "application/json");
-    }
-    call.headers = std::move(headers);
-    return client_.call(call);
+    return ask_namespaces(client_, method, path, body, std::move(headers),
+                          token.value_or(admin_.access_token));
   }
   std::string make_key(const std::string& scope) {
     const json::object body{{"name", "ci"}, {"scopes", json::array{scope}}};

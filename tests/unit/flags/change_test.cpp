@@ -69,7 +69,7 @@ TEST_F(ChangeTest, an_event_has_these_members_in_this_order) {
             R"({"namespace":"bep","environment":"staging","flag_id":4,"flag_key":"d","action":"updated",)"
             R"("enabled":false,"changes":["targeting"],"source":"api","changed_by":7,"version":2})");
   EXPECT_EQ(json_text(events[0].attributes),
-            R"({"flag":{"id":4,"namespace_id":2,"environment_id":2,"hidden":false,"gated":false}})");
+            R"({"flag":{"id":4,"namespace_id":2,"environment_id":3,"hidden":false,"gated":false}})");
 }
 
 TEST_F(ChangeTest, a_change_of_state_is_a_switch_whatever_else_changes) {

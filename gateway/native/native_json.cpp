@@ -167,11 +167,7 @@ std::string error_text(const RequestId& id, const Refusal& refusal) {
   return text;
 }
 
-std::string reply_text(const RequestId& id, const json::value& data) {
-  return raw_reply_text(id, json::serialize(data));
-}
-
-std::string raw_reply_text(const RequestId& id, std::string_view data) {
+std::string reply_text(const RequestId& id, std::string_view data) {
   std::string text = R"({"type":"reply","id":)";
   text.reserve(data.size() + 64);
   text.append(id).append(R"(,"ok":true,"data":)").append(data).append("}");

@@ -22,9 +22,7 @@ Message parse(std::string_view text);
 
 // {"type":"error","id":…,"data":{"code":…,"message":…}}
 std::string error_text(const RequestId& id, const Refusal& refusal);
-// {"type":"reply","id":…,"ok":true,"data":…}
-std::string reply_text(const RequestId& id, const json::value& data);
-// The same with data that is JSON text already.
-std::string raw_reply_text(const RequestId& id, std::string_view data);
+// {"type":"reply","id":…,"ok":true,"data":…}; `data` is JSON text.
+std::string reply_text(const RequestId& id, std::string_view data);
 
 }  // namespace corohub::gateway::native_json

@@ -1,0 +1,121 @@
+#include "gateway/socketio/seat.hpp"
+
+#include "gateway/socketio/forms.hpp"
+
+#include <charconv>
+#include <utility>
+#include <variant>
+
+#include <boost/json/serialize.hpp>
+
+namespace corohub::gateway::socketio {
+namespace {
+
+// As an id of a session's request: "7:publish", ":publish".
+RequestId id_of(const Request& request) {
+  RequestId id = request.ack ? std::to_string(*request.ack) : RequestId();
+  id += ':';
+  id += request.note;
+  return id;
+}
+
+Request request_of(const RequestId& id) {
+  const std::size_t end = id.find(':');
+  Request request{{}, id.substr(end + 1)};
+  std::uint64_t ack = 0;
+  if (end > 0 && std::from_chars(id.data(), id.data() + end, ack).ec == std::errc()) request.ack = ack;
+  return request;
+}
+
+std::string text_of(const Refusal& refusal) {
+  return json::serialize(json::object{{"code", refusal.code}, {"message", refusal.message}});
+}
+
+}  // namespace
+
+// ---- what the server says ----
+
+void Seat::push(std::string_view packet, const hub::Audience& readers) {
+  session_->push_text(packet, readers);
+}
+
+void Seat::say(std::string_view name, std::string_view data, const hub::Audience& readers) {
+  push(event_packet(name_space(), name, data), readers);
+}
+
+void Seat::say_volatile(std::string_view name, std::string_view data) {
+  if (!with_position()) return say(name, data);
+  const std::string meta = R"({"timestamp":")" + rfc3339(desk().shard.clock().unix_ms()) + R"("})";
+  push(event_packet(name_space(), name, data, {meta, {}}), hub::Audience::one_connection());
+}
+
+void Seat::say_with_position(std::string_view name, std::string_view data, std::string_view meta,
+                             Seq position, const hub::Audience& readers) {
+  if (!with_position()) return say(name, data, readers);
+  const std::string where = Position{desk().settings.epoch, position}.text();
+  push(event_packet(name_space(), name, data, {meta, where}), readers);
+}
+
+void Seat::welcome(std::string_view name, std::string_view data, const Welcome& welcome) {
+  const json::object meta{
+      {"epoch", desk().settings.epoch}, {"seq", welcome.position}, {"recovered", welcome.recovered}};
+  say_with_position(name, data, json::serialize(meta), welcome.position);
+}
+
+hub::FrameRef Seat::event_frame(std::string_view name, std::string_view data, const hub::Event& event,
+                                bool with_position) const {
+  if (!terms_.with_position) return socketio::event_frame(wrap(), name_space(), name, data, event, {});
+  const std::string meta = meta_of(event, name);
+  const std::string position = with_position ? position_of(event, desk().settings.epoch) : std::string();
+  return socketio::event_frame(wrap(), name_space(), name, data, event, {meta, position});
+}
+
+void Seat::acknowledge(const AckId& ack, std::string_view data, const hub::Audience& readers) {
+  if (!ack) return;
+  std::string packet = packet_head('3', name_space());
+  packet.append(std::to_string(*ack)).append(R"([{"ok":true,"data":)").append(data).append("}]");
+  push(packet, readers);
+}
+
+void Seat::refuse(const AckId& ack, const Refusal& refusal) {
+  if (!ack) return say("error", text_of(refusal));
+  std::string packet = packet_head('3', name_space());
+  const json::object answer{{"ok", false}, {"code", refusal.code}, {"message", refusal.message}};
+  packet.append(std::to_string(*ack)).append(1, '[').append(json::serialize(answer)).append(1, ']');
+  push(packet, hub::Audience::one_connection());
+}
+
+void Seat::say_that_it_is_connected(bool recovered) {
+  json::object data{{"sid", session_->client_id().text()}};
+  const std::string& pid = recovered ? terms_.old_pid : terms_.new_pid;
+  if (!pid.empty()) data["pid"] = pid;
+  push(packet_head('0', name_space()) + json::serialize(data), hub::Audience::one_connection());
+}
+
+// ---- what its session says ----
+
+void Seat::answer(Session&, const RequestId& id, const Outcome& outcome) {
+  vocabulary_.answer(*this, request_of(id), outcome);
+}
+
+void Seat::tell(Session& session, const Notice& notice) {
+  session_ = &session;
+  const auto* welcome = std::get_if<Welcome>(&notice);
+  if (welcome == nullptr) return vocabulary_.tell(*this, notice);
+  say_that_it_is_connected(welcome->recovered && !terms_.old_pid.empty());
+  vocabulary_.begin(*this, *welcome);
+}
+
+// ---- what its client says ----
+
+void Seat::ask(const Request& request, Command command) { session_->ask(id_of(request), std::move(command)); }
+
+void Seat::hear(Call&& call) {
+  desk().settings.metrics.messages.Increment();
+  if (!call.attachments.empty() && !vocabulary_.takes_attachments(call.name))
+    return refuse(call.ack, {"invalid_message", "This event takes no binary data."});
+  const AckId ack = call.ack;
+  if (!vocabulary_.call(*this, std::move(call))) refuse(ack, {"unknown_type", "There is no such event."});
+}
+
+}  // namespace corohub::gateway::socketio

@@ -6,6 +6,7 @@ import { setTimeout } from 'node:timers/promises';
 import { WebSocket } from 'ws';
 
 import { Process, eventually, run, within } from '../tests/e2e/server.mjs';
+import { Stomp } from '../tests/e2e/stomp.mjs';
 import { Corohub, Peer, PEER_ENVIRONMENT, PROGRAMS, HERE, ends, freePort, temporaryDirectory } from './servers.mjs';
 
 export const FLAGS = 50;
@@ -45,10 +46,10 @@ export class CorohubFlags extends Corohub {
   request() { return { drive: 'http', request: this.bulk, event: JSON.stringify({ context: CONTEXT }) }; }
   async unchanged() { return { ...this.request(), header: `If-None-Match: ${(await this.asked()).headers.get('etag')}` }; }
 
-  // A PATCH of one flag after another, for clients that hear of them.
-  async changes() {
+  // A PATCH of one flag after another, each once, for clients that hear of them.
+  async changes(count = EVENTS_MAX, flag = plain) {
     const mark = `run-${this.namespaces}-`;
-    const namespace = await this.namespace(Array.from({ length: EVENTS_MAX }, (_, i) => mark + digits(i)), plain);
+    const namespace = await this.namespace(Array.from({ length: count }, (_, i) => mark + digits(i)), flag);
     return {
       namespace,
       load: {
@@ -74,14 +75,22 @@ export class CorohubFlags extends Corohub {
     return { 'get-streams': 1, path: endpoint.requestUri, ready: '"connected"', any: 'refetchEvaluation', ...load };
   }
 
-  // So many connections that each watch fifty flags by a context of their own. What the server takes, how long a change of
-  // one flag takes to the last of them when it is another one for all, and what is sent when it is for nobody.
+  // Clients that watch fifty flags, each by a context of its own. Each change is one for all of them.
+  async toWatchers() {
+    const { namespace, load } = await this.changes(FLAGS, { ...plain, targeting: { if: [{ '==': [{ var: 'targetingKey' }, 'nobody'] }, 'off'] } });
+    return {
+      tokens: this.tokens,
+      hello: `{"type":"flag.watch","id":1,"data":{"namespace":"${namespace}","context":{"targetingKey":"u{index}"}}}`,
+      ready: '"type":"reply"',
+      any: '"flag.values"',
+      ...load,
+    };
+  }
+
+  // What so many of them make the server take, and what is sent when a change is one for nobody.
   async watch(count, changes) {
-    const byKey = { ...plain, targeting: { if: [{ '!=': [{ var: 'targetingKey' }, 'nobody'] }, 'off', 'on'] } };
-    const namespace = await this.namespace(KEYS, byKey);
-    const path = `/api/v1/namespaces/${namespace}/environments/default/flags/${KEYS[0]}`;
+    const namespace = await this.namespace(KEYS, plain);
     let told = 0;
-    let awaited = () => {};
     const open = (i) => new Promise((done, fail) => {
       const socket = new WebSocket(`ws://127.0.0.1:${this.port}/ws?token=${this.users[i % this.users.length].token}`, { perMessageDeflate: false });
       socket.on('error', fail).on('open', () => socket.send(JSON.stringify({ type: 'flag.watch', id: 1, data: { namespace, context: { targetingKey: `u${i}` } } })));
@@ -89,31 +98,71 @@ export class CorohubFlags extends Corohub {
         const text = bytes.toString();
         if (text.startsWith('{"type":"reply"')) done(socket);
         else if (text.startsWith('{"type":"error"')) fail(new Error(text));
-        else if (text.includes('"flag.values"')) ++told === count && awaited();
+        else if (text.includes('"flag.values"')) ++told;
       });
     });
     const sockets = [];
     while (sockets.length < count) sockets.push(...await Promise.all(Array.from({ length: Math.min(AT_ONCE, count - sockets.length) }, (_, i) => open(sockets.length + i))));
     const rss = Number(readFileSync(`/proc/${this.pid}/status`, 'utf8').match(/^VmRSS:\s+(\d+) kB/m)[1]) * 1024;
+    const patch = (targeting) => this.admin.expect(200, 'PATCH', `/api/v1/namespaces/${namespace}/environments/default/flags/${KEYS[0]}`, { body: { targeting }, headers: { 'If-Match': '*' } });
+    for (let i = 0; i < changes; ++i) {
+      // The first also changes the reason, for all.
+      if (i === 1) told = 0;
+      await patch({ if: [{ '==': [{ var: 'targetingKey' }, `nobody-${i}`] }, 'on', 'off'] });
+      if (i === 0) await eventually(20_000, 'the first change', () => told >= count);
+    }
+    await setTimeout(1000);
+    for (const socket of sockets) socket.terminate();
+    return { rss, needless: told };
+  }
 
-    const patch = (body) => this.admin.expect(200, 'PATCH', path, { body, headers: { 'If-Match': '*' } });
+  // So many agents that hear by STOMP of routes. How long a change takes from its request to the last of them; and to one
+  // that was away when it was made, whose server is killed right after the answer and started again.
+  async agents(count, changes, restarts) {
+    const namespace = await this.namespace(KEYS.slice(0, 1), plain);
+    const routes = `/api/v1/namespaces/${namespace}/environments/default/routes`;
+    const made = await this.admin.expect(201, 'POST', routes, { body: { path: '/pay', service_name: 'pay' } });
+    const topic = '/topic/proxy_config_events';
+    const change = (i) => this.admin.expect(200, 'PATCH', `${routes}/${made.id}`, { body: { config: { i } }, headers: { 'If-Match': '*' } });
+
+    let told = 0;
+    let awaited = () => {};
+    const listen = async () => {
+      const agent = await Stomp.open(this.server, { path: '/messenger/websocket', token: this.admin.token });
+      agent.client.subscribe(topic, ({ headers }) => { agent.position = headers['message-id']; if (++told === count) awaited(); });
+      return agent;
+    };
+    const agents = [];
+    while (agents.length < count) agents.push(await listen());
     const times = [];
     for (let i = 0; i < changes; ++i) {
       told = 0;
       const all = new Promise((done) => { awaited = done; });
       const began = performance.now();
-      await patch({ targeting: { if: [{ '!=': [{ var: 'targetingKey' }, 'nobody'] }, i % 2 ? 'off' : 'on', 'on'] } });
-      await within(20_000, () => `all watchers: ${told} of ${count}`, all);
+      await change(i);
+      await within(20_000, () => `all agents: ${told} of ${count}`, all);
       times.push(performance.now() - began);
-      await setTimeout(300); // beyond the interval of a watcher
     }
-    told = 0;
-    for (let i = 0; i < changes; ++i) await patch({ targeting: { if: [{ '==': [{ var: 'targetingKey' }, `nobody-${i}`] }, 'on', { if: [true, changes % 2 ? 'on' : 'off'] }] } });
-    await setTimeout(1000);
-    const needless = told;
-    for (const socket of sockets) socket.terminate();
+    const since = agents[0].position;
+    await Promise.all(agents.map((agent) => agent.disconnect()));
+
+    const away = [];
+    let position = since;
+    for (let i = 0; i < restarts; ++i) {
+      await change(changes + i);
+      const answered = performance.now();
+      await this.server.crash();
+      await this.server.launch();
+      const agent = await Stomp.open(this.server, { path: '/messenger/websocket', token: this.admin.token });
+      position = await within(20_000, 'the change that was made before', new Promise((done) => {
+        agent.client.subscribe(topic, ({ headers }) => done(headers['message-id']), { since: position });
+      }));
+      away.push(performance.now() - answered);
+      await agent.disconnect();
+    }
     times.sort((a, b) => a - b);
-    return { rss, needless, last_p50_ms: times[times.length >> 1], last_p99_ms: times[Math.floor(times.length * 0.99)], watchers: count };
+    away.sort((a, b) => a - b);
+    return { last_p50_ms: times[times.length >> 1], last_p99_ms: times[Math.floor(times.length * 0.99)], last_max_ms: times.at(-1), restart_p50_ms: away[away.length >> 1], restart_max_ms: away.at(-1) };
   }
 
   // Of a server that has just started, without and with so many flags.

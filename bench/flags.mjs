@@ -28,8 +28,14 @@ const parts = {
   },
   watchers: {
     measure: (row, server) => server.watch(row.watchers, row.changes),
-    heads: ['watchers of 50 flags', 'server', 'MB of RSS', 'to the last: p50 ms', 'p99 ms', 'sent when nothing changed'],
-    line: (list) => [number(of(list, 'rss') / 1e6, 0), number(of(list, 'last_p50_ms'), 1), number(of(list, 'last_p99_ms'), 1), total(list, 'needless')],
+    heads: ['watchers of 50 flags', 'server', 'MB of RSS', 'sent when nothing changed'],
+    line: (list) => [number(of(list, 'rss') / 1e6, 0), total(list, 'needless')],
+  },
+  agents: {
+    measure: (row, server) => server.agents(row.agents, row.changes, row.restarts),
+    heads: ['agents', 'server', 'PATCH to the last: p50 ms', 'p99 ms', 'max ms', 'through a restart: median ms', 'max ms'],
+    line: (list) => [number(of(list, 'last_p50_ms'), 1), number(of(list, 'last_p99_ms'), 1), number(Math.max(...list.map((each) => each.last_max_ms)), 1),
+      number(of(list, 'restart_p50_ms'), 0), number(Math.max(...list.map((each) => each.restart_max_ms)), 0)],
   },
   memory: {
     measure: (row, server) => server.memoryPerThousand(THOUSANDS),

@@ -146,7 +146,11 @@ void Load::upgraded(std::size_t index) {
   connection.state = State::greeting;
   if (connection.plain_http) return opened(index);
   const std::string& hello = connection.sender ? options_.sender_hello : options_.hello;
-  if (!hello.empty()) say(index, hello);
+  if (!hello.empty()) {
+    std::string text = hello;
+    replace(text, "{index}", std::to_string(index));
+    say(index, text);
+  }
   if ((connection.sender ? options_.sender_ready : options_.ready).empty()) opened(index);
 }
 

@@ -50,7 +50,8 @@ std::string help_text() {
 
   --clients N         WebSockets that receive            --path TARGET      of them (/ws)
   --tokens FILE       bearer tokens, one per line, dealt in turn
-                      {index} in a target is the number of the client, {token} its token
+                      {index} in a target or in --hello is the number of the client, {token} in a
+                      target its token
   --say-path TARGET   clients are POSTs to --path whose answers are streams; what they say is POSTed to this target
   --get-streams 1     clients are GETs of --path whose answers are streams
   --hello TEXT        sent by each once connected        --ready TEXT       connected when a text contains it

@@ -110,9 +110,17 @@ export const groups = {
       { part: 'requests', title: 'the same again, unchanged (304)', load: (server) => server.unchanged(), options: { senders: 32, window: 32 }, servers: ['corohub-flags', 'unleash'] },
       { part: 'changes', title: '10,000 subscribers of the topic', load: (server) => server.toSubscribers(), options: CHANGES, servers: ['corohub-flags'] },
       { part: 'changes', title: '10,000 streams of OFREP', load: (server) => server.toStreams(), options: { ...CHANGES, rate: 2 }, servers: ['corohub-flags'] },
-      { part: 'watchers', title: '10,000, each with a context of its own', watchers: 10_000, changes: 50, servers: ['corohub-flags'] },
       { part: 'memory', title: 'of 1,000 flags with their rules, in 10,000', servers: ['corohub-flags'] },
       { part: 'evaluations', title: 'one evaluation', servers: ['corohub-evaluation', 'flagd-core'] },
+    ],
+  },
+  watchers: {
+    what: 'connections that watch the values of their own flags, and agents of gateways that hear of routes by STOMP',
+    kind: 'flags',
+    rows: [
+      { part: 'changes', title: '10,000 watchers, each with a context of its own', load: (server) => server.toWatchers(), options: { ...CHANGES, rate: 2 }, servers: ['corohub-flags'] },
+      { part: 'watchers', title: '10,000, each with a context of its own', watchers: 10_000, changes: 50, servers: ['corohub-flags'] },
+      { part: 'agents', title: 'a route changes, for 100 agents', agents: 100, changes: 300, restarts: 10, servers: ['corohub-flags'] },
     ],
   },
   idle: {

@@ -24,6 +24,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -197,6 +198,11 @@ class Session final : public hub::Member,
   Transport* transport_ = nullptr;
   hub::Roster::Admission admission_;
   boost::asio::ip::address address_;
+  // These small ones stand where the address leaves room.
+  Role counted_role_{};  // while it is counted
+  Stage stage_ = Stage::not_open;
+  bool counted_ = false;
+  bool expiry_noticed_ = false;
   UnixMs connected_at_;
   std::int64_t token_expires_at_ = 0;      // seconds since 1970; 0: never
   std::unique_ptr<Stranger> stranger_;     // until it is identified
@@ -207,11 +213,7 @@ class Session final : public hub::Member,
   std::unique_ptr<const auth::Principal> password_login_;  // made for this connection
   hub::Presence::Place online_;
   SteadyTime due_{};  // the end of the token, whatever is done to the wall clock; of the time to identify
-  std::size_t proofs_ = 0;  // credentials being judged
-  Role counted_role_{};     // while it is counted
-  Stage stage_ = Stage::not_open;
-  bool counted_ = false;
-  bool expiry_noticed_ = false;
+  std::uint32_t proofs_ = 0;  // credentials being judged
   bool exempt_;
 };
 

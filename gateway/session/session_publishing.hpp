@@ -9,6 +9,7 @@
 #include "gateway/session/under_way.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,8 +21,8 @@ class Session;
 class SessionPublishing {
  public:
   // Of one session, under way at a time; more are refused (overloaded).
-  static constexpr std::size_t publishes_max = 1024;
-  static constexpr std::size_t histories_max = 8;
+  static constexpr std::uint32_t publishes_max = 1024;
+  static constexpr std::uint32_t histories_max = 8;
 
   explicit SessionPublishing(Session& session) noexcept : session_(session) {}
 
@@ -38,8 +39,8 @@ class SessionPublishing {
   void answer(const RequestId& id, const Result<HistoryPage>& page, const hub::Audience& readers);
 
   Session& session_;
-  std::size_t publishes_ = 0;
-  std::size_t histories_ = 0;
+  std::uint32_t publishes_ = 0;
+  std::uint32_t histories_ = 0;
 };
 
 }  // namespace corohub::gateway

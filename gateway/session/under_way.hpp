@@ -1,7 +1,7 @@
 // Counts a request as under way, from its acceptance to the end of its work, however that ends.
 #pragma once
 
-#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 
@@ -10,7 +10,7 @@ namespace corohub::gateway {
 class UnderWay {
  public:
   // `owner` has the count, and lives as long as this.
-  UnderWay(std::shared_ptr<void> owner, std::size_t& count) noexcept : count_(std::move(owner), &count) {
+  UnderWay(std::shared_ptr<void> owner, std::uint32_t& count) noexcept : count_(std::move(owner), &count) {
     ++*count_;
   }
   UnderWay(UnderWay&&) noexcept = default;
@@ -20,7 +20,7 @@ class UnderWay {
   }
 
  private:
-  std::shared_ptr<std::size_t> count_;
+  std::shared_ptr<std::uint32_t> count_;
 };
 
 }  // namespace corohub::gateway

@@ -74,45 +74,6 @@ http::Response gap_response(const Context& context, const Position& head, std::s
   return std::move(response).at(head);
 }
 
-namespace {
-
-// Where what is kept begins: of the log, and of each topic.
-struct Floors {
-  Seq log = 0;
-  std::vector<Seq> topics;
-};
-
-Floors read_floors(storage::Snapshot& snapshot, const hub::TopicRules& rules,
-                   const std::vector<std::string>& topics, UnixMs now) {
-  Floors floors{eventlog::read_floor(snapshot), {}};
-  for (const std::string& topic : topics)
-    floors.topics.push_back(eventlog::read_topic_floor(snapshot, topic, rule_of(rules, topic), now));
-  return floors;
-}
-
-}  // namespace
-
-Task<Result<Beginning>> look_up(GatewayState& state, const Context& context, EventQuery events) {
-  Beginning beginning;
-  beginning.committed = state.parts.writer.committed_seq();
-  const hub::Shard& shard = *state.parts.hub.shards()[context.shard];
-  const bool ours = events.since && (events.since->epoch.empty() || events.since->epoch == state.parts.epoch);
-  const bool beyond_tail = ours && events.since->seq < shard.tail().base();
-  // What the tail has needs no floor, but each topic has its own.
-  if (beyond_tail || (ours && !events.topics.empty())) {
-    auto read = [&rules = state.parts.topic_rules, topics = events.topics,
-                 now = state.parts.clock.unix_ms()](storage::Snapshot& snapshot) {
-      return Result<Floors>(read_floors(snapshot, rules, topics, now));
-    };
-    Result<Floors> floors = co_await state.parts.readers.read(std::move(read));
-    if (!floors) co_return floors.error();
-    if (beyond_tail) beginning.floor = floors->log;
-    beginning.topic_floors = std::move(floors->topics);
-  }
-  beginning.events = std::move(events);
-  co_return beginning;
-}
-
 Result<> may_follow(const TopicRights& rights, const hub::Identity& who,
                     const std::vector<std::string>& topics) {
   for (const std::string& topic : topics) {
@@ -161,22 +122,12 @@ Task<Result<Arrival>> admit(GatewayState& state, Context& context, bool query_to
       place_for(state.reception, *entrant, context.request.peer, context.exempt);
   if (!place) co_return place.error();
   arrival.admission = std::move(*place);
-  Result<Beginning> beginning = co_await look_up(state, context, std::move(events));
+  Result<Beginning> beginning =
+      co_await look_up(state.desk(context.shard), state.parts.writer.committed_seq(), std::move(events));
   if (!beginning) co_return beginning.error();
   arrival.beginning = std::move(*beginning);
   arrival.entrant = std::move(*entrant);
   co_return arrival;
-}
-
-std::shared_ptr<Session> make_session(const Desk& desk, Dialect& dialect, Arrival arrival) {
-  if (arrival.entrant) {
-    Result<Entrant> live = judge_again(desk, *arrival.entrant);
-    if (live)
-      arrival.entrant = std::move(*live);
-    else
-      arrival.entrant.reset();
-  }
-  return std::make_shared<Session>(desk, dialect, std::move(arrival));
 }
 
 }  // namespace corohub::gateway

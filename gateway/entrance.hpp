@@ -2,6 +2,7 @@
 // in the log to begin.
 #pragma once
 
+#include "gateway/session/beginning.hpp"
 #include "gateway/session/credential.hpp"
 #include "gateway/session/entrant.hpp"
 #include "gateway/session/session.hpp"
@@ -26,9 +27,6 @@ Task<Result<Entrant>> authenticate(GatewayState& state, http::Context& context, 
 // 410 with the head: where the log begins to make sense again.
 http::Response gap_response(const http::Context& context, const Position& head, std::string detail);
 
-// What the log has of it, for a session on the request's shard.
-Task<Result<Beginning>> look_up(GatewayState& state, const http::Context& context, EventQuery events);
-
 // forbidden: a topic that this somebody may not subscribe to.
 Result<> may_follow(const TopicRights& rights, const hub::Identity& who,
                     const std::vector<std::string>& topics);
@@ -41,8 +39,5 @@ enum class Credentials : bool {
 // All of the above but over_limits(), in order, and how often somebody connects.
 Task<Result<Arrival>> admit(GatewayState& state, http::Context& context, bool query_token,
                             Credentials credentials, EventQuery events);
-
-// A new session, judged in the turn that registers it, so that no change of rights falls in between.
-std::shared_ptr<Session> make_session(const Desk& desk, Dialect& dialect, Arrival arrival);
 
 }  // namespace corohub::gateway

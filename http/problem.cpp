@@ -122,6 +122,8 @@ void add_retry_headers(Response& response, const Error& error) {
 
 int status_of(ErrorCode code) noexcept { return kind_of(code).status; }
 
+std::string_view short_words(ErrorCode code) noexcept { return kind_of(code).word; }
+
 Response problem(const Error& error, const Request& request) {
   const Kind kind = kind_of(error.code);
   const std::string_view code = name(error.code);

@@ -64,5 +64,7 @@ Response problem(const Error& error, const Request& request);
 // The error as a line of text/plain, for protocols that know no problem documents.
 Response plain_problem(const Error& error, const Request& request);
 int status_of(ErrorCode code) noexcept;
+// The member `error` of a problem document: "admin access required".
+std::string_view short_words(ErrorCode code) noexcept;
 
 }  // namespace corohub::http

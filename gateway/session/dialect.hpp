@@ -39,6 +39,9 @@ class Dialect {
   // Whether a session gets the events of its own audience without asking for them.
   virtual bool hears_unasked() const noexcept { return true; }
 
+  // Its user has another role. It may end.
+  virtual void role_changed(Session&) noexcept {}
+
   // The session is gone.
   virtual void release() noexcept {}
 

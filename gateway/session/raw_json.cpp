@@ -39,6 +39,10 @@ std::size_t skip_value(std::string_view text, std::size_t at) noexcept {
   return at;
 }
 
+std::string_view without_trailing_blanks(std::string_view text) noexcept {
+  return text.substr(0, text.find_last_not_of(blanks) + 1);
+}
+
 bool is_key(std::string_view quoted, std::string_view key) {
   const std::string_view inner = quoted.substr(1, quoted.size() - 2);
   if (inner.find('\\') == std::string_view::npos) return inner == key;
@@ -68,8 +72,7 @@ std::optional<std::string_view> member_text(std::string_view object, std::string
     const std::size_t value = skip_blanks(object, skip_blanks(object, key_end) + 1);  // behind the colon
     const std::size_t value_end = skip_value(object, value);
     if (is_key(object.substr(at, key_end - at), key)) {
-      const std::string_view found = object.substr(value, value_end - value);
-      return found.substr(0, found.find_last_not_of(blanks) + 1);
+      return without_trailing_blanks(object.substr(value, value_end - value));
     }
     at = skip_blanks(object, value_end + 1);  // behind the comma
   }
@@ -80,6 +83,16 @@ std::optional<std::string> raw_member(std::string_view object, std::string_view 
   const std::optional<std::string_view> found = member_text(object, key);
   if (!found) return std::nullopt;
   return compact_json(*found);
+}
+
+std::vector<std::string_view> element_texts(std::string_view array) {
+  std::vector<std::string_view> elements;
+  for (std::size_t at = skip_blanks(array, array.find('[') + 1); at < array.size() && array[at] != ']';) {
+    const std::size_t end = skip_value(array, at);
+    elements.push_back(without_trailing_blanks(array.substr(at, end - at)));
+    at = array[end] == ',' ? skip_blanks(array, end + 1) : end;
+  }
+  return elements;
 }
 
 }  // namespace corohub::gateway

@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace corohub::gateway {
 
@@ -18,5 +19,9 @@ std::optional<std::string_view> member_text(std::string_view object, std::string
 // The value of a member of an object, compact; nothing if there is no such member. `object` must be a valid
 // JSON object.
 std::optional<std::string> raw_member(std::string_view object, std::string_view key);
+
+// The elements of an array as they stand there, without blanks around them. `array` must be a valid JSON
+// array.
+std::vector<std::string_view> element_texts(std::string_view array);
 
 }  // namespace corohub::gateway

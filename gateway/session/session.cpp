@@ -387,6 +387,7 @@ void Session::leave_counts() noexcept {
 void Session::role_changed() noexcept {
   desk_.topics.judge_again(*this);
   desk_.flag_watching.role_changed(*this);
+  dialect_.role_changed(*this);
   if (!counted_) return;
   desk_.settings.metrics.connections[static_cast<std::size_t>(counted_role_)]->Decrement();
   counted_role_ = identity().role;

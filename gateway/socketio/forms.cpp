@@ -1,9 +1,8 @@
 #include "gateway/socketio/forms.hpp"
 
 #include "core/json.hpp"
+#include "gateway/socketio/packet.hpp"
 
-#include <algorithm>
-#include <array>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -33,18 +32,12 @@ class EventForm final : public hub::Form {
 
 }  // namespace
 
-std::string packet_head(char type, std::string_view name_space) {
-  std::string packet(1, type);
-  if (name_space != "/") packet.append(name_space).append(1, ',');
-  return packet;
-}
-
 std::string event_packet(std::string_view name_space, std::string_view name, std::string_view data,
                          const EventTail& tail) {
   std::string packet;
   packet.reserve(name_space.size() + name.size() + data.size() + tail.meta.size() + tail.position.size() +
                  16);
-  packet += packet_head('2', name_space);
+  packet += packet_head(PacketType::event, name_space);
   packet += '[';
   append_json(packet, name);
   packet.append(1, ',').append(data);
@@ -69,11 +62,7 @@ std::string position_of(const hub::Event& event, std::string_view epoch) {
   return event.durable() ? Position{std::string(epoch), event.seq()}.text() : std::string();
 }
 
-std::string_view name_of(std::string_view type) noexcept {
-  constexpr std::array<std::string_view, 6> reserved{"connect",       "connect_error", "disconnect",
-                                                     "disconnecting", "newListener",   "removeListener"};
-  return std::ranges::find(reserved, type) == reserved.end() ? type : "message";
-}
+std::string_view name_of(std::string_view type) noexcept { return is_reserved(type) ? "message" : type; }
 
 hub::FrameRef event_frame(const Wrap& wrap, std::string_view name_space, std::string_view name,
                           std::string_view data, const hub::Event& event, const EventTail& tail) {

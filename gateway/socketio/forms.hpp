@@ -18,9 +18,6 @@ struct EventTail {
   std::string_view position{};  // `epoch:seq`
 };
 
-// "2/admin,", and of the namespace `/` "2".
-std::string packet_head(char type, std::string_view name_space);
-
 // 2/admin,["name",data,meta,"epoch:seq"]. `data` is JSON text. A client that may be recovered takes a
 // trailing string for the position to go on from: without a position there is a meta object, or data is no
 // string.

@@ -64,7 +64,7 @@ void Seat::welcome(std::string_view name, std::string_view data, const Welcome& 
 
 hub::FrameRef Seat::event_frame(std::string_view name, std::string_view data, const hub::Event& event,
                                 bool with_position) const {
-  if (!terms_.with_position) return socketio::event_frame(wrap(), name_space(), name, data, event, {});
+  if (!with_position_) return socketio::event_frame(wrap(), name_space(), name, data, event, {});
   const std::string meta = meta_of(event, name);
   const std::string position = with_position ? position_of(event, desk().settings.epoch) : std::string();
   return socketio::event_frame(wrap(), name_space(), name, data, event, {meta, position});
@@ -72,38 +72,68 @@ hub::FrameRef Seat::event_frame(std::string_view name, std::string_view data, co
 
 void Seat::acknowledge(const AckId& ack, std::string_view data, const hub::Audience& readers) {
   if (!ack) return;
-  std::string packet = packet_head('3', name_space());
+  std::string packet = packet_head(PacketType::ack, name_space());
   packet.append(std::to_string(*ack)).append(R"([{"ok":true,"data":)").append(data).append("}]");
   push(packet, readers);
 }
 
 void Seat::refuse(const AckId& ack, const Refusal& refusal) {
   if (!ack) return say("error", text_of(refusal));
-  std::string packet = packet_head('3', name_space());
+  std::string packet = packet_head(PacketType::ack, name_space());
   const json::object answer{{"ok", false}, {"code", refusal.code}, {"message", refusal.message}};
   packet.append(std::to_string(*ack)).append(1, '[').append(json::serialize(answer)).append(1, ']');
   push(packet, hub::Audience::one_connection());
 }
 
-void Seat::say_that_it_is_connected(bool recovered) {
-  json::object data{{"sid", session_->client_id().text()}};
-  const std::string& pid = recovered ? terms_.old_pid : terms_.new_pid;
-  if (!pid.empty()) data["pid"] = pid;
-  push(packet_head('0', name_space()) + json::serialize(data), hub::Audience::one_connection());
-}
-
 // ---- what its session says ----
 
 void Seat::answer(Session&, const RequestId& id, const Outcome& outcome) {
+  if (kept_ != nullptr) note_topics(outcome);
   vocabulary_.answer(*this, request_of(id), outcome);
 }
 
 void Seat::tell(Session& session, const Notice& notice) {
   session_ = &session;
-  const auto* welcome = std::get_if<Welcome>(&notice);
-  if (welcome == nullptr) return vocabulary_.tell(*this, notice);
-  say_that_it_is_connected(welcome->recovered && !terms_.old_pid.empty());
-  vocabulary_.begin(*this, *welcome);
+  if (const auto* welcome = std::get_if<Welcome>(&notice)) return begin(*welcome);
+  const auto* revoked = std::get_if<Revoked>(&notice);
+  if (kept_ != nullptr && revoked != nullptr) kept_->remove(kept_place_, revoked->topic);
+  vocabulary_.tell(*this, notice);
+}
+
+void Seat::begin(const Welcome& welcome) {
+  const std::unique_ptr<const SeatTerms> terms = std::move(beginning_);
+  const bool recovered = welcome.recovered && !terms->old_pid.empty() && !terms->is_lost;
+  const std::string& pid = recovered ? terms->old_pid : terms->new_pid;
+  json::object connected{{"sid", session_->client_id().text()}};
+  if (!pid.empty()) connected["pid"] = pid;
+  push(packet_head(PacketType::connect, name_space()) + json::serialize(connected),
+       hub::Audience::one_connection());
+  if (recovered && terms->recovered != nullptr) terms->recovered->Increment();
+  if (terms->kept != nullptr) {
+    kept_place_ = terms->kept->begin(pid);
+    kept_ = terms->kept;
+    for (const std::string& topic : terms->topics) kept_->add(kept_place_, topic);
+  }
+  vocabulary_.begin(*this, {welcome.position, recovered, welcome.token_expires_at});
+  if (!terms->is_lost) return;
+  const json::object lost{{"from", terms->offset}, {"to", desk().shard.head()}, {"reason", "session_lost"}};
+  say_volatile("stream.gap", json::serialize(lost));
+}
+
+void Seat::note_topics(const Outcome& outcome) {
+  if (const auto* subscribed = std::get_if<Subscribed>(&outcome))
+    kept_->add(kept_place_, subscribed->topic);
+  else if (const auto* unsubscribed = std::get_if<Unsubscribed>(&outcome))
+    kept_->remove(kept_place_, unsubscribed->topic);
+}
+
+void Seat::role_changed(Session& session) noexcept {
+  if (!vocabulary_.keeps(session.desk(), session.identity())) session.dismiss(CloseReason::session_revoked);
+}
+
+void Seat::end(bool may_return) noexcept {
+  if (kept_ != nullptr) kept_->end(kept_place_, may_return);
+  kept_ = nullptr;
 }
 
 // ---- what its client says ----

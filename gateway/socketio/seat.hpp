@@ -2,23 +2,34 @@
 // and turns what the vocabulary says into packets. Used on its session's shard only.
 #pragma once
 
+#include "core/metrics.hpp"
 #include "core/position.hpp"
 #include "gateway/session/dialect.hpp"
 #include "gateway/session/session.hpp"
+#include "gateway/socketio/recovery.hpp"
 #include "gateway/socketio/vocabulary.hpp"
 
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace corohub::gateway::socketio {
 
+// How a seat begins.
 struct SeatTerms {
   std::unique_ptr<SeatState> state{};
-  std::string old_pid{};      // with which the client came back; empty: it begins
+  std::string old_pid{};      // with which its client came back; empty: it begins
+  Seq offset = 0;             // where it goes on
   std::string new_pid{};      // what it gets unless all that it missed follows; empty: it is never recovered
   bool with_position = true;  // events have a meta object and a position
+  // What its client had added is not known any more.
+  bool is_lost = false;
+  // Where the topics are kept that its client adds; null: nowhere. And those that it goes on with.
+  KeptTopics* kept = nullptr;
+  std::vector<std::string> topics{};
+  metrics::Counter* recovered = nullptr;
 };
 
 class Seat final : public Dialect {
@@ -31,10 +42,10 @@ class Seat final : public Dialect {
   // ---- for its vocabulary: from begin() on. `data` and `meta` are JSON text. Each throws for memory. ----
   Session& session() const noexcept { return *session_; }
   const Desk& desk() const noexcept { return session_->desk(); }
-  SeatState* state() const noexcept { return terms_.state.get(); }
+  SeatState* state() const noexcept { return state_.get(); }
   std::string_view name_space() const noexcept { return vocabulary_.name_space(); }
   const Wrap& wrap() const noexcept { return session_->transport()->wrap(); }
-  bool with_position() const noexcept { return terms_.with_position; }
+  bool with_position() const noexcept { return with_position_; }
 
   // [name,data]. `readers`: who may still have it when it leaves.
   void say(std::string_view name, std::string_view data,
@@ -62,10 +73,12 @@ class Seat final : public Dialect {
   // ---- for its connection ----
   // An event of the client. Throws for memory.
   void hear(Call&& call);
+  // Its end, before the session's. `may_return`: its client may come back and go on.
+  void end(bool may_return) noexcept;
 
   // ---- Dialect ----
   const hub::Form& form(const Wrap& wrap) const noexcept override {
-    return vocabulary_.form(wrap, terms_.with_position);
+    return vocabulary_.form(wrap, with_position_);
   }
   // What the client says comes by hear().
   void read(Session&, MessageKind, std::string_view) override {}
@@ -75,19 +88,28 @@ class Seat final : public Dialect {
   hub::FrameRef own_frame(Session&, const hub::Event& event, const hub::Interest& interest) override {
     return vocabulary_.own_frame(*this, event, interest);
   }
+  void role_changed(Session& session) noexcept override;
   void release() noexcept override { delete this; }
 
  private:
-  Seat(const Vocabulary& vocabulary, SeatTerms terms) noexcept
-      : vocabulary_(vocabulary), terms_(std::move(terms)) {}
+  Seat(const Vocabulary& vocabulary, SeatTerms terms)
+      : vocabulary_(vocabulary),
+        state_(std::move(terms.state)),
+        with_position_(terms.with_position),
+        beginning_(std::make_unique<SeatTerms>(std::move(terms))) {}
   ~Seat() = default;
 
-  void say_that_it_is_connected(bool recovered);
+  void begin(const Welcome& welcome);
   void push(std::string_view packet, const hub::Audience& readers);
+  void note_topics(const Outcome& outcome);
 
   const Vocabulary& vocabulary_;
   Session* session_ = nullptr;  // from its welcome on
-  SeatTerms terms_;
+  const std::unique_ptr<SeatState> state_;
+  KeptTopics* kept_ = nullptr;
+  KeptTopics::Place kept_place_{};
+  const bool with_position_;
+  std::unique_ptr<SeatTerms> beginning_;  // until its welcome
 };
 
 }  // namespace corohub::gateway::socketio

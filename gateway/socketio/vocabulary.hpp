@@ -7,15 +7,14 @@
 #include "core/json.hpp"
 #include "gateway/session/command.hpp"
 #include "gateway/session/desk.hpp"
+#include "gateway/socketio/packet.hpp"
 #include "gateway/wire/transport.hpp"
 #include "hub/audience.hpp"
 #include "hub/event.hpp"
 #include "hub/form.hpp"
 #include "hub/interest.hpp"
 
-#include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,18 +22,6 @@
 namespace corohub::gateway::socketio {
 
 class Seat;
-
-// The number under which a client waits for an acknowledgement; nothing: it does not wait.
-using AckId = std::optional<std::uint64_t>;
-
-// An event of the client: ["name",argument,…].
-struct Call {
-  std::string_view name;
-  json::array arguments;        // without the name; a Buffer in them is a placeholder
-  std::string_view first_text;  // the first argument as it stands in the packet; empty: there is none
-  std::vector<std::string> attachments{};  // the Buffers, in the order of their numbers
-  AckId ack{};
-};
 
 // What a seat asked its session, so that the outcome finds its way back.
 struct Request {
@@ -67,6 +54,11 @@ class Vocabulary {
   // missed follows. unauthorized: not without a credential; forbidden; not_found: what the payload names.
   virtual Result<Seating> admit(const Desk& desk, const hub::Identity& who, const json::object& auth,
                                 bool resumes) const = 0;
+
+  // Whether somebody who has a seat and another role now may keep it.
+  virtual bool keeps(const Desk&, const hub::Identity&) const noexcept { return true; }
+  // Whether the topics that its clients add are kept for a while, for those who come back.
+  virtual bool keeps_topics() const noexcept { return false; }
 
   // ---- events ----
   // How events leave over this carrier: those whose bytes all clients share. Its encode() answers null for

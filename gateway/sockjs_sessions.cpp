@@ -48,7 +48,7 @@ class SockjsSessions final : public sockjs::Service {
       : state_(std::move(state)), dialect_(dialect) {}
 
   std::size_t shards() const override { return state_->desks.size(); }
-  sockjs::Place place(std::size_t shard) const override {
+  Place place(std::size_t shard) const override {
     hub::Shard& home = state_->desk(shard).shard;
     return {home.context(), home.wheel(), home.clock()};
   }

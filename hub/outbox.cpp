@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <cassert>
 #include <memory>
 #include <new>
 #include <utility>
+#include <vector>
 
 namespace corohub::hub {
 namespace {
@@ -102,6 +104,21 @@ void Outbox::discard_all_but_personal(UserId user) noexcept {
     const Audience& audience = frame.audience();
     return audience == Audience::one_connection() || (user != 0 && audience.user_id == user);
   });
+}
+
+void Outbox::rewrap(const Wrapped& wrapped) {
+  assert(begun() == 0);
+  std::vector<FrameRef> frames;
+  frames.reserve(count_);
+  std::uint32_t bytes = 0;
+  bool is_rest = false;
+  for (std::uint32_t i = 0; i < count_; ++i) {
+    frames.push_back(wrapped(at(i), is_rest));
+    is_rest = at(i).is_joined_to_next();
+    bytes += static_cast<std::uint32_t>(frames.back()->size());
+  }
+  for (std::uint32_t i = 0; i < count_; ++i) slot(i) = std::move(frames[i]);
+  bytes_ = bytes;
 }
 
 void Outbox::close_and_clear() noexcept {

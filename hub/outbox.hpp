@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 namespace corohub::hub {
 
@@ -57,6 +58,12 @@ class Outbox {
   // Takes back what was not begun and is not for this user by name: the last words to one who leaves.
   // 0: for nobody by name.
   void discard_all_but_personal(UserId user) noexcept;
+  // The carrier is another one, and nothing was begun: `wrapped` says what becomes of each frame, which keeps
+  // its place and is joined to its next as before; `is_rest`: the frame before is joined to it. The bytes are
+  // counted anew, and may be more than the limit from then on. Throws what `wrapped` throws, for memory too;
+  // nothing has changed then.
+  using Wrapped = std::function<FrameRef(const Frame& frame, bool is_rest)>;
+  void rewrap(const Wrapped& wrapped);
   // Forgets all but a message that was begun; later pushes answer `closed`.
   void close_and_clear() noexcept;
   // Keeps what waits; later pushes answer `closed`.

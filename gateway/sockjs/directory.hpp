@@ -2,7 +2,7 @@
 #pragma once
 
 #include "gateway/sockjs/link.hpp"
-#include "gateway/sockjs/place.hpp"
+#include "gateway/wire/place.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -6,11 +6,11 @@
 
 #include "core/fixed_post.hpp"
 #include "core/wheel.hpp"
-#include "gateway/sockjs/place.hpp"
 #include "gateway/sockjs/stream.hpp"
-#include "gateway/sockjs/visit.hpp"
 #include "gateway/wire/inbound_budget.hpp"
+#include "gateway/wire/place.hpp"
 #include "gateway/wire/transport.hpp"
+#include "gateway/wire/visit.hpp"
 #include "hub/outbox.hpp"
 
 #include <chrono>

@@ -6,8 +6,9 @@
 #include "gateway/sockjs/messages.hpp"
 #include "gateway/sockjs/pages.hpp"
 #include "gateway/sockjs/socket_link.hpp"
-#include "gateway/sockjs/visit.hpp"
+#include "gateway/wire/rehome.hpp"
 #include "gateway/wire/upgrade.hpp"
+#include "gateway/wire/visit.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -20,9 +21,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/post.hpp>
-
-#include <unistd.h>
 
 namespace corohub::gateway::sockjs {
 namespace {
@@ -141,6 +139,7 @@ Response answer_to(const Reply& reply, Context& context) {
                                  context.request);
     case Reply::Kind::unknown:
     case Reply::Kind::foreign:
+    case Reply::Kind::refused:
       return not_found();
     case Reply::Kind::frame:
     case Reply::Kind::done:
@@ -195,25 +194,15 @@ Task<Result<Reply>> visit_or_open(Room& room, Context& context, const Visitor& v
   co_return reply;
 }
 
-// On the way to the session's home when the client has gone away.
-struct LostPoll {
-  LostPoll(Directory& its_home, std::string its_session, std::uint64_t its_number)
-      : home(its_home), session(std::move(its_session)), number(its_number) {}
-  Directory& home;
-  const std::string session;
-  const std::uint64_t number;
-  FixedPost post;
-};
-
 Task<Response> xhr(Room& room, Context& context) {
   const Result<Visitor> visitor = co_await meet(room, context);
   if (!visitor) co_return http::plain_problem(visitor.error(), context.request);
   const std::uint64_t number = ++room.last_poll;
-  const auto lost = std::make_shared<LostPoll>(room.home(visitor->session), visitor->session, number);
-  context.on_peer_end([lost] {
-    lost->post.post(lost->home.place().context,
-                    [lost]() noexcept { lost->home.lose_poll(lost->session, lost->number); });
-  });
+  Directory& its_home = room.home(visitor->session);
+  std::function<void()> lose = [&its_home, session = visitor->session, number] {
+    its_home.lose_poll(session, number);
+  };
+  context.on_peer_end(errand_for(its_home.place().context, std::move(lose)));
   const Errand errand = [&](Directory& home, Ticket ticket) {
     home.poll(visitor->session, visitor->owner, number, std::move(ticket));
   };
@@ -240,22 +229,6 @@ Task<Response> xhr_send(Room& room, Context& context) {
 
 // ---- streams ----
 
-// A descriptor between two shards.
-class Descriptor {
- public:
-  explicit Descriptor(int fd) noexcept : fd_(fd) {}
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&&) = delete;
-  ~Descriptor() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int get() const noexcept { return fd_; }
-  void let_go() noexcept { fd_ = -1; }
-
- private:
-  int fd_;
-};
-
 // Moves the socket to the session's home and gives it a body there.
 class StreamTakeover final : public http::Takeover {
  public:
@@ -266,13 +239,11 @@ class StreamTakeover final : public http::Takeover {
 
   void take(Socket socket, std::string) noexcept override {
     try {
-      const asio::ip::tcp protocol = socket.local_endpoint().protocol();
-      Descriptor descriptor(socket.release());
-      asio::io_context& home = room_->home(visitor_.session).place().context;
-      asio::post(home, [room = room_, visitor = visitor_, kind = kind_, chunked = chunked_, head = head_,
-                        protocol, descriptor = std::move(descriptor)]() mutable {
-        arrive(*room, visitor, std::move(head), chunked, kind, protocol, descriptor);
-      });
+      std::function<void(Socket)> arrive = [room = room_, visitor = visitor_, kind = kind_,
+                                            chunked = chunked_, head = head_](Socket arrived) {
+        begin(*room, visitor, {std::move(arrived), head, chunked, kind});
+      };
+      rehome(std::move(socket), room_->home(visitor_.session).place().context, std::move(arrive));
     } catch (const std::exception& failure) {
       say_failure(failure);
     }
@@ -280,14 +251,9 @@ class StreamTakeover final : public http::Takeover {
 
  private:
   // At the home.
-  static void arrive(Room& room, const Visitor& visitor, std::string head, bool chunked, StreamKind kind,
-                     const asio::ip::tcp& protocol, Descriptor& descriptor) noexcept {
+  static void begin(Room& room, const Visitor& visitor, StreamStart start) noexcept {
     try {
       Directory& home = room.home(visitor.session);
-      StreamStart start{Socket(home.place().context), std::move(head), chunked, kind};
-      start.socket.assign(protocol, descriptor.get());
-      descriptor.let_go();
-      start.socket.non_blocking(true);
       home.attach(visitor.session, visitor.owner,
                   Stream::start(std::move(start), room.front_end.streams, home.place()));
     } catch (const std::exception& failure) {

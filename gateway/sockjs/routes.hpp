@@ -7,8 +7,8 @@
 #include "core/error.hpp"
 #include "core/task.hpp"
 #include "gateway/sockjs/link.hpp"
-#include "gateway/sockjs/place.hpp"
 #include "gateway/sockjs/stream.hpp"
+#include "gateway/wire/place.hpp"
 #include "gateway/wire/websocket.hpp"
 #include "http/router.hpp"
 

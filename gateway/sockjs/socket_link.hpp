@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/wheel.hpp"
-#include "gateway/sockjs/place.hpp"
+#include "gateway/wire/place.hpp"
 #include "gateway/wire/transport.hpp"
 #include "hub/outbox.hpp"
 

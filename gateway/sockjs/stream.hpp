@@ -3,7 +3,7 @@
 #pragma once
 
 #include "core/task.hpp"
-#include "gateway/sockjs/place.hpp"
+#include "gateway/wire/place.hpp"
 #include "gateway/wire/socket_transport.hpp"
 #include "hub/outbox.hpp"
 

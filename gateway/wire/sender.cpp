@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -100,13 +101,13 @@ std::size_t left_of_begun(const hub::Outbox& outbox) noexcept {
 
 Sender::Flushed Sender::flush() noexcept {
   try {
-    begin_end_if_drained();
-    while (!control_.empty() || !outbox_.empty()) {
+    go_on_if_drained();
+    while (!control_.empty() || !outbox_->empty()) {
       std::size_t total = 0;
       const ssize_t sent = send_some(total);
       if (sent < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? Flushed::some : Flushed::failed;
       account(static_cast<std::size_t>(sent));
-      begin_end_if_drained();
+      go_on_if_drained();
       if (static_cast<std::size_t>(sent) < total) return Flushed::some;
     }
     return Flushed::all;
@@ -116,8 +117,8 @@ Sender::Flushed Sender::flush() noexcept {
 }
 
 ssize_t Sender::send_some(std::size_t& total) noexcept {
-  if (control_.empty() && outbox_.frames() == 1) {  // as with most: from where it stands
-    const std::string_view bytes = outbox_.at(0).bytes().substr(outbox_.sent());
+  if (control_.empty() && outbox_->frames() == 1) {  // as with most: from where it stands
+    const std::string_view bytes = outbox_->at(0).bytes().substr(outbox_->sent());
     total = bytes.size();
     return send_bytes(socket_.native_handle(), bytes.data(), bytes.size());
   }
@@ -127,7 +128,7 @@ ssize_t Sender::send_some(std::size_t& total) noexcept {
 // Apart from what most sends need, so that those do not prepare for this.
 [[gnu::noinline]] ssize_t Sender::send_gathered(std::size_t& total) noexcept {
   Gather out;
-  gather(out, outbox_, control_);
+  gather(out, *outbox_, control_);
   total = out.total();
   return out.send(socket_.native_handle());
 }
@@ -135,14 +136,14 @@ ssize_t Sender::send_some(std::size_t& total) noexcept {
 void Sender::account(std::size_t sent) noexcept {
   handed_over_ += sent;
   if (control_.empty())
-    outbox_.consume(sent);
+    outbox_->consume(sent);
   else
     account_with_control(sent);
 }
 
 [[gnu::noinline]] void Sender::account_with_control(std::size_t sent) noexcept {
-  if (const std::size_t of_begun = std::min(sent, left_of_begun(outbox_)); of_begun > 0) {
-    outbox_.consume(of_begun);
+  if (const std::size_t of_begun = std::min(sent, left_of_begun(*outbox_)); of_begun > 0) {
+    outbox_->consume(of_begun);
     sent -= of_begun;
   }
   const std::size_t of_control = std::min(sent, control_.size());
@@ -150,7 +151,7 @@ void Sender::account(std::size_t sent) noexcept {
     std::string().swap(control_);  // an idle connection keeps no buffer
   else
     control_.erase(0, of_control);
-  if (sent > of_control) outbox_.consume(sent - of_control);
+  if (sent > of_control) outbox_->consume(sent - of_control);
 }
 
 bool Sender::add_control(std::string_view bytes) {
@@ -160,28 +161,45 @@ bool Sender::add_control(std::string_view bytes) {
   return true;
 }
 
+void Sender::leave(hub::Outbox& from, hub::Outbox& to) {
+  if (outbox_ != &from) return;
+  outbox_ = &to;
+  std::string rest;
+  const std::uint32_t begun = from.begun();
+  for (std::uint32_t i = 0; i < begun; ++i) rest += from.at(i).bytes().substr(i == 0 ? from.sent() : 0);
+  control_.insert(0, rest);
+  from.consume(rest.size());
+}
+
+// Behind what has been sent: what waits in another outbox, or the end.
+[[gnu::noinline]] void Sender::go_on() {
+  if (hub::Outbox* const next = queue_ != nullptr ? queue_->next_outbox() : nullptr) {
+    outbox_ = next;
+    return;
+  }
+  has_next_ = false;
+  if (last_bytes_) begin_end();
+}
+
 void Sender::end(std::string last_bytes, Drain drain) {
   if (ended_) return;
-  last_bytes_ = std::move(last_bytes);
-  has_last_bytes_ = true;
-  if (drain == Drain::no)
-    outbox_.close_and_clear();
-  else
-    outbox_.close();
-  if (drain == Drain::no || outbox_.empty()) begin_end();
+  last_bytes_ = std::make_unique<std::string>(std::move(last_bytes));
+  has_next_ = true;
+  if (drain == Drain::no) return end_now();
+  outbox_->close();
+  go_on_if_drained();
 }
 
 void Sender::end_now() {
   if (ended_) return;
-  outbox_.close_and_clear();
+  outbox_->close_and_clear();
   begin_end();
 }
 
 void Sender::begin_end() {
   ended_ = true;
-  has_last_bytes_ = false;
-  control_.append(last_bytes_);
-  std::string().swap(last_bytes_);
+  has_next_ = false;
+  if (last_bytes_) control_.append(*std::exchange(last_bytes_, nullptr));
 }
 
 }  // namespace corohub::gateway

@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -21,7 +22,7 @@ class Sender {
   static constexpr std::size_t control_bytes_max = 65'536;
 
   // The outbox must outlive the sender.
-  Sender(Socket socket, hub::Outbox& outbox) noexcept : outbox_(outbox), socket_(std::move(socket)) {}
+  Sender(Socket socket, hub::Outbox& outbox) noexcept : outbox_(&outbox), socket_(std::move(socket)) {}
 
   Socket& socket() noexcept { return socket_; }
 
@@ -37,18 +38,28 @@ class Sender {
   // has begun.
   bool add_control(std::string_view bytes);
 
+  // ---- several outboxes ----
+  // From here on the queue is asked when the outbox in hand is empty. It outlives the sender, or is replaced
+  // by null.
+  void take_turns(OutboxQueue* queue) noexcept { queue_ = queue; }
+  // Something waits in an outbox of the queue: the next flush asks for it.
+  void look_further() noexcept { has_next_ = !ended_; }
+  // The outbox in hand is `from` no longer, if it was, but `to`, which is empty. A message that was begun
+  // leaves all the same. Throws for memory, and then a message has been torn apart.
+  void leave(hub::Outbox& from, hub::Outbox& to);
+
   // The last bytes of the connection; nothing is sent after them. Drain::yes: behind what waits.
   void end(std::string last_bytes, Drain drain);
   // The last bytes do not wait any longer.
   void end_now();
 
   // Nothing waits: all that was queued has been handed to the kernel.
-  bool is_idle() const noexcept { return control_.empty() && outbox_.empty(); }
+  bool is_idle() const noexcept { return control_.empty() && outbox_->empty(); }
 
   // The last bytes are on their way or gone.
   bool ended() const noexcept { return ended_; }
   // They are gone.
-  bool finished() const noexcept { return ended_ && control_.empty() && outbox_.empty(); }
+  bool finished() const noexcept { return ended_ && control_.empty() && outbox_->empty(); }
 
   // How much the peer's side has taken, counted from anywhere: what a write deadline looks at.
   std::uint64_t acknowledged() noexcept {
@@ -61,18 +72,20 @@ class Sender {
   ssize_t send_gathered(std::size_t& total) noexcept;
   void account(std::size_t sent) noexcept;
   void account_with_control(std::size_t sent) noexcept;
-  void begin_end_if_drained() {
-    if (has_last_bytes_ && outbox_.empty()) begin_end();
+  void go_on_if_drained() {
+    if (has_next_ && outbox_->empty()) go_on();
   }
+  void go_on();
   void begin_end();
 
-  hub::Outbox& outbox_;
+  hub::Outbox* outbox_;  // in hand
   std::uint64_t handed_over_ = 0;
   bool ended_ = false;
-  bool has_last_bytes_ = false;
-  std::string control_;  // behind a message that was begun, before all others
+  bool has_next_ = false;  // behind what waits in the outbox in hand: of the queue, or the last bytes
+  std::string control_;    // behind a message that was begun, before all others
   Socket socket_;
-  std::string last_bytes_;  // wait for the outbox to be empty
+  OutboxQueue* queue_ = nullptr;
+  std::unique_ptr<std::string> last_bytes_;  // wait for all outboxes to be empty
 };
 
 }  // namespace corohub::gateway

@@ -51,6 +51,19 @@ void SocketTransport::flush() noexcept {
   note_progress_of_end();
 }
 
+void SocketTransport::flush_queue() noexcept {
+  sender_.look_further();
+  flush();
+}
+
+void SocketTransport::leave(hub::Outbox& from, hub::Outbox& to) noexcept {
+  try {
+    sender_.leave(from, to);
+  } catch (const std::bad_alloc&) {
+    abort();
+  }
+}
+
 void SocketTransport::start_write_loop() noexcept {
   writing_ = true;
   try {

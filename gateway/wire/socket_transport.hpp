@@ -31,6 +31,9 @@ class SocketTransport : public Transport, public Timed, public std::enable_share
   bool is_full() const noexcept final { return writing_; }
   void close(CloseReason reason, Drain drain) noexcept final;
   void abort() noexcept final;
+  void take_turns(OutboxQueue* queue) noexcept final { sender_.take_turns(queue); }
+  void flush_queue() noexcept final;
+  void leave(hub::Outbox& from, hub::Outbox& to) noexcept final;
 
   // ---- Timed ----
   void on_due(SteadyTime now) noexcept final;

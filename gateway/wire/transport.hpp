@@ -35,6 +35,17 @@ class Wrap {
   ~Wrap() = default;
 };
 
+// Several outboxes that leave by one socket: each of them is sent from until it is empty, so that messages
+// stay whole.
+class OutboxQueue {
+ public:
+  // The next one in which something waits; null: there is none.
+  virtual hub::Outbox* next_outbox() noexcept = 0;
+
+ protected:
+  ~OutboxQueue() = default;
+};
+
 inline constexpr std::size_t small_message_bytes = 65'536;
 
 // Bytes of one connection going out. Never blocks, throws or re-enters its listener.
@@ -59,6 +70,18 @@ class Transport : public hub::Outlet {
   virtual void allow_large_messages() noexcept {}
   // A message of the peer has begun and not ended.
   virtual bool is_receiving() const noexcept { return false; }
+  // A text that leaves before what waits, between two messages: a heartbeat must not wait for a slow client.
+  // False: this carrier can't, or too much waits.
+  virtual bool send_ahead(std::string_view /*text*/) noexcept { return false; }
+  // ---- for a listener that has several outboxes ----
+  // From here on the transport asks the queue when the outbox in hand is empty; at first that is the one it
+  // began with. The queue outlives the transport, or is replaced by null.
+  virtual void take_turns(OutboxQueue*) noexcept {}
+  // As flush(), when something waits in an outbox of the queue.
+  virtual void flush_queue() noexcept {}
+  // `from` is going: if it is in hand, `to`, which is empty, replaces it. What was begun leaves all the same.
+  virtual void leave(hub::Outbox& /*from*/, hub::Outbox& /*to*/) noexcept {}
+
   // What it has told as one message were so many more: its limits count them, too.
   virtual void count_messages(std::uint32_t /*more*/) noexcept {}
 };

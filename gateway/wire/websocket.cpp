@@ -55,6 +55,7 @@ class WebSocket final : public SocketTransport {
   void resume_reading() noexcept override;
   void allow_large_messages() noexcept override { decoder_.limit_bytes(0); }
   bool is_receiving() const noexcept override { return decoder_.in_message(); }
+  bool send_ahead(std::string_view text) noexcept override;
   void count_messages(std::uint32_t more) noexcept override { spend(0, more, 0); }
 
  private:
@@ -64,6 +65,7 @@ class WebSocket final : public SocketTransport {
   SteadyTime open_due() const noexcept override;
   void on_open_due(SteadyTime now) noexcept override;
 
+  void begin_heartbeat() noexcept;
   Detached run(std::shared_ptr<SocketTransport> self);
   bool reading_held() const noexcept { return !closing() && (paused_ || held_); }
   void begin_reading() noexcept;
@@ -119,13 +121,18 @@ WebSocket::~WebSocket() {
 
 void WebSocket::open(const std::string& head) {
   sender().add_control(head);
-  const auto interval = static_cast<std::uint32_t>(settings_.ping_interval.count());
-  // Many who connect at once must not be pinged at once for ever after.
-  ping_due_ = now() + std::chrono::milliseconds(random_below(std::max(1U, interval)));
-  pong_due_ = now() + settings_.pong_timeout;
+  begin_heartbeat();
   arm_by(open_due());
   tell_open();
   begin_reading();
+}
+
+void WebSocket::begin_heartbeat() noexcept {
+  if (settings_.ping_interval.count() == 0) return;
+  const auto interval = static_cast<std::uint32_t>(settings_.ping_interval.count());
+  // Many who connect at once must not be pinged at once for ever after.
+  ping_due_ = now() + std::chrono::milliseconds(random_below(interval));
+  pong_due_ = now() + settings_.pong_timeout;
 }
 
 // ---- reading ----
@@ -249,7 +256,7 @@ bool WebSocket::act_on(const Received& received) {
       return true;
     case Received::Kind::pong:
       // Later than what is armed: on_due() finds out by itself.
-      pong_due_ = now() + settings_.pong_timeout;
+      if (pong_due_ != never) pong_due_ = now() + settings_.pong_timeout;
       return true;
     case Received::Kind::close:
       if (closing()) return false;
@@ -283,6 +290,17 @@ void WebSocket::send_control(std::string_view frame) noexcept {
   } catch (const std::bad_alloc&) {
     close(CloseReason::internal_error, Drain::no);
   }
+}
+
+bool WebSocket::send_ahead(std::string_view text) noexcept {
+  if (closing()) return false;
+  try {
+    send_control(message_frame(Opcode::text, text)->bytes());
+  } catch (const std::bad_alloc&) {
+    close(CloseReason::internal_error, Drain::no);
+  }
+  flush();
+  return !closing();
 }
 
 void WebSocket::note_unfinished(bool began) noexcept {

@@ -19,7 +19,7 @@ namespace corohub::gateway {
 
 // The same for all connections of a route.
 struct WebSocketSettings {
-  std::chrono::milliseconds ping_interval{54'000};
+  std::chrono::milliseconds ping_interval{54'000};    // 0: no heartbeat, as the protocol above has its own
   std::chrono::milliseconds pong_timeout{60'000};     // from the 101, then from pong to pong
   std::chrono::milliseconds message_timeout{10'000};  // from a message's first byte to its last
   WriteTimeouts timeouts;

@@ -194,6 +194,17 @@ class Client {
     inbound_.erase(0, end + 2 + size + 2);
     return chunk;
   }
+  // So much of what comes.
+  std::string read_bytes(std::size_t size) {
+    const bool whole = rig_.until([&] {
+      receive();
+      return inbound_.size() >= size || at_end_;
+    });
+    if (!whole || inbound_.size() < size) throw std::runtime_error("not so many bytes");
+    const std::string bytes = inbound_.substr(0, size);
+    inbound_.erase(0, size);
+    return bytes;
+  }
   // All that comes until the server ends the connection.
   std::string read_to_end() {
     const bool ended = rig_.until([&] {

@@ -1,4 +1,4 @@
-#include "gateway/sockjs/visit.hpp"
+#include "gateway/wire/visit.hpp"
 
 #include "core/log.hpp"
 
@@ -9,7 +9,7 @@
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/this_coro.hpp>
 
-namespace corohub::gateway::sockjs {
+namespace corohub::gateway {
 namespace {
 
 template <class Handler>
@@ -29,7 +29,7 @@ void run(const std::function<void(Ticket)>& errand, Ticket ticket) noexcept {
   try {
     errand(std::move(ticket));
   } catch (const std::exception& failure) {
-    log::error("sockjs.visit_failed", {{"cause", failure.what()}});
+    log::error("visit.failed", {{"cause", failure.what()}});
   }
 }
 
@@ -58,4 +58,14 @@ Task<Reply> visit(asio::io_context& home, const std::function<void(Ticket)>& err
                                                                                               use_task);
 }
 
-}  // namespace corohub::gateway::sockjs
+std::function<void()> errand_for(asio::io_context& home, std::function<void()> errand) {
+  struct Way {
+    FixedPost post;
+    std::function<void()> errand;
+  };
+  const auto way = std::make_shared<Way>();
+  way->errand = std::move(errand);
+  return [way, &home] { way->post.post(home, [way]() noexcept { way->errand(); }); };
+}
+
+}  // namespace corohub::gateway

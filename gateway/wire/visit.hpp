@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-namespace corohub::gateway::sockjs {
+namespace corohub::gateway {
 
 struct Reply {
   enum class Kind : std::uint8_t {
@@ -19,6 +19,7 @@ struct Reply {
     unknown,  // there is no such session
     foreign,  // it is another user's
     busy,     // too much of it waits already
+    refused,  // the session takes no such request, or not now
     done,     // what was sent has been heard; the session is there
     frame,    // `frame` is for the client
   };
@@ -76,4 +77,8 @@ class Ticket {
 // away, it touches nothing that it has captured: whoever waited goes on.
 Task<Reply> visit(boost::asio::io_context& home, const std::function<void(Ticket)>& errand);
 
-}  // namespace corohub::gateway::sockjs
+// What runs `errand` on the home's thread when it is called, which needs no memory then. To be called once at
+// most. The errand must not throw.
+std::function<void()> errand_for(boost::asio::io_context& home, std::function<void()> errand);
+
+}  // namespace corohub::gateway

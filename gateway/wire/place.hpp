@@ -1,4 +1,4 @@
-// One shard, as far as SockJS knows it.
+// One shard, as far as carriers of sessions know it.
 #pragma once
 
 #include "core/clock.hpp"
@@ -6,7 +6,7 @@
 
 #include <boost/asio/io_context.hpp>
 
-namespace corohub::gateway::sockjs {
+namespace corohub::gateway {
 
 // All of it outlives what lives there.
 struct Place {
@@ -17,4 +17,4 @@ struct Place {
   SteadyTime now() const noexcept { return wheel.at(clock.steady()); }
 };
 
-}  // namespace corohub::gateway::sockjs
+}  // namespace corohub::gateway

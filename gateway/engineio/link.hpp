@@ -1,0 +1,237 @@
+// One session of Engine.IO 4: what its listener sees, whether the client polls or has a WebSocket. It
+// outlives requests. What nobody takes waits in the outboxes of its channels. On its home shard's thread
+// only.
+#pragma once
+
+#include "core/close_reason.hpp"
+#include "core/fixed_post.hpp"
+#include "core/wheel.hpp"
+#include "gateway/wire/inbound_budget.hpp"
+#include "gateway/wire/place.hpp"
+#include "gateway/wire/transport.hpp"
+#include "gateway/wire/visit.hpp"
+#include "hub/member.hpp"
+#include "hub/outbox.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <boost/intrusive/list.hpp>
+
+namespace corohub::gateway::engineio {
+
+class Directory;
+class Link;
+class SocketLeg;
+
+struct LinkSettings {
+  std::chrono::milliseconds ping_interval{25'000};
+  std::chrono::milliseconds ping_timeout{20'000};  // from a ping to its pong
+  std::size_t payload_bytes_max = 65'536;          // of one POST, and of one message on a WebSocket
+  hub::OutboxLimits outbox;                        // of what a listener says itself
+  InboundRates rates;
+};
+
+// One of several outboxes that leave by a link in turn, each time whole messages. It belongs to the link as
+// long as it exists; neither needs to outlive the other.
+class Channel : public hub::Outlet, public boost::intrusive::list_base_hook<> {
+ public:
+  // The outbox outlives the channel.
+  Channel(Link& link, hub::Outbox& outbox) noexcept;
+  // A message that was begun leaves all the same; the rest is gone, unless hand_over() was called.
+  virtual ~Channel();
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+
+  // What waits leaves with what the link says itself, in its order. False: there is no room, and nothing has
+  // changed.
+  bool hand_over() noexcept;
+
+  // ---- hub::Outlet ----
+  void flush() noexcept final;
+  bool is_full() const noexcept final;
+
+  // The client had not taken all that waited here, and now has.
+  virtual void on_low_water() noexcept {}
+
+ private:
+  friend class Link;
+
+  Link* link_;  // null: it is gone
+  hub::Outbox& outbox_;
+  bool ready_ = false;   // something waits that the link has not been asked to send
+  bool waited_ = false;  // on_low_water() is due
+};
+
+// Whom a link carries for. The link keeps it until on_closed() has returned.
+class Listener {
+ public:
+  virtual ~Listener() = default;
+
+  // The open packet is on its way. First call.
+  virtual void on_open(Link& link) = 0;
+  // A whole message; text is valid UTF-8. The view ends with the call.
+  virtual void on_message(MessageKind kind, std::string_view payload) = 0;
+  // The client sends more than it may and is not read from for a moment. Once per episode.
+  virtual void on_throttled() = 0;
+  // The client has a WebSocket now: wrap() is another one, and what waits in each channel is wrapped anew.
+  virtual void on_rewrapped() = 0;
+  // Last call, in a turn of its own: the link is not to be touched any more.
+  virtual void on_closed(CloseReason reason) noexcept = 0;
+};
+
+class Link final : public Timed, private OutboxQueue, public std::enable_shared_from_this<Link> {
+ public:
+  // How long a client has from its WebSocket to the end of its upgrade.
+  static constexpr std::chrono::seconds upgrade_time_max{10};
+  // What a session has still to say when it ends is kept for so long for whoever asks.
+  static constexpr std::chrono::seconds kept_after_end{5};
+
+  // The directory, which has the session under this id, outlives it. `limited`: by the inbound rates.
+  Link(Directory& directory, std::string id, std::shared_ptr<Listener> listener, bool limited);
+  ~Link() override;
+
+  // ---- for its listener ----
+  std::string_view name() const noexcept { return leg_ != nullptr ? "websocket" : "polling"; }
+  // How a message becomes its bytes: one of two Wraps of the whole process, see on_rewrapped(). Texts have no
+  // record separator (U+001E) in them.
+  const Wrap& wrap() const noexcept;
+  // For what the listener says itself: push, then flush().
+  hub::Outbox& own_outbox() noexcept { return own_outbox_; }
+  void flush() noexcept { own_channel_.flush(); }
+  // The end of our own will; the first reason counts. Nothing pushed afterwards is sent.
+  void close(CloseReason reason, Drain drain) noexcept;
+  // Nothing is read behind the message under way, so that the client is held back.
+  void pause_reading() noexcept;
+  void resume_reading() noexcept;
+  // Until its listener knows who the client is, no message has more than small_message_bytes.
+  void allow_large_messages() noexcept;
+  bool is_open() const noexcept { return stage_ == Stage::open; }
+
+  // ---- for requests; each ticket is answered, now or later ----
+  const std::string& id() const noexcept { return id_; }
+  const Place& place() const noexcept;
+  // The first packet.
+  std::string open_packet(bool may_upgrade) const;
+  // Tells the listener.
+  void open() noexcept;
+  // Answered with a payload. `number` is the request's own.
+  void poll(std::uint64_t number, Ticket ticket) noexcept;
+  // The client of this poll has gone away: what it did not get waits for the next.
+  void lose_poll(std::uint64_t number) noexcept;
+  // Answered once all of it is heard.
+  void send(std::string payload, Ticket ticket) noexcept;
+
+  // ---- for its WebSocket ----
+  // A session that begins with one. Before open().
+  void begin_with(SocketLeg& leg) noexcept { leg_ = &leg; }
+  // It does not begin at all.
+  void give_up() noexcept;
+  // False: the session takes no upgrade now.
+  bool may_probe(SocketLeg& leg) noexcept;
+  // The client polls no more: what waits is answered, and no ping disturbs.
+  void probe() noexcept;
+  void lose_probe(const SocketLeg& leg) noexcept;  // if it is the one
+  // The probe carries from here on.
+  void upgrade() noexcept;
+  void hear_socket(MessageKind kind, std::string_view payload);
+  void throttle_socket() { listener_->on_throttled(); }
+  void socket_took_all() noexcept { tell_low_water(); }
+  void lose_socket(CloseReason reason) noexcept;
+
+  // ---- Timed ----
+  void on_due(SteadyTime now) noexcept override;
+
+ private:
+  friend class Channel;
+  enum class Stage : std::uint8_t { opening, open, ended };
+  struct Sending {
+    std::string payload;
+    std::size_t next = 0;  // where the next item begins
+    Ticket ticket;
+  };
+
+  // ---- what waits ----
+  void flush(Channel& channel) noexcept;
+  bool is_full(const Channel& channel) const noexcept;
+  void leave(Channel& channel) noexcept;
+  hub::Outbox* next_outbox() noexcept override;
+  std::string waiting_payload() const;
+  void consume_all() noexcept;
+  void deliver() noexcept;
+  void tell_low_water() noexcept;
+  void say_noop() noexcept;
+
+  // ---- what the client says ----
+  bool may_hear() const noexcept;
+  void hear() noexcept;
+  void hear_item(std::string_view item) noexcept;
+  void hear_packet(std::string_view text);
+  void hear_message(MessageKind kind, std::string_view payload);
+  void hear_pong() noexcept;
+  void finish_sending(Reply::Kind kind) noexcept;
+  void hold_socket() noexcept;
+
+  // ---- the end ----
+  void end(CloseReason reason, Drain drain, std::string_view last_packet,
+           std::chrono::milliseconds kept) noexcept;
+  void end_polling(std::string words, std::chrono::milliseconds kept) noexcept;
+  void break_off() noexcept;
+  void end_by_client() noexcept;
+  void tell_end() noexcept;
+  void forget() noexcept;
+
+  // ---- turns of its own, and time ----
+  void settle_later() noexcept;
+  void settle() noexcept;
+  SteadyTime now() const noexcept;
+  SteadyTime next_due() const noexcept;
+  void arm() noexcept;
+  void pay(SteadyTime now) noexcept;
+  void look_at_heartbeat(SteadyTime now) noexcept;
+  void begin_heartbeat(SteadyTime from) noexcept;
+  void send_ping(SteadyTime now) noexcept;
+
+  Directory& directory_;
+  const std::string id_;
+  std::shared_ptr<Listener> listener_;  // until it was told of the end
+  boost::intrusive::list<Channel, boost::intrusive::constant_time_size<false>>
+      channels_;  // those ready in order
+  hub::Outbox own_outbox_;
+  Channel own_channel_{*this, own_outbox_};
+
+  Ticket poll_;
+  std::uint64_t poll_number_ = 0;
+  std::optional<Sending> sending_;
+  SocketLeg* leg_ = nullptr;    // what carries; null: the client polls
+  SocketLeg* probe_ = nullptr;  // what may carry soon
+
+  InboundBudget budget_;  // of polling; a WebSocket has its own
+  SteadyTime ping_due_;
+  SteadyTime pong_due_ = SteadyTime::max();  // of a ping that was sent
+  SteadyTime kept_until_ = SteadyTime::max();
+  std::optional<std::string> words_;  // of an ended session, for the next poll
+  std::size_t kept_bytes_ = 0;        // of those, as the directory counts them, if it does
+  bool is_counted_ = false;
+
+  FixedPost later_;
+  const bool limited_;
+  Stage stage_ = Stage::opening;
+  CloseReason reason_ = CloseReason::peer_gone;
+  std::uint8_t noop_turns_ = 0;  // until a poll during an upgrade is answered
+  bool ping_waits_ = false;      // for a poll
+  bool probing_ = false;         // the client has asked for the upgrade
+  bool large_ = false;
+  bool paused_ = false;  // by the listener
+  bool busy_ = false;    // the listener is called
+  bool opened_ = false;  // the listener knows of the link
+  bool settles_ = false;
+  bool forgotten_ = false;  // leaves the directory in its next turn
+};
+
+}  // namespace corohub::gateway::engineio

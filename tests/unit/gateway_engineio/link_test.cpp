@@ -1,0 +1,477 @@
+// Sessions of Engine.IO: they outlive requests, and lose nothing that was not taken.
+#include "engineio_rig.hpp"
+#include "gateway/engineio/directory.hpp"
+
+#include <chrono>
+#include <string>
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace corohub::gateway::engineio::test {
+namespace {
+
+using namespace std::chrono_literals;
+using http::test::Answer;
+using http::test::Client;
+using testing::ElementsAre;
+using testing::StartsWith;
+
+const std::string rs = "\x1e";
+const std::string bad_request_body = R"({"code":3,"message":"Bad request"})";
+const std::string unknown_body = R"({"code":1,"message":"Session ID unknown"})";
+
+struct Probe : Socket {
+  Probe(http::test::Rig& rig, const std::string& session) : Socket(rig, websocket + of(session)) {
+    send("2probe");
+    EXPECT_EQ(read(), "3probe");
+  }
+};
+
+struct EngineioLink : testing::Test, EngineioRig {
+  void pass(std::chrono::milliseconds time) { http.pass(time); }
+  void expect_gone(const std::string& session) {
+    const Answer answer = poll(session);
+    EXPECT_EQ(answer.status, 400);
+    EXPECT_EQ(answer.body, unknown_body);
+  }
+  // A session that polls, with a WebSocket that the server has proved to hear.
+  Probe probe(const std::string& session) { return Probe(http, session); }
+};
+
+// ---- polling ----
+
+TEST_F(EngineioLink, a_session_begins_with_an_open_packet_alone) {
+  const Answer opened = ask(get(polling, "Origin: https://ours.example\r\n"));
+  EXPECT_EQ(opened.status, 200);
+  const std::string sid = sid_of(opened.body);
+  EXPECT_EQ(opened.body, "0{\"sid\":\"" + sid +
+                             "\",\"upgrades\":[\"websocket\"],\"pingInterval\":25000,\"pingTimeout\":20000,"
+                             "\"maxPayload\":65536}");
+  EXPECT_EQ(sid.size(), 22U);
+  EXPECT_NE(open(), sid);
+  EXPECT_EQ(opened.header("content-type"), "text/plain; charset=UTF-8");
+  EXPECT_EQ(opened.header("cache-control"), "no-store");
+  EXPECT_EQ(opened.header("access-control-allow-origin"), "https://ours.example");
+  EXPECT_EQ(opened.header("set-cookie"), "");
+}
+
+TEST_F(EngineioLink, a_payload_is_answered_with_ok_and_each_message_comes_back) {
+  const std::string session = open();
+  const std::string payload = "4hello" + rs + "bAQIDBA==" + rs + "4" + rs + "4\u20ac|b";
+  const Answer sent = send(session, payload);
+  EXPECT_EQ(sent.status, 200);
+  EXPECT_EQ(sent.body, "ok");
+  EXPECT_EQ(poll(session).body, payload);
+  EXPECT_THAT(life().messages, ElementsAre("hello", "\x01\x02\x03\x04", "", "\u20ac|b"));
+}
+
+TEST_F(EngineioLink, what_comes_reaches_a_poll_that_waits) {
+  const std::string session = open();
+  Client waits(http);
+  park(waits, session);
+  EXPECT_TRUE(waits.silent());
+  EXPECT_EQ(send(session, "4a" + rs + "4b").body, "ok");
+  EXPECT_EQ(waits.read().body, "4a" + rs + "4b") << "all that one payload causes comes in one answer";
+  EXPECT_EQ(waits.ask(post(polling + of(session), "4c")).body, "ok") << "the connection is kept";
+  EXPECT_EQ(poll(session).body, "4c");
+}
+
+TEST_F(EngineioLink, channels_leave_in_the_order_in_which_they_had_something) {
+  const std::string session = open();
+  life().echo->say_by(1, "b1");
+  life().echo->say_by(0, "a1|a1");
+  life().echo->say("own");
+  life().echo->say_by(1, "b2");
+  EXPECT_TRUE(life().echo->seats[0]->is_full());
+  EXPECT_EQ(poll(session).body, "4b1" + rs + "4b2" + rs + "4a1|a1" + rs + "4own");
+  EXPECT_EQ(life().echo->seats[0]->low_waters, 1);
+  EXPECT_EQ(life().echo->seats[1]->low_waters, 1);
+  EXPECT_FALSE(life().echo->seats[0]->is_full());
+}
+
+// A client that asks twice at once can't know in which order the answers were said.
+TEST_F(EngineioLink, a_second_poll_ends_the_session) {
+  const std::string session = open();
+  Client first(http);
+  park(first, session);
+  const Answer second = poll(session);
+  EXPECT_EQ(second.status, 400);
+  EXPECT_EQ(second.body, bad_request_body);
+  EXPECT_EQ(first.read().body, "1");
+  EXPECT_EQ(life().closed, CloseReason::protocol_error);
+  expect_gone(session);
+}
+
+TEST_F(EngineioLink, a_second_payload_while_one_waits_ends_the_session) {
+  const std::string session = open();
+  Client first(http);
+  first.send(post(polling + of(session), "4!pause" + rs + "4a"));
+  http.settle();
+  EXPECT_TRUE(first.silent());
+  EXPECT_EQ(send(session, "4b").status, 400);
+  EXPECT_EQ(first.read().status, 400);
+  EXPECT_EQ(life().closed, CloseReason::protocol_error);
+  EXPECT_THAT(life().messages, ElementsAre("!pause"));
+}
+
+TEST_F(EngineioLink, a_paused_session_hears_on_where_it_stopped) {
+  const std::string session = open();
+  Client sends(http);
+  sends.send(post(polling + of(session), "4!pause" + rs + "4a"));
+  http.settle();
+  EXPECT_TRUE(sends.silent());
+  life().link->resume_reading();
+  EXPECT_EQ(sends.read().body, "ok");
+  EXPECT_EQ(poll(session).body, "4a");
+}
+
+TEST_F(EngineioLink, what_a_poll_that_was_given_up_did_not_get_waits_for_the_next) {
+  const std::string session = open();
+  Client first(http);
+  park(first, session);
+  first.close();
+  http.settle();
+  life().echo->say("a");
+  EXPECT_EQ(poll(session).body, "4a");
+  EXPECT_FALSE(life().closed);
+}
+
+TEST_F(EngineioLink, T56_what_is_no_payload_ends_the_session_and_nothing_of_it_is_heard) {
+  for (const std::string& payload :
+       {std::string("abc"), std::string(), "4a" + rs, rs + "4a", "4a" + rs + rs + "4b", std::string("7"),
+        std::string("2"), std::string("5"), std::string("0"), std::string("b*"), std::string("bAQ"),
+        std::string("4\xff"), std::string("4a") + rs + "x"}) {
+    const std::string session = open();
+    EXPECT_EQ(send(session, payload).status, 400) << payload;
+    expect_gone(session);
+    EXPECT_EQ(service->lives.back()->closed, CloseReason::protocol_error) << payload;
+    EXPECT_THAT(service->lives.back()->messages, ElementsAre()) << payload;
+  }
+  const std::string session = open();
+  EXPECT_EQ(ask(post(polling + of(session), "4a", "Content-Type: Application/Octet-Stream; x=y\r\n")).status,
+            400);
+  expect_gone(session);
+}
+
+TEST_F(EngineioLink, any_other_content_type_is_taken) {
+  const std::string session = open();
+  for (const char* type :
+       {"text/plain;charset=UTF-8", "application/json", "application/x-www-form-urlencoded", "x"})
+    EXPECT_EQ(ask(post(polling + of(session), "4a", "Content-Type: " + std::string(type) + "\r\n")).body,
+              "ok");
+}
+
+// ---- the end ----
+
+TEST_F(EngineioLink, a_client_ends_its_session_and_its_poll) {
+  const std::string session = open();
+  Client waits(http);
+  park(waits, session);
+  EXPECT_EQ(send(session, "1").body, "ok");
+  EXPECT_EQ(waits.read().body, "6");
+  EXPECT_EQ(life().closed, CloseReason::normal);
+  expect_gone(session);
+}
+
+TEST_F(EngineioLink, a_poll_that_the_end_has_overtaken_is_answered_before_it) {
+  const std::string session = open();
+  Client ends(http);
+  ends.send(post(polling + of(session), "1"));
+  http.settle();
+  EXPECT_EQ(life().closed, CloseReason::normal);
+  EXPECT_EQ(poll(session).body, "6");
+  EXPECT_EQ(ends.read().body, "ok");
+  expect_gone(session);
+}
+
+TEST_F(EngineioLink, after_the_end_was_answered_the_session_is_gone) {
+  const std::string session = open();
+  Client ends(http);
+  ends.send(post(polling + of(session), "1"));
+  pass(200ms);
+  EXPECT_EQ(ends.read().body, "ok");
+  expect_gone(session);
+}
+
+TEST_F(EngineioLink, an_end_of_our_own_will_lets_out_what_waits_and_is_told_once) {
+  const std::string session = open();
+  life().echo->say("a");
+  EXPECT_EQ(send(session, "4!close" + rs + "4b").body, "ok");
+  EXPECT_EQ(life().closed, CloseReason::kicked);
+  EXPECT_EQ(poll(session).body, "4a" + rs + "1");
+  EXPECT_THAT(life().messages, ElementsAre("!close"));
+  expect_gone(session);
+
+  const std::string other = open();
+  life(1).link->close(CloseReason::kicked, Drain::yes);
+  pass(Link::kept_after_end + 200ms);
+  expect_gone(other);
+
+  const std::string third = open();
+  Client waits(http);
+  park(waits, third);
+  life(2).link->close(CloseReason::draining, Drain::yes);
+  EXPECT_EQ(waits.read().body, "1");
+  expect_gone(third);
+}
+
+TEST_F(EngineioLink, a_defect_of_the_listener_ends_its_session_alone) {
+  const std::string session = open();
+  const std::string other = open();
+  EXPECT_EQ(send(session, "4!throw").status, 200);
+  EXPECT_EQ(life().closed, CloseReason::internal_error);
+  EXPECT_EQ(send(other, "4a").body, "ok");
+  EXPECT_EQ(poll(other).body, "4a");
+}
+
+// ---- heartbeat ----
+
+TEST_F(EngineioLink, T63_a_poll_gets_a_ping_and_a_session_without_a_pong_is_gone) {
+  const std::string session = open();
+  for (int i = 0; i < 3; ++i) {
+    Client waits(http);
+    park(waits, session);
+    pass(24'800ms);
+    EXPECT_TRUE(waits.silent());
+    pass(200ms);
+    EXPECT_EQ(waits.read().body, "2");
+    EXPECT_EQ(send(session, "3").body, "ok");
+  }
+  Client waits(http);
+  park(waits, session);
+  pass(25'000ms);
+  EXPECT_EQ(waits.read().body, "2");
+  pass(19'800ms);
+  EXPECT_FALSE(life().closed);
+  pass(400ms);
+  EXPECT_EQ(life().closed, CloseReason::pong_timeout);
+  expect_gone(session);
+}
+
+TEST_F(EngineioLink, T60_a_session_that_nobody_polls_is_gone_after_a_ping_and_its_timeout) {
+  const std::string session = open();
+  pass(44'800ms);
+  EXPECT_FALSE(life().closed);
+  EXPECT_EQ(ask(get(polling + of(session))).body, "2") << "the ping has waited";
+  http.clock.advance(200ms);  // no turn of the wheel: a request finds out by itself
+  EXPECT_EQ(poll(session).status, 400);
+  EXPECT_EQ(life().closed, CloseReason::pong_timeout);
+}
+
+// ---- WebSockets ----
+
+TEST_F(EngineioLink, a_session_that_begins_with_a_websocket) {
+  Socket socket(http, websocket);
+  EXPECT_EQ(socket.answer.status, 101);
+  const std::string opened = socket.read();
+  const std::string sid = sid_of(opened);
+  EXPECT_EQ(opened,
+            "0{\"sid\":\"" + sid +
+                "\",\"upgrades\":[],\"pingInterval\":25000,\"pingTimeout\":20000,\"maxPayload\":65536}");
+  socket.send("4a|b");
+  EXPECT_EQ(socket.read(), "4a");
+  EXPECT_FALSE(socket.last);
+  EXPECT_EQ(socket.read(), "|b");
+  EXPECT_EQ(socket.opcode, 0x0);
+  socket.send_binary("\x01\x02");
+  EXPECT_EQ(socket.read(), "\x01\x02");
+  EXPECT_EQ(socket.opcode, 0x2);
+  EXPECT_EQ(poll(sid).status, 400);
+  EXPECT_EQ(poll(sid).body, bad_request_body);
+  EXPECT_EQ(send(sid, "4a").body, bad_request_body);
+  pass(25'000ms);
+  EXPECT_EQ(socket.read(), "2");
+  socket.send("3");
+  pass(25'000ms);
+  EXPECT_EQ(socket.read(), "2");
+  pass(20'200ms);
+  EXPECT_EQ(socket.close_code(), 1001);
+  socket.close();
+  EXPECT_EQ(life().closed, CloseReason::pong_timeout);
+}
+
+TEST_F(EngineioLink, a_close_packet_ends_a_websocket_at_once) {
+  Socket socket(http, websocket);
+  socket.read();
+  socket.send("1");
+  EXPECT_EQ(socket.close_code(), 1000);
+  socket.close();
+  EXPECT_EQ(life().closed, CloseReason::normal);
+}
+
+TEST_F(EngineioLink, T56_what_is_no_packet_ends_its_websocket_alone) {
+  Socket other(http, websocket);
+  other.read();
+  for (const char* packet : {"abc", "", "0", "2", "5", "2probe", "9"}) {
+    Socket socket(http, websocket);
+    socket.read();
+    socket.send(packet);
+    EXPECT_EQ(socket.close_code(), 1002) << packet;
+    socket.close();
+    EXPECT_EQ(service->lives.back()->closed, CloseReason::protocol_error) << packet;
+  }
+  other.send("4a");
+  EXPECT_EQ(other.read(), "4a");
+}
+
+TEST_F(EngineioLink, the_end_of_a_websocket_is_the_end_of_its_session) {
+  Socket socket(http, websocket);
+  const std::string sid = sid_of(socket.read());
+  socket.close();
+  EXPECT_EQ(life().closed, CloseReason::peer_gone);
+  EXPECT_EQ(life().echo, nullptr);
+  expect_gone(sid);
+}
+
+TEST_F(EngineioLink, what_waits_in_all_channels_leaves_before_a_websocket_closes) {
+  Socket socket(http, websocket);
+  socket.read();
+  Echo& echo = *life().echo;
+  echo.push(life().link->own_outbox(), "own");
+  echo.push(*echo.seats[0]->outbox, "a");
+  life().link->close(CloseReason::kicked, Drain::yes);
+  EXPECT_EQ(socket.read(), "4own");
+  EXPECT_EQ(socket.read(), "4a");
+  EXPECT_EQ(socket.close_code(), 1008);
+}
+
+TEST_F(EngineioLink, a_channel_that_leaves_hands_over_what_waits_or_takes_it_along) {
+  const std::string session = open();
+  Echo& echo = *life().echo;
+  echo.say_by(0, "a|a");
+  echo.say_by(1, "b");
+  EXPECT_TRUE(echo.seats[0]->hand_over());
+  echo.seats.clear();
+  EXPECT_EQ(poll(session).body, "4a|a");
+}
+
+// ---- upgrades ----
+
+TEST_F(EngineioLink, an_upgrade_loses_and_doubles_nothing) {
+  const std::string session = open();
+  Client waits(http);
+  park(waits, session);
+  Probe socket = probe(session);
+  EXPECT_EQ(waits.read().body, "6");
+  life().echo->say("a");
+  EXPECT_EQ(poll(session).body, "4a") << "until it is done the client may poll";
+  EXPECT_EQ(poll(session).body, "6");
+  EXPECT_EQ(poll(session).body, "6") << "as often as it likes";
+  life().echo->say_by(0, "b|b");
+  life().echo->say("\x01\x02", MessageKind::binary);
+  socket.send("5");
+  EXPECT_EQ(life().rewrapped, 1);
+  EXPECT_EQ(socket.read(), "4b");
+  EXPECT_FALSE(socket.last);
+  EXPECT_EQ(socket.read(), "|b");
+  EXPECT_EQ(socket.read(), "\x01\x02");
+  EXPECT_EQ(socket.opcode, 0x2);
+  EXPECT_EQ(life().echo->seats[0]->low_waters, 1);
+  socket.send("4c");
+  EXPECT_EQ(socket.read(), "4c");
+  EXPECT_EQ(poll(session).body, bad_request_body);
+  EXPECT_EQ(send(session, "4x").body, bad_request_body);
+  EXPECT_FALSE(life().closed);
+  Socket second(http, websocket + of(session));
+  EXPECT_EQ(second.close_code(), 1002);
+  socket.send("4d");
+  EXPECT_EQ(socket.read(), "4d");
+}
+
+// A client may say both at once, and poll behind that.
+TEST_F(EngineioLink, a_poll_comes_behind_the_upgrade_that_was_said_before_it) {
+  const std::string session = open();
+  Socket socket(http, websocket + of(session));
+  Client polls(http);
+  socket.put(gateway::test::text("2probe") + gateway::test::text("5"));
+  EXPECT_EQ(polls.ask(get(polling + of(session))).body, bad_request_body);
+  EXPECT_EQ(socket.read(), "3probe");
+  socket.send("4a");
+  EXPECT_EQ(socket.read(), "4a");
+}
+
+TEST_F(EngineioLink, a_probe_that_fails_leaves_polling_alive) {
+  const std::string session = open();
+  Client waits(http);
+  park(waits, session);
+  for (const char* says : {"5", "3probe", "2", "4a", "abc"}) {
+    Socket socket(http, websocket + of(session));
+    socket.send(says);
+    EXPECT_EQ(socket.close_code(), 1002) << says;
+  }
+  EXPECT_TRUE(waits.silent());
+  {
+    Socket socket(http, websocket + of(session));
+    socket.close();
+    EXPECT_TRUE(waits.silent());
+  }
+  Socket silent_one(http, websocket + of(session));
+  Socket second(http, websocket + of(session));
+  EXPECT_EQ(second.close_code(), 1002) << "one at a time";
+  pass(Link::upgrade_time_max + 200ms);
+  EXPECT_EQ(silent_one.close_code(), 1008);
+  life().echo->say("b");
+  EXPECT_EQ(waits.read().body, "4b");
+
+  Probe broken = probe(session);
+  broken.close();
+  Client again(http);
+  park(again, session);
+  EXPECT_TRUE(again.silent()) << "polls wait again";
+  probe(session).send("5");
+  EXPECT_EQ(again.read().body, "6");
+}
+
+TEST_F(EngineioLink, pings_pause_while_a_client_upgrades) {
+  const std::string session = open();
+  pass(24'000ms);
+  Probe socket = probe(session);
+  pass(5s);
+  EXPECT_TRUE(socket.silent());
+  EXPECT_EQ(poll(session).body, "6");
+  socket.send("5");
+  pass(24'800ms);
+  EXPECT_TRUE(socket.silent());
+  pass(200ms);
+  EXPECT_EQ(socket.read(), "2");
+}
+
+TEST_F(EngineioLink, a_ping_that_nobody_took_crosses_to_the_websocket_and_its_pong_has_all_its_time) {
+  const std::string session = open();
+  pass(44s);
+  Probe socket = probe(session);
+  socket.send("5");
+  EXPECT_EQ(socket.read(), "2");
+  pass(19'800ms);
+  EXPECT_FALSE(life().closed);
+  socket.send("3");
+  pass(2s);
+  EXPECT_FALSE(life().closed);
+}
+
+TEST_F(EngineioLink, what_a_last_post_says_is_heard_before_the_websocket) {
+  const std::string session = open();
+  Client sends(http);
+  sends.send(post(polling + of(session), "4!pause" + rs + "4a"));
+  http.settle();
+  Probe socket = probe(session);
+  socket.send("5");
+  socket.send("4b");
+  EXPECT_THAT(life().messages, ElementsAre("!pause"));
+  life().link->resume_reading();
+  EXPECT_EQ(sends.read().body, "ok");
+  http.settle();
+  EXPECT_THAT(life().messages, ElementsAre("!pause", "a", "b"));
+}
+
+TEST_F(EngineioLink, the_end_of_a_session_ends_its_probe) {
+  const std::string session = open();
+  Probe socket = probe(session);
+  life().link->close(CloseReason::kicked, Drain::yes);
+  EXPECT_EQ(socket.close_code(), 1008);
+  EXPECT_EQ(poll(session).body, "1");
+}
+
+}  // namespace
+}  // namespace corohub::gateway::engineio::test

@@ -51,18 +51,29 @@ class CorohubXhr extends CorohubSockJs {
 }
 
 // Texts of Engine.IO 4: "40" joins, "2" is a ping.
+const SOCKET_IO = '/socket.io/?EIO=4&transport=websocket';
 class SocketIo extends Peer {
-  client() { return { path: '/socket.io/?EIO=4&transport=websocket', hello: '40', ready: '40{', ping: '2', pong: '3' }; }
+  client() { return { path: SOCKET_IO, hello: '40', ready: '40{', ping: '2', pong: '3' }; }
 
   volatile() {
     return {
       ...this.client(),
       drive: 'websocket',
-      'sender-path': '/socket.io/?EIO=4&transport=websocket&publisher=1',
+      'sender-path': `${SOCKET_IO}&publisher=1`,
       'sender-hello': '40',
       'sender-ready': '40{',
       event: '42["publish",{"type":"message","data":"{mark}{pad}"}]',
     };
+  }
+}
+
+// Clients speak Socket.IO on WebSockets; the publishers are native.
+class CorohubSocketIo extends Corohub {
+  client() { return { tokens: this.tokens, path: SOCKET_IO, hello: '40{"token":"{token}"}', ready: '42["connection.established"', ping: '2', pong: '3' }; }
+
+  subscribed(topic) {
+    const { hello, ready, ...client } = this.client();
+    return { ...client, first: hello, 'first-ready': ready, hello: `421["subscribe",{"topic":"${topic}"}]`, ready: '431[{"ok":true' };
   }
 }
 
@@ -186,6 +197,7 @@ const known = {
   'corohub-stomp': new CorohubStomp(),
   'corohub-sockjs': new CorohubSockJs(),
   'corohub-xhr': new CorohubXhr(),
+  'corohub-socketio': new CorohubSocketIo(),
   sockjs: new SockJs('websocket'),
   'sockjs-xhr': new SockJs('xhr_streaming'),
   rabbitmq: new RabbitMq('/usr/lib/rabbitmq/bin/rabbitmq-server'),

@@ -145,12 +145,11 @@ void Load::upgraded(std::size_t index) {
   Connection& connection = connections_[index];
   connection.state = State::greeting;
   if (connection.plain_http) return opened(index);
-  const std::string& hello = connection.sender ? options_.sender_hello : options_.hello;
-  if (!hello.empty()) {
-    std::string text = hello;
-    replace(text, "{index}", std::to_string(index));
-    say(index, text);
-  }
+  const bool introduces = !connection.sender && !options_.first.empty();
+  const std::string& hello = connection.sender ? options_.sender_hello
+                             : introduces      ? options_.first
+                                               : options_.hello;
+  if (!hello.empty()) say_own(index, hello);
   if ((connection.sender ? options_.sender_ready : options_.ready).empty()) opened(index);
 }
 
@@ -163,6 +162,12 @@ void Load::opened(std::size_t index) {
   if (!options_.unread) return;
   epoll_event wanted{.events = EPOLLRDHUP, .data = {.u64 = index}};
   epoll_ctl(epoll_, EPOLL_CTL_MOD, connection.fd, &wanted);
+}
+
+// With the client's number and token in their places.
+void Load::say_own(std::size_t index, std::string text) {
+  fill_in(text, index);
+  say(index, text);
 }
 
 void Load::say(std::size_t index, std::string_view text) {
@@ -324,6 +329,11 @@ std::size_t Load::consume_frame(std::size_t index, std::string_view bytes) {
 void Load::text_came(std::size_t index, std::string_view text) {
   Connection& connection = connections_[index];
   if (!options_.ping.empty() && text.ends_with(options_.ping)) say(index, options_.pong);
+  if (!connection.sender && !options_.first.empty() && !connection.greeted) {
+    connection.greeted = text.find(options_.first_ready) != std::string_view::npos;
+    if (connection.greeted) say_own(index, options_.hello);
+    return;
+  }
   const std::string& expected = connection.sender ? options_.sender_ready : options_.ready;
   if (connection.state == State::greeting && text.find(expected) != std::string_view::npos) opened(index);
   if (connection.sender) return answer_came(text);

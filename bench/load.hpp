@@ -76,7 +76,7 @@ class Load {
     bool sender = false;
     bool plain_http = false;
     bool stream = false;   // a request whose answer brings the events, asked again when it ends
-    bool greeted = false;  // a stream that goes on with another answer
+    bool greeted = false;  // a stream that goes on with another answer; a client that has introduced itself
     bool waiting = false;  // a request is not answered yet
     bool writable_wanted = false;
     std::string input{};  // an incomplete rest
@@ -93,6 +93,7 @@ class Load {
   void connect_all(std::size_t first, std::size_t count);
   void connect_speaker();
   void begin_connection(std::size_t index);
+  void say_own(std::size_t index, std::string text);
   std::string upgrade_request(const Connection& connection, std::size_t index) const;
   std::string post(const std::string& target, std::size_t index, std::string_view body) const;
   std::string stream_request(std::size_t index) const;

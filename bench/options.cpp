@@ -50,10 +50,11 @@ std::string help_text() {
 
   --clients N         WebSockets that receive            --path TARGET      of them (/ws)
   --tokens FILE       bearer tokens, one per line, dealt in turn
-                      {index} in a target or in --hello is the number of the client, {token} in a
-                      target its token
+                      {index} in a target, in --first and in --hello is the number of the client,
+                      {token} its token
   --say-path TARGET   clients are POSTs to --path whose answers are streams; what they say is POSTed to this target
   --get-streams 1     clients are GETs of --path whose answers are streams
+  --first TEXT        sent by each before --hello, whose turn is a text with --first-ready TEXT
   --hello TEXT        sent by each once connected        --ready TEXT       connected when a text contains it
   --ping TEXT         a text that ends so is answered    --pong TEXT        with this one
   --unread 1          never read once connected, with small buffers; connect again when the server closes
@@ -89,6 +90,8 @@ Options parse_options(const std::vector<std::string>& arguments) {
       {"--tokens", [&](const auto& v) { options.tokens = lines_of(v); }},
       {"--say-path", [&](const auto& v) { options.say_path = v; }},
       {"--get-streams", [&](const auto& v) { options.get_streams = whole(v) != 0; }},
+      {"--first", [&](const auto& v) { options.first = text_of(v); }},
+      {"--first-ready", [&](const auto& v) { options.first_ready = text_of(v); }},
       {"--hello", [&](const auto& v) { options.hello = text_of(v); }},
       {"--ready", [&](const auto& v) { options.ready = v; }},
       {"--ping", [&](const auto& v) { options.ping = text_of(v); }},

@@ -22,6 +22,8 @@ struct Options {
   std::string say_path;  // not empty: clients are POSTs whose answers are streams; what they say goes there
   bool get_streams = false;         // clients are GETs whose answers are streams; they say nothing
   std::vector<std::string> tokens;  // dealt to the clients in turn; none: no Authorization
+  std::string first;                // a text every client sends before `hello`, and
+  std::string first_ready;          // what it waits for then
   std::string hello;                // a text every client sends once it is connected
   std::string ready;                // connected once a text with this came; empty: with the upgrade
   std::string ping;                 // a text that ends so is answered with `pong`, by every WebSocket

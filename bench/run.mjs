@@ -12,6 +12,7 @@ import * as flags from './flags.mjs';
 import { SECONDS, drive } from './generator.mjs';
 import * as latency from './latency.mjs';
 import { groups } from './scenarios.mjs';
+import * as socketio from './socketio.mjs';
 import { median, number, of, ratio, spread, table, total } from './tables.mjs';
 
 const ROUNDS = Number(process.env.ROUNDS || 5);
@@ -53,7 +54,7 @@ const idle = {
   },
 };
 
-const kinds = { driven, idle, latency, beside, flags };
+const kinds = { driven, idle, latency, beside, flags, socketio };
 
 // Round by round, so that what else the machine does meets all alike: results[row][server] is a list.
 async function measureGroup({ rows, kind = 'driven', fresh }) {

@@ -21,6 +21,7 @@ const BATCHED_POST = { floor: 'limit-batch', servers: [...FLOOR, 'corohub', ...P
 
 // What speaks STOMP or SockJS, native first. A mark and so many bytes are a hundred.
 const PROTOCOLS = ['corohub', 'corohub-stomp', 'corohub-sockjs', 'corohub-xhr', 'rabbitmq', 'sockjs', 'sockjs-xhr'];
+const SOCKET_IO = ['corohub', 'corohub-socketio', 'socket.io'];
 const PAD = 85;
 
 // Beside: paced traffic to 200 clients, and a companion.
@@ -54,6 +55,25 @@ export const groups = {
       ['1,000 clients, 100 events/s', { rate: 100 }],
       ['1,000 clients, 16 under way, 16 publishers', MANY],
     ].map(([title, options]) => driven(title, volatile_, { clients: 1000, 'text-bytes': 0, 'pad-bytes': PAD, ...options }, { floor: 'corohub', servers: PROTOCOLS })),
+  },
+  socketio: {
+    what: 'volatile events of 100 characters to clients of Socket.IO on WebSockets, beside native ones and npm socket.io',
+    unit: 'delivery',
+    units: 'deliveries',
+    floor: '× native',
+    rows: [
+      ['1,000 clients, 100 events/s', { rate: 100 }],
+      ['1,000 clients, 16 under way, 16 publishers', MANY],
+    ].map(([title, options]) => driven(title, volatile_, { clients: 1000, 'text-bytes': 0, 'pad-bytes': PAD, ...options }, { floor: 'corohub', servers: SOCKET_IO })),
+  },
+  polling: {
+    what: 'Socket.IO by polling, idle with two namespaces, and a storm of upgrades; the clients are one process of Node',
+    kind: 'socketio',
+    rows: [
+      { part: 'polling', title: '200 clients that poll, 25 events/s', clients: 200, rate: 25, servers: ['corohub-socketio', 'socket.io'] },
+      { part: 'idle', title: '2,000, each with two namespaces', clients: 2000, servers: ['corohub-socketio', 'socket.io'] },
+      { part: 'storm', title: '200 native clients, 100 events/s', clients: 2000, options: { ...PACED, seconds: Math.max(8, 4 * SECONDS) }, servers: ['corohub-socketio'] },
+    ],
   },
   durable: {
     what: 'durable events of 200 bytes: `POST /ws/broadcast`, answered after the commit (the others only send)',

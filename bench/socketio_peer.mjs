@@ -1,4 +1,4 @@
-// A peer: the npm package "socket.io" as most people would use it for a broadcast, WebSocket transport only. Routes
+// A peer: the npm package "socket.io" as most people would use it for a broadcast, without compression. Routes
 // as in limit.cpp, but a publisher is any client that emits "publish"; prints {"port":N} and ends with its standard
 // input.
 import { createServer } from 'node:http';
@@ -14,7 +14,7 @@ const server = createServer((request, response) => {
 });
 server.keepAliveTimeout = 0;
 
-const io = new Server(server, { transports: ['websocket'], serveClient: false, perMessageDeflate: false });
+const io = new Server(server, { serveClient: false, perMessageDeflate: false });
 io.on('connection', (socket) => {
   if (socket.handshake.query.publisher) {
     socket.on('publish', (event) => io.to('receivers').emit('message', event));
@@ -22,6 +22,8 @@ io.on('connection', (socket) => {
     socket.join('receivers');
   }
 });
+
+io.of('/client').on('connection', () => {}); // a second namespace
 
 server.listen({ port: 0, host: '127.0.0.1', backlog: 4096 }, () => console.log(JSON.stringify({ port: server.address().port })));
 process.stdin.resume().on('end', () => process.exit());

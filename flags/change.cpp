@@ -7,6 +7,7 @@
 #include "flags/difference.hpp"
 #include "flags/effects.hpp"
 #include "flags/gate_records.hpp"
+#include "flags/gone_flags.hpp"
 #include "flags/repository.hpp"
 
 #include <algorithm>
@@ -20,6 +21,13 @@ std::int64_t random_stamp() {
   std::int64_t stamp = 0;
   random_bytes(&stamp, sizeof stamp);
   return stamp;
+}
+
+std::vector<std::int64_t> ids_of_gone(const Difference& difference) {
+  std::vector<std::int64_t> gone;
+  for (const auto& [key, change] : difference.flags)
+    if (!change.after) gone.push_back(change.before->id);
+  return gone;
 }
 
 }  // namespace
@@ -135,6 +143,7 @@ Result<NamespaceRef> NamespaceEdit::finish(const Author& author) {
   for (hub::EventDraft& event : events) seq = eventlog::append(*work_, std::move(event));
   if (!events.empty() && seq != last)
     throw std::logic_error("the events of a change have other seqs than was foretold");
+  leave_clients(*work_, *copies_, *directories_, author, *before_, ids_of_gone(difference_));
   if (tree.name_space)
     copies_->keep({tree.name_space, stamp});
   else

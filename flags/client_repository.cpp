@@ -153,11 +153,21 @@ std::vector<Client> clients_of_user(storage::UnitOfWork& work, UserId user) {
   return read_all(work, std::move(query));
 }
 
-std::vector<Client> clients_with_override(storage::UnitOfWork& work, std::int64_t flag_id) {
+std::vector<Client> clients_with_override(storage::UnitOfWork& work, std::int64_t flag_id,
+                                          std::size_t count_max) {
   storage::Query query = work.query("SELECT " COROHUB_CLIENT_COLUMNS
                                     " FROM client_overrides o JOIN clients c ON c.id = o.client_id WHERE "
-                                    "o.flag_id = ? ORDER BY c.id");
-  query.bind(flag_id);
+                                    "o.flag_id = ? ORDER BY o.client_id LIMIT ?");
+  query.bind(flag_id, static_cast<std::int64_t>(count_max));
+  return read_all(work, std::move(query));
+}
+
+std::vector<Client> clients_with_gone_flags(storage::UnitOfWork& work, std::size_t count_max) {
+  storage::Query query =
+      work.query("SELECT " COROHUB_CLIENT_COLUMNS
+                 " FROM clients c WHERE c.id IN (SELECT o.client_id FROM gone_flags g JOIN client_overrides "
+                 "o ON o.flag_id = g.id LIMIT ?) ORDER BY c.id");
+  query.bind(static_cast<std::int64_t>(count_max));
   return read_all(work, std::move(query));
 }
 

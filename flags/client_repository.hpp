@@ -37,8 +37,10 @@ template <class Source>
 std::optional<Client> find_client_of_user(Source& source, std::int64_t namespace_id, UserId user);
 // Those of the user in all namespaces.
 std::vector<Client> clients_of_user(storage::UnitOfWork& work, UserId user);
-// Those for which something is said of the flag.
-std::vector<Client> clients_with_override(storage::UnitOfWork& work, std::int64_t flag_id);
+// Those for which something is said of the flag, or of any that has gone; some of them.
+std::vector<Client> clients_with_override(storage::UnitOfWork& work, std::int64_t flag_id,
+                                          std::size_t count_max);
+std::vector<Client> clients_with_gone_flags(storage::UnitOfWork& work, std::size_t count_max);
 // All of all namespaces, in one pass through each table.
 std::vector<ClientRef> read_clients(storage::Snapshot& snapshot);
 

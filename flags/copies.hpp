@@ -7,6 +7,7 @@
 #include "storage/unit_of_work.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -31,6 +32,9 @@ class Copies {
   void keep(Stamped now);
   void forget(std::string_view key) { by_key_.erase(std::string(key)); }
   std::size_t reads() const noexcept { return reads_; }  // from the tables, for tests
+
+  // Units have left overrides of flags that have gone for later. Any thread; also if they are rolled back.
+  std::atomic<bool> gone_flags{false};
 
  private:
   struct Kept {

@@ -1,5 +1,6 @@
 #include "flags/effects.hpp"
 
+#include "flags/package_repository.hpp"
 #include "flags/repository.hpp"
 
 #include <algorithm>
@@ -46,10 +47,8 @@ void delete_flags(storage::UnitOfWork& work, const Difference& difference) {
     for (const FlagIdentity* one : going) {
       if (parents.contains(one->key))
         later.push_back(one);
-      else {
-        touch_clients_of_flag(work, one->id);
+      else
         delete_flag(work, one->id);
-      }
     }
     going = std::move(later);
   }

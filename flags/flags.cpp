@@ -5,6 +5,7 @@
 #include "flags/cache_events.hpp"
 #include "flags/client_change.hpp"
 #include "flags/client_repository.hpp"
+#include "flags/gone_flags.hpp"
 #include "flags/repository.hpp"
 #include "flags/services.hpp"
 #include "storage/storage.hpp"
@@ -24,6 +25,7 @@ Task<Result<>> Flags::begin(std::size_t shards) {
   auto read = [this, &clients](storage::Snapshot& snapshot) -> Result<std::vector<Stamped>> {
     if (const std::optional<UnixMs> due = next_due(snapshot)) services_->schedule.expect(*due);
     if (const std::optional<UnixMs> due = next_expiry(snapshot)) services_->expiry.expect(*due);
+    services_->copies.gone_flags.store(has_gone_flags(snapshot));
     clients = read_clients(snapshot);
     std::vector<Stamped> all;
     for (const std::string& key : namespace_keys(snapshot)) all.push_back(read_namespace(snapshot, key));

@@ -2,6 +2,7 @@
 
 #include "core/log.hpp"
 #include "flags/client_change.hpp"
+#include "flags/gone_flags.hpp"
 
 #include <chrono>
 #include <limits>
@@ -11,7 +12,6 @@ namespace corohub::flags {
 namespace {
 
 constexpr UnixMs never = std::numeric_limits<UnixMs>::max();
-constexpr std::size_t overrides_per_unit_max = 64;  // others have their turn in between
 constexpr std::chrono::seconds again_after{1};
 
 }  // namespace
@@ -32,7 +32,8 @@ void OverrideExpiry::expect_all(const Client& client) noexcept {
 }
 
 bool OverrideExpiry::due() const noexcept {
-  return clock_.unix_ms() >= next_due_.load() && clock_.steady() >= not_before_.load();
+  const bool is_time = clock_.unix_ms() >= next_due_.load() || copies_.gone_flags.load();
+  return is_time && clock_.steady() >= not_before_.load();
 }
 
 // A unit that finds nothing has a time before this clock's: it is asked again when it may have moved on.
@@ -43,6 +44,7 @@ Task<std::size_t> OverrideExpiry::run() {
     auto unit = [this](storage::UnitOfWork& work) -> Result<std::size_t> {
       const std::size_t taken = take_due(work);
       next_due_.store(next_expiry(work).value_or(never));
+      copies_.gone_flags.store(has_gone_flags(work));
       return taken;
     };
     const Result<storage::Committed<std::size_t>> taken = co_await writer_.commit(std::move(unit));
@@ -61,7 +63,8 @@ Task<std::size_t> OverrideExpiry::run() {
 std::size_t OverrideExpiry::take_due(storage::UnitOfWork& work) {
   Author nobody;
   nobody.source = Source::schedule;
-  const std::vector<Client> clients = clients_with_expired(work, overrides_per_unit_max);
+  const std::vector<Client> clients = clients_with_expired(work, changed_clients_per_unit_max);
+  if (clients.empty()) return leave_more_clients(work, copies_, directories_);
   for (const Client& before : clients) {
     const std::optional<std::string> key = namespace_key(work, before.namespace_id);
     const NamespaceRef name_space = key ? copies_.find(work, *key) : nullptr;

@@ -1,5 +1,6 @@
 // Takes from clients what is said of their flags until a time that has come, whatever happened to the server
-// or to its clock meanwhile. Until then such an override does not hold, but stands there.
+// or to its clock meanwhile, and what is said of flags that have gone. Until then such an override does not
+// hold, but stands there.
 #pragma once
 
 #include "core/task.hpp"

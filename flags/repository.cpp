@@ -2,9 +2,10 @@
 
 #include "core/json.hpp"
 #include "core/json_text.hpp"
+#include "flags/package_repository.hpp"
+#include "flags/stored_entities.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <functional>
 #include <stdexcept>
 #include <unordered_map>
@@ -14,13 +15,6 @@ namespace corohub::flags {
 namespace {
 
 constexpr std::size_t stored_levels_max = 128;  // more than any document has that was accepted
-
-// By the reader of the requests, so that every number is the one that was sent.
-json::value parse_stored(const std::string& text) {
-  Result<json::value> value = parse_json(text, {.depth = stored_levels_max, .members = text.size()});
-  if (!value) throw std::runtime_error("a stored document cannot be read: " + value.error().detail);
-  return std::move(*value);
-}
 
 std::string tags_text(const std::vector<std::string>& tags) {
   json::array list;
@@ -41,32 +35,6 @@ ValueType parse_type(std::string_view word) {
   return ValueType::object;
 }
 
-// The first columns: id, key, name, version, created_at, updated_at.
-void read_entity(const storage::Query& row, Entity& entity) {
-  entity.id = row.integer(0);
-  entity.key = row.text(1);
-  entity.name = row.text(2);
-  entity.version = row.integer(3);
-  entity.created_at = row.integer(4);
-  entity.updated_at = row.integer(5);
-}
-
-// The entities of one owner. `read_more` reads the columns behind the first.
-template <class T, class Source, class More>
-std::vector<std::shared_ptr<const T>> read_entities(Source& source, std::string_view sql, std::int64_t owner,
-                                                    More read_more) {
-  storage::Query row = source.query(sql);
-  row.bind(owner);
-  std::vector<std::shared_ptr<const T>> entities;
-  while (row.next()) {
-    auto entity = std::make_shared<T>();
-    read_entity(row, *entity);
-    read_more(row, *entity);
-    entities.push_back(std::move(entity));
-  }
-  return entities;
-}
-
 [[noreturn]] void unreadable(std::string_view what, std::string_view key, const Error& error) {
   std::string text = "the " + std::string(what) + " '" + std::string(key) + "' cannot be read";
   for (const FieldError& field : error.fields) text += "; " + field.field + ": " + field.message;
@@ -83,52 +51,6 @@ std::vector<PlatformRef> read_platforms(Source& source, std::int64_t namespace_i
         platform.enabled = row.integer(6) != 0;
         platform.config = row.text(7);
       });
-}
-
-// Prices are bound and read as texts with so many digits that none is lost.
-std::optional<std::string> price_text(const Package& package) {
-  if (!package.price) return std::nullopt;
-  return number_text(*package.price);
-}
-
-double parse_price(const std::string& text) {
-  double price = 0;
-  std::from_chars(text.data(), text.data() + text.size(), price);
-  return price;
-}
-
-// Sorted by their ids.
-template <class Source>
-std::unordered_map<std::int64_t, std::vector<Feature>> read_features(Source& source,
-                                                                     std::int64_t namespace_id) {
-  storage::Query query = source.query(
-      "SELECT f.package_id, f.flag_id, f.limits FROM package_features AS f JOIN packages AS p ON p.id = "
-      "f.package_id WHERE p.namespace_id = ? ORDER BY f.package_id, f.flag_id");
-  query.bind(namespace_id);
-  std::unordered_map<std::int64_t, std::vector<Feature>> features;
-  while (query.next())
-    features[query.integer(0)].push_back({query.integer(1), parse_stored(query.text(2)).as_object()});
-  return features;
-}
-
-template <class Source>
-std::vector<PackageRef> read_packages(Source& source, std::int64_t namespace_id) {
-  std::unordered_map<std::int64_t, std::vector<Feature>> features = read_features(source, namespace_id);
-  return read_entities<Package>(source,
-                                "SELECT id, key, name, version, created_at, updated_at, description, CASE "
-                                "WHEN price IS NOT NULL THEN printf('%!.17g', price) END, currency, "
-                                "billing_period, available FROM packages WHERE namespace_id = ? ORDER BY key",
-                                namespace_id, [&](const storage::Query& row, Package& package) {
-                                  package.description = row.text(6);
-                                  if (const std::optional<std::string> price = row.text_or_null(7))
-                                    package.price = parse_price(*price);
-                                  package.currency = row.text_or_null(8);
-                                  if (const std::optional<std::string> period = row.text_or_null(9))
-                                    package.billing_period = parse_billing_period(*period);
-                                  package.available = row.integer(10) != 0;
-                                  if (const auto found = features.find(package.id); found != features.end())
-                                    package.features = std::move(found->second);
-                                });
 }
 
 // Sorted by id.
@@ -239,6 +161,12 @@ UnixMs latest_time(const Namespace& name_space) {
 }
 
 }  // namespace
+
+json::value parse_stored(const std::string& text) {
+  Result<json::value> value = parse_json(text, {.depth = stored_levels_max, .members = text.size()});
+  if (!value) throw std::runtime_error("a stored document cannot be read: " + value.error().detail);
+  return std::move(*value);
+}
 
 template <class Source>
 std::vector<std::string> namespace_keys(Source& source) {
@@ -397,65 +325,6 @@ void save_platform(storage::UnitOfWork& work, const Platform& platform) {
 
 void delete_platform(storage::UnitOfWork& work, std::int64_t id) {
   work.query("DELETE FROM platforms WHERE id = ?").bind(id).run();
-}
-
-namespace {
-
-void save_feature(storage::UnitOfWork& work, std::int64_t package_id, const Feature& feature) {
-  work.query(
-          "INSERT INTO package_features (package_id, flag_id, limits) VALUES (?, ?, ?) ON CONFLICT "
-          "(package_id, flag_id) DO UPDATE SET limits = excluded.limits")
-      .bind(package_id, feature.flag_id, json_text(feature.limits))
-      .run();
-}
-
-std::optional<std::string_view> period_text(const Package& package) {
-  if (!package.billing_period) return std::nullopt;
-  return name(*package.billing_period);
-}
-
-}  // namespace
-
-void insert_package(storage::UnitOfWork& work, std::int64_t namespace_id, Package& package) {
-  work.query(
-          "INSERT INTO packages (namespace_id, key, name, description, price, currency, billing_period, "
-          "available, version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-      .bind(namespace_id, package.key, package.name, package.description, price_text(package),
-            package.currency, period_text(package), package.available, package.version, package.created_at,
-            package.updated_at)
-      .run();
-  package.id = work.last_insert_id();
-  for (const Feature& one : package.features) save_feature(work, package.id, one);
-}
-
-void save_package(storage::UnitOfWork& work, const Package& before, const Package& after) {
-  work.query(
-          "UPDATE packages SET name = ?, description = ?, price = ?, currency = ?, billing_period = ?, "
-          "available = ?, version = ?, updated_at = ? WHERE id = ?")
-      .bind(after.name, after.description, price_text(after), after.currency, period_text(after),
-            after.available, after.version, after.updated_at, after.id)
-      .run();
-  for (const Feature& one : before.features)
-    if (after.feature(one.flag_id) == nullptr)
-      work.query("DELETE FROM package_features WHERE package_id = ? AND flag_id = ?")
-          .bind(after.id, one.flag_id)
-          .run();
-  for (const Feature& one : after.features) {
-    const Feature* there = before.feature(one.flag_id);
-    if (there == nullptr || *there != one) save_feature(work, after.id, one);
-  }
-}
-
-void delete_package(storage::UnitOfWork& work, std::int64_t id) {
-  work.query("DELETE FROM packages WHERE id = ?").bind(id).run();
-}
-
-void touch_clients_of_flag(storage::UnitOfWork& work, std::int64_t flag_id) {
-  work.query(
-          "UPDATE clients SET version = version + 1, updated_at = ? WHERE id IN (SELECT client_id FROM "
-          "client_overrides WHERE flag_id = ?)")
-      .bind(work.now(), flag_id)
-      .run();
 }
 
 void insert_flag(storage::UnitOfWork& work, std::int64_t namespace_id, FlagIdentity& flag) {

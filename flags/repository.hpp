@@ -50,17 +50,10 @@ void insert_platform(storage::UnitOfWork& work, std::int64_t namespace_id, Platf
 void save_platform(storage::UnitOfWork& work, const Platform& platform);
 void delete_platform(storage::UnitOfWork& work, std::int64_t id);
 
-void insert_package(storage::UnitOfWork& work, std::int64_t namespace_id, Package& package);
-// Of the features those rows that differ.
-void save_package(storage::UnitOfWork& work, const Package& before, const Package& after);
-void delete_package(storage::UnitOfWork& work, std::int64_t id);
-
 // Parents first.
 void insert_flag(storage::UnitOfWork& work, std::int64_t namespace_id, FlagIdentity& flag);
 void save_flag(storage::UnitOfWork& work, const FlagIdentity& flag);
-// The clients with an override of the flag, which is about to go, have another version from now on.
-void touch_clients_of_flag(storage::UnitOfWork& work, std::int64_t flag_id);
-// Children first; the flag's definitions go with it, and what packages and overrides say of it.
+// Children first; the flag's definitions go with it, and what packages say of it. See gone_flags.hpp.
 void delete_flag(storage::UnitOfWork& work, std::int64_t id);
 
 // Inserts it, or replaces the one that is there.

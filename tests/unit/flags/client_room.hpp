@@ -107,6 +107,15 @@ class ClientRoom : private hub::ShardListener {
            })
         .has_value();
   }
+  bool remove_flags(const std::vector<std::string>& keys) {
+    return commit([&](storage::UnitOfWork& work) -> Result<NamespaceRef> {
+             Result<NamespaceEdit> edit =
+                 NamespaceEdit::open(work, flags.copies(), flags.directories(), "bep");
+             for (const std::string& key : keys) edit->remove_flag(key);
+             return edit->finish(author);
+           })
+        .has_value();
+  }
   std::size_t expire() {
     return corohub::test::run_task([this] { return expiry.run(); });
   }

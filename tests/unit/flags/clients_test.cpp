@@ -1,5 +1,6 @@
 // Clients: what bodies may say, what a change tells whom, and how overrides end.
 #include "client_room.hpp"
+#include "flags/gone_flags.hpp"
 
 #include <chrono>
 
@@ -254,6 +255,45 @@ TEST_F(Clients, what_the_storage_refuses_expires_a_second_later) {
   room_.database.clock.advance(1s);
   ASSERT_TRUE(room_.expiry.due());
   EXPECT_EQ(room_.expire(), 1U);
+}
+
+// ---- flags that go ----
+
+TEST_F(Clients, an_override_goes_with_its_flag_as_a_change_of_the_client) {
+  ASSERT_TRUE(room_.put(R"({"key":"a","overrides":{"f0":{"grant":true},"f1":{"grant":false}}})"));
+  ASSERT_TRUE(room_.put(R"({"key":"b","overrides":{"f1":{"grant":false}}})"));
+  room_.events();
+  ASSERT_TRUE(room_.remove_flags({"f0"}));
+  EXPECT_THAT(room_.events(), ElementsAre(R"(client.updated a 2 ["overrides"])"));
+  EXPECT_EQ(client("a").overrides.size(), 1U);
+  EXPECT_EQ(room_.stored(), room_.known());
+  EXPECT_FALSE(room_.expiry.due());
+  EXPECT_THAT(audit(), ElementsAre("client.create bep/clients/a", "client.create bep/clients/b",
+                                   "client.update bep/clients/a"));
+}
+
+TEST_F(Clients, a_unit_that_deletes_flags_changes_few_clients_and_others_follow) {
+  constexpr std::size_t many = 2 * changed_clients_per_unit_max + 3;
+  for (std::size_t i = 0; i < many; ++i)
+    ASSERT_TRUE(room_.put(R"({"key":"c)" + std::to_string(i) +
+                          R"(","overrides":{"f0":{"grant":true},"f1":{"grant":true},"f2":{"grant":true}}})"));
+  room_.events();
+  ASSERT_TRUE(room_.remove_flags({"f0", "f1"}));
+  EXPECT_EQ(room_.events().size(), changed_clients_per_unit_max);
+  EXPECT_EQ(room_.stored(), room_.known()) << "versions, too, of those whose turn has not come";
+  ASSERT_TRUE(corohub::test::run_task([this] { return room_.flags.begin(1); }))
+      << "the server may end between";
+  ASSERT_TRUE(room_.flags.schedule_due());
+  ASSERT_TRUE(room_.expiry.due());
+  EXPECT_EQ(room_.expire(), many - changed_clients_per_unit_max);
+  EXPECT_EQ(room_.events().size(), many - changed_clients_per_unit_max);
+  EXPECT_FALSE(room_.expiry.due());
+  EXPECT_EQ(room_.stored(), room_.known());
+  for (std::size_t i = 0; i < many; ++i) {
+    const Client& one = client("c" + std::to_string(i));
+    EXPECT_EQ(one.version, 2);
+    EXPECT_EQ(one.overrides.size(), 1U);
+  }
 }
 
 // ---- lists ----

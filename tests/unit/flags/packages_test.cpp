@@ -109,18 +109,16 @@ TEST_F(PackagesTest, a_flag_that_goes_leaves_packages_and_clients) {
   add_override(7, "c", true);
   ASSERT_TRUE(room.change("bep", [](NamespaceEdit& of) { of.remove_flag("c"); }));
   const std::vector<Room::Logged> events = room.events();
-  ASSERT_EQ(events.size(), 2U);
+  ASSERT_EQ(events.size(), 3U);
   EXPECT_EQ(events[0].type, "package.updated");
   EXPECT_EQ(json_text(events[0].data.at("changes")), R"(["features"])");
   EXPECT_EQ(json_text(events[0].data.at("version")), "2");
   EXPECT_EQ(events[1].text(), "flags/bep c deleted false");
   EXPECT_EQ(events[1].also, "feature/" + std::to_string(id_of("c")));
   EXPECT_FALSE(events[1].attributes.at("flag").as_object().contains("packages")) << "it was for all";
-  const auto version = [](storage::Snapshot& snapshot) -> Result<std::int64_t> {
-    storage::Query query = snapshot.query("SELECT version FROM clients WHERE id = 7");
-    return query.next() ? query.integer(0) : 0;
-  };
-  EXPECT_EQ(room.database.read(version).value(), 2);
+  EXPECT_EQ(events[2].type, "client.updated");
+  EXPECT_EQ(json_text(events[2].data.at("changes")), R"(["overrides"])");
+  EXPECT_EQ(json_text(events[2].data.at("version")), "2");
 }
 
 TEST_F(PackagesTest, the_event_of_a_gated_flag_that_goes_says_who_saw_it) {

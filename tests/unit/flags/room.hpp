@@ -182,7 +182,10 @@ class Room {
   }
 
   // What is kept in memory is gone.
-  void restart() { copies_ = Copies(); }
+  void restart() {
+    std::destroy_at(&copies_);
+    std::construct_at(&copies_);
+  }
   Seq head() {
     return database
         .read([](storage::Snapshot& snapshot) { return Result<Seq>(eventlog::read_head(snapshot)); })

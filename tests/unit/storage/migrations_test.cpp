@@ -55,5 +55,15 @@ TEST_F(MigrationTest, R20_the_trail_that_was_there_names_what_it_speaks_of) {
   EXPECT_EQ(number("SELECT COUNT(*) FROM audit WHERE entity IS NULL"), 1);
 }
 
+TEST_F(MigrationTest, alerts_to_all_that_were_there_are_of_the_servers_topic) {
+  migrate_to(11);
+  connection_->run_script(
+      "INSERT INTO events (type, data, created_at, roles, user_id, topic, bytes_total, rows_total) VALUES "
+      "('system.alert', '{}', 1, 7, NULL, NULL, 1, 1), ('system.alert', '{}', 1, 6, NULL, NULL, 2, 2),"
+      "('system.alert', '{}', 1, 0, 7, NULL, 3, 3), ('user.updated', '{}', 1, 7, NULL, NULL, 4, 4)");
+  migrate_fully();
+  EXPECT_EQ(number("SELECT group_concat(seq) FROM events WHERE also = 'system'"), 1);
+}
+
 }  // namespace
 }  // namespace corohub::storage

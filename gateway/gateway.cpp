@@ -25,16 +25,20 @@ WebSocketSettings socket_settings(const GatewaySettings& settings) {
   return result;
 }
 
-// A client may send a frame of the largest size at once, and another one soon.
-WebSocketSettings stomp_socket_settings(const GatewaySettings& settings) {
+// A client may send a message of the largest size at once, and another one soon.
+WebSocketSettings socket_settings(const GatewaySettings& settings, std::size_t message_bytes_max) {
   WebSocketSettings result = socket_settings(settings);
-  result.messages.bytes = settings.stomp_message_bytes_max;
+  result.messages.bytes = message_bytes_max;
   result.messages.text_only = false;
-  const auto largest = static_cast<double>(settings.stomp_message_bytes_max);
+  const auto largest = static_cast<double>(message_bytes_max);
   auth::Rate& bytes = result.rates.bytes;
   bytes.burst = std::max(bytes.burst, 2 * largest);
   bytes.tokens = std::max(bytes.tokens, largest);
   return result;
+}
+
+WebSocketSettings stomp_socket_settings(const GatewaySettings& settings) {
+  return socket_settings(settings, settings.stomp_message_bytes_max);
 }
 
 TokenBucket::Rate bucket_rate(const auth::Rate& rate) {
@@ -45,6 +49,13 @@ TokenBucket::Rate bucket_rate(const auth::Rate& rate) {
 WebSocketSettings sockjs_socket_settings(const GatewaySettings& settings) {
   WebSocketSettings result = stomp_socket_settings(settings);
   result.messages.bytes = std::max<std::size_t>(65'536, 2 * result.messages.bytes);
+  return result;
+}
+
+// Engine.IO has a heartbeat of its own.
+WebSocketSettings socketio_socket_settings(const GatewaySettings& settings) {
+  WebSocketSettings result = socket_settings(settings, settings.socketio.payload_bytes_max);
+  result.ping_interval = result.pong_timeout = std::chrono::milliseconds(0);
   return result;
 }
 
@@ -75,6 +86,7 @@ GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_s
       sockets(socket_settings(settings)),
       stomp_sockets(stomp_socket_settings(settings)),
       sockjs_sockets(sockjs_socket_settings(settings)),
+      socketio_sockets(socketio_socket_settings(settings)),
       echo_sockets(echo_settings()),
       streams(stream_settings(settings)),
       stomp{settings.stomp_message_bytes_max, settings.stomp_fragments,
@@ -99,6 +111,7 @@ void Gateway::add_routes(http::Router& router) {
   Routes routes(router, state_);
   add_front_ends(routes);
   if (state_->settings.echo) add_echo_route(routes);
+  if (state_->settings.socketio.testkit) add_engineio_testkit(routes);
   add_broadcast_routes(routes);
   add_event_routes(routes);
   add_connection_routes(routes);

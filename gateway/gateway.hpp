@@ -26,6 +26,14 @@ namespace corohub::gateway {
 // What a limit on published or received messages may be raised to.
 inline constexpr std::size_t large_message_bytes_max = 3'407'872;
 
+// Of Engine.IO, below Socket.IO.
+struct SocketioSettings {
+  std::chrono::milliseconds ping_interval{25'000};
+  std::chrono::milliseconds ping_timeout{20'000};
+  std::size_t payload_bytes_max = 65'536;  // of a POST, and of a message on a WebSocket
+  bool testkit = false;                    // what the protocols' own test suites need (diagnostics)
+};
+
 struct GatewaySettings {
   std::chrono::seconds ping_interval{54};
   std::chrono::seconds pong_timeout{60};
@@ -34,6 +42,7 @@ struct GatewaySettings {
   std::size_t stomp_message_bytes_max = 65'536;  // that a client may send in STOMP
   bool stomp_fragments = true;  // an event leaves as two WebSocket fragments, of which one is shared
   std::string sockjs_client_url = "/assets/sockjs.min.js";  // for SockJS's pages in iframes
+  SocketioSettings socketio;
   std::size_t event_bytes_max = 65'536;  // of a whole published message where no topic's rule says otherwise
   std::chrono::seconds message_timeout{10};
   std::chrono::seconds write_timeout{10};

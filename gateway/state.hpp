@@ -52,6 +52,7 @@ struct GatewayState {
   const WebSocketSettings sockets;
   const WebSocketSettings stomp_sockets;
   const WebSocketSettings sockjs_sockets;
+  const WebSocketSettings socketio_sockets;
   const WebSocketSettings echo_sockets;
   const EventStreamSettings streams;
   const stomp::Settings stomp;
@@ -99,6 +100,7 @@ class Routes {
 
 void add_front_ends(Routes& routes);          // WebSockets and event streams: the table of front ends
 void add_echo_route(Routes& routes);          // GET /ws/echo
+void add_engineio_testkit(Routes& routes);    // GET and POST /engine.io/
 void add_broadcast_routes(Routes& routes);    // /ws/stats, /ws/broadcast
 void add_event_routes(Routes& routes);        // /api/v1/events, /api/v1/events/poll
 void add_connection_routes(Routes& routes);   // /api/v1/admin/connections

@@ -4,6 +4,7 @@
 #include "gateway/wire/inbound_budget.hpp"
 #include "ingest/redis_url.hpp"
 #include "server/listen_address.hpp"
+#include "server/listeners.hpp"
 #include "server/settings.hpp"
 
 #include <algorithm>
@@ -152,6 +153,10 @@ void check_settings(const Settings& settings) {
   check_durable_bytes(settings);
   check_message_rate(settings, "ws.max_message_bytes", settings.gateway.max_message_bytes);
   check_message_rate(settings, "stomp.max_message_bytes", settings.gateway.stomp_message_bytes_max);
+  check_message_rate(settings, "socketio.max_payload_bytes", settings.gateway.socketio.payload_bytes_max);
+  if (settings.gateway.socketio.testkit && !all_on_loopback(settings.listen))
+    throw ConfigError(
+        "diagnostics.socketio_testkit takes anyone, so that server.listen must name loopback alone");
   if (settings.users.refresh_absolute < settings.users.refresh_idle)
     throw ConfigError("auth.refresh_absolute_s must be at least auth.refresh_idle_s");
   if (settings.drain.total <= settings.drain.requests)

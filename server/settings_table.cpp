@@ -204,6 +204,16 @@ void add_sockjs(std::vector<Setting>& rows) {
            "along: it must be the release that the pages use. Only browsers without CORS need it."));
 }
 
+void add_socketio(std::vector<Setting>& rows) {
+  rows.push_back(integer("socketio.ping_interval_ms", 100, 3'600'000, FIELD(gateway.socketio.ping_interval),
+                         "Time from a client's pong to the next ping of Engine.IO."));
+  rows.push_back(integer("socketio.ping_timeout_ms", 100, 3'600'000, FIELD(gateway.socketio.ping_timeout),
+                         "Time a client has for its pong; then its session ends."));
+  rows.push_back(integer("socketio.max_payload_bytes", 1024, gateway::large_message_bytes_max,
+                         FIELD(gateway.socketio.payload_bytes_max),
+                         "Largest POST of Engine.IO, and largest message on its WebSocket."));
+}
+
 void add_auth(std::vector<Setting>& rows) {
   rows.push_back(
       integer("auth.access_ttl_s", 5, day_s, FIELD(tokens.access_ttl), "Life of an access token."));
@@ -427,6 +437,10 @@ void add_inner(std::vector<Setting>& rows) {
   rows.push_back(
       boolean("diagnostics.echo", FIELD(gateway.echo),
               "Adds /ws/echo for callers on loopback, without a token: for WebSocket test suites."));
+  rows.push_back(boolean("diagnostics.socketio_testkit", FIELD(gateway.socketio.testkit),
+                         "Opens, for callers on loopback and without a token, what the test suites of "
+                         "Engine.IO and Socket.IO need: /engine.io/ says everything back. Refused unless all "
+                         "of server.listen is loopback."));
 }
 
 void add_events(std::vector<Setting>& rows) {
@@ -454,6 +468,7 @@ std::vector<Setting> make_table() {
   add_websocket(rows);
   add_stomp(rows);
   add_sockjs(rows);
+  add_socketio(rows);
   add_auth(rows);
   add_http(rows);
   add_connection_limits(rows);

@@ -112,6 +112,7 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   // Until its listener knows who the client is, no message has more than small_message_bytes.
   void allow_large_messages() noexcept;
   bool is_open() const noexcept { return stage_ == Stage::open; }
+  bool is_limited() const noexcept { return limited_; }
 
   // ---- for requests; each ticket is answered, now or later ----
   const std::string& id() const noexcept { return id_; }

@@ -220,25 +220,19 @@ class SessionTakeover final : public http::Takeover {
 // Moves the socket to the session's home, where it has to prove itself.
 class UpgradeTakeover final : public http::Takeover {
  public:
-  UpgradeTakeover(std::shared_ptr<Room> room, Directory& home, std::string session, bool limited,
-                  std::string head)
-      : room_(std::move(room)),
-        home_(home),
-        session_(std::move(session)),
-        limited_(limited),
-        head_(std::move(head)) {}
+  UpgradeTakeover(std::shared_ptr<Room> room, Directory& home, std::string session, std::string head)
+      : room_(std::move(room)), home_(home), session_(std::move(session)), head_(std::move(head)) {}
 
   void take(Socket socket, std::string unread) noexcept override {
     try {
-      std::function<void(Socket)> arrive = [room = room_, home = &home_, session = session_,
-                                            limited = limited_, head = head_,
+      std::function<void(Socket)> arrive = [room = room_, home = &home_, session = session_, head = head_,
                                             unread = std::move(unread)](Socket arrived) {
         const std::shared_ptr<Link> link = home->find(session);
         if (!link) return;  // its end was faster
         WebSocketStart start{.socket = std::move(arrived),
                              .unread = unread,
                              .head = head,
-                             .limited = limited,
+                             .limited = link->is_limited(),
                              .deflate = false};
         start_leg(*room, home->place(), std::move(start), link, SocketLeg::Begins::as_upgrade);
       };
@@ -252,7 +246,6 @@ class UpgradeTakeover final : public http::Takeover {
   std::shared_ptr<Room> room_;
   Directory& home_;
   std::string session_;
-  bool limited_;
   std::string head_;
 };
 
@@ -265,7 +258,7 @@ Task<Response> open_upgrade(std::shared_ptr<Room> room, Context& context, const 
   if (reply.kind != Reply::Kind::done) co_return answer_to(reply, context);
   context.spare();
   Response response;
-  response.takeover = std::make_unique<UpgradeTakeover>(room, *home, std::move(session), !context.exempt,
+  response.takeover = std::make_unique<UpgradeTakeover>(room, *home, std::move(session),
                                                         switching_protocols(upgrade, context.request.id));
   co_return response;
 }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <memory>
+#include <optional>
 #include <random>
 #include <string>
 #include <vector>
@@ -162,6 +164,100 @@ TEST(Sender, control_waits_for_the_second_frame_of_a_message_that_was_begun) {
   ASSERT_EQ(sender.flush(), Sender::Flushed::all);
   while (pipe.received.size() < 13) pipe.read_more();
   EXPECT_EQ(pipe.received, "cd{control}ef");
+}
+
+// Several outboxes: which has the next turn.
+class Turns final : public OutboxQueue {
+ public:
+  hub::Outbox* next_outbox() noexcept override {
+    for (std::unique_ptr<hub::Outbox>& outbox : outboxes)
+      if (outbox && !outbox->empty()) return outbox.get();
+    return nullptr;
+  }
+
+  std::vector<std::unique_ptr<hub::Outbox>> outboxes;
+};
+
+// <A3:aaa…>: the third message of outbox A, in one frame or in two.
+void push_to(hub::Outbox& outbox, std::size_t number, int message, std::mt19937& random) {
+  const std::size_t size = random() % 4 == 0 ? 2500 + random() % 3000 : random() % 300;
+  const std::string text = std::string("<") + static_cast<char>('A' + number) + std::to_string(message) +
+                           ":" + std::string(size, 'a') + ">";
+  const std::size_t cut = 1 + random() % (text.size() - 1);
+  const hub::Audience one = hub::Audience::one_connection();
+  if (random() % 2 == 0)
+    outbox.push(hub::Frame::make("", text, one));
+  else
+    outbox.push(hub::Frame::make("", text.substr(0, cut), one, hub::Frame::Next::is_joined),
+                hub::Frame::make("", text.substr(cut), one));
+}
+
+// The messages of a stream by their outbox; nothing: one is torn.
+std::optional<std::vector<std::vector<int>>> messages_of(std::string_view stream, std::size_t outboxes) {
+  std::vector<std::vector<int>> all(outboxes);
+  while (!stream.empty()) {
+    if (stream.starts_with("{control}")) {
+      stream.remove_prefix(9);
+      continue;
+    }
+    const std::size_t colon = stream.find(':');
+    const std::size_t end = stream.find_first_not_of('a', colon + 1);
+    if (stream.front() != '<' || end >= stream.size() || stream[end] != '>') return std::nullopt;
+    all.at(static_cast<std::size_t>(stream[1] - 'A'))
+        .push_back(std::stoi(std::string(stream.substr(2, colon - 2))));
+    stream.remove_prefix(end + 1);
+  }
+  return all;
+}
+
+TEST(Sender, empties_several_outboxes_in_turn_and_tears_nothing_when_one_leaves) {
+  constexpr std::size_t outboxes = 4;
+  const hub::OutboxLimits limits{1000, 1'000'000};
+  for (unsigned seed = 1; seed <= 40; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937 random(seed);
+    Pipe pipe;
+    hub::Outbox home(limits);
+    Turns turns;
+    for (std::size_t i = 0; i < outboxes; ++i)
+      turns.outboxes.push_back(std::make_unique<hub::Outbox>(limits));
+    Sender sender(pipe.take_server(), home);
+    sender.take_turns(&turns);
+    std::array<int, outboxes> pushed{};
+    for (int step = 0; step < 200; ++step) {
+      const auto dice = random() % 100;
+      const std::size_t number = random() % outboxes;
+      std::unique_ptr<hub::Outbox>& outbox = turns.outboxes[number];
+      if (dice < 50 && outbox) {
+        push_to(*outbox, number, pushed[number]++, random);
+        sender.look_further();
+      } else if (dice < 55) {
+        sender.add_control("{control}");
+      } else if (dice < 80) {
+        ASSERT_NE(sender.flush(), Sender::Flushed::failed);
+      } else if (dice == 99 && outbox) {
+        sender.leave(*outbox, home);
+        outbox.reset();
+      } else {
+        pipe.read(1 + random() % 4000);
+      }
+    }
+    sender.end("[end]", Drain::yes);
+    for (;;) {
+      ASSERT_NE(sender.flush(), Sender::Flushed::failed);
+      if (pipe.received.ends_with("[end]")) break;
+      pipe.read_more();
+    }
+    EXPECT_TRUE(sender.finished());
+    const auto got =
+        messages_of(std::string_view(pipe.received).substr(0, pipe.received.size() - 5), outboxes);
+    ASSERT_TRUE(got);
+    for (std::size_t i = 0; i < outboxes; ++i) {
+      const std::vector<int>& numbers = (*got)[i];
+      for (std::size_t n = 0; n < numbers.size(); ++n) ASSERT_EQ(numbers[n], static_cast<int>(n));
+      if (turns.outboxes[i]) EXPECT_EQ(numbers.size(), static_cast<std::size_t>(pushed[i]));
+    }
+  }
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <new>
 #include <random>
 #include <string>
 
@@ -306,6 +307,34 @@ TEST(Outbox, behaves_like_a_queue_of_messages) {
       ASSERT_EQ(outbox.begun() > 0, !model.empty() && model.front().sent > 0);
     }
   }
+}
+
+TEST(Outbox, wraps_anew_what_waits_and_counts_it_anew) {
+  Outbox outbox(plenty);
+  for (int i = 0; i < 3; ++i) outbox.push(frame("x"));
+  outbox.consume(3);  // so that the ring begins somewhere
+  outbox.push(frame("a", Audience::user(7)));
+  outbox.push(beginning("b"), frame("c"));
+  for (int i = 0; i < 6; ++i) outbox.push(frame("d"));
+  const auto wrapped = [](const Frame& old, bool is_rest) {
+    const std::string text = (is_rest ? "-" : "+") + std::string(old.bytes());
+    return Frame::make("", text, old.audience(),
+                       old.is_joined_to_next() ? Frame::Next::is_joined : Frame::Next::is_free);
+  };
+  outbox.rewrap(wrapped);
+  EXPECT_EQ(all(outbox), "+a +b -c +d +d +d +d +d +d");
+  EXPECT_EQ(outbox.bytes(), 18U);
+  EXPECT_EQ(outbox.messages(), 8U);
+  outbox.discard_lost(Identity{8, Role::user, {}});
+  EXPECT_EQ(all(outbox), "+b -c +d +d +d +d +d +d");
+
+  int left = 2;
+  const auto failing = [&](const Frame& old, bool is_rest) {
+    if (left-- == 0) throw std::bad_alloc();
+    return wrapped(old, is_rest);
+  };
+  EXPECT_THROW(outbox.rewrap(failing), std::bad_alloc);
+  EXPECT_EQ(all(outbox), "+b -c +d +d +d +d +d +d") << "all or nothing";
 }
 
 }  // namespace

@@ -36,8 +36,10 @@ TEST(OpenDoors, each_setting_that_lets_everybody_in_is_named) {
   settings.gateway.allowed_origins = {"*"};
   settings.exempt_cidrs = {"127.0.0.0/8"};
   settings.gateway.echo = true;
-  EXPECT_THAT(names(settings), ElementsAre("admin_listener.exposed", "cors.any", "origins.any",
-                                           "limits.exempt", "diagnostics.echo"));
+  settings.gateway.socketio.testkit = true;
+  EXPECT_THAT(names(settings),
+              ElementsAre("admin_listener.exposed", "cors.any", "origins.any", "limits.exempt",
+                          "diagnostics.echo", "diagnostics.socketio_testkit"));
 }
 
 TEST(OpenDoors, T16_proxies_that_may_be_anybody_are_one) {

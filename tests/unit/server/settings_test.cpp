@@ -86,6 +86,10 @@ TEST(Settings, has_these_keys_and_each_once) {
                           "registration.mode",
                           "health.disk_free_min_bytes",
                           "diagnostics.echo",
+                          "diagnostics.socketio_testkit",
+                          "socketio.ping_interval_ms",
+                          "socketio.ping_timeout_ms",
+                          "socketio.max_payload_bytes",
                           "events.retention_age_s",
                           "events.retention_rows",
                           "events.retention_bytes",
@@ -186,6 +190,13 @@ TEST(Settings, R23_an_outbox_holds_four_of_the_largest_event) {
                            "[ws]\noutbox_max_bytes = 13632512\n" +
                            rule)),
               HasSubstr("limits.durable_bytes_per_user_per_hour (1048576) is less than the largest event"));
+}
+
+TEST(Settings, the_test_kit_of_socketio_is_for_loopback_alone) {
+  const std::string kit = "[diagnostics]\nsocketio_testkit = true\n";
+  EXPECT_EQ(refusal(file(kit)), "");
+  EXPECT_THAT(refusal(file("[server]\nlisten = [\"127.0.0.1:8080\", \"0.0.0.0:8081\"]\n" + kit)),
+              HasSubstr("diagnostics.socketio_testkit"));
 }
 
 TEST(Settings, R23_what_could_never_work_is_refused) {

@@ -104,7 +104,10 @@ hub::EventDraft alert_of(const Broadcast& broadcast, UserId sender) {
   data += '"';
   if (broadcast.metadata) data += R"(,"metadata":)" + *broadcast.metadata;
   data += R"(,"sent_by":)" + std::to_string(sender) + "}";
-  return {"system.alert", std::move(data), broadcast.audience};
+  hub::EventDraft alert{"system.alert", std::move(data), broadcast.audience};
+  // Guests and keys are in no audience: they hear it where they listen to the server.
+  if (alert.audience == hub::Audience::everyone()) alert.also = hub::server_status_topic;
+  return alert;
 }
 
 json::object audit_detail(const Broadcast& broadcast) {

@@ -9,13 +9,17 @@ namespace {
 
 constexpr std::size_t event_type_bytes_max = 64;
 
+constexpr std::string_view editing_root = "editing/flags/";
+
 bool is_word_character(char c) noexcept {
   return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
          c == ':' || c == '-';
 }
 
-bool is_segment(std::string_view text) noexcept {
-  return !text.empty() && text != "." && text != ".." && std::ranges::all_of(text, is_word_character);
+bool is_segment(std::string_view text, bool may_be_a_flag = false) noexcept {
+  return !text.empty() && text != "." && text != ".." && std::ranges::all_of(text, [=](char c) {
+    return is_word_character(c) || (may_be_a_flag && c == '@');
+  });
 }
 
 // Takes the first segment off; `last` says that nothing stands behind it.
@@ -40,7 +44,8 @@ bool all_segments(std::string_view text, Good good) noexcept {
 }  // namespace
 
 bool is_topic(std::string_view text) noexcept {
-  return all_segments(text, [](std::string_view segment, bool) { return is_segment(segment); });
+  const bool of_editing = text.starts_with(editing_root);
+  return all_segments(text, [=](std::string_view segment, bool) { return is_segment(segment, of_editing); });
 }
 
 bool is_topic_pattern(std::string_view text) noexcept {
@@ -136,7 +141,8 @@ const TopicRule* TopicRules::find(std::string_view topic) const noexcept {
 const TopicRule& rule_of_server_status() {
   static const TopicRule rule{.pattern = std::string(server_status_topic),
                               .subscribers = Audience::everyone_bits,
-                              .by_server_only = true};
+                              .by_server_only = true,
+                              .is_second = true};
   return rule;
 }
 
@@ -147,7 +153,8 @@ const TopicRule& rule_of(const TopicRules& rules, std::string_view readable_topi
 
 bool is_reserved_topic(std::string_view topic) noexcept {
   constexpr std::array<std::string_view, 4> whole = {"flags", server_status_topic, gateway_topic, "activity"};
-  constexpr std::array roots = {"flags/", "platform/", "feature/", "package/", "user/", "editing/flags/"};
+  constexpr std::array<std::string_view, 6> roots = {"flags/",   "platform/", "feature/",
+                                                     "package/", "user/",     editing_root};
   return std::ranges::find(whole, topic) != whole.end() ||
          std::ranges::any_of(roots, [topic](std::string_view root) { return topic.starts_with(root); });
 }

@@ -16,7 +16,8 @@ namespace corohub::hub {
 
 inline constexpr std::size_t topic_bytes_max = 255;
 
-// Segments of [A-Za-z0-9._:-]+, none of them "." or "..", joined by '/'; at most 255 bytes.
+// Segments of [A-Za-z0-9._:-]+, none of them "." or "..", joined by '/'; at most 255 bytes. Below
+// editing/flags/, where keys of flags stand, with '@', too.
 bool is_topic(std::string_view text) noexcept;
 // The same with "*" for one segment and, as the last one, "**" for any rest of at least one.
 bool is_topic_pattern(std::string_view text) noexcept;
@@ -37,9 +38,11 @@ struct TopicRule {
   std::uint32_t bytes_max = 0;  // of a whole message; 0: what is allowed everywhere
   bool by_server_only = false;  // nobody but the server publishes there, whatever somebody may elsewhere
   bool gathers = false;         // its subscribers hear the topics one level below it, too
-  bool is_second = false;       // events come here as their second topic alone
+  bool is_second = false;       // what the log keeps comes here as a second topic alone
 
   bool durable() const noexcept { return history_count > 0; }
+  // Whether the log may have what a subscriber has missed here.
+  bool can_resume() const noexcept { return durable() || is_second; }
   bool may_subscribe(Role role) const noexcept { return (subscribers & role_bit(role)) != 0; }
   bool may_publish(Role role) const noexcept { return (publishers & role_bit(role)) != 0; }
 };
@@ -75,7 +78,8 @@ class TopicRules {
   std::vector<TopicRule> reserved_;  // the server's own: that of gateways, and those of flags
 };
 
-// In which the server says how it is, to those who asked to hear that. Its rule is found by nobody's search.
+// In which the server says how it is, to those who asked to hear that, and what it tells everyone, who are in
+// no audience, too. Its rule is found by nobody's search.
 inline constexpr std::string_view server_status_topic = "system";
 const TopicRule& rule_of_server_status();
 // Of a topic that somebody has been found to be allowed to read.

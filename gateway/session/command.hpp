@@ -39,10 +39,9 @@ struct Subscribe {
   // For a dialect in which a client names its subscriptions: several to one topic, each told apart. The
   // number is the dialect's own; 0: a topic has one subscription.
   std::uint32_t label = 0;
-  hub::FrameRef prefix{};               // leads every event of it, joined; null: none
-  hub::EventFilterRef filter{};         // null: all
-  bool server_status = false;           // with the own audience: what the server says of itself, too
-  hub::EventFilterRef status_filter{};  // of that; null: all
+  hub::FrameRef prefix{};        // leads every event of it, joined; null: none
+  hub::EventFilterRef filter{};  // null: all
+  bool server_status = false;    // the topic is that in which the server says how it is, which all may hear
 };
 
 struct Unsubscribe {

@@ -44,7 +44,9 @@ void SessionTopics::subscribe(const RequestId& id, Subscribe&& asked) {
 }
 
 void SessionTopics::subscribe_to_topic(const RequestId& id, Subscribe&& asked) {
-  const hub::TopicRule* rule = session_.desk().topics.readable(asked.topic, session_.identity());
+  const hub::TopicRule* rule = asked.server_status
+                                   ? &hub::rule_of_server_status()
+                                   : session_.desk().topics.readable(asked.topic, session_.identity());
   if (std::optional<Refusal> refusal = refusal_of(asked, rule))
     return session_.answer(id, std::move(*refusal));
   hub::Subscription* subscription = session_.subscription(asked.topic, asked.label);
@@ -54,7 +56,7 @@ void SessionTopics::subscribe_to_topic(const RequestId& id, Subscribe&& asked) {
     return session_.answer(id, Refusal{name(ErrorCode::overloaded), "There are too many topics."});
   const bool asks_the_log =
       asked.since || subscription->phase == Phase::pending || (is_new && session_.catches_up());
-  if (!rule->durable() || !asks_the_log) return answer(id, asked, session_.position(), false);
+  if (!rule->can_resume() || !asks_the_log) return answer(id, asked, session_.position(), false);
   if (begins_now(asked)) return join(id, *subscription, asked);
   // It holds its place from now on; what the topic's history still has is known a moment later. One that is
   // asked for again lives on until then.
@@ -70,8 +72,6 @@ void SessionTopics::subscribe_to_own(const RequestId& id, Subscribe&& asked) {
   if (session_.feed_count() >= topics_max)
     return session_.answer(
         id, Refusal{name(ErrorCode::rate_limited), "You have as many subscriptions as you may."});
-  if (asked.server_status && !follow_server_status(asked))
-    return session_.answer(id, Refusal{name(ErrorCode::overloaded), "There are too many topics."});
   hub::Interest& feed = session_.desk().shard.add_feed(session_, {asked.label, asked.prefix, asked.filter});
   feed.number = ++last_number_;
   if (!asked.since && !session_.catches_up()) return answer(id, asked, session_.position(), false);
@@ -79,13 +79,6 @@ void SessionTopics::subscribe_to_own(const RequestId& id, Subscribe&& asked) {
   auto pending = std::make_shared<Pending>(session_.shared_from_this(), feed.number);
   feed.hold(Phase::pending);
   session_.answer_later(id, look_up(std::move(pending), id, std::move(asked)));
-}
-
-bool SessionTopics::follow_server_status(const Subscribe& asked) {
-  hub::Subscription* const subscription =
-      session_.desk().shard.subscribe(session_, hub::server_status_topic, hub::rule_of_server_status(),
-                                      {asked.label, asked.prefix, asked.status_filter});
-  return subscription != nullptr;
 }
 
 hub::Subscription* SessionTopics::open(const Subscribe& asked, const hub::TopicRule& rule) {
@@ -152,7 +145,7 @@ Task<> SessionTopics::look_up(std::shared_ptr<Pending> pending, RequestId id, Su
 
 Task<Result<SessionTopics::Reach>> SessionTopics::read_reach(const Subscribe& asked) {
   const Desk& desk = session_.desk();
-  auto read = [topic = asked.topic, rule = desk.settings.rules.find(asked.topic),
+  auto read = [topic = asked.topic, rule = &hub::rule_of(desk.settings.rules, asked.topic),
                now = desk.shard.clock().unix_ms()](storage::Snapshot& snapshot) {
     const Seq floor = topic.empty() ? eventlog::read_floor(snapshot)
                                     : eventlog::read_topic_floor(snapshot, topic, *rule, now);
@@ -197,9 +190,6 @@ void SessionTopics::unsubscribe(const RequestId& id, const Unsubscribe& asked) {
       !asked.topic.empty() && session_.subscription_to(asked.topic, interest) == nullptr;
   if (leaves_topic) session_.stop_typing(asked.topic);
   session_.desk().shard.remove(session_, *interest);
-  if (asked.topic.empty())
-    if (hub::Subscription* const status = session_.subscription(hub::server_status_topic, asked.label))
-      session_.desk().shard.unsubscribe(*status);
   session_.answer(id, Unsubscribed{asked.topic, asked.label});
 }
 

@@ -57,7 +57,6 @@ class SessionTopics {
   bool too_fast(std::uint32_t label) { return label == 0 && !may_change(); }
   void subscribe_to_topic(const RequestId& id, Subscribe&& asked);
   void subscribe_to_own(const RequestId& id, Subscribe&& asked);
-  bool follow_server_status(const Subscribe& asked);  // false: there are too many topics
   static bool begins_now(const Subscribe& asked) noexcept;
   void join(const RequestId& id, hub::Interest& interest, const Subscribe& asked);
   void answer(const RequestId& id, const Subscribe& asked, Seq seq, bool recovered);

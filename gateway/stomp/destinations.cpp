@@ -8,7 +8,7 @@ Destination parse_destination(std::string_view text) noexcept {
   using Kind = Destination::Kind;
   constexpr std::string_view topics = "/topic/";
   constexpr std::string_view tasks = "/app/";
-  if (text == "/topic/system") return {Kind::system};
+  if (text == "/topic/system") return {Kind::system, hub::server_status_topic};
   if (text == "/user/queue/messages") return {Kind::messages};
   if (text == "/user/queue/subscription") return {Kind::answers};
   if (text.starts_with(topics)) {

@@ -11,7 +11,7 @@ namespace corohub::gateway::stomp {
 struct Destination {
   enum class Kind : std::uint8_t {
     topic,     // /topic/<name>: a topic of the hub; `name` is a good name, but below flags/ maybe not
-    system,    // /topic/system: what the system tells everyone
+    system,    // /topic/system: the topic of the hub in which the server says how it is, to everyone
     messages,  // /user/queue/messages: all else that the user may hear outside of topics
     answers,   // /user/queue/subscription: what the server says to this connection alone
     app,       // /app/<name>: something to be done

@@ -59,7 +59,7 @@ std::string error_text(Version version, const Refusal& refusal, std::string_view
 std::string name_of(const Subscription& subscription) {
   const Destination place = subscription.place();
   if (place.is_of_flags()) return flag_updates_of(place.name);
-  return place.name.empty() ? subscription.destination : std::string(place.name);
+  return place.kind == Destination::Kind::topic ? std::string(place.name) : subscription.destination;
 }
 
 Refusal in_words_of_flags(const Subscription& asked, const Refusal& refusal) {

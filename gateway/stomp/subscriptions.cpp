@@ -74,21 +74,18 @@ namespace {
 
 class Filter final : public hub::EventFilter {
  public:
-  Filter(Destination::Kind kind, std::vector<std::string> types) : kind_(kind), types_(std::move(types)) {}
+  Filter(bool of_messages, std::vector<std::string> types)
+      : of_messages_(of_messages), types_(std::move(types)) {}
 
   bool wants(const hub::Event& event) const noexcept override {
-    if (kind_ == Destination::Kind::system && !is_for_all(event)) return false;
-    if (kind_ == Destination::Kind::messages && is_for_all(event)) return false;
+    if (of_messages_ && is_for_all(event)) return false;
     if (!types_.empty()) return hub::matches_types(event.type(), types_);
     return !event.type().starts_with("presence.") && event.type() != "typing";
   }
-  std::vector<std::string> types() const override {
-    if (types_.empty() && kind_ == Destination::Kind::system) return {"system.*"};
-    return types_;
-  }
+  std::vector<std::string> types() const override { return types_; }
 
  private:
-  const Destination::Kind kind_;
+  const bool of_messages_;
   const std::vector<std::string> types_;
 };
 
@@ -96,9 +93,10 @@ class Filter final : public hub::EventFilter {
 
 hub::EventFilterRef filter_of(Destination::Kind kind, std::vector<std::string> types) {
   static const hub::EventFilterRef usual_of_topics =
-      std::make_shared<const Filter>(Destination::Kind::topic, std::vector<std::string>());
-  if (kind == Destination::Kind::topic && types.empty()) return usual_of_topics;
-  return std::make_shared<const Filter>(kind, std::move(types));
+      std::make_shared<const Filter>(false, std::vector<std::string>());
+  const bool of_messages = kind == Destination::Kind::messages;
+  if (!of_messages && types.empty()) return usual_of_topics;
+  return std::make_shared<const Filter>(of_messages, std::move(types));
 }
 
 Understood<SubscribeFrame> read_subscribe(const ClientFrame& frame, Version version) {
@@ -127,7 +125,6 @@ Understood<SubscribeFrame> read_subscribe(const ClientFrame& frame, Version vers
   }
   Result<std::vector<std::string>> types = read_type_patterns(headers.value("types"));
   if (!types) return refusal_of(types.error());
-  if (command.server_status) command.status_filter = hub::filter_of_types(*types);
   command.filter = filter_of(place.kind, std::move(*types));
   return SubscribeFrame{std::move(asked), std::move(command)};
 }

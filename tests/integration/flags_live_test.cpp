@@ -180,9 +180,13 @@ TEST_F(FlagsLive, T14_a_guest_hears_of_public_namespaces_alone) {
        StompFrame{"SUBSCRIBE", {{"id", "2"}, {"destination", "/topic/flags/open"}, {"receipt", "r"}}}});
   while (guest.next().command != "RECEIPT") {
   }
-  client_.post("/ws/broadcast", {{"message", "To all who have an account"}}, admin_.access_token);
+  client_.post("/ws/broadcast", {{"message", "To all"}}, admin_.access_token);
+  client_.post("/ws/broadcast", {{"message", "To users"}, {"to", {{"role", "user"}}}}, admin_.access_token);
   set("seen", "enable");
   set("all", "enable", "open");
+  const StompFrame alert = guest.next();
+  EXPECT_EQ(alert.header("subscription"), "0");
+  EXPECT_THAT(alert.body, HasSubstr(R"("message":"To all")"));
   const StompFrame first = guest.next();
   const StompFrame second = guest.next();
   EXPECT_THAT(first.body, HasSubstr(R"("namespace":"open","flagKey":"all")"));
@@ -196,6 +200,34 @@ TEST_F(FlagsLive, T14_a_guest_hears_of_public_namespaces_alone) {
   EXPECT_EQ(last.header("subscription"), "0");
   EXPECT_THAT(last.body,
               testing::StartsWith(R"({"type":"connection_status","message":"The server is shutting down")"));
+}
+
+TEST_F(FlagsLive, T14_who_has_no_audience_comes_back_to_alerts_to_all_at_the_servers_topic) {
+  make_namespace("open", "public");
+  const auto alert = [&](const std::string& message, json::value to = nullptr) {
+    json::object body{{"message", message}};
+    if (!to.is_null()) body["to"] = std::move(to);
+    return client_.post("/ws/broadcast", body, admin_.access_token).at("seq").as_int64();
+  };
+  const Seq before = alert("before");
+  alert("missed");
+  alert("for users", {{"role", "user"}});
+  alert("for Ann", {{"user_id", ann_.id}});
+  const std::string next = client_.get("/api/v1/events", admin_.access_token).header("Corohub-Next");
+  const std::string since = next.substr(0, next.find(':') + 1) + std::to_string(before);
+  StompSocket guest(server_.port(), TestUser());
+  StompSocket ann(server_.port(), ann_);
+  for (StompSocket* one : {&guest, &ann}) {
+    one->send(
+        {StompFrame{"CONNECT", {{"accept-version", "1.2"}}},
+         StompFrame{"SUBSCRIBE",
+                    {{"id", "0"}, {"destination", "/topic/system"}, {"since", since}, {"receipt", "r"}}}});
+    EXPECT_EQ(one->next().command, "CONNECTED");
+    EXPECT_EQ(one->next().header("corohub-recovered"), "true");
+    EXPECT_THAT(one->next().body, HasSubstr(R"("message":"missed")"));
+  }
+  alert("now");
+  for (StompSocket* one : {&guest, &ann}) EXPECT_THAT(one->next().body, HasSubstr(R"("message":"now")"));
 }
 
 TEST_F(FlagsLive, administrators_hear_of_what_is_managed) {

@@ -123,16 +123,17 @@ TEST_F(KeyConnections, administrators_see_each_row_of_the_trail_as_it_is_written
 TEST_F(KeyConnections, administrators_see_who_else_edits_a_flag) {
   const TestUser other = server_.superadmin();
   WsClient socket = server_.connect(admin_);
-  socket.send_text(R"({"type":"subscribe","id":1,"data":{"topic":"editing/flags/bep/hidden"}})");
+  socket.send_text(R"({"type":"subscribe","id":1,"data":{"topic":"editing/flags/bep/hidden:x@2"}})");
   socket.until("reply");
-  const HttpAnswer who = client_.get("/api/v1/topics/editing/flags/bep/hidden/presence", other.access_token);
+  const HttpAnswer who =
+      client_.get("/api/v1/topics/editing/flags/bep/hidden:x@2/presence", other.access_token);
   ASSERT_EQ(who.status, 200) << who.body;
   EXPECT_EQ(who.at("data").at("count"), 1);
-  EXPECT_EQ(
-      client_
-          .get("/api/v1/topics/editing/flags/bep/hidden/presence", server_.register_user("ann").access_token)
-          .status,
-      403);
+  EXPECT_EQ(client_
+                .get("/api/v1/topics/editing/flags/bep/hidden%3Ax%402/presence",
+                     server_.register_user("ann").access_token)
+                .status,
+            403);
 }
 
 }  // namespace

@@ -94,6 +94,12 @@ class SessionKeys : public testing::Test {
     }
     return all;
   }
+  static hub::EventDraft alert_to_all() {
+    return {.type = "system.alert",
+            .data = R"({"message":"x"})",
+            .audience = hub::Audience::everyone(),
+            .also = "system"};
+  }
   static std::string end_of(const RawClient& client) {
     return client.frames.empty() || client.frames.back().opcode != 0x8 ? "open"
                                                                        : client.frames.back().close_reason();
@@ -122,8 +128,13 @@ TEST_F(SessionKeys, T31b_a_client_hears_flags_of_its_place_and_what_is_for_it) {
   for_it.attributes = R"({"for":{"namespace":3,"client":9}})";
   hub::EventDraft for_another = for_it;
   for_another.attributes = R"({"for":{"namespace":3,"client":10}})";
-  publish({for_it, for_another, {"user.updated", "{}", hub::Audience::everyone()}});
-  EXPECT_THAT(heard(*client), ElementsAre("flags/bep seen", "flags/bep gated", "client.updated"));
+  publish({for_it,
+           for_another,
+           {"user.updated", "{}", hub::Audience::everyone()},
+           alert_to_all(),
+           {"system.alert", "{}", hub::Audience::exactly(Role::user)}});
+  EXPECT_THAT(heard(*client),
+              ElementsAre("flags/bep seen", "flags/bep gated", "client.updated", "system.alert"));
 }
 
 TEST_F(SessionKeys, T31b_a_key_publishes_nothing_and_sees_nobody) {
@@ -153,11 +164,13 @@ TEST_F(SessionKeys, T31b_a_service_hears_what_its_scopes_open_hidden_flags_too) 
   EXPECT_EQ(subscribe(*publisher, "flags"), "forbidden");
   EXPECT_EQ(subscribe(*publisher, "system"), "ok");
   publish_flags();
-  publish(
-      {{"user.updated", "{}", hub::Audience::everyone()}, {"x", "{}", hub::Audience::admins_and_clients()}});
+  publish({{"user.updated", "{}", hub::Audience::everyone()},
+           {"x", "{}", hub::Audience::admins_and_clients()},
+           alert_to_all()});
   EXPECT_THAT(heard(*bep),
               ElementsAre("flags/bep seen", "flags/bep hidden", "flags/bep gated", "flags/bep/staging seen"));
-  EXPECT_THAT(heard(*all), ElementsAre("flags/shop seen"));
+  EXPECT_THAT(heard(*all), ElementsAre("flags/shop seen")) << "it does not listen to the server";
+  EXPECT_THAT(heard(*publisher), ElementsAre("system.alert"));
 }
 
 TEST_F(SessionKeys, T31b_a_connection_ends_with_its_key) {

@@ -272,11 +272,8 @@ TEST(StompSubscriptions, hear_of_presence_only_if_they_ask) {
 
 TEST(StompSubscriptions, divide_what_is_for_the_user) {
   using Kind = Destination::Kind;
-  EXPECT_TRUE(wants(Kind::system, {}, "system.alert"));
   EXPECT_FALSE(wants(Kind::messages, {}, "system.alert"));
-  EXPECT_FALSE(wants(Kind::system, {}, "system.alert", hub::Audience::user(7)));
   EXPECT_TRUE(wants(Kind::messages, {}, "system.alert", hub::Audience::user(7)));
-  EXPECT_FALSE(wants(Kind::system, {}, "user.updated"));
   EXPECT_TRUE(wants(Kind::messages, {}, "user.updated"));
 }
 

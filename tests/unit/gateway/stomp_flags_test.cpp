@@ -252,20 +252,29 @@ TEST_F(StompFlags, hears_at_topic_system_how_the_server_is) {
   const auto guest = connected(nullptr);
   made->subscribe("s", "/topic/system");
   guest->subscribe("s", "/topic/system");
-  rig_.publish(
-      {hub::EventRef(new hub::Event({.type = "system.status",
-                                     .data = R"({"message":"The server is shutting down"})",
-                                     .audience = hub::Audience::everyone(),
-                                     .topic = "system"},
-                                    0, 7)),
-       hub::EventRef(new hub::Event(
-           {.type = "system.alert", .data = R"({"message":"To all"})", .audience = hub::Audience::everyone()},
-           ++seq_, 8))});
+  rig_.publish({hub::EventRef(new hub::Event({.type = "system.status",
+                                              .data = R"({"message":"The server is shutting down"})",
+                                              .audience = hub::Audience::everyone(),
+                                              .topic = "system"},
+                                             0, 7)),
+                hub::EventRef(new hub::Event({.type = "system.alert",
+                                              .data = R"({"message":"To all"})",
+                                              .audience = hub::Audience::everyone(),
+                                              .also = "system"},
+                                             ++seq_, 8)),
+                hub::EventRef(new hub::Event({.type = "system.alert",
+                                              .data = R"({"message":"To users"})",
+                                              .audience = hub::Audience::exactly(Role::user)},
+                                             ++seq_, 8))});
   EXPECT_EQ(made->next("MESSAGE").body,
             R"({"type":"connection_status","message":"The server is shutting down","timestamp":7})");
   EXPECT_EQ(made->next("MESSAGE").body, R"({"type":"connection_status","message":"To all","timestamp":8})");
+  EXPECT_EQ(messages_left(*made), 0);
   EXPECT_THAT(guest->next("MESSAGE").body, HasSubstr("shutting down"));
-  EXPECT_EQ(messages_left(*guest), 0) << "what is said to everyone is not for guests";
+  const StompMessage alert = guest->next("MESSAGE");
+  EXPECT_EQ(alert.body, R"({"type":"connection_status","message":"To all","timestamp":8})");
+  EXPECT_EQ(alert.value("corohub-seq"), std::to_string(seq_ - 1)) << "it can go on from there";
+  EXPECT_EQ(messages_left(*guest), 0) << "what is said to a role is not for guests";
   made->send("UNSUBSCRIBE", "id:s\n");
   rig_.settle();
   EXPECT_EQ(made->session().subscription_count(), 0U);

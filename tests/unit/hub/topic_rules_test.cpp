@@ -10,6 +10,9 @@ TEST(TopicRules, a_topic_is_segments_of_plain_characters) {
   for (const char* bad :
        {"", "/", "a/", "/a", "a//b", ".", "..", "a/../b", "a/.", "a b", "rooms/*", "ä", "a\nb"})
     EXPECT_FALSE(is_topic(bad)) << bad;
+  EXPECT_TRUE(is_topic("editing/flags/bep/new:feature@2")) << "as keys of flags are";
+  for (const char* bad : {"a@b", "flags/be@p", "editing/flag@s", "editing/flags/bep/a b"})
+    EXPECT_FALSE(is_topic(bad)) << bad;
   EXPECT_TRUE(is_topic(std::string(255, 'a')));
   EXPECT_FALSE(is_topic(std::string(256, 'a')));
 }
@@ -110,7 +113,7 @@ TEST(TopicRules, administrators_read_the_events_of_one_thing) {
 TEST(TopicRules, administrators_see_what_is_done_and_who_edits) {
   const TopicRules rules;
   const TopicRule* activity = rules.find("activity");
-  const TopicRule* editing = rules.find("editing/flags/bep/new-feature");
+  const TopicRule* editing = rules.find("editing/flags/bep/new:feature@2");
   for (const TopicRule* rule : {activity, editing}) {
     ASSERT_NE(rule, nullptr);
     EXPECT_TRUE(rule->may_subscribe(Role::admin) && !rule->may_subscribe(Role::user));

@@ -289,44 +289,11 @@ const flags::TouchedFlags& FlagWatching::touched(const Group& group, const Place
   return known->second;
 }
 
-// Without memory to look closer each group is evaluated.
+// A change may come while many watch: no more than this is done in its turn.
 void FlagWatching::namespace_changed(const flags::NamespaceChange& change) noexcept {
-  if (groups_.empty()) return;
-  try {
-    look(change);
-  } catch (const std::bad_alloc&) {
-    const std::string& key = change.after ? change.after->key : change.before->key;
-    const auto [begin, end] = groups_.equal_range(Prefix{key});
-    for (auto one = begin; one != end; ++one) mark(*one->second);
-  }
-}
-
-void FlagWatching::look(const flags::NamespaceChange& change) {
-  const auto [begin, end] =
-      groups_.equal_range(Prefix{change.after ? change.after->key : change.before->key});
-  std::vector<Group*> concerned;
-  std::size_t values = 0;
-  for (auto one = begin; one != end; ++one) {
-    Group& group = *one->second;
-    const flags::Viewer viewer = viewer_of(group.who);
-    const std::optional<Place> place = find_place(one->first, viewer);
-    if (!place) {
-      mark(group);
-      continue;
-    }
-    const flags::TouchedFlags& what = touched(group, *place);
-    if (what.flags.empty() && what.moved.empty()) {
-      if (!group.waits) group.seen = place->environment;
-      continue;
-    }
-    values += what.flags.size() * group.of.size();
-    concerned.push_back(&group);
-  }
-  for (Group* const group : concerned) {
-    mark(*group);
-    if (values > limits_.values_max) group->need = Need::resync;
-  }
-  if (ready_.empty()) differences_.clear();
+  const std::string& key = change.after ? change.after->key : change.before->key;
+  const auto [begin, end] = groups_.equal_range(Prefix{key});
+  for (auto one = begin; one != end; ++one) mark(*one->second);
 }
 
 void FlagWatching::client_changed(const flags::ClientChange& change) noexcept {
@@ -348,12 +315,12 @@ void FlagWatching::client_changed(const flags::ClientChange& change) noexcept {
 void FlagWatching::mark(Group& group) noexcept {
   if (std::exchange(group.waits, true)) return;
   group.since = shard_.committed().value_or(shard_.clock().steady());
-  if (shard_.now() >= group.next_at) return make_ready(group);
+  if (shard_.now() >= group.next_at) return make_marked(group);
   shard_.wheel().arm(group, group.next_at);
 }
 
-void FlagWatching::make_ready(Group& group) noexcept {
-  ready_.push_back(group);
+void FlagWatching::make_marked(Group& group) noexcept {
+  marked_.push_back(group);
   if (!std::exchange(posted_, true)) post_.post(shard_.context(), [this]() noexcept { go_on(); });
 }
 
@@ -361,21 +328,58 @@ void FlagWatching::make_ready(Group& group) noexcept {
 void FlagWatching::go_on() noexcept {
   posted_ = false;
   const SteadyTime end = shard_.clock().steady() + limits_.slice;
-  while (!ready_.empty()) {
-    Group& group = ready_.front();
-    ready_.pop_front();
-    group.waits = false;
-    try {
-      tell(group);
-    } catch (const std::bad_alloc&) {
-      log::error("flag_watching.out_of_memory");
-      for (const std::unique_ptr<Watch>& watch : group.of) watch->session.close(CloseReason::overloaded);
+  do {
+    if (!marked_.empty())
+      look_at(marked_.front());
+    else if (!ready_.empty())
+      tell_ready(ready_.front());
+    if (marked_.empty() && ready_.empty()) {
+      too_much_ = false;
+      return differences_.clear();
     }
-    if (shard_.clock().steady() >= end) break;
-  }
-  if (ready_.empty()) return differences_.clear();
+  } while (shard_.clock().steady() < end);
   posted_ = true;
   post_.post(shard_.context(), [this]() noexcept { go_on(); });
+}
+
+// Without memory to look closer it is evaluated.
+void FlagWatching::look_at(Group& group) noexcept {
+  marked_.pop_front();
+  ++comparisons_;
+  const std::optional<Place> place = find_place(group.place->first, viewer_of(group.who));
+  try {
+    if (place) {
+      group.values = compare(group, *place) * group.of.size();
+      values_ += group.values;
+      if (group.values == 0) {
+        group.waits = false;
+        group.seen = place->environment;
+        group.rights = rights_of(place->who);
+        return;
+      }
+    }
+  } catch (const std::bad_alloc&) {
+  }
+  ready_.push_back(group);
+}
+
+// How many flags may have changed for it.
+std::size_t FlagWatching::compare(Group& group, const Place& place) {
+  const flags::TouchedFlags& what = touched(group, place);
+  return what.flags.empty() && !what.moved.empty() ? 1 : what.flags.size();
+}
+
+void FlagWatching::tell_ready(Group& group) noexcept {
+  ready_.pop_front();
+  too_much_ = too_much_ || values_ > limits_.values_max;
+  values_ -= std::exchange(group.values, 0);
+  group.waits = false;
+  try {
+    tell(group);
+  } catch (const std::bad_alloc&) {
+    log::error("flag_watching.out_of_memory");
+    for (const std::unique_ptr<Watch>& watch : group.of) watch->session.close(CloseReason::overloaded);
+  }
 }
 
 // ---- what is told ----
@@ -386,7 +390,7 @@ void FlagWatching::tell(Group& group) {
   const flags::Viewer viewer = viewer_of(group.who);
   const std::optional<Place> place = find_place(group.place->first, viewer);
   if (!place) return end_all(group);
-  if (group.need == Need::resync) return resync_all(group, *place);
+  if (too_much_) return resync_all(group, *place);
   const flags::EnvironmentRef before = group.seen;  // its keys are told
   Values values;
   evaluate(group, *place, values);

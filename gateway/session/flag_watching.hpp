@@ -36,7 +36,8 @@ class Session;
 struct FlagWatchLimits {
   std::chrono::milliseconds interval{100};  // between two events of one watcher, at least
   std::chrono::milliseconds slice{2};       // of the thread's time, after which others have a turn
-  // Flags that one change touches, times those who watch them: beyond, they are told to watch again.
+  // Flags that are touched, times those who watch them, of all that wait to be told: beyond, they are told to
+  // watch again.
   std::size_t values_max = 1'000'000;
   auth::Rate watches_per_viewer{50, std::chrono::seconds(1), 100};
 };
@@ -61,6 +62,7 @@ class FlagWatching final : private flags::DirectoryListener {
   std::size_t watchers() const noexcept { return watches_.size(); }
   std::size_t groups() const noexcept { return groups_.size(); }
   std::uint64_t evaluations() const noexcept { return evaluations_; }  // after changes
+  std::uint64_t comparisons() const noexcept { return comparisons_; }  // of groups, after changes
 
  private:
   using Kind = flags::Viewer::Kind;
@@ -95,12 +97,12 @@ class FlagWatching final : private flags::DirectoryListener {
     std::size_t slot;                              // among the group's
     std::optional<std::vector<std::string>> keys;  // sorted; nothing: all
   };
-  enum class Need : std::uint8_t { evaluation, resync };
 
   class Group final : public Timed {
    public:
     Group(FlagWatching& owner, hub::Identity its_who) : who(std::move(its_who)), owner_(owner) {}
-    void on_due(SteadyTime) noexcept override { owner_.make_ready(*this); }
+    ~Group() override { owner_.values_ -= values; }
+    void on_due(SteadyTime) noexcept override { owner_.make_marked(*this); }
 
     hub::Identity who;
     flags::EnvironmentRef seen;              // as the members have been told
@@ -108,10 +110,10 @@ class FlagWatching final : private flags::DirectoryListener {
     std::vector<std::uint64_t> told;         // a hash for each flag of `seen`; 0: not seen
     std::vector<std::unique_ptr<Watch>> of;  // its members
     Groups::iterator place;
-    SteadyTime next_at{};  // not before this
-    SteadyTime since{};    // the first change that waits
+    SteadyTime next_at{};    // not before this
+    SteadyTime since{};      // the first change that waits
+    std::size_t values = 0;  // that its members wait for
     bool waits = false;
-    Need need = Need::evaluation;
     boost::intrusive::list_member_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> ready;
 
    private:
@@ -137,9 +139,11 @@ class FlagWatching final : private flags::DirectoryListener {
   // ---- what has changed ----
   std::optional<Place> find_place(const Key& key, const flags::Viewer& viewer) const noexcept;
   const flags::TouchedFlags& touched(const Group& group, const Place& place);
-  void look(const flags::NamespaceChange& change);
   void mark(Group& group) noexcept;
-  void make_ready(Group& group) noexcept;
+  void make_marked(Group& group) noexcept;
+  void look_at(Group& group) noexcept;
+  std::size_t compare(Group& group, const Place& place);
+  void tell_ready(Group& group) noexcept;
   void go_on() noexcept;
 
   // ---- what is told ----
@@ -156,13 +160,18 @@ class FlagWatching final : private flags::DirectoryListener {
   flags::Directory& directory_;
   const FlagWatchLimits limits_;
   auth::RateLimiter asked_;
+  std::size_t values_ = 0;  // that wait
   Groups groups_;
   boost::unordered_flat_map<const Session*, Watch*> watches_;
+  // What may concern a group is looked at before anything is told, so that it is known how much that is.
+  Ready marked_;
   Ready ready_;
+  bool too_much_ = false;                                     // what is ready is told to watch again
   std::map<DifferenceKey, flags::TouchedFlags> differences_;  // of the changes under way
   FixedPost post_;
   bool posted_ = false;
   std::uint64_t evaluations_ = 0;
+  std::uint64_t comparisons_ = 0;
   metrics::Gauge& watchers_gauge_;
   metrics::Histogram& push_seconds_;
   metrics::Counter& resyncs_;

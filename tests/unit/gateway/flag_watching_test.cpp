@@ -429,6 +429,22 @@ TEST_F(SmallFlagWatching, between_slices_others_have_their_turn) {
   EXPECT_THAT(seen, ElementsAre(1, 2, 3));
 }
 
+TEST_F(SmallFlagWatching, a_change_is_compared_for_nobody_in_its_own_turn) {
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 3; ++i) clients.push_back(watching_as(i));
+  world_.plans["one"].variant = "b";
+  change();
+  EXPECT_EQ(rig_.flag_watching.comparisons(), 0U);
+  std::vector<std::uint64_t> seen;
+  for (int i = 0; i < 20; ++i) {
+    rig_.context.restart();
+    rig_.context.poll_one();
+    if (rig_.flag_watching.evaluations() == 0) seen.push_back(rig_.flag_watching.comparisons());
+  }
+  EXPECT_EQ(seen.back(), 3U) << "for all of them, before anybody is told";
+  EXPECT_THAT(seen, testing::Contains(1U)) << "one by one";
+}
+
 TEST_F(SmallFlagWatching, a_change_that_means_too_much_work_is_answered_by_watching_again) {
   std::vector<std::unique_ptr<RawClient>> clients;
   for (int i = 0; i < 3; ++i) clients.push_back(watching_as(i));

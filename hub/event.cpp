@@ -1,5 +1,7 @@
 #include "hub/event.hpp"
 
+#include "hub/topic_rules.hpp"
+
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -64,7 +66,20 @@ const FrameRef& Event::frame_beyond_first(const Form& form, std::string_view epo
   if (const FrameRef* known = find(form)) return *known;
   const std::scoped_lock lock(mutex_of(this));
   if (const FrameRef* known = find(form)) return *known;  // another thread was faster
-  return keep(form, form.encode(*this, epoch));
+  FrameRef frame = form.encode(*this, epoch);
+  // Not the event itself, which has the frame.
+  if (frame && is_restricted()) frame->set_about(without_data());
+  return keep(form, std::move(frame));
+}
+
+bool Event::is_restricted() const noexcept {
+  return !attributes_.empty() && (audience_.is_judged() || is_reserved_topic(topic_));
+}
+
+EventRef Event::without_data() const {
+  return new Event(
+      {.type = type_, .data = "null", .audience = audience_, .topic = topic_, .attributes = attributes_},
+      seq_, time_);
 }
 
 const FrameRef* Event::find(const Form& form) const noexcept {

@@ -53,6 +53,9 @@ class Event : public boost::intrusive_ref_counter<Event, boost::thread_safe_coun
   std::string_view attributes() const noexcept { return attributes_; }
   // Goes to the subscribers of this topic, too; empty: none.
   std::string_view also() const noexcept { return also_; }
+  // Whether its attributes say who may see it: what the server says in topics of its own, and to whom it
+  // finds.
+  bool is_restricted() const noexcept;
   // What it takes to keep it, in bytes of text.
   std::size_t size() const noexcept { return text_.size() + attributes_.size() + also_.size(); }
 
@@ -73,6 +76,7 @@ class Event : public boost::intrusive_ref_counter<Event, boost::thread_safe_coun
   const FrameRef& frame_beyond_first(const Form& form, std::string_view epoch) const;
   const FrameRef* find(const Form& form) const noexcept;
   const FrameRef& keep(const Form& form, FrameRef frame) const;
+  boost::intrusive_ptr<const Event> without_data() const;
 
   std::size_t data_at_ = 0;  // in the text, which is made next
   std::string text_;

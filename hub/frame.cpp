@@ -1,7 +1,10 @@
 #include "hub/frame.hpp"
 
+#include "hub/event.hpp"
+
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace corohub::hub {
 namespace {
@@ -10,6 +13,14 @@ std::atomic<std::uint64_t> frames_made{0};
 std::atomic<std::size_t> frame_bytes_alive{0};
 
 }  // namespace
+
+Frame::Frame(std::size_t size, Audience audience, Next next) noexcept
+    : size_(static_cast<std::uint32_t>(size)),
+      user_id_(audience.user_id),
+      roles_(audience.roles),
+      joined_(next == Next::is_joined) {}
+
+Frame::~Frame() = default;
 
 FrameRef Frame::make(std::string_view head, std::string_view body, Audience audience, Next next) {
   const std::size_t size = head.size() + body.size();
@@ -23,8 +34,15 @@ FrameRef Frame::make(std::string_view head, std::string_view body, Audience audi
   return FrameRef(frame);
 }
 
+void Frame::set_about(boost::intrusive_ptr<const Event> event) const noexcept {
+  if (about_) return;
+  about_ = std::move(event);
+  frame_bytes_alive.fetch_add(sizeof(Event) + about_->size(), std::memory_order_relaxed);
+}
+
 void Frame::destroy(const Frame* frame) noexcept {
-  frame_bytes_alive.fetch_sub(sizeof(Frame) + frame->size_, std::memory_order_relaxed);
+  const std::size_t about = frame->about_ ? sizeof(Event) + frame->about_->size() : 0;
+  frame_bytes_alive.fetch_sub(sizeof(Frame) + frame->size_ + about, std::memory_order_relaxed);
   frame->~Frame();
   ::operator delete(const_cast<Frame*>(frame));
 }

@@ -13,6 +13,8 @@
 
 namespace corohub::hub {
 
+class Event;
+
 // One allocation: header and bytes.
 class Frame {
  public:
@@ -28,11 +30,16 @@ class Frame {
   bool is_joined_to_next() const noexcept { return joined_; }
   // Whose it is, so that what waits in an outbox can be taken back when rights are lost. A joined pair is
   // judged by its second frame.
-  const Audience& audience() const noexcept { return audience_; }
+  Audience audience() const noexcept { return {roles_, user_id_}; }
+  // An event whose attributes say who may have the frame beside that; it need not have data. Null: nothing
+  // more is to be asked.
+  const Event* about() const noexcept { return about_.get(); }
+  // Before anybody but the caller has the frame. Does nothing if it is known.
+  void set_about(boost::intrusive_ptr<const Event> event) const noexcept;
 
  private:
-  Frame(std::size_t size, Audience audience, Next next) noexcept
-      : joined_(next == Next::is_joined), audience_(audience), size_(size) {}
+  Frame(std::size_t size, Audience audience, Next next) noexcept;
+  ~Frame();
   friend void intrusive_ptr_add_ref(const Frame* frame) noexcept {
     frame->references_.fetch_add(1, std::memory_order_relaxed);
   }
@@ -41,10 +48,13 @@ class Frame {
   }
   static void destroy(const Frame* frame) noexcept;
 
+  // The audience's members one by one, so that the frame has no gaps.
   mutable std::atomic<std::uint32_t> references_{0};
+  const std::uint32_t size_;
+  const UserId user_id_;
+  mutable boost::intrusive_ptr<const Event> about_;
+  const std::uint8_t roles_;
   const bool joined_;
-  Audience audience_;
-  std::size_t size_;
 };
 using FrameRef = boost::intrusive_ptr<const Frame>;
 

@@ -1,5 +1,7 @@
 #include "hub/outbox.hpp"
 
+#include "hub/event.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -68,40 +70,17 @@ void Outbox::consume(std::size_t bytes) noexcept {
   release_if_empty();
 }
 
-template <class Keep>
-void Outbox::keep_only(Keep keep) noexcept {
-  std::uint32_t kept = begun();
-  for (std::uint32_t i = kept; i < count_;) {
-    const std::uint32_t end = i + (at(i).is_joined_to_next() ? 2 : 1);
-    const bool stays = keep(at(end - 1));
-    if (!stays) --messages_;
-    for (; i < end; ++i) {
-      FrameRef& frame = slot(i);
-      if (stays) {
-        FrameRef& place = slot(kept++);
-        if (&place != &frame) place = std::move(frame);
-      } else {
-        bytes_ -= static_cast<std::uint32_t>(frame->size());
-        frame.reset();
-      }
-    }
-  }
-  count_ = kept;
-  release_if_empty();
-}
-
 void Outbox::discard_lost(const Identity& who) noexcept {
   keep_only([&](const Frame& frame) {
-    const Audience& audience = frame.audience();
-    // What is judged alone does not depend on a role.
-    return audience == Audience::one_connection() || audience == Audience::clients() ||
-           audience.includes(who);
+    const Audience audience = frame.audience();
+    // What is judged does not depend on a role alone: see Frame::about().
+    return audience == Audience::one_connection() || audience.is_judged() || audience.includes(who);
   });
 }
 
 void Outbox::discard_all_but_personal(UserId user) noexcept {
   keep_only([&](const Frame& frame) {
-    const Audience& audience = frame.audience();
+    const Audience audience = frame.audience();
     return audience == Audience::one_connection() || (user != 0 && audience.user_id == user);
   });
 }
@@ -114,6 +93,7 @@ void Outbox::rewrap(const Wrapped& wrapped) {
   bool is_rest = false;
   for (std::uint32_t i = 0; i < count_; ++i) {
     frames.push_back(wrapped(at(i), is_rest));
+    if (at(i).about() != nullptr) frames.back()->set_about(at(i).about());
     is_rest = at(i).is_joined_to_next();
     bytes += static_cast<std::uint32_t>(frames.back()->size());
   }

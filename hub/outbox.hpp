@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 namespace corohub::hub {
 
@@ -52,14 +53,18 @@ class Outbox {
   // The kernel took `bytes` more, across as many frames as that covers.
   void consume(std::size_t bytes) noexcept;
 
-  // Takes back what was not begun and is not for `who` any more. A message is judged by its last frame, which
-  // is what others may share.
+  // Takes back what was not begun and that `keep`, which takes a const Frame&, does not want. A message is
+  // judged by its last frame, which is what others may share.
+  template <class Keep>
+  void keep_only(Keep keep) noexcept;
+  // The same of what is not for `who` any more, as far as audiences say so.
   void discard_lost(const Identity& who) noexcept;
   // Takes back what was not begun and is not for this user by name: the last words to one who leaves.
   // 0: for nobody by name.
   void discard_all_but_personal(UserId user) noexcept;
   // The carrier is another one, and nothing was begun: `wrapped` says what becomes of each frame, which keeps
-  // its place and is joined to its next as before; `is_rest`: the frame before is joined to it. The bytes are
+  // its place, is joined to its next as before and about the same event; `is_rest`: the frame before is joined
+  // to it. The bytes are
   // counted anew, and may be more than the limit from then on. Throws what `wrapped` throws, for memory too;
   // nothing has changed then.
   using Wrapped = std::function<FrameRef(const Frame& frame, bool is_rest)>;
@@ -79,8 +84,6 @@ class Outbox {
   std::uint32_t mask() const noexcept { return capacity() - 1; }
   FrameRef& slot(std::uint32_t i) noexcept { return ring_[(head_ + i) & mask()]; }
   bool has_room_for(std::size_t bytes) const noexcept;
-  template <class Keep>
-  void keep_only(Keep keep) noexcept;
   bool grow() noexcept;
   void release_if_empty() noexcept {
     if (count_ == 0 && capacity_bits_ > kept_capacity_bits) release_ring();
@@ -99,6 +102,28 @@ class Outbox {
   bool rest_is_due_ = false;  // the oldest frame's beginning has been handed over
   bool closed_ = false;
 };
+
+template <class Keep>
+void Outbox::keep_only(Keep keep) noexcept {
+  std::uint32_t kept = begun();
+  for (std::uint32_t i = kept; i < count_;) {
+    const std::uint32_t end = i + (at(i).is_joined_to_next() ? 2 : 1);
+    const bool stays = keep(at(end - 1));
+    if (!stays) --messages_;
+    for (; i < end; ++i) {
+      FrameRef& frame = slot(i);
+      if (stays) {
+        FrameRef& place = slot(kept++);
+        if (&place != &frame) place = std::move(frame);
+      } else {
+        bytes_ -= static_cast<std::uint32_t>(frame->size());
+        frame.reset();
+      }
+    }
+  }
+  count_ = kept;
+  release_if_empty();
+}
 
 // Memory of all outboxes of the process: the frames alive, once each, and the rings. Any thread.
 std::size_t outbox_memory() noexcept;

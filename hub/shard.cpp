@@ -285,8 +285,14 @@ std::uint32_t Shard::notify_topic(const Notice& notice, Delivery& delivery) noex
   return reached;
 }
 
+FrameRef Shard::own_frame(Member& member, const Interest& interest, const Event& event) {
+  FrameRef own = member.own_frame(event, interest);
+  if (own && event.is_restricted()) own->set_about(&event);
+  return own;
+}
+
 bool Shard::queue_own_frame(Member& member, const Interest& interest, const Event& event) {
-  const FrameRef own = member.own_frame(event, interest);
+  const FrameRef own = own_frame(member, interest, event);
   return own && sending_.queue(member, {}, own) == Push::queued && member.is_client_;
 }
 
@@ -328,7 +334,7 @@ bool Shard::offer(Member& member, Delivery& delivery) noexcept {
 void Shard::push_event(Member& member, const Interest& interest, const Event& event, const Form& form) {
   if (const FrameRef& shared = event.frame(form, epoch_))
     sending_.push(member, interest.prefix, shared);
-  else if (const FrameRef own = member.own_frame(event, interest))
+  else if (const FrameRef own = own_frame(member, interest, event))
     sending_.push(member, {}, own);
 }
 

@@ -156,6 +156,11 @@ class Shard {
         member->dismiss(CloseReason::session_revoked);
       }
   }
+  // `visit` takes a Member& and changes none but what waits for it.
+  template <class F>
+  void for_each_member(F visit) const {
+    members_.for_each(visit);
+  }
   std::size_t topics() const noexcept { return topics_.size(); }
   // Whether an event without a topic is for this one at this moment.
   bool is_for(const Event& event, const Identity& who) const noexcept {
@@ -253,6 +258,7 @@ class Shard {
   bool offer(Member& member, Delivery& delivery) noexcept;
   bool offer(const Subscription& subscription, Delivery& delivery) noexcept;
   bool offer(Member& member, const Interest& interest, Delivery& delivery) noexcept;
+  static FrameRef own_frame(Member& member, const Interest& interest, const Event& event);
   bool queue_own_frame(Member& member, const Interest& interest, const Event& event);
   bool queue_event(Member& member, const Interest& interest, Delivery& delivery) noexcept;
 

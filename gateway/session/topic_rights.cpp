@@ -63,6 +63,40 @@ bool is_hidden(const flags::Flag& flag) noexcept {
   return false;
 }
 
+bool loses_a_flag(const flags::Package& before, const flags::Package* after) noexcept {
+  return std::ranges::any_of(before.features, [&](const flags::Feature& one) {
+    return after == nullptr || after->feature(one.flag_id) == nullptr;
+  });
+}
+
+// Mostly no identity is another one, which pointers tell.
+bool may_hide_flags(const flags::Environment& before, const flags::Environment& after) noexcept {
+  const auto identity = [](const flags::Flag& flag) { return flag.identity.get(); };
+  if (std::ranges::equal(before.flags(), after.flags(), {}, identity, identity)) return false;
+  return std::ranges::any_of(before.flags(), [&](const flags::Flag& flag) {
+    const flags::FlagIdentity& was = *flag.identity;
+    const flags::Flag* const there = after.find(was.id);
+    if (there == nullptr) return true;
+    const flags::FlagIdentity& is = *there->identity;
+    return is.client_visible != was.client_visible || is.package_gated != was.package_gated ||
+           is.parent != was.parent;
+  });
+}
+
+// Whether somebody may see less afterwards.
+bool may_hide(const flags::Namespace& before, const flags::Namespace* after) noexcept {
+  if (after == nullptr || after->access != before.access) return true;
+  if (after->default_environment().id != before.default_environment().id) return true;
+  const bool environments = std::ranges::any_of(before.environments, [&](const flags::EnvironmentRef& one) {
+    return after->environment_by_id(one->id) == nullptr;
+  });
+  return environments || may_hide_flags(before.default_environment(), after->default_environment()) ||
+         std::ranges::any_of(before.packages, [&](const flags::PackageRef& one) {
+           const flags::Package* const there = after->package_by_id(one->id);
+           return there != one.get() && loses_a_flag(*one, there);
+         });
+}
+
 // "flags/{namespace}" or "flags/{namespace}/{environment}", made without memory of its own.
 class NameOfTopic {
  public:
@@ -275,6 +309,7 @@ hub::EventFilterRef TopicRights::filter(std::string_view topic, const hub::Membe
 // ---- rights that end ----
 
 void TopicRights::judge_again(hub::Member& member) const noexcept {
+  take_back(member);
   shard_.revoke(member, [&](const hub::Topic& topic) {
     return !FlagTopic::parse(topic.name) || readable(topic.name, member.identity()) != nullptr;
   });
@@ -285,11 +320,22 @@ void TopicRights::judge_again(std::string_view topic) noexcept {
                 [&](const hub::Member& member) { return readable(topic, member.identity()) != nullptr; });
 }
 
+void TopicRights::take_back(hub::Member& member) const noexcept {
+  if (member.outbox().empty()) return;
+  member.outbox().keep_only([&](const hub::Frame& frame) {
+    const hub::Event* const about = frame.about();
+    if (about == nullptr) return true;
+    return about->topic().empty() ? shard_.is_for(*about, member.identity())
+                                  : shows(*about, member.identity());
+  });
+}
+
 void TopicRights::namespace_changed(const flags::NamespaceChange& change) noexcept {
   judged_ = {};
   if (!change.before) return;
   const flags::Namespace& before = *change.before;
   const flags::Namespace* after = change.after.get();
+  if (may_hide(before, after)) shard_.for_each_member([this](hub::Member& member) { take_back(member); });
   const bool same_access = after != nullptr && after->access == before.access;
   for (const flags::EnvironmentRef& one : before.environments) {
     const flags::EnvironmentRef* now = after != nullptr ? after->environment(one->key) : nullptr;
@@ -318,11 +364,9 @@ void TopicRights::judge_all_flags_again() noexcept {
 void TopicRights::client_changed(const flags::ClientChange& change) noexcept {
   const auto again = [this](hub::Member& member) { judge_again(member); };
   const flags::Client* const before = change.before.get();
-  const flags::Client* const after = change.after.get();
   if (before == nullptr) return;
   if (before->user_id) shard_.for_each_of(*before->user_id, again);
-  const bool another_place = after != nullptr && after->environment_id != before->environment_id;
-  if (another_place) shard_.for_each_of_client(before->id, again);
+  shard_.for_each_of_client(before->id, again);
 }
 
 }  // namespace corohub::gateway

@@ -56,7 +56,8 @@ class TopicRights final : private flags::DirectoryListener {
   hub::EventFilterRef filter(std::string_view topic, const hub::Member& member,
                              hub::EventFilterRef other) const;
 
-  // The member has another role: subscriptions that it may not have any more end, and it is told.
+  // The member has another role: subscriptions that it may not have any more end, and it is told. What waits
+  // for it and is not for it any more is taken back.
   void judge_again(hub::Member& member) const noexcept;
 
  private:
@@ -89,6 +90,7 @@ class TopicRights final : private flags::DirectoryListener {
   bool judge(const Judged& what, const hub::Identity& who) const noexcept;
   void judge_again(std::string_view topic) noexcept;
   void judge_all_flags_again() noexcept;
+  void take_back(hub::Member& member) const noexcept;
 
   hub::Shard& shard_;
   const hub::TopicRules& rules_;

@@ -1,7 +1,9 @@
 #include "gateway/session/publishing.hpp"
 
 #include "auth/policy.hpp"
+#include "core/json.hpp"
 #include "eventlog/event_log.hpp"
+#include "flags/cache_order.hpp"
 #include "gateway/session/idempotency.hpp"
 #include "gateway/session/live_account.hpp"
 #include "gateway/session/publish_and_wait.hpp"
@@ -9,6 +11,8 @@
 #include <optional>
 #include <utility>
 #include <vector>
+
+#include <boost/json/serialize.hpp>
 
 namespace corohub::gateway {
 namespace {
@@ -113,6 +117,20 @@ std::size_t bytes_of(const hub::EventDraft& draft) {
   return draft.type.size() + draft.data.size() + draft.topic.size() + draft.attributes.size();
 }
 
+// Programs of others read it to the letter, whoever has published it: the text that it is, or in which it was
+// sent.
+Result<> write_for_gateways(hub::EventDraft& draft, UnixMs now) {
+  Result<std::string> text = flags::read_cache_text(draft.data, now);
+  if (!text) return text.error();
+  draft.data = std::move(*text);
+  if (draft.attributes.empty()) return {};
+  Result<json::value> attributes = parse_json(draft.attributes);
+  if (!attributes || !attributes->is_object()) return {};
+  attributes->get_object().erase("kind");
+  draft.attributes = json::serialize(*attributes);
+  return {};
+}
+
 hub::Entry volatile_event(PublishOrder order, UnixMs now) {
   return hub::EventRef(new hub::Event(std::move(order.draft), 0, now));
 }
@@ -142,6 +160,8 @@ Result<PublishOrder> Publishing::accept(const Author& author, Publication public
                  .topic = std::move(publication.topic),
                  .attributes = std::move(publication.attributes)};
   if (!may(author, rule, order.draft)) return not_allowed();
+  if (order.draft.topic == hub::gateway_topic)
+    if (const Result<> good = write_for_gateways(order.draft, clock_.unix_ms()); !good) return good.error();
   if (std::optional<Error> refusal = charge(order)) return *refusal;
   return order;
 }

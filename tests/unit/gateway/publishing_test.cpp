@@ -3,7 +3,7 @@
 #include "gateway/session/topic_history.hpp"
 #include "support/test_database.hpp"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
 
 namespace corohub::gateway {
 namespace {
@@ -112,6 +112,29 @@ TEST_F(PublishingTest, T47_refuses_types_of_the_server) {
     publication.type = type;
     EXPECT_EQ(code(publish(publication)), "reserved_type") << type;
   }
+}
+
+TEST_F(PublishingTest, gateways_are_told_what_they_can_read_and_nothing_else) {
+  set_user(9, "admin", "active");
+  const Author boss{9, Role::admin};
+  const std::string topic(hub::gateway_topic);
+  for (const char* data :
+       {"1", "[]", "{}", R"("hi")", R"({"type":"CACHE_SOMETHING"})", R"({"type":"CACHE_DELETE_INVALID"})",
+        R"({"type":"ALL_CACHE_INVALID","more":1})", R"({"payload":{"type":"CACHE_CLEAR_INVALID"}})"})
+    EXPECT_EQ(code(publish(in(topic, data), boss)), "validation_failed") << data;
+  EXPECT_EQ(code(publish(in(topic, "1"), {7, Role::user})), "forbidden") << "and no more is said";
+  EXPECT_EQ(code(publish(in(topic, R"({"type":"ALL_CACHE_INVALID"})"), boss)), "");
+  Publication as_text = in(topic, R"("{\"type\":\"CACHE_DELETE_INVALID\",\"key\":\"k\"}")");
+  as_text.attributes = R"({"kind":"text","content_type":"text/plain"})";
+  EXPECT_EQ(code(publish(as_text, boss)), "");
+  const HistoryPage page = history({.topic = topic});
+  EXPECT_THAT(data_of(page),
+              testing::ElementsAre(
+                  R"({"payload":{"type":"ALL_CACHE_INVALID","tenantId":null,"appId":null,"key":null,)"
+                  R"("serviceName":null},"timestamp":"2026-01-06T10:30:01Z","source":"config-manager"})",
+                  R"({"payload":{"type":"CACHE_DELETE_INVALID","tenantId":null,"appId":null,"key":"k",)"
+                  R"("serviceName":null},"timestamp":"2026-01-06T10:30:01Z","source":"config-manager"})"));
+  EXPECT_EQ(page.events.at(1)->attributes(), R"({"content_type":"text/plain"})");
 }
 
 TEST_F(PublishingTest, refuses_what_is_too_big_to_go_out) {

@@ -183,10 +183,18 @@ TEST_F(StompDelivery, brings_proxy_config_events_to_admins_without_a_content_typ
   rig_.store(*boss);
   const auto made = connected(*boss);
   made->subscribe("s", "/topic/proxy_config_events");
-  made->send("SEND", "destination:/topic/proxy_config_events\ncontent-type:application/json\n", R"({"a":1})");
+  const std::string order =
+      R"({"payload":{"type":"CACHE_CLEAR_INVALID","tenantId":"t","appId":"a","key":null,"serviceName":null},)"
+      R"("timestamp":"2024-01-15T10:30:00Z","source":"config-manager"})";
+  const std::string send = "destination:/topic/proxy_config_events\n";
+  made->send("SEND", send + "content-type:application/json\n", order);
   const StompMessage message = made->next("MESSAGE");
-  EXPECT_EQ(message.body, R"({"a":1})");
+  EXPECT_EQ(message.body, order);
   EXPECT_FALSE(message.headers.contains("content-type"));
+  made->send("SEND", send + "content-type:text/plain\n", order);
+  EXPECT_EQ(made->next("MESSAGE").body, order) << "also as the text that it is";
+  made->send("SEND", send, R"({"payload":{"type":"CACHE_CLEAR_INVALID","tenantId":"t"}})");
+  EXPECT_EQ(made->next("ERROR").value("code"), "validation_failed");
   const auto user = connected(*ann_);
   user->send("SUBSCRIBE", "id:s\ndestination:/topic/proxy_config_events\n");
   EXPECT_EQ(user->next("ERROR").value("code"), "forbidden");
@@ -305,7 +313,11 @@ TEST_F(StompDelivery, brings_own_events_only_where_they_are_asked_for) {
   made->subscribe("m", "/user/queue/messages");
   made->subscribe("s", "/topic/system");
   publish({"user.updated", R"({"n":1})", hub::Audience::user(7)}, 2);
-  publish({"system.alert", R"({"message":"for all"})", hub::Audience::everyone()}, 3);
+  publish({.type = "system.alert",
+           .data = R"({"message":"for all"})",
+           .audience = hub::Audience::everyone(),
+           .also = "system"},
+          3);
   publish({"system.alert", R"({"message":"for one"})", hub::Audience::user(7)}, 4);
   StompMessage message = made->next("MESSAGE");
   EXPECT_EQ(message.value("subscription"), "m");

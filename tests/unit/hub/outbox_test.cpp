@@ -1,5 +1,6 @@
 #include "hub/outbox.hpp"
 
+#include "hub/event.hpp"
 #include "support/allocations.hpp"
 
 #include <algorithm>
@@ -335,6 +336,20 @@ TEST(Outbox, wraps_anew_what_waits_and_counts_it_anew) {
   };
   EXPECT_THROW(outbox.rewrap(failing), std::bad_alloc);
   EXPECT_EQ(all(outbox), "+b -c +d +d +d +d +d +d") << "all or nothing";
+}
+
+TEST(Outbox, what_a_frame_is_about_decides_what_stays_also_in_another_wrap) {
+  const OutboxLimits limits;
+  Outbox outbox(limits);
+  for (const Seq seq : {1, 2, 3}) {
+    const FrameRef one = frame(std::to_string(seq));
+    if (seq != 3) one->set_about(new Event({.type = "t", .data = "1", .audience = {}}, seq, 0));
+    outbox.push(one);
+  }
+  outbox.rewrap([](const Frame& old, bool) { return frame("+" + std::string(old.bytes())); });
+  outbox.keep_only([](const Frame& one) { return one.about() == nullptr || one.about()->seq() != 1; });
+  EXPECT_EQ(all(outbox), "+2 +3");
+  EXPECT_EQ(outbox.bytes(), 4U);
 }
 
 }  // namespace

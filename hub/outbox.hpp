@@ -63,9 +63,9 @@ class Outbox {
   // 0: for nobody by name.
   void discard_all_but_personal(UserId user) noexcept;
   // The carrier is another one, and nothing was begun: `wrapped` says what becomes of each frame, which keeps
-  // its place, is joined to its next as before, and is about the same; `is_rest`: the frame before is joined to
-  // it. The bytes are counted anew, and may be more than the limit from then on. Throws what `wrapped` throws,
-  // for memory too; nothing has changed then.
+  // its place, is joined to its next as before, and is about the same; `is_rest`: the frame before is joined
+  // to it. The bytes are counted anew, and may be more than the limit from then on. Throws what `wrapped`
+  // throws, for memory too; nothing has changed then.
   using Wrapped = std::function<FrameRef(const Frame& frame, bool is_rest)>;
   void rewrap(const Wrapped& wrapped);
   // Forgets all but a message that was begun; later pushes answer `closed`.

@@ -2,21 +2,17 @@
 #pragma once
 
 #include "gateway/engineio/link.hpp"
+#include "gateway/engineio/link_id.hpp"
 #include "gateway/wire/place.hpp"
 #include "gateway/wire/visit.hpp"
 
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <unordered_map>
 
 namespace corohub::gateway::engineio {
-
-// The home that an id names; nothing: it is none of ours.
-std::optional<std::size_t> home_of(std::string_view id);
 
 class Directory {
  public:
@@ -34,16 +30,17 @@ class Directory {
 
   // A new session, with a new id of this shard. Throws for memory.
   std::shared_ptr<Link> create(std::shared_ptr<Listener> listener, bool limited);
-  std::shared_ptr<Link> find(const std::string& id) const noexcept;
+  std::shared_ptr<Link> find(const LinkId& id) const noexcept;
 
   // ---- requests: each ticket is answered, `unknown` where there is no such session ----
-  void enter(const std::string& id, Ticket ticket);
-  void poll(const std::string& id, std::uint64_t number, Ticket ticket);
-  void send(const std::string& id, std::string payload, Ticket ticket);
-  void lose_poll(const std::string& id, std::uint64_t number) noexcept;
+  void enter(const LinkId& id, Ticket ticket);
+  void poll(const LinkId& id, std::uint64_t number, Ticket ticket);
+  void send(const LinkId& id, std::string payload, Ticket ticket);
+  void lose_poll(const LinkId& id, std::uint64_t number) noexcept;
 
   // ---- links ----
-  bool keeps_ended(std::size_t bytes) noexcept;
+  // False: there is no room for what it has still to say.
+  bool keep_ended(std::size_t bytes) noexcept;
   void let_go_of_ended(std::size_t bytes) noexcept;
   void remove(const Link& link) noexcept;
 
@@ -51,7 +48,7 @@ class Directory {
   const std::size_t shard_;
   const Place place_;
   const LinkSettings& settings_;
-  std::unordered_map<std::string, std::shared_ptr<Link>> links_;
+  std::unordered_map<LinkId, std::shared_ptr<Link>, LinkId::Hash> links_;
   std::size_t ended_ = 0;
   std::size_t ended_bytes_ = 0;
 };

@@ -28,22 +28,45 @@ constexpr std::chrono::milliseconds overtaking_max = Wheel::tick;
 constexpr std::chrono::milliseconds close_to_end{10};
 constexpr std::chrono::milliseconds not_kept{0};
 
+struct Counters {
+  metrics::Gauge& polling = sessions("polling");
+  metrics::Gauge& websocket = sessions("websocket");
+  metrics::Counter& upgraded = upgrades("done");
+  metrics::Counter& not_upgraded = upgrades("failed");
+
+ private:
+  static metrics::Gauge& sessions(const char* transport) {
+    return metrics::gauge("corohub_engineio_sessions", "Sessions of Engine.IO, by what carries them.",
+                          {{"transport", transport}});
+  }
+  static metrics::Counter& upgrades(const char* outcome) {
+    return metrics::counter("corohub_engineio_upgrades_total",
+                            "WebSockets of sessions that polled, by what became of them.",
+                            {{"outcome", outcome}});
+  }
+};
+
+Counters& counters() {
+  static Counters all;
+  return all;
+}
+
 Reply frame(std::string payload) { return {Reply::Kind::frame, std::move(payload)}; }
 
 }  // namespace
 
-Link::Link(Directory& directory, std::string id, std::shared_ptr<Listener> listener, bool limited)
+Link::Link(Directory& directory, const LinkId& id, std::shared_ptr<Listener> listener, bool limited)
     : directory_(directory),
-      id_(std::move(id)),
+      id_(id),
       listener_(std::move(listener)),
       own_outbox_(directory.settings().outbox),
-      budget_(directory.settings().rates, directory.place().now()),
-      ping_due_(never),
+      polling_(std::make_unique<Polling>(directory.settings().rates, directory.place().now())),
       limited_(limited) {}
 
 Link::~Link() {
   channels_.clear_and_dispose([](Channel* channel) { channel->link_ = nullptr; });
-  if (is_counted_) directory_.let_go_of_ended(kept_bytes_);
+  count_as(nullptr);
+  drop_words();
 }
 
 const Place& Link::place() const noexcept { return directory_.place(); }
@@ -54,7 +77,7 @@ std::string Link::open_packet(bool may_upgrade) const {
   const LinkSettings& settings = directory_.settings();
   json::array upgrades;
   if (may_upgrade) upgrades.push_back("websocket");
-  const json::object said{{"sid", id_},
+  const json::object said{{"sid", id_.text()},
                           {"upgrades", std::move(upgrades)},
                           {"pingInterval", settings.ping_interval.count()},
                           {"pingTimeout", settings.ping_timeout.count()},
@@ -66,6 +89,7 @@ void Link::open() noexcept {
   if (stage_ != Stage::opening) return;
   stage_ = Stage::open;
   opened_ = true;
+  count_as(leg_ != nullptr ? &counters().websocket : &counters().polling);
   begin_heartbeat(now());
   busy_ = true;
   try {
@@ -112,7 +136,7 @@ hub::Outbox* Link::next_outbox() noexcept {
 
 // Whole messages, in the order in which their channels became ready.
 std::string Link::waiting_payload() const {
-  std::string payload(ping_waits_ ? ping_packet : std::string_view());
+  std::string payload(polling_->ping_waits ? ping_packet : std::string_view());
   for (const Channel& channel : channels_) {
     if (!channel.ready_) continue;
     bool is_rest = false;
@@ -129,7 +153,7 @@ std::string Link::waiting_payload() const {
 }
 
 void Link::consume_all() noexcept {
-  ping_waits_ = false;
+  polling_->ping_waits = false;
   for (Channel& channel : channels_)
     if (std::exchange(channel.ready_, false)) channel.outbox_.consume(channel.outbox_.bytes());
 }
@@ -137,10 +161,10 @@ void Link::consume_all() noexcept {
 // To the poll that waits. What has no memory on its way is still in its outbox.
 void Link::deliver() noexcept {
   try {
-    if (poll_) {
+    if (polling_->poll) {
       std::string payload = waiting_payload();
       if (payload.empty()) return;
-      poll_.answer(frame(std::move(payload)));
+      polling_->poll.answer(frame(std::move(payload)));
       return consume_all();
     }
   } catch (const std::bad_alloc&) {
@@ -164,35 +188,36 @@ void Link::tell_low_water() noexcept {
 void Link::poll(std::uint64_t number, Ticket ticket) noexcept {
   look_at_heartbeat(now() + close_to_end);
   if (stage_ == Stage::ended) {
-    if (!words_) return ticket.answer({Reply::Kind::unknown, {}});
-    ticket.answer(frame(std::move(*words_)));
+    if (!polling_ || !polling_->words) return ticket.answer({Reply::Kind::unknown, {}});
+    ticket.answer(frame(std::move(*polling_->words)));
     return forget();
   }
   if (leg_ != nullptr) return ticket.answer({Reply::Kind::refused, {}});
-  if (poll_) {
+  if (polling_->poll) {
     ticket.answer({Reply::Kind::refused, {}});
     return break_off();
   }
-  poll_ = std::move(ticket);
-  poll_number_ = number;
+  polling_->poll = std::move(ticket);
+  polling_->poll_number = number;
   deliver();
   tell_low_water();
-  if (!poll_ || !probing_) return;
-  noop_turns_ = 2;
+  if (leg_ != nullptr || !polling_->poll || !probing_) return;
+  polling_->noop_turns = 2;
   settle_later();
 }
 
 void Link::lose_poll(std::uint64_t number) noexcept {
-  if (poll_ && poll_number_ == number) poll_.answer({Reply::Kind::done, {}});  // nobody reads it
+  const bool waits = polling_ && polling_->poll && polling_->poll_number == number;
+  if (waits) polling_->poll.answer({Reply::Kind::done, {}, true});  // nobody reads it
 }
 
 // A poll that has nothing to wait for.
 void Link::say_noop() noexcept {
-  if (!poll_) return;
+  if (!polling_ || !polling_->poll) return;
   try {
-    poll_.answer(frame(std::string(noop_packet)));
+    polling_->poll.answer({Reply::Kind::frame, std::string(noop_packet), true});
   } catch (const std::bad_alloc&) {
-    poll_ = Ticket();
+    polling_->poll = Ticket();
   }
 }
 
@@ -202,7 +227,7 @@ void Link::send(std::string payload, Ticket ticket) noexcept {
   look_at_heartbeat(now() + close_to_end);
   if (stage_ == Stage::ended) return ticket.answer({Reply::Kind::unknown, {}});
   if (leg_ != nullptr) return ticket.answer({Reply::Kind::refused, {}});
-  if (sending_) {  // two at once have no order
+  if (is_sending()) {  // two at once have no order
     finish_sending(Reply::Kind::refused);
     ticket.answer({Reply::Kind::refused, {}});
     return break_off();
@@ -215,51 +240,61 @@ void Link::send(std::string payload, Ticket ticket) noexcept {
   } catch (const std::bad_alloc&) {
     return;
   }
-  sending_.emplace(Sending{std::move(payload), 0, std::move(ticket)});
+  polling_->sending.emplace(Sending{std::move(payload), 0, std::move(ticket)});
   hear();
 }
 
 void Link::finish_sending(Reply::Kind kind) noexcept {
-  if (!sending_) return;
-  Ticket ticket = std::move(sending_->ticket);
-  sending_.reset();
+  if (!is_sending()) return;
+  Ticket ticket = std::move(polling_->sending->ticket);
+  polling_->sending.reset();
   ticket.answer({kind, {}});
 }
 
 bool Link::may_hear() const noexcept {
-  return stage_ == Stage::open && !paused_ && !(limited_ && budget_.in_debt());
+  return stage_ == Stage::open && !paused_ && !(limited_ && polling_->budget.in_debt());
 }
 
 void Link::hear() noexcept {
-  if (std::exchange(busy_, true)) return;
-  while (may_hear() && sending_) {
-    std::string_view rest = std::string_view(sending_->payload).substr(sending_->next);
+  if (!polling_ || std::exchange(busy_, true)) return;
+  while (may_hear() && is_sending()) {
+    Sending& sending = *polling_->sending;
+    std::string_view rest = std::string_view(sending.payload).substr(sending.next);
     if (rest.empty()) {
       finish_sending(Reply::Kind::done);
       break;
     }
     const std::string_view item = take_item(rest);
-    sending_->next = sending_->payload.size() - rest.size();
+    sending.next = sending.payload.size() - rest.size();
     hear_item(item);
   }
   busy_ = false;
   if (stage_ != Stage::open) return;
-  if (!sending_ && !budget_.in_debt()) budget_.caught_up();
-  if (leg_ == nullptr) deliver();
-  hold_socket();
+  if (!is_sending() && !polling_->budget.in_debt()) polling_->budget.caught_up();
+  if (leg_ == nullptr)
+    deliver();
+  else
+    leave_polling();
   arm();
+}
+
+// What came by the last POST is heard before what comes by the WebSocket.
+void Link::leave_polling() noexcept {
+  if (!is_sending()) polling_.reset();
+  hold_socket();
 }
 
 void Link::hear_item(std::string_view item) noexcept {
   try {
-    const bool was_in_episode = budget_.in_episode();
+    InboundBudget& budget = polling_->budget;
+    const bool was_in_episode = budget.in_episode();
     const bool control = item == pong_packet || item == noop_packet;
-    if (limited_) budget_.spend(item.size(), control ? 0 : 1, control ? 1 : 0, now());
+    if (limited_) budget.spend(item.size(), control ? 0 : 1, control ? 1 : 0, now());
     if (item.starts_with(binary_mark))
       hear_message(MessageKind::binary, binary_of(item));
     else
       hear_packet(item);
-    if (stage_ == Stage::open && budget_.in_episode() && !was_in_episode) listener_->on_throttled();
+    if (stage_ == Stage::open && budget.in_episode() && !was_in_episode) listener_->on_throttled();
   } catch (const std::exception& failure) {
     log::error("engineio.message_failed", {{"cause", failure.what()}});
     close(CloseReason::internal_error, Drain::no);
@@ -298,7 +333,7 @@ void Link::pause_reading() noexcept {
 // In a turn of its own: whoever calls is in the middle of something.
 void Link::resume_reading() noexcept {
   paused_ = false;
-  if (sending_) return settle_later();
+  if (is_sending()) return settle_later();
   hold_socket();
 }
 
@@ -307,10 +342,9 @@ void Link::allow_large_messages() noexcept {
   if (leg_ != nullptr) leg_->allow_large_messages();
 }
 
-// What came by the last POST is heard before what comes by the WebSocket.
 void Link::hold_socket() noexcept {
   if (leg_ == nullptr) return;
-  if (paused_ || sending_)
+  if (paused_ || is_sending())
     leg_->pause_reading();
   else
     leg_->resume_reading();
@@ -318,9 +352,26 @@ void Link::hold_socket() noexcept {
 
 // ---- the WebSocket ----
 
+void Link::begin_with(SocketLeg& leg) noexcept {
+  leg_ = &leg;
+  polling_.reset();
+}
+
 void Link::give_up() noexcept {
   leg_ = nullptr;
   end(CloseReason::internal_error, Drain::no, {}, not_kept);
+}
+
+void Link::enter(Ticket ticket) noexcept {
+  if (stage_ != Stage::open) return ticket.answer({Reply::Kind::unknown, {}});
+  if (limited_ && polling_) {
+    InboundBudget& budget = polling_->budget;
+    budget.refill(now());
+    if (budget.in_debt()) return ticket.answer({Reply::Kind::refused, {}});
+    budget.spend(0, 1, 0, now());
+  }
+  const bool is_of_no_use = leg_ != nullptr || probe_ != nullptr;
+  ticket.answer({Reply::Kind::done, {}, is_of_no_use});
 }
 
 bool Link::may_probe(SocketLeg& leg) noexcept {
@@ -337,6 +388,7 @@ void Link::probe() noexcept {
 void Link::lose_probe(const SocketLeg& leg) noexcept {
   if (probe_ != &leg) return;
   probe_ = nullptr;
+  counters().not_upgraded.Increment();
   if (!std::exchange(probing_, false)) return;
   if (pong_due_ != never) pong_due_ = std::max(pong_due_, now() + directory_.settings().ping_timeout);
   arm();
@@ -345,13 +397,17 @@ void Link::lose_probe(const SocketLeg& leg) noexcept {
 void Link::upgrade() noexcept {
   leg_ = std::exchange(probe_, nullptr);
   probing_ = false;
+  counters().upgraded.Increment();
+  count_as(&counters().websocket);
   say_noop();
+  bool ping_waits = false;
   try {
     for (Channel& channel : channels_) channel.outbox_.rewrap(rewrap_item);
     for (Channel& channel : channels_) channel.ready_ = !channel.outbox_.empty();
     leg_->carry(*this);
     if (large_) leg_->allow_large_messages();
-    hold_socket();
+    ping_waits = polling_->ping_waits;
+    leave_polling();
     listener_->on_rewrapped();
   } catch (const std::exception& failure) {
     log::error("engineio.upgrade_failed", {{"cause", failure.what()}});
@@ -362,7 +418,7 @@ void Link::upgrade() noexcept {
     begin_heartbeat(now());
   else
     pong_due_ = now() + directory_.settings().ping_timeout;
-  if (std::exchange(ping_waits_, false)) leg_->send_ahead(ping_packet);
+  if (ping_waits) leg_->send_ahead(ping_packet);
   leg_->flush();
   if (!leg_->is_full()) tell_low_water();
   arm();
@@ -381,6 +437,7 @@ void Link::lose_socket(CloseReason reason) noexcept {
   leg_ = nullptr;
   if (stage_ != Stage::ended) reason_ = reason;
   stage_ = Stage::ended;
+  count_as(nullptr);
   for (Channel& channel : channels_) channel.outbox_.close_and_clear();
   forgotten_ = true;
   settle_later();
@@ -404,6 +461,7 @@ void Link::end(CloseReason reason, Drain drain, std::string_view last_packet,
   if (stage_ == Stage::ended) return;
   stage_ = Stage::ended;
   reason_ = reason;
+  count_as(nullptr);
   if (probe_ != nullptr) probe_->close(reason, Drain::no);
   for (Channel& channel : channels_) channel.ready_ = !channel.outbox_.empty();
   std::string words;
@@ -424,17 +482,13 @@ void Link::end(CloseReason reason, Drain drain, std::string_view last_packet,
 }
 
 void Link::end_polling(std::string words, std::chrono::milliseconds kept) noexcept {
-  kept_bytes_ = words.size();
-  if (poll_) {
-    poll_.answer(frame(std::move(words)));
-    kept = not_kept;
-  }
-  if (kept > not_kept) {
-    is_counted_ = true;
-    if (directory_.keeps_ended(kept_bytes_)) words_ = std::move(words);
-  }
-  if (words_) {
-    kept_until_ = now() + kept;
+  const bool polls = polling_ && polling_->poll;
+  const bool is_heard = !polling_ || polls || kept == not_kept;
+  if (polls) polling_->poll.answer(frame(std::move(words)));
+  if (!is_heard && directory_.keep_ended(words.size())) {
+    polling_->words_bytes = words.size();
+    polling_->words = std::move(words);
+    polling_->words_until = now() + kept;
     arm();
   } else {
     forgotten_ = true;
@@ -442,16 +496,28 @@ void Link::end_polling(std::string words, std::chrono::milliseconds kept) noexce
   settle_later();
 }
 
+void Link::count_as(metrics::Gauge* sessions) noexcept {
+  if (counted_ != nullptr) counted_->Decrement();
+  if (sessions != nullptr) sessions->Increment();
+  counted_ = sessions;
+}
+
 void Link::tell_end() noexcept {
   if (leg_ != nullptr) return;  // until its last bytes are gone
-  const bool poll_may_come = words_ && reason_ == CloseReason::normal;
+  const bool poll_may_come = polling_ && polling_->words && reason_ == CloseReason::normal;
   if (!poll_may_come) finish_sending(Reply::Kind::done);
   const std::shared_ptr<Listener> listener = std::move(listener_);
   if (listener && opened_) listener->on_closed(reason_);
 }
 
+void Link::drop_words() noexcept {
+  if (!polling_ || !polling_->words) return;
+  polling_->words.reset();
+  directory_.let_go_of_ended(polling_->words_bytes);
+}
+
 void Link::forget() noexcept {
-  words_.reset();
+  drop_words();
   finish_sending(Reply::Kind::done);
   forgotten_ = true;
   settle_later();
@@ -472,7 +538,7 @@ void Link::settle() noexcept {
     return;
   }
   // What the client has said on its WebSocket before it polled is read by then.
-  if (noop_turns_ > 0 && --noop_turns_ > 0) return settle_later();
+  if (polling_ && polling_->noop_turns > 0 && --polling_->noop_turns > 0) return settle_later();
   if (probing_) say_noop();
   hear();
 }
@@ -482,11 +548,12 @@ void Link::settle() noexcept {
 SteadyTime Link::now() const noexcept { return place().now(); }
 
 SteadyTime Link::next_due() const noexcept {
-  if (stage_ == Stage::ended) return kept_until_;
-  SteadyTime due = never;
-  if (!probing_) due = std::min(ping_due_, pong_due_);
-  if (limited_ && leg_ == nullptr)
-    due = std::min({due, budget_.patience_ends(), budget_.in_debt() ? budget_.out_of_debt() : never});
+  if (stage_ == Stage::ended) return polling_ && polling_->words ? polling_->words_until : never;
+  SteadyTime due = probing_ ? never : std::min(ping_due_, pong_due_);
+  if (limited_ && polling_) {
+    const InboundBudget& budget = polling_->budget;
+    due = std::min({due, budget.patience_ends(), budget.in_debt() ? budget.out_of_debt() : never});
+  }
   return due;
 }
 
@@ -496,17 +563,17 @@ void Link::arm() noexcept {
 
 void Link::on_due(SteadyTime now) noexcept {
   if (stage_ == Stage::ended) {
-    if (words_ && now >= kept_until_) forget();
+    if (polling_ && polling_->words && now >= polling_->words_until) forget();
   } else {
-    if (limited_ && leg_ == nullptr) pay(now);
+    if (limited_ && polling_) pay(now);
     look_at_heartbeat(now);
   }
   if (!forgotten_) arm();
 }
 
 void Link::pay(SteadyTime now) noexcept {
-  budget_.refill(now);
-  if (now >= budget_.patience_ends()) return close(CloseReason::rate_limited, Drain::yes);
+  polling_->budget.refill(now);
+  if (now >= polling_->budget.patience_ends()) return close(CloseReason::rate_limited, Drain::yes);
   hear();
 }
 
@@ -535,7 +602,7 @@ void Link::send_ping(SteadyTime now) noexcept {
     leg_->send_ahead(ping_packet);
     return;
   }
-  ping_waits_ = true;
+  polling_->ping_waits = true;
   deliver();
 }
 

@@ -5,7 +5,9 @@
 
 #include "core/close_reason.hpp"
 #include "core/fixed_post.hpp"
+#include "core/metrics.hpp"
 #include "core/wheel.hpp"
+#include "gateway/engineio/link_id.hpp"
 #include "gateway/wire/inbound_budget.hpp"
 #include "gateway/wire/place.hpp"
 #include "gateway/wire/transport.hpp"
@@ -33,8 +35,8 @@ struct LinkSettings {
   std::chrono::milliseconds ping_interval{25'000};
   std::chrono::milliseconds ping_timeout{20'000};  // from a ping to its pong
   std::size_t payload_bytes_max = 65'536;          // of one POST, and of one message on a WebSocket
-  hub::OutboxLimits outbox;                        // of what a listener says itself
-  InboundRates rates;
+  hub::OutboxLimits outbox{};                      // of what a listener says itself
+  InboundRates rates{};
 };
 
 // One of several outboxes that leave by a link in turn, each time whole messages. It belongs to the link as
@@ -93,7 +95,7 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   static constexpr std::chrono::seconds kept_after_end{5};
 
   // The directory, which has the session under this id, outlives it. `limited`: by the inbound rates.
-  Link(Directory& directory, std::string id, std::shared_ptr<Listener> listener, bool limited);
+  Link(Directory& directory, const LinkId& id, std::shared_ptr<Listener> listener, bool limited);
   ~Link() override;
 
   // ---- for its listener ----
@@ -115,7 +117,7 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   bool is_limited() const noexcept { return limited_; }
 
   // ---- for requests; each ticket is answered, now or later ----
-  const std::string& id() const noexcept { return id_; }
+  const LinkId& id() const noexcept { return id_; }
   const Place& place() const noexcept;
   // The first packet.
   std::string open_packet(bool may_upgrade) const;
@@ -130,9 +132,11 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
 
   // ---- for its WebSocket ----
   // A session that begins with one. Before open().
-  void begin_with(SocketLeg& leg) noexcept { leg_ = &leg; }
+  void begin_with(SocketLeg& leg) noexcept;
   // It does not begin at all.
   void give_up() noexcept;
+  // A request for an upgrade: `done` if it may come, and then it is judged again.
+  void enter(Ticket ticket) noexcept;
   // False: the session takes no upgrade now.
   bool may_probe(SocketLeg& leg) noexcept;
   // The client polls no more: what waits is answered, and no ping disturbs.
@@ -156,6 +160,21 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
     std::size_t next = 0;  // where the next item begins
     Ticket ticket;
   };
+  // What only a client needs that polls, or did so when its last POST came.
+  struct Polling {
+    Polling(const InboundRates& rates, SteadyTime now) noexcept : budget(rates, now) {}
+
+    Ticket poll;
+    std::uint64_t poll_number = 0;
+    std::optional<Sending> sending;
+    InboundBudget budget;         // a WebSocket has its own
+    std::uint8_t noop_turns = 0;  // until a poll during an upgrade is answered
+    bool ping_waits = false;      // for a poll
+    // Of an ended session, for the next poll.
+    std::optional<std::string> words;
+    std::size_t words_bytes = 0;  // as the directory counts them
+    SteadyTime words_until{};
+  };
 
   // ---- what waits ----
   void flush(Channel& channel) noexcept;
@@ -169,6 +188,7 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   void say_noop() noexcept;
 
   // ---- what the client says ----
+  bool is_sending() const noexcept { return polling_ && polling_->sending; }
   bool may_hear() const noexcept;
   void hear() noexcept;
   void hear_item(std::string_view item) noexcept;
@@ -176,6 +196,7 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   void hear_message(MessageKind kind, std::string_view payload);
   void hear_pong() noexcept;
   void finish_sending(Reply::Kind kind) noexcept;
+  void leave_polling() noexcept;
   void hold_socket() noexcept;
 
   // ---- the end ----
@@ -185,7 +206,10 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   void break_off() noexcept;
   void end_by_client() noexcept;
   void tell_end() noexcept;
+  void drop_words() noexcept;
   void forget() noexcept;
+
+  void count_as(metrics::Gauge* sessions) noexcept;
 
   // ---- turns of its own, and time ----
   void settle_later() noexcept;
@@ -199,34 +223,25 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   void send_ping(SteadyTime now) noexcept;
 
   Directory& directory_;
-  const std::string id_;
+  const LinkId id_;
   std::shared_ptr<Listener> listener_;  // until it was told of the end
   boost::intrusive::list<Channel, boost::intrusive::constant_time_size<false>>
-      channels_;  // those ready in order
+      channels_;  // those ready in their order
   hub::Outbox own_outbox_;
   Channel own_channel_{*this, own_outbox_};
 
-  Ticket poll_;
-  std::uint64_t poll_number_ = 0;
-  std::optional<Sending> sending_;
-  SocketLeg* leg_ = nullptr;    // what carries; null: the client polls
-  SocketLeg* probe_ = nullptr;  // what may carry soon
+  std::unique_ptr<Polling> polling_;  // null: it does not poll any more, or has never done
+  SocketLeg* leg_ = nullptr;          // what carries; null: the client polls
+  SocketLeg* probe_ = nullptr;        // what may carry soon
 
-  InboundBudget budget_;  // of polling; a WebSocket has its own
-  SteadyTime ping_due_;
+  SteadyTime ping_due_ = SteadyTime::max();
   SteadyTime pong_due_ = SteadyTime::max();  // of a ping that was sent
-  SteadyTime kept_until_ = SteadyTime::max();
-  std::optional<std::string> words_;  // of an ended session, for the next poll
-  std::size_t kept_bytes_ = 0;        // of those, as the directory counts them, if it does
-  bool is_counted_ = false;
-
+  metrics::Gauge* counted_ = nullptr;        // among those whose carrier is the same
   FixedPost later_;
   const bool limited_;
   Stage stage_ = Stage::opening;
   CloseReason reason_ = CloseReason::peer_gone;
-  std::uint8_t noop_turns_ = 0;  // until a poll during an upgrade is answered
-  bool ping_waits_ = false;      // for a poll
-  bool probing_ = false;         // the client has asked for the upgrade
+  bool probing_ = false;  // the client has asked for the upgrade
   bool large_ = false;
   bool paused_ = false;  // by the listener
   bool busy_ = false;    // the listener is called

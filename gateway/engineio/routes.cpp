@@ -34,9 +34,9 @@ class Room {
   // To be used on its shard's thread alone, but for its place().
   Directory& directory(std::size_t shard) { return *directories()[shard]; }
   // Where a session lives; null: nowhere.
-  Directory* home(std::string_view session) {
-    const std::optional<std::size_t> shard = home_of(session);
-    return shard && *shard < directories().size() ? directories()[*shard].get() : nullptr;
+  Directory* home(const std::optional<LinkId>& session) {
+    const bool known = session && session->shard() < directories().size();
+    return known ? directories()[session->shard()].get() : nullptr;
   }
 
   const FrontEnd front_end;
@@ -104,7 +104,7 @@ Response answer_to(const Reply& reply, Context& context) {
     case Reply::Kind::frame:
       break;
   }
-  context.spare();  // the session's own limits count what belongs to it
+  if (!reply.stray) context.spare();  // the session's own limits count what belongs to it
   return answer(reply.kind == Reply::Kind::frame ? reply.frame : "ok");
 }
 
@@ -142,9 +142,10 @@ Task<Response> shake_hands(Room& room, Context& context) {
 }
 
 Task<Response> poll(Room& room, Context& context) {
-  const std::string session(query(context.request, "sid"));
-  Directory* const home = room.home(session);
+  const std::optional<LinkId> named = LinkId::parse(query(context.request, "sid"));
+  Directory* const home = room.home(named);
   if (home == nullptr) co_return refuse(unknown_session);
+  const LinkId session = *named;
   const std::uint64_t number = ++room.last_poll;
   std::function<void()> lose = [home, session, number] { home->lose_poll(session, number); };
   context.on_peer_end(errand_for(home->place().context, std::move(lose)));
@@ -158,7 +159,7 @@ Task<Response> poll(Room& room, Context& context) {
 Task<Response> send(Room& room, Context& context) {
   const Request& request = context.request;
   if (std::optional<Response> refusal = refuse_early(room, request)) co_return std::move(*refusal);
-  const std::string session(query(request, "sid"));
+  const std::optional<LinkId> session = LinkId::parse(query(request, "sid"));
   Directory* const home = room.home(session);
   if (home == nullptr) co_return refuse(unknown_session);
   // Another encoding, of an earlier protocol: nothing that could be read here.
@@ -166,7 +167,7 @@ Task<Response> send(Room& room, Context& context) {
       http::trim_blanks(request.header("content-type").substr(0, request.header("content-type").find(';')));
   std::string payload = http::same_word(type, "application/octet-stream") ? std::string() : request.body;
   const std::function<void(Ticket)> errand = [&](Ticket ticket) {
-    home->send(session, std::move(payload), std::move(ticket));
+    home->send(*session, std::move(payload), std::move(ticket));
   };
   const Reply reply = co_await visit(home->place().context, errand);
   co_return answer_to(reply, context);
@@ -220,8 +221,8 @@ class SessionTakeover final : public http::Takeover {
 // Moves the socket to the session's home, where it has to prove itself.
 class UpgradeTakeover final : public http::Takeover {
  public:
-  UpgradeTakeover(std::shared_ptr<Room> room, Directory& home, std::string session, std::string head)
-      : room_(std::move(room)), home_(home), session_(std::move(session)), head_(std::move(head)) {}
+  UpgradeTakeover(std::shared_ptr<Room> room, Directory& home, const LinkId& session, std::string head)
+      : room_(std::move(room)), home_(home), session_(session), head_(std::move(head)) {}
 
   void take(Socket socket, std::string unread) noexcept override {
     try {
@@ -245,20 +246,20 @@ class UpgradeTakeover final : public http::Takeover {
  private:
   std::shared_ptr<Room> room_;
   Directory& home_;
-  std::string session_;
+  LinkId session_;
   std::string head_;
 };
 
 Task<Response> open_upgrade(std::shared_ptr<Room> room, Context& context, const Upgrade& upgrade) {
-  std::string session(query(context.request, "sid"));
+  const std::optional<LinkId> session = LinkId::parse(query(context.request, "sid"));
   Directory* const home = room->home(session);
   if (home == nullptr) co_return refuse(unknown_session);
-  const std::function<void(Ticket)> errand = [&](Ticket ticket) { home->enter(session, std::move(ticket)); };
+  const std::function<void(Ticket)> errand = [&](Ticket ticket) { home->enter(*session, std::move(ticket)); };
   const Reply reply = co_await visit(home->place().context, errand);
   if (reply.kind != Reply::Kind::done) co_return answer_to(reply, context);
-  context.spare();
+  if (!reply.stray) context.spare();
   Response response;
-  response.takeover = std::make_unique<UpgradeTakeover>(room, *home, std::move(session),
+  response.takeover = std::make_unique<UpgradeTakeover>(room, *home, *session,
                                                         switching_protocols(upgrade, context.request.id));
   co_return response;
 }

@@ -107,7 +107,7 @@ test('what is wrong with a request is said in the words of the protocol', async 
   }
 });
 
-test('pages of other origins are refused, and ours may read refusals', async (t) => {
+test('T2 pages of other origins are refused, and ours may read refusals', async (t) => {
   const server = await start(t, { 'ws.allowed_origins': ['https://app.example.com'] });
   const page = { Origin: 'https://app.example.com' };
   const foreign = { Origin: 'https://evil.example.com' };
@@ -129,6 +129,21 @@ test('pages of other origins are refused, and ours may read refusals', async (t)
   const wire = new Wire(server, WEBSOCKET, { origin: foreign.Origin });
   const status = new Promise((done) => { wire.socket.on('unexpected-response', (_, response) => done(response.statusCode)); });
   assert.equal(await within(WAIT_MS, 'a refusal', status), 403);
+});
+
+test('T26 a session is named in no log', async (t) => {
+  const server = await start(t, { 'log.level': 'debug' });
+  const sid = await open(server);
+  await post(server, sid, '4a');
+  await poll(server, sid);
+  const wire = await openWire(server, `${WEBSOCKET}&sid=${sid}`);
+  wire.send('2probe');
+  assert.equal(await wire.next(), '3probe');
+  wire.send('5');
+  await expectRefused(poll(server, sid), 3);
+  await server.stop();
+  assert.match(server.output, /\/engine\.io\//);
+  assert.ok(!server.output.includes(sid));
 });
 
 // ---- messages ----
@@ -163,7 +178,7 @@ test('messages come back, by a WebSocket', async (t) => {
   assert.equal((await wire.closed()).code, 1002);
 });
 
-test('a payload has a limit', async (t) => {
+test('T10 a payload has a limit', async (t) => {
   const server = await start(t, { 'socketio.max_payload_bytes': 100_000 });
   const sid = await open(server);
   assert.equal((await post(server, sid, `4${'x'.repeat(99_999)}`)).status, 200);
@@ -179,7 +194,7 @@ test('a payload has a limit', async (t) => {
 
 // ---- polls that are not as they should be ----
 
-test('two polls at once end their session', async (t) => {
+test('T54g two polls at once end their session', async (t) => {
   const server = await start(t);
   const sid = await open(server);
   const [one, other] = await Promise.all([poll(server, sid), poll(server, sid)]);

@@ -30,17 +30,18 @@ struct Life {
   std::optional<CloseReason> closed;
 };
 
+struct SeatOutbox {
+  explicit SeatOutbox(const hub::OutboxLimits& limits) : outbox(limits) {}
+  hub::Outbox outbox;
+};
+
 // A channel beside the link's own.
-class Seat final : public Channel {
+class Seat final : public SeatOutbox, public Channel {
  public:
-  Seat(Link& link, const hub::OutboxLimits& limits) : Seat(link, std::make_unique<hub::Outbox>(limits)) {}
+  Seat(Link& link, const hub::OutboxLimits& limits) : SeatOutbox(limits), Channel(link, outbox) {}
   void on_low_water() noexcept override { ++low_waters; }
 
-  std::unique_ptr<hub::Outbox> outbox;
   int low_waters = 0;
-
- private:
-  Seat(Link& link, std::unique_ptr<hub::Outbox> its) : Channel(link, *its), outbox(std::move(its)) {}
 };
 
 // Says everything back, but what begins with an exclamation mark is done.
@@ -88,7 +89,7 @@ class Echo final : public Listener {
     life_->link->flush();
   }
   void say_by(std::size_t seat, std::string_view text) {
-    push(*seats[seat]->outbox, text);
+    push(seats[seat]->outbox, text);
     seats[seat]->flush();
   }
 
@@ -161,7 +162,8 @@ inline std::string sid_of(const std::string& packet) {
 // A client's WebSocket, through the routes.
 class Socket {
  public:
-  Socket(http::test::Rig& rig, const std::string& query) : client_(rig), rig_(rig) {
+  Socket(http::test::Rig& rig, const std::string& query, int receive_buffer = 0)
+      : client_(rig, receive_buffer), rig_(rig) {
     client_.send(get(query, upgrade_fields));
     answer = client_.read(/*head_only=*/true);
   }

@@ -29,6 +29,7 @@ struct Probe : Socket {
 };
 
 struct EngineioLink : testing::Test, EngineioRig {
+  const LinkSettings settings;
   void pass(std::chrono::milliseconds time) { http.pass(time); }
   void expect_gone(const std::string& session) {
     const Answer answer = poll(session);
@@ -91,7 +92,7 @@ TEST_F(EngineioLink, channels_leave_in_the_order_in_which_they_had_something) {
 }
 
 // A client that asks twice at once can't know in which order the answers were said.
-TEST_F(EngineioLink, a_second_poll_ends_the_session) {
+TEST_F(EngineioLink, T54g_a_second_poll_ends_the_session) {
   const std::string session = open();
   Client first(http);
   park(first, session);
@@ -103,7 +104,7 @@ TEST_F(EngineioLink, a_second_poll_ends_the_session) {
   expect_gone(session);
 }
 
-TEST_F(EngineioLink, a_second_payload_while_one_waits_ends_the_session) {
+TEST_F(EngineioLink, T54g_a_second_payload_while_one_waits_ends_the_session) {
   const std::string session = open();
   Client first(http);
   first.send(post(polling + of(session), "4!pause" + rs + "4a"));
@@ -137,7 +138,7 @@ TEST_F(EngineioLink, what_a_poll_that_was_given_up_did_not_get_waits_for_the_nex
   EXPECT_FALSE(life().closed);
 }
 
-TEST_F(EngineioLink, T56_what_is_no_payload_ends_the_session_and_nothing_of_it_is_heard) {
+TEST_F(EngineioLink, T54g_what_is_no_payload_ends_the_session_and_nothing_of_it_is_heard) {
   for (const std::string& payload :
        {std::string("abc"), std::string(), "4a" + rs, rs + "4a", "4a" + rs + rs + "4b", std::string("7"),
         std::string("2"), std::string("5"), std::string("0"), std::string("b*"), std::string("bAQ"),
@@ -227,7 +228,7 @@ TEST_F(EngineioLink, a_defect_of_the_listener_ends_its_session_alone) {
 
 // ---- heartbeat ----
 
-TEST_F(EngineioLink, T63_a_poll_gets_a_ping_and_a_session_without_a_pong_is_gone) {
+TEST_F(EngineioLink, T64_a_poll_gets_a_ping_and_a_session_without_a_pong_is_gone) {
   const std::string session = open();
   for (int i = 0; i < 3; ++i) {
     Client waits(http);
@@ -257,6 +258,152 @@ TEST_F(EngineioLink, T60_a_session_that_nobody_polls_is_gone_after_a_ping_and_it
   http.clock.advance(200ms);  // no turn of the wheel: a request finds out by itself
   EXPECT_EQ(poll(session).status, 400);
   EXPECT_EQ(life().closed, CloseReason::pong_timeout);
+}
+
+// ---- limits ----
+
+TEST_F(EngineioLink, T15_who_gets_no_place_gets_no_session) {
+  service->refuse = true;
+  for (const std::string& request : {get(polling), get(websocket, upgrade_fields)}) {
+    const Answer answer = ask(request);
+    EXPECT_EQ(answer.status, 429);
+    EXPECT_EQ(answer.body, R"({"code":3,"message":"Too many."})");
+  }
+  EXPECT_EQ(service->lives.size(), 0U);
+}
+
+TEST_F(EngineioLink, T17_requests_of_a_session_are_not_counted_by_address) {
+  service->limited = false;
+  const std::string session = open();
+  for (int i = 0; i < 400; ++i) {
+    ASSERT_EQ(send(session, "4x").body, "ok") << i;
+    ASSERT_EQ(poll(session).body, "4x") << i;
+  }
+  int status = 0;
+  for (int i = 0; i < 400 && status != 429; ++i) status = send("unknown", "4x").status;
+  EXPECT_EQ(status, 429) << "what belongs to no session is";
+}
+
+TEST_F(EngineioLink, T17_sessions_of_nobody_are_counted_by_address) {
+  service->nobody = true;
+  int status = 200;
+  for (int i = 0; i < 400 && status == 200; ++i) status = ask(get(polling)).status;
+  EXPECT_EQ(status, 429);
+  EXPECT_LT(service->lives.size(), 310U);
+}
+
+TEST_F(EngineioLink, T17_polls_that_are_given_up_or_disturb_an_upgrade_are_counted_by_address) {
+  service->limited = false;
+  const std::string session = open();
+  const auto count_until_refused = [&](auto request) {
+    int count = 0;
+    for (http.clock.advance(60s); count < 400 && ask(get("EIO=4")).status == 400; ++count) request();
+    return count;
+  };
+  const int refused_alone = count_until_refused([] {});
+  EXPECT_LT(count_until_refused([&] {
+              Client given_up(http);
+              park(given_up, session);
+              given_up.close();
+              http.settle();
+            }),
+            refused_alone * 2 / 3);
+  Probe socket = probe(session);
+  EXPECT_LT(count_until_refused([&] { poll(session); }), refused_alone * 2 / 3);
+}
+
+std::string many(int messages) {
+  std::string payload = "4x";
+  for (int i = 1; i < messages; ++i) payload += rs + "4x";
+  return payload;
+}
+
+TEST_F(EngineioLink, T58_who_sends_too_much_waits) {
+  const std::string session = open();
+  Client sends(http);
+  sends.send(post(polling + of(session), many(205)));
+  EXPECT_TRUE(sends.silent());
+  EXPECT_EQ(life().messages.size(), 201U);
+  EXPECT_EQ(life().throttled, 1);
+  EXPECT_NE(poll(session).body, "") << "receiving goes on";
+  pass(300ms);
+  EXPECT_EQ(sends.read().body, "ok");
+  EXPECT_EQ(life().messages.size(), 205U);
+}
+
+TEST_F(EngineioLink, T58_who_sends_too_much_for_long_is_sent_away) {
+  const std::string session = open();
+  Client sends(http);
+  sends.send(post(polling + of(session), many(2000)));
+  for (int i = 0; i < 40 && !life().closed; ++i) {
+    poll(session);
+    pass(200ms);
+  }
+  EXPECT_EQ(life().closed, CloseReason::rate_limited);
+  EXPECT_EQ(sends.read().status, 200);
+}
+
+TEST_F(EngineioLink, T58_pongs_that_nobody_asked_for_and_upgrades_are_work_too) {
+  const std::string session = open();
+  std::string pongs = "3";
+  for (int i = 0; i < 30; ++i) pongs += rs + "3";
+  Client sends(http);
+  sends.send(post(polling + of(session), pongs));
+  EXPECT_TRUE(sends.silent());
+  const std::string other = open();
+  int status = 101;
+  for (int i = 0; i < 300 && status == 101; ++i) status = Socket(http, websocket + of(other)).answer.status;
+  EXPECT_EQ(status, 400);
+  EXPECT_FALSE(life(1).closed);
+}
+
+TEST_F(EngineioLink, T55_before_a_client_is_known_a_message_has_64_kib) {
+  EngineioRig large({.payload_bytes_max = 1'000'000});
+  const std::string message(70'000, 'x');
+  const std::string session = large.open();
+  EXPECT_EQ(large.send(session, "4" + message).status, 200);
+  EXPECT_EQ(large.life().closed, CloseReason::message_too_big);
+  Socket socket(large.http, websocket);
+  socket.read();
+  socket.send("4" + message);
+  EXPECT_EQ(socket.close_code(), 1009);
+  socket.close();
+
+  const std::string known = large.open();
+  EXPECT_EQ(large.send(known, "4!large").body, "ok");
+  EXPECT_EQ(large.send(known, "4" + message).body, "ok");
+  Probe upgraded(large.http, known);
+  upgraded.send("5");
+  EXPECT_EQ(upgraded.read(), "4" + message);
+  upgraded.send("4" + message);
+  EXPECT_EQ(upgraded.read(), "4" + message);
+}
+
+TEST_F(EngineioLink, T10_a_payload_over_the_limit) {
+  const std::string session = open();
+  const Answer answer = ask(post(polling + of(session), std::string(65'537, '4')));
+  EXPECT_EQ(answer.status, 413);
+  EXPECT_THAT(answer.body, StartsWith("{\"code\":3,"));
+  EXPECT_EQ(send(session, "4a").body, "ok") << "the session lives";
+}
+
+TEST_F(EngineioLink, T60_sessions_that_ended_are_kept_in_bounds) {
+  service->nobody = false;
+  Directory directory(0, service->places[0], settings);
+  const auto make = [&] {
+    auto life = std::make_shared<Life>();
+    const std::shared_ptr<Link> link = directory.create(std::make_shared<Echo>(life, service->limits), true);
+    link->open();
+    return link;
+  };
+  for (std::size_t i = 0; i < Directory::ended_max + 10; ++i) make()->close(CloseReason::kicked, Drain::yes);
+  http.settle();
+  EXPECT_EQ(directory.size(), Directory::ended_max);
+  pass(Link::kept_after_end + 200ms);
+  EXPECT_EQ(directory.size(), 0U);
+  make()->close(CloseReason::kicked, Drain::yes);
+  http.settle();
+  EXPECT_EQ(directory.size(), 1U);
 }
 
 // ---- WebSockets ----
@@ -300,7 +447,7 @@ TEST_F(EngineioLink, a_close_packet_ends_a_websocket_at_once) {
   EXPECT_EQ(life().closed, CloseReason::normal);
 }
 
-TEST_F(EngineioLink, T56_what_is_no_packet_ends_its_websocket_alone) {
+TEST_F(EngineioLink, T54g_what_is_no_packet_ends_its_websocket_alone) {
   Socket other(http, websocket);
   other.read();
   for (const char* packet : {"abc", "", "0", "2", "5", "2probe", "9"}) {
@@ -329,11 +476,55 @@ TEST_F(EngineioLink, what_waits_in_all_channels_leaves_before_a_websocket_closes
   socket.read();
   Echo& echo = *life().echo;
   echo.push(life().link->own_outbox(), "own");
-  echo.push(*echo.seats[0]->outbox, "a");
+  echo.push(echo.seats[0]->outbox, "a");
   life().link->close(CloseReason::kicked, Drain::yes);
   EXPECT_EQ(socket.read(), "4own");
   EXPECT_EQ(socket.read(), "4a");
   EXPECT_EQ(socket.close_code(), 1008);
+}
+
+// Which has been begun is not torn, and which has not been begun leaves in turn.
+TEST_F(EngineioLink, T60_a_slow_client_gets_whole_messages_of_all_channels) {
+  service->limits = {1000, 64U << 20};
+  Socket socket(http, websocket, 4096);
+  socket.read();
+  Echo& echo = *life().echo;
+  const std::string large(300'000, 'x');
+  for (int i = 0; i < 20; ++i) {
+    echo.say_by(0, "a" + large + "|" + large);
+    echo.say_by(1, "b" + large);
+  }
+  EXPECT_TRUE(echo.seats[0]->is_full());
+  EXPECT_EQ(echo.seats[1]->low_waters, 0);
+  echo.seats[0].reset();  // in the middle of a message, maybe
+  life().link->close(CloseReason::kicked, Drain::yes);
+  int whole = 0;
+  for (std::string text = socket.read(); socket.opcode != 0x8; text = socket.read()) {
+    const bool begins_a = text == "4a" + large;
+    ASSERT_TRUE(begins_a || text == "4b" + large);
+    if (begins_a) ASSERT_EQ(socket.read(), "|" + large);
+    if (!begins_a) ++whole;
+  }
+  EXPECT_EQ(whole, 20);
+}
+
+TEST_F(EngineioLink, a_socket_that_was_full_tells_each_channel_when_it_is_not) {
+  EngineioRig fast({.ping_interval = 300ms});
+  fast.service->limits = {1000, 64U << 20};
+  Socket socket(fast.http, websocket, 4096);
+  socket.read();
+  Echo& echo = *fast.life().echo;
+  const std::string large(8'000'000, 'x');
+  echo.say_by(0, large);
+  echo.say_by(1, "b");
+  fast.http.pass(300ms);
+  ASSERT_EQ(socket.read(), "4" + large);
+  EXPECT_EQ(socket.read(), "2") << "a ping does not wait for what waits";
+  EXPECT_EQ(socket.read(), "4b");
+  fast.http.settle();
+  EXPECT_EQ(echo.seats[0]->low_waters, 1);
+  EXPECT_EQ(echo.seats[1]->low_waters, 1);
+  EXPECT_FALSE(echo.seats[1]->is_full());
 }
 
 TEST_F(EngineioLink, a_channel_that_leaves_hands_over_what_waits_or_takes_it_along) {

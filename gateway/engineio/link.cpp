@@ -22,7 +22,8 @@ namespace {
 namespace json = boost::json;
 
 constexpr SteadyTime never = SteadyTime::max();
-// How long a poll may be behind the close packet that its client sent with it: they go by two connections.
+// What one client has done on two connections may come in the other order: a poll and the close packet behind
+// it, the end of a poll and the next poll.
 constexpr std::chrono::milliseconds overtaking_max = Wheel::tick;
 // A request that comes so close to the end of its session comes too late.
 constexpr std::chrono::milliseconds close_to_end{10};
@@ -161,7 +162,7 @@ void Link::consume_all() noexcept {
 // To the poll that waits. What has no memory on its way is still in its outbox.
 void Link::deliver() noexcept {
   try {
-    if (polling_->poll) {
+    if (polling_->poll && !polling_->second) {
       std::string payload = waiting_payload();
       if (payload.empty()) return;
       polling_->poll.answer(frame(std::move(payload)));
@@ -193,31 +194,57 @@ void Link::poll(std::uint64_t number, Ticket ticket) noexcept {
     return forget();
   }
   if (leg_ != nullptr) return ticket.answer({Reply::Kind::refused, {}});
-  if (polling_->poll) {
+  if (polling_->second) {
     ticket.answer({Reply::Kind::refused, {}});
     return break_off();
   }
-  polling_->poll = std::move(ticket);
-  polling_->poll_number = number;
+  const bool is_second = static_cast<bool>(polling_->poll);
+  (is_second ? polling_->second : polling_->poll) = std::move(ticket);
+  (is_second ? polling_->second_number : polling_->poll_number) = number;
+  if (!is_second) return begin_poll();
+  polling_->second_until = now() + overtaking_max;
+  arm();
+}
+
+void Link::begin_poll() noexcept {
   deliver();
   tell_low_water();
-  if (leg_ != nullptr || !polling_->poll || !probing_) return;
+  if (!polling_ || !polling_->poll || !probing_) return;
   polling_->noop_turns = 2;
   settle_later();
 }
 
+void Link::take_second() noexcept {
+  polling_->poll = std::move(polling_->second);
+  polling_->poll_number = polling_->second_number;
+  polling_->second_until = never;
+}
+
 void Link::lose_poll(std::uint64_t number) noexcept {
-  const bool waits = polling_ && polling_->poll && polling_->poll_number == number;
-  if (waits) polling_->poll.answer({Reply::Kind::done, {}, true});  // nobody reads it
+  if (!polling_) return;
+  const Reply unread{Reply::Kind::done, {}, true};
+  if (polling_->second && polling_->second_number == number) {
+    polling_->second.answer(unread);
+    polling_->second_until = never;
+    return deliver();
+  }
+  if (!polling_->poll || polling_->poll_number != number) return;
+  polling_->poll.answer(unread);
+  if (!polling_->second) return;
+  take_second();
+  begin_poll();
 }
 
 // A poll that has nothing to wait for.
 void Link::say_noop() noexcept {
-  if (!polling_ || !polling_->poll) return;
   try {
-    polling_->poll.answer({Reply::Kind::frame, std::string(noop_packet), true});
+    while (polling_ && polling_->poll) {
+      polling_->poll.answer({Reply::Kind::frame, std::string(noop_packet), true});
+      if (polling_->second) take_second();
+    }
   } catch (const std::bad_alloc&) {
     polling_->poll = Ticket();
+    polling_->second = Ticket();
   }
 }
 
@@ -485,6 +512,7 @@ void Link::end_polling(std::string words, std::chrono::milliseconds kept) noexce
   const bool polls = polling_ && polling_->poll;
   const bool is_heard = !polling_ || polls || kept == not_kept;
   if (polls) polling_->poll.answer(frame(std::move(words)));
+  if (polls) polling_->second.answer({Reply::Kind::refused, {}});
   if (!is_heard && directory_.keep_ended(words.size())) {
     polling_->words_bytes = words.size();
     polling_->words = std::move(words);
@@ -554,7 +582,7 @@ SteadyTime Link::next_due() const noexcept {
     const InboundBudget& budget = polling_->budget;
     due = std::min({due, budget.patience_ends(), budget.in_debt() ? budget.out_of_debt() : never});
   }
-  return due;
+  return polling_ ? std::min(due, polling_->second_until) : due;
 }
 
 void Link::arm() noexcept {
@@ -567,6 +595,7 @@ void Link::on_due(SteadyTime now) noexcept {
   } else {
     if (limited_ && polling_) pay(now);
     look_at_heartbeat(now);
+    if (stage_ == Stage::open && polling_ && now >= polling_->second_until) break_off();
   }
   if (!forgotten_) arm();
 }

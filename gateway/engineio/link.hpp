@@ -166,6 +166,9 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
 
     Ticket poll;
     std::uint64_t poll_number = 0;
+    Ticket second;  // came while one waits, and is one too many unless that one's client is gone
+    std::uint64_t second_number = 0;
+    SteadyTime second_until = SteadyTime::max();
     std::optional<Sending> sending;
     InboundBudget budget;         // a WebSocket has its own
     std::uint8_t noop_turns = 0;  // until a poll during an upgrade is answered
@@ -186,6 +189,8 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   void deliver() noexcept;
   void tell_low_water() noexcept;
   void say_noop() noexcept;
+  void begin_poll() noexcept;
+  void take_second() noexcept;
 
   // ---- what the client says ----
   bool is_sending() const noexcept { return polling_ && polling_->sending; }

@@ -1,5 +1,7 @@
 // Engine.IO 4 by the test kit's mirror: what its protocol asks of a server, by hand and by engine.io-client.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http from 'node:http';
 import { test } from 'node:test';
 
 import { Socket } from 'engine.io-client';
@@ -201,6 +203,19 @@ test('T54g two polls at once end their session', async (t) => {
   assert.deepEqual([one.status, other.status].sort(), [200, 400]);
   assert.equal((one.status === 200 ? one : other).text, '1');
   await expectRefused(poll(server, sid), 1);
+});
+
+test('a client may give a poll up and ask again at once', async (t) => {
+  const server = await start(t, FAST);
+  await Promise.all(Array.from({ length: 20 }, async () => {
+    const sid = await open(server);
+    const givenUp = http.get({ host: '127.0.0.1', port: server.port, path: `${POLLING}&sid=${sid}`, agent: false }).on('error', () => {});
+    await within(WAIT_MS, 'a request that is sent', once(givenUp, 'finish'));
+    givenUp.destroy();
+    const next = await poll(server, sid);
+    assert.equal(next.status, 200);
+    assert.equal(next.text, '2');
+  }));
 });
 
 // ---- heartbeat and end ----

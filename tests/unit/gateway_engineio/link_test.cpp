@@ -96,12 +96,59 @@ TEST_F(EngineioLink, T54g_a_second_poll_ends_the_session) {
   const std::string session = open();
   Client first(http);
   park(first, session);
-  const Answer second = poll(session);
-  EXPECT_EQ(second.status, 400);
-  EXPECT_EQ(second.body, bad_request_body);
+  Client second(http);
+  park(second, session);
+  life().echo->say("a");
+  pass(200ms);
   EXPECT_EQ(first.read().body, "1");
+  const Answer refused = second.read();
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_EQ(refused.body, bad_request_body);
   EXPECT_EQ(life().closed, CloseReason::protocol_error);
   expect_gone(session);
+
+  const std::string other = open();
+  Client one(http);
+  park(one, other);
+  Client two(http);
+  park(two, other);
+  EXPECT_EQ(poll(other).body, bad_request_body);
+  EXPECT_EQ(one.read().body, "1");
+  EXPECT_EQ(two.read().status, 400);
+}
+
+// The end of a poll may come behind the next poll, which has a connection of its own.
+TEST_F(EngineioLink, a_poll_may_come_before_the_end_of_the_last) {
+  const std::string session = open();
+  Client first(http);
+  park(first, session);
+  Client second(http);
+  park(second, session);
+  life().echo->say("a");
+  EXPECT_TRUE(first.silent());
+  EXPECT_TRUE(second.silent());
+  first.close();
+  http.settle();
+  EXPECT_EQ(second.read().body, "4a");
+
+  Client third(http);
+  park(third, session);
+  Client fourth(http);
+  park(fourth, session);
+  life().echo->say("b");
+  fourth.close();
+  http.settle();
+  EXPECT_EQ(third.read().body, "4b") << "whichever is gone";
+  pass(1s);
+  EXPECT_FALSE(life().closed);
+
+  Client fifth(http);
+  park(fifth, session);
+  Client sixth(http);
+  park(sixth, session);
+  Probe socket = probe(session);
+  EXPECT_EQ(fifth.read().body, "6");
+  EXPECT_EQ(sixth.read().body, "6");
 }
 
 TEST_F(EngineioLink, T54g_a_second_payload_while_one_waits_ends_the_session) {

@@ -1,10 +1,12 @@
 // The table of front ends: which protocol is spoken at which address, over which carrier. One more protocol
-// is one more row. `?token=` counts at each of these addresses but that of the event stream, whose clients
-// can send headers or take a ticket.
+// is one more row. `?token=` counts at each of these addresses but those of the event stream and of
+// Socket.IO, whose clients can send headers, take a ticket, or say it in a packet.
 #include "core/log.hpp"
 #include "core/metrics.hpp"
+#include "gateway/engineio_front_end.hpp"
 #include "gateway/entrance.hpp"
 #include "gateway/native/dialect.hpp"
+#include "gateway/socketio_connections.hpp"
 #include "gateway/sockjs_sessions.hpp"
 #include "gateway/stomp/dialect.hpp"
 #include "gateway/wire/upgrade.hpp"
@@ -24,9 +26,9 @@ using http::Response;
 struct FrontEnd {
   std::string_view path;
   std::span<const std::string_view> subprotocols;  // of a WebSocket; an empty name: none was offered
-  enum class Carrier : std::uint8_t { websocket, event_stream, sockjs } carrier;
+  enum class Carrier : std::uint8_t { websocket, event_stream, sockjs, engineio } carrier;
   Credentials credentials;
-  Dialect& (*dialect)(GatewayState&);
+  Dialect& (*dialect)(GatewayState&);                       // null: of Socket.IO, whose seats have their own
   const WebSocketSettings GatewayState::* socket_settings;  // of a WebSocket
 };
 using Carrier = FrontEnd::Carrier;
@@ -43,6 +45,7 @@ Dialect& stomp_dialect(GatewayState& state) { return stomp::StompDialect::make(s
 constexpr auto native_sockets = &GatewayState::sockets;
 constexpr auto stomp_sockets = &GatewayState::stomp_sockets;
 constexpr auto sockjs_sockets = &GatewayState::sockjs_sockets;
+constexpr auto socketio_sockets = &GatewayState::socketio_sockets;
 
 // SockJS under an address has its raw WebSocket at /websocket.
 constexpr std::array front_ends{
@@ -55,6 +58,7 @@ constexpr std::array front_ends{
     FrontEnd{"/messenger/websocket", no_names, Carrier::sockjs, optional, stomp_dialect, sockjs_sockets},
     FrontEnd{"/messenger/websocket/websocket", stomp_or_none, Carrier::websocket, optional, stomp_dialect,
              stomp_sockets},
+    FrontEnd{"/socket.io", no_names, Carrier::engineio, optional, nullptr, socketio_sockets},
     FrontEnd{"/api/v1/events/stream", no_names, Carrier::event_stream, required, native_dialect, nullptr},
 };
 
@@ -234,6 +238,11 @@ void add_front_ends(Routes& routes) {
   for (const FrontEnd& row : front_ends) {
     if (row.carrier == Carrier::sockjs) {
       add_sockjs(routes, row);
+      continue;
+    }
+    if (row.carrier == Carrier::engineio) {
+      engineio::add_routes(routes.router(), engineio_front_end(*routes.state(), std::string(row.path)),
+                           socketio_connections(routes.state()));
       continue;
     }
     if (std::ranges::find(added, row.path) != added.end()) continue;

@@ -4,6 +4,7 @@
 #include "core/log.hpp"
 #include "gateway/echo.hpp"
 #include "gateway/session/live_account.hpp"
+#include "gateway/socketio_connections.hpp"
 #include "gateway/state.hpp"
 
 #include <algorithm>
@@ -103,7 +104,9 @@ GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_s
       ofrep({parts.keys, parts.clock, streams, draining, parts.epoch}, settings.ofrep) {}
 
 Gateway::Gateway(GatewayParts parts, GatewaySettings settings)
-    : state_(std::make_shared<GatewayState>(std::move(parts), std::move(settings))) {}
+    : state_(std::make_shared<GatewayState>(std::move(parts), std::move(settings))) {
+  state_->namespaces = socketio_namespaces(*state_);
+}
 
 Gateway::~Gateway() = default;
 

@@ -14,6 +14,7 @@
 #include "gateway/session/publishing.hpp"
 #include "gateway/session/reception.hpp"
 #include "gateway/session/topic_rights.hpp"
+#include "gateway/socketio/namespaces.hpp"
 #include "gateway/stomp/settings.hpp"
 #include "gateway/wire/event_stream.hpp"
 #include "gateway/wire/origin.hpp"
@@ -76,6 +77,7 @@ struct GatewayState {
   std::atomic<std::size_t> sockets_open{0};
   std::atomic<bool> draining{false};
   ofrep::Ofrep ofrep;
+  std::unique_ptr<socketio::Namespaces> namespaces;  // of Socket.IO; made last
 };
 
 using RouteFunction = Task<http::Response> (*)(GatewayState&, http::Context&);

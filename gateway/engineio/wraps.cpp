@@ -52,13 +52,38 @@ const Wrap& socket_wrap() {
   return wrap;
 }
 
+hub::FrameRef frame_of(const Wrap& wrap, std::string_view text, std::span<const std::string_view> buffers,
+                       const hub::Audience& audience) {
+  hub::FrameRef first = wrap.frame(text, Wrap::Part::whole, audience, MessageKind::text);
+  if (buffers.empty()) return first;
+  std::string bytes(first->bytes());
+  for (const std::string_view buffer : buffers) {
+    if (&wrap == &item_wrap()) bytes += separator;
+    bytes += wrap.frame(buffer, Wrap::Part::whole, audience, MessageKind::binary)->bytes();
+  }
+  return bare().frame(bytes, Wrap::Part::whole, audience, MessageKind::text);
+}
+
+namespace {
+
+hub::FrameRef rewrap_one(std::string_view item, Wrap::Part part, const hub::Audience& audience) {
+  if (part != Wrap::Part::last && item.starts_with(binary_mark))
+    return websocket_text().frame(binary_of(item), Wrap::Part::whole, audience, MessageKind::binary);
+  return websocket_text().frame(item, part, audience, MessageKind::text);
+}
+
+}  // namespace
+
 hub::FrameRef rewrap_item(const hub::Frame& item, bool is_rest) {
-  const std::string_view bytes = item.bytes();
-  if (!is_rest && bytes.starts_with(binary_mark))
-    return websocket_text().frame(binary_of(bytes), Wrap::Part::whole, item.audience(), MessageKind::binary);
-  const Wrap::Part beginning = item.is_joined_to_next() ? Wrap::Part::first : Wrap::Part::whole;
-  return websocket_text().frame(bytes, is_rest ? Wrap::Part::last : beginning, item.audience(),
-                                MessageKind::text);
+  std::string_view bytes = item.bytes();
+  const bool is_one = bytes.find(separator) == std::string_view::npos;
+  if (is_rest) return rewrap_one(bytes, Wrap::Part::last, item.audience());
+  if (is_one)
+    return rewrap_one(bytes, item.is_joined_to_next() ? Wrap::Part::first : Wrap::Part::whole,
+                      item.audience());
+  std::string all;
+  while (!bytes.empty()) all += rewrap_one(take_item(bytes), Wrap::Part::whole, item.audience())->bytes();
+  return bare().frame(all, Wrap::Part::whole, item.audience(), MessageKind::text);
 }
 
 }  // namespace corohub::gateway::engineio

@@ -7,6 +7,7 @@
 #include "hub/event.hpp"
 #include "hub/form.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -31,6 +32,11 @@ std::string meta_of(const hub::Event& event, std::string_view name);
 // `epoch:seq`; empty of a volatile event.
 std::string position_of(const hub::Event& event, std::string_view epoch);
 
+// What an event with a body that is no text has beside its data, which is base64.
+inline constexpr std::string_view binary_attributes = R"({"kind":"binary"})";
+// The body of such an event; nothing: it is none.
+std::optional<std::string> binary_body(const hub::Event& event);
+
 // The name under which a type of event leaves: itself, but for those with which clients mean the connection
 // itself (`connect`, `disconnect`): `message`.
 std::string_view name_of(std::string_view type) noexcept;
@@ -38,6 +44,9 @@ std::string_view name_of(std::string_view type) noexcept;
 // Under this name with this data, as its readers may have it.
 hub::FrameRef event_frame(const Wrap& wrap, std::string_view name_space, std::string_view name,
                           std::string_view data, const hub::Event& event, const EventTail& tail);
+// The same with a Buffer in the place of the data.
+hub::FrameRef buffer_frame(const Wrap& wrap, std::string_view name_space, std::string_view name,
+                           std::string_view bytes, const hub::Event& event, const EventTail& tail);
 
 // Events of a namespace as they are: by their type, with their data. A body that is binary is a Buffer.
 // `name_space` lives as long as the process.

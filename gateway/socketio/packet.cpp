@@ -47,7 +47,7 @@ bool is_binary(PacketType type) noexcept {
 bool is_complete(const Packet& packet) noexcept {
   switch (packet.type) {
     case PacketType::connect:
-      return true;
+      return packet.payload.empty() || packet.payload.starts_with('{');
     case PacketType::disconnect:
       return packet.payload.empty();
     case PacketType::connect_error:

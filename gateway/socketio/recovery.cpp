@@ -3,6 +3,7 @@
 #include "auth/signer.hpp"
 #include "core/encoding.hpp"
 #include "core/random.hpp"
+#include "gateway/session/event_query.hpp"
 #include "http/text.hpp"
 
 #include <algorithm>
@@ -56,6 +57,13 @@ KeptTopics::Key KeptTopics::key_of(std::string_view pid) noexcept {
   return std::hash<std::string_view>()(pid);
 }
 
+std::size_t KeptTopics::bytes_of(const Kept& kept) noexcept {
+  std::size_t bytes = 0;
+  for (const std::string& topic : kept.followed) bytes += topic.size();
+  for (const std::string& topic : kept.revoked) bytes += topic.size();
+  return bytes;
+}
+
 KeptTopics::Place KeptTopics::begin(std::string_view pid) {
   const std::lock_guard lock(mutex_);
   forget_old();
@@ -63,7 +71,7 @@ KeptTopics::Place KeptTopics::begin(std::string_view pid) {
   Kept& kept = all_[key];
   if (!kept.lives) {
     ended_.erase(kept.place);
-    for (const std::string& topic : kept.topics) bytes_ -= topic.size();
+    bytes_ -= bytes_of(kept);
     kept.lives = true;
   }
   kept.seat = ++last_seat_;
@@ -78,13 +86,21 @@ KeptTopics::Kept* KeptTopics::find(const Place& place) noexcept {
 void KeptTopics::add(const Place& place, std::string_view topic) {
   const std::lock_guard lock(mutex_);
   Kept* const kept = find(place);
-  if (kept == nullptr || std::ranges::find(kept->topics, topic) != kept->topics.end()) return;
-  kept->topics.emplace_back(topic);
+  if (kept == nullptr) return;
+  std::erase(kept->revoked, topic);
+  if (std::ranges::find(kept->followed, topic) == kept->followed.end()) kept->followed.emplace_back(topic);
 }
 
 void KeptTopics::remove(const Place& place, std::string_view topic) noexcept {
   const std::lock_guard lock(mutex_);
-  if (Kept* const kept = find(place)) std::erase(kept->topics, topic);
+  if (Kept* const kept = find(place)) std::erase(kept->followed, topic);
+}
+
+void KeptTopics::revoke(const Place& place, std::string_view topic) {
+  const std::lock_guard lock(mutex_);
+  Kept* const kept = find(place);
+  if (kept == nullptr || std::erase(kept->followed, topic) == 0) return;
+  if (kept->revoked.size() < subscriptions_max) kept->revoked.emplace_back(topic);
 }
 
 void KeptTopics::end(const Place& place, bool may_return) noexcept {
@@ -102,16 +118,16 @@ void KeptTopics::end(const Place& place, bool may_return) noexcept {
   }
   kept->lives = false;
   kept->ended = clock_.steady();
-  for (const std::string& topic : kept->topics) bytes_ += topic.size();
+  bytes_ += bytes_of(*kept);
   forget_old();
 }
 
-std::optional<std::vector<std::string>> KeptTopics::find(std::string_view pid) {
+std::optional<SeatTopics> KeptTopics::find(std::string_view pid) {
   const std::lock_guard lock(mutex_);
   forget_old();
   const auto found = all_.find(key_of(pid));
   if (found == all_.end()) return std::nullopt;
-  return found->second.topics;
+  return SeatTopics{found->second.followed, found->second.revoked};
 }
 
 std::size_t KeptTopics::size() const {
@@ -125,7 +141,7 @@ void KeptTopics::forget_old() noexcept {
     const auto oldest = all_.find(ended_.front());
     const bool is_old = now - oldest->second.ended >= limits_.time;
     if (!is_old && ended_.size() <= limits_.seats && bytes_ <= limits_.bytes) return;
-    for (const std::string& topic : oldest->second.topics) bytes_ -= topic.size();
+    bytes_ -= bytes_of(oldest->second);
     ended_.pop_front();
     all_.erase(oldest);
   }

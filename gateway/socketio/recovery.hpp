@@ -41,6 +41,12 @@ struct KeptLimits {
   std::size_t bytes = 8 << 20;                              // of their topics
 };
 
+// What a seat had asked for.
+struct SeatTopics {
+  std::vector<std::string> followed{};
+  std::vector<std::string> revoked{};  // lost with a right: its client may not have read so
+};
+
 // The topics of seats, by their pid: of those that live, and of those that ended a while ago. Those that
 // ended first are forgotten first.
 class KeptTopics {
@@ -57,18 +63,20 @@ class KeptTopics {
   Place begin(std::string_view pid);
   void add(const Place& place, std::string_view topic);
   void remove(const Place& place, std::string_view topic) noexcept;
+  void revoke(const Place& place, std::string_view topic);
   // The seat is gone. `may_return` false: for good.
   void end(const Place& place, bool may_return) noexcept;
 
   // Nothing: nobody knows any more what it had.
-  std::optional<std::vector<std::string>> find(std::string_view pid);
+  std::optional<SeatTopics> find(std::string_view pid);
   std::size_t size() const;
 
  private:
   using Key = std::uint64_t;  // of a pid
   struct Kept {
     std::uint64_t seat = 0;
-    std::vector<std::string> topics{};
+    std::vector<std::string> followed{};
+    std::vector<std::string> revoked{};
     SteadyTime ended{};
     std::list<Key>::iterator place{};  // among those that have ended
     bool lives = true;
@@ -76,6 +84,7 @@ class KeptTopics {
   using All = std::unordered_map<Key, Kept>;
 
   static Key key_of(std::string_view pid) noexcept;
+  static std::size_t bytes_of(const Kept& kept) noexcept;
   Kept* find(const Place& place) noexcept;
   void forget_old() noexcept;
 

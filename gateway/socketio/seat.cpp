@@ -96,7 +96,7 @@ void Seat::tell(Session& session, const Notice& notice) {
   session_ = &session;
   if (const auto* welcome = std::get_if<Welcome>(&notice)) return begin(*welcome);
   const auto* revoked = std::get_if<Revoked>(&notice);
-  if (kept_ != nullptr && revoked != nullptr) kept_->remove(kept_place_, revoked->topic);
+  if (kept_ != nullptr && revoked != nullptr) kept_->revoke(kept_place_, revoked->topic);
   vocabulary_.tell(*this, notice);
 }
 
@@ -112,9 +112,10 @@ void Seat::begin(const Welcome& welcome) {
   if (terms->kept != nullptr) {
     kept_place_ = terms->kept->begin(pid);
     kept_ = terms->kept;
-    for (const std::string& topic : terms->topics) kept_->add(kept_place_, topic);
+    for (const std::string& topic : terms->topics.followed) kept_->add(kept_place_, topic);
   }
   vocabulary_.begin(*this, {welcome.position, recovered, welcome.token_expires_at});
+  for (const std::string& topic : terms->topics.revoked) vocabulary_.tell(*this, Revoked{topic});
   if (!terms->is_lost) return;
   const json::object lost{{"from", terms->offset}, {"to", desk().shard.head()}, {"reason", "session_lost"}};
   say_volatile("stream.gap", json::serialize(lost));

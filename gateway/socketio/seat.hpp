@@ -28,7 +28,7 @@ struct SeatTerms {
   bool is_lost = false;
   // Where the topics are kept that its client adds; null: nowhere. And those that it goes on with.
   KeptTopics* kept = nullptr;
-  std::vector<std::string> topics{};
+  SeatTopics topics{};
   metrics::Counter* recovered = nullptr;
 };
 

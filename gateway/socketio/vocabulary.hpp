@@ -57,7 +57,8 @@ class Vocabulary {
 
   // Whether somebody who has a seat and another role now may keep it.
   virtual bool keeps(const Desk&, const hub::Identity&) const noexcept { return true; }
-  // Whether the topics that its clients add are kept for a while, for those who come back.
+  // Whether the topics that its clients add are kept for a while, for those who come back. Those are all that
+  // such a seat follows.
   virtual bool keeps_topics() const noexcept { return false; }
 
   // ---- events ----

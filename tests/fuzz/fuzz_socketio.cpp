@@ -1,4 +1,5 @@
 // Packets of Socket.IO: whatever a client sends is read or refused, and what is read can be said again.
+#include "core/json.hpp"
 #include "gateway/socketio/attachments.hpp"
 #include "gateway/socketio/packet.hpp"
 
@@ -9,8 +10,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-#include <boost/json/parse.hpp>
 
 namespace {
 
@@ -36,8 +35,10 @@ void require_call(const Packet& packet) {
   require(call->attachments.size() == packet.attachments);
   if (call->arguments.empty()) return;
   // What stands in the text is what was parsed.
-  require(boost::json::parse(call->first_text) == call->arguments.front());
-  require(boost::json::parse("[" + std::string(call->all_text) + "]") == call->arguments);
+  const auto first = corohub::parse_json(call->first_text);
+  const auto all = corohub::parse_json("[" + std::string(call->all_text) + "]");
+  require(first.has_value() && *first == call->arguments.front());
+  require(all.has_value() && *all == call->arguments);
 }
 
 }  // namespace

@@ -3,9 +3,11 @@
 // all that it had to get, nothing that it might not see, in order, once. The seeds are fixed.
 #include "integration/delivery_model/log.hpp"
 #include "integration/delivery_model/native_client.hpp"
+#include "integration/delivery_model/socketio_model_client.hpp"
 #include "integration/delivery_model/stomp_model_client.hpp"
 #include "support/test_server.hpp"
 
+#include <chrono>
 #include <memory>
 #include <random>
 #include <set>
@@ -22,6 +24,8 @@ namespace {
 void with_small_buffers(server::Settings& settings) {
   settings.shard.tail.events = 24;            // so that most of what is missed is read from the log
   settings.gateway.outbox.messages_max = 64;  // and waits there for clients that take it late
+  settings.gateway.socketio.ping_interval =
+      std::chrono::minutes(10);  // a client that is not read from is there
   hub::TopicRule staff{.pattern = "staff/*"};
   staff.subscribers = staff.publishers = hub::Audience::admin_bits;
   staff.history_count = 100'000;
@@ -49,6 +53,8 @@ class World {
       add<NativeClient>(NativeClient::Carrier::websocket, *users_[i], none, none, true);
       add<StompModelClient>(StompModelClient::Carrier::websocket, *users_[i]);
       add<StompModelClient>(StompModelClient::Carrier::sockjs, *users_[i]);
+      add<SocketioModelClient>(SocketioModelClient::Carrier::websocket, *users_[i]);
+      add<SocketioModelClient>(SocketioModelClient::Carrier::polling, *users_[i]);
     }
   }
 

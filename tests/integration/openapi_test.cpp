@@ -49,11 +49,11 @@ std::string described_path(std::string pattern) {
   return dots == std::string::npos ? pattern : pattern.erase(dots, 3);
 }
 
-// Routes with plain errors belong to protocols of others, which are described elsewhere.
+// Routes with errors of their own belong to protocols of others, which are described elsewhere.
 Operations served(const http::Router& router) {
   Operations operations;
   for (const http::Route& route : router.routes())
-    if (!route.options.plain_errors)
+    if (!route.options.plain_errors && route.options.problem == nullptr)
       operations[std::string(http::name(route.method)) + ' ' + described_path(route.pattern)] =
           name(route.access);
   return operations;

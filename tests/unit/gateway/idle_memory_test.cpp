@@ -1,29 +1,15 @@
 // What one idle connection costs: a guard, because nobody notices a few hundred bytes until they are many.
 #include "session_rig.hpp"
+#include "support/heap.hpp"
 
 #include <iostream>
 
 #include <gtest/gtest.h>
 
-#include <malloc.h>
-
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#include <sanitizer/allocator_interface.h>
-#define COROHUB_ASAN_HEAP 1
-#endif
-#endif
-
 namespace corohub::gateway::test {
 namespace {
 
-std::size_t heap_in_use() {
-#ifdef COROHUB_ASAN_HEAP
-  return __sanitizer_get_current_allocated_bytes();
-#else
-  return mallinfo2().uordblks;
-#endif
-}
+using corohub::test::heap_in_use;
 
 std::size_t bytes_per_connection(bool deflate) {
   constexpr std::size_t warm_up = 20;

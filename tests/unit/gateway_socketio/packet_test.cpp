@@ -83,6 +83,9 @@ TEST(SocketioPacket, what_no_client_sends_is_refused) {
                                                                     "61-7",
                                                                     "4",
                                                                     "4{}",
+                                                                    "0[]",
+                                                                    "0null",
+                                                                    "0/,/{}",
                                                                     R"(4{"message":"no"})",
                                                                     "1{}",
                                                                     "1[]",
@@ -127,7 +130,7 @@ TEST(SocketioPacket, an_event_without_a_name_or_with_one_of_the_connections_own_
     EXPECT_FALSE(read_call(text, {})) << text;
 }
 
-TEST(SocketioPacket, T54_a_placeholder_has_its_buffer) {
+TEST(SocketioPacket, T54f_a_placeholder_has_its_buffer) {
   const std::vector<std::string> one{"abc"};
   EXPECT_EQ(read_call(R"(["hey",{"_placeholder":true,"num":0}])", {}, one)->attachments, one);
   EXPECT_TRUE(read_call(R"(["hey",{"a":[{"_placeholder":true,"num":0}]}])", {}, one));
@@ -146,7 +149,7 @@ TEST(SocketioPacket, a_head_is_as_short_as_it_may_be) {
   EXPECT_EQ(packet_head(PacketType::binary_ack, "/custom", 1), "61-/custom,");
 }
 
-TEST(SocketioAttachments, T54_buffers_are_counted_and_bounded_together) {
+TEST(SocketioAttachments, T54f_buffers_are_counted_and_bounded_together) {
   Attachments two("text", 2, 5);
   EXPECT_FALSE(two.is_complete());
   EXPECT_TRUE(two.add("abc"));

@@ -1,0 +1,276 @@
+// Socket.IO: socket.io-client of three versions over each way, what CONNECT is told, what ends a seat and what brings
+// it back.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { test } from 'node:test';
+
+import { chromium } from 'playwright-core';
+
+import { Api } from './api.mjs';
+import { eventually, Server } from './server.mjs';
+import { Polling, RawSocket, Seat, VERSIONS, WAYS } from './socketio.mjs';
+
+const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome', '/usr/bin/chromium-browser'].find((path) => path && existsSync(path));
+const inBrowser = { skip: executablePath ? false : 'no Chromium', timeout: 120_000 };
+const ROOM = 'rooms/one';
+const PASSING = 'passing/one'; // whose events are not in the log
+
+// Several shards: a session lives on one of them, its requests come to any.
+async function start(t, settings = {}) {
+  const topics = [{ pattern: 'rooms/*', publish: 'user', history_count: 1000 }, { pattern: 'passing/*', publish: 'user' }];
+  const server = await Server.start(t, { settings: { 'server.shards': 3, 'server.drain_spread_ms': 0, ...settings }, topics });
+  server.launchArgs[server.launchArgs.indexOf('127.0.0.1:0')] = server.host; // where clients look for it again
+  const api = new Api(server);
+  const john = await api.register({ name: 'John' });
+  return { server, api, john, seat: (options = {}) => new Seat(t, server, { auth: { token: john.token }, ...options }) };
+}
+
+const publish = (account, data, topic = ROOM) => account.expect(200, 'POST', `/api/v1/topics/${topic}/events`, { body: { data } });
+const numbers = (seat) => seat.events.filter(([name]) => name === 'message').map(([, data]) => data);
+
+for (const [version, io] of VERSIONS) {
+  for (const transports of WAYS) {
+    test(`socket.io-client ${version} over ${transports.join(' and ')}: hears, asks, publishes, leaves`, async (t) => {
+      const { server, john, seat } = await start(t);
+      const one = seat({ io, transports });
+      const [, welcome, meta, position] = await one.take('connection.established');
+      assert.equal(welcome.user_id, john.id);
+      assert.equal(welcome.client_id, one.socket.id);
+      assert.equal(meta.recovered, false);
+      assert.equal(position, `${meta.epoch}:${meta.seq}`);
+
+      const asked = await one.ask('subscribe', { topic: ROOM });
+      assert.equal(asked.ok, true);
+      assert.equal(asked.data.topic, ROOM);
+      const done = await one.ask('publish', { topic: ROOM, type: 'note', data: { n: 1.5, text: 'ü\u2028' } });
+      assert.equal(done.ok, true);
+      const [, data, about, at] = await one.take('note');
+      assert.deepEqual(data, { n: 1.5, text: 'ü\u2028' });
+      assert.deepEqual(about, { seq: done.data.seq, timestamp: done.data.timestamp, topic: ROOM });
+      assert.equal(at, `${meta.epoch}:${done.data.seq}`);
+
+      const bytes = Buffer.from([0, 1, 254, 255]);
+      assert.equal((await one.ask('publish', { topic: ROOM, type: 'photo', data: bytes })).ok, true);
+      const [, photo] = await one.take('photo');
+      assert.deepEqual(Buffer.from(photo), bytes);
+
+      const { ok, code, message } = await one.ask('subscribe', { topic: '' });
+      assert.deepEqual({ ok, code }, { ok: false, code: 'invalid_topic' });
+      assert.equal(typeof message, 'string');
+      one.socket.emit('fly', {});
+      assert.equal((await one.take('error'))[1].code, 'unknown_type');
+      if (transports.length === 2) await eventually(10_000, 'the upgrade', () => one.socket.io.engine.transport.name === 'websocket');
+
+      one.socket.close();
+      const root = await rootOf(server);
+      await eventually(10_000, 'nobody', async () => (await root.expect(200, 'GET', '/ws/stats')).total_clients === 0);
+    });
+  }
+}
+
+const roots = new WeakMap();
+function rootOf(server) {
+  if (!roots.has(server)) roots.set(server, new Api(server).member('superadmin'));
+  return roots.get(server);
+}
+
+test('events leave no position that is none: volatile ones end with their meta, reserved types are messages', async (t) => {
+  const { john, seat } = await start(t);
+  const one = seat();
+  await one.take('connection.established');
+  const short = seat({ auth: { token: john.token, recovery: false } });
+  await short.take('connection.established');
+  for (const each of [one, short]) await each.ask('subscribe', { topic: ROOM });
+  await one.ask('publish', { topic: ROOM, type: 'disconnect', data: 'a text' });
+  const [, data, meta, position] = await one.take('message');
+  assert.deepEqual([data, meta.type, typeof position], ['a text', 'disconnect', 'string']);
+  assert.deepEqual(await short.take('message'), ['message', 'a text']);
+  assert.equal(one.socket.connected, true);
+  for (const each of [one, short]) await each.ask('subscribe', { topic: PASSING });
+  await one.ask('publish', { topic: PASSING, type: 'note', data: 'a text' });
+  const [, note, about, ...rest] = await one.take('note');
+  assert.deepEqual([note, about.topic, 'seq' in about, rest], ['a text', PASSING, false, []]);
+  assert.deepEqual(await short.take('note'), ['note', 'a text']);
+});
+
+test('T1: CONNECT is told why not, in words and a code, and the connection stays for the next', async (t) => {
+  const { server, john, seat } = await start(t);
+  const refused = async (namespace, auth, extra = {}) => {
+    const one = seat({ namespace, auth, reconnection: false, ...extra });
+    const [, { message, data }] = await one.take('(connect_error)');
+    return { message, data };
+  };
+  assert.deepEqual(await refused('/', {}), { message: 'unauthorized', data: { code: 'unauthorized' } });
+  assert.deepEqual(await refused('/', { token: 'nonsense' }), { message: 'unauthorized', data: { code: 'invalid_token' } });
+  assert.deepEqual(await refused('/nowhere', { token: john.token }), { message: 'Invalid namespace', data: undefined });
+  const handshake = seat({ auth: {}, extraHeaders: { Authorization: `Bearer ${john.token}` } });
+  await handshake.take('connection.established');
+  const address = await fetch(`${server.url}/socket.io/?EIO=4&transport=polling&token=${john.token}`);
+  assert.equal(address.status, 400);
+});
+
+test('a seat that goes for good is told so, and its client stays away', async (t) => {
+  const { server, api, john, seat } = await start(t);
+  const root = await rootOf(server);
+  const kicked = seat();
+  await kicked.take('connection.established');
+  await root.expect(204, 'DELETE', `/api/v1/admin/connections/${kicked.socket.id}`);
+  assert.equal((await kicked.take('(disconnect)'))[1], 'io server disconnect');
+  const second = await api.login(john.email, john.password);
+  const left = seat({ auth: { token: second.token } });
+  await left.take('connection.established');
+  await second.expect(204, 'POST', '/api/v1/auth/logout');
+  assert.equal((await left.take('(disconnect)'))[1], 'io server disconnect');
+  assert.equal(kicked.socket.active, false);
+  assert.equal(left.socket.active, false);
+});
+
+test('T25: the end of a token brings the client back with a new one, and nothing is lost or doubled', async (t) => {
+  const { john, seat } = await start(t, { 'auth.access_ttl_s': 5 });
+  let asked = 0;
+  const one = seat({ auth: (say) => { asked += 1; (asked === 1 ? Promise.resolve() : john.refresh()).then(() => say({ token: john.token })); } });
+  await one.take('connection.established');
+  await one.ask('subscribe', { topic: ROOM });
+  await publish(john, 1);
+  await one.take('message');
+  const [, reason] = await one.take('(disconnect)');
+  assert.notEqual(reason, 'io server disconnect');
+  const again = await one.take('connection.established', 2);
+  assert.equal(again[2].recovered, true);
+  assert.equal(one.socket.recovered, true);
+  await publish(john, 2);
+  await one.take('message', 2);
+  assert.deepEqual(numbers(one), [1, 2]);
+});
+
+test('T74: a connection that broke is recovered with its topics: each durable event once', async (t) => {
+  const { john, seat } = await start(t);
+  for (const transports of WAYS) {
+    const one = seat({ transports });
+    await one.take('connection.established');
+    const topic = `rooms/${transports.join('-')}`;
+    await one.ask('subscribe', { topic });
+    const id = one.socket.id;
+    for (let i = 0; i < 5; ++i) {
+      await publish(john, i, topic);
+      if (i % 2 === 1) continue;
+      await eventually(20_000, 'a connection', () => one.socket.connected);
+      one.socket.io.engine.close();
+    }
+    await one.find('the last one', ([, data]) => data === 4);
+    await eventually(20_000, 'recovery', () => one.socket.connected && one.socket.recovered);
+    assert.notEqual(one.socket.id, id);
+    assert.deepEqual(numbers(one), [0, 1, 2, 3, 4]);
+  }
+});
+
+test('R1, R2: kill -9 and a drain: own events come once; topics of `/` are to be asked for again, from the last position', async (t) => {
+  const { server, john, seat } = await start(t, { 'auth.access_ttl_s': 3600 });
+  const root = await rootOf(server);
+  const alert = (message) => root.expect(200, 'POST', '/ws/broadcast', { body: { message } });
+  const one = seat();
+  await one.take('connection.established');
+  await one.ask('subscribe', { topic: ROOM });
+  for (const [round, end] of [() => server.crash(), () => server.stop()].entries()) {
+    await alert(`live ${round}`);
+    await publish(john, `live ${round}`);
+    await one.find('the live event', ([, data]) => data === `live ${round}`);
+    await end();
+    assert.notEqual((await one.take('(disconnect)', round + 1))[1], 'io server disconnect');
+    await server.launch();
+    await alert(`missed ${round}`);
+    await publish(john, `missed ${round}`);
+    const [, gap] = await one.take('stream.gap', round + 1);
+    assert.equal(gap.reason, 'session_lost');
+    assert.equal(one.socket.recovered, false);
+    await one.find('the missed alert', ([name, data]) => name === 'system.alert' && data.message === `missed ${round}`);
+    const { data } = await one.ask('subscribe', { topic: ROOM, since: gap.from });
+    assert.equal(data.recovered, true);
+    await one.find('the missed event', ([, said]) => said === `missed ${round}`);
+  }
+  const rounds = ['live 0', 'missed 0', 'live 1', 'missed 1'];
+  assert.deepEqual(numbers(one), rounds);
+  assert.deepEqual(one.events.filter(([name]) => name === 'system.alert').map(([, { message }]) => message), rounds);
+});
+
+test('T54f: what is no packet ends its connection, and no other', async (t) => {
+  const { server, john, seat } = await start(t);
+  const neighbour = seat();
+  await neighbour.take('connection.established');
+  const connect = `40${JSON.stringify({ token: john.token })}`;
+  const bad = ['42', '42[]', '42{}', '43', '42["disconnect"]', '47', '4abc', '42/admin,["hey"]', connect, '451-["hey",{"_placeholder":true,"num":1}]', '45511-["hey"]', '44{"message":"no"}'];
+  for (const packet of bad) {
+    const raw = await RawSocket.open(server);
+    raw.send(connect);
+    await raw.next();
+    await raw.next();
+    raw.send(packet);
+    if (packet.startsWith('451-')) raw.send(Buffer.from('abc'));
+    assert.equal((await raw.closed).code, 1002, packet);
+    const polling = await Polling.open(server);
+    await polling.send(connect);
+    await polling.poll();
+    await polling.send(packet);
+    if (packet.startsWith('451-')) await polling.send('bYWJj');
+    const last = await fetch(polling.url);
+    if (last.status === 200) assert.equal(await last.text(), '1', packet);
+    else assert.equal((await last.json()).code, 1, packet);
+  }
+  assert.equal((await neighbour.ask('ping')).ok, true);
+});
+
+test('a Buffer is base64 to others, and theirs a Buffer', async (t) => {
+  const { john, seat } = await start(t);
+  const one = seat();
+  await one.take('connection.established');
+  await one.ask('subscribe', { topic: ROOM });
+  const feed = await john.connect();
+  await feed.ask('subscribe', { topic: ROOM });
+  await one.ask('publish', { topic: ROOM, type: 'photo', data: Buffer.from([1, 2, 255]) });
+  assert.equal((await feed.next('photo')).data, 'AQL/');
+  assert.equal((await one.ask('publish', { topic: ROOM, data: { deep: Buffer.from('x') } })).code, 'invalid_message');
+  assert.equal((await one.ask('subscribe', { topic: Buffer.from('x') })).code, 'invalid_message');
+});
+
+// A page of another origin, which may connect since the server is on loopback alone, with the client's script.
+async function site(t) {
+  const script = readFileSync(new URL('./node_modules/socket.io-client/dist/socket.io.min.js', import.meta.url));
+  const pages = createServer((request, response) => {
+    const isScript = request.url === '/client.js';
+    response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html');
+    response.end(isScript ? script : '<script src="/client.js"></script>');
+  });
+  await new Promise((done) => pages.listen(0, '127.0.0.1', done));
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+  t.after(async () => { await browser.close(); pages.closeAllConnections(); pages.close(); });
+  const page = await browser.newPage();
+  await page.goto(`http://127.0.0.1:${pages.address().port}/`);
+  return page;
+}
+
+test('socket.io-client in a browser: each way, with Buffers and a recovery', inBrowser, async (t) => {
+  const { server, john } = await start(t);
+  const page = await site(t);
+  for (const transports of WAYS) {
+    const got = await page.evaluate(async ({ url, token, transports, topic }) => {
+      const socket = window.io(url, { auth: { token }, transports, forceNew: true, reconnectionDelay: 50 });
+      const next = (name) => new Promise((done) => { socket.once(name, (...event) => done(event)); });
+      await next('connection.established');
+      const { ok } = await socket.emitWithAck('subscribe', { topic });
+      const photo = next('photo');
+      await socket.emitWithAck('publish', { topic, type: 'photo', data: new Uint8Array([1, 2, 255]) });
+      const [bytes] = await photo;
+      if (transports.length === 2 && socket.io.engine.transport.name !== 'websocket') await new Promise((done) => { socket.io.engine.once('upgrade', done); });
+      const again = next('connection.established');
+      socket.io.engine.close();
+      const [, { recovered }] = await again;
+      const note = next('note');
+      await socket.emitWithAck('publish', { topic, type: 'note', data: 7 });
+      const [data, { topic: where }] = await note;
+      socket.close();
+      return { ok, bytes: [...new Uint8Array(bytes)], recovered, data, where };
+    }, { url: server.url, token: john.token, transports, topic: ROOM });
+    assert.deepEqual(got, { ok: true, bytes: [1, 2, 255], recovered: true, data: 7, where: ROOM }, transports.join());
+  }
+});

@@ -1,6 +1,9 @@
-// What bodies may say of a gateway's route, and what of them is a change.
+// What bodies may say of a gateway's route, what of them is a change, and how many there are.
 #include "flags/gateway_route.hpp"
 
+#include "client_room.hpp"
+#include "flags/gateway_route_change.hpp"
+#include "flags/services.hpp"
 #include "room.hpp"
 
 #include <gmock/gmock.h>
@@ -85,6 +88,34 @@ TEST(GatewayRouteBody, replaces_all_with_PUT_and_some_with_PATCH) {
               ErrorCode::field_not_allowed);
   EXPECT_THAT(complaints(patch_gateway_route(before, object_of(R"({"path":null,"y":1})"))),
               ElementsAre("unknown_member /y", "required /path"));
+}
+
+TEST(GatewayRoutes, are_so_many_in_an_environment_and_no_more) {
+  ClientRoom room;
+  FlagServices services({room.database.writer, room.database.readers, room.database.readers,
+                         room.database.clock, "epoch", [](std::size_t) { return Seq(0); }},
+                        {});
+  const auto fill = [&](storage::UnitOfWork& work) -> Result<storage::Nothing> {
+    work.query(
+            "INSERT INTO gateway_routes (environment_id, name, path, version, created_at, updated_at) "
+            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
+            "SELECT ?, i, '/r' || i, 1, 0, 0 FROM n")
+        .bind(static_cast<std::int64_t>(gateway_routes_max - 1), room.name_space().default_environment().id)
+        .run();
+    return storage::Nothing{};
+  };
+  ASSERT_TRUE(room.commit(fill));
+  const auto make = [&](const std::string& environment, const std::string& path) -> std::string {
+    Change change;
+    change.name_space = "bep";
+    change.author = room.author;
+    GatewayRoute route = read_new_gateway_route(object_of(R"({"path":")" + path + R"("})")).value();
+    const auto made = room.commit(GatewayRouteChange(services, change, environment, std::move(route)));
+    return made ? "made" : std::string(name(made.error().code));
+  };
+  EXPECT_EQ(make("default", "/last"), "made");
+  EXPECT_EQ(make("default", "/beyond"), "limit_reached");
+  EXPECT_EQ(make("staging", "/beyond"), "made") << "another environment has its own";
 }
 
 }  // namespace

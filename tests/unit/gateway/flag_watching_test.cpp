@@ -405,6 +405,29 @@ TEST_F(FlagWatchingTest, a_slow_watcher_is_told_to_watch_again) {
   EXPECT_EQ(rig_.flag_watching.watchers(), 0U);
 }
 
+TEST_F(FlagWatchingTest, figures_say_how_many_watch_how_long_it_takes_and_who_must_begin_again) {
+  metrics::Gauge& watchers = metrics::gauge("corohub_flag_watchers", "");
+  metrics::Counter& resyncs = metrics::counter("corohub_flag_resyncs_total", "");
+  const auto pushes = [] {
+    return metrics::histogram("corohub_flag_push_seconds", "", {}).Collect().histogram.sample_count;
+  };
+  const double watched_before = watchers.Value();
+  const double resyncs_before = resyncs.Value();
+  const std::uint64_t pushed_before = pushes();
+  const auto first = watching(R"({"namespace":"bep"})");
+  {
+    const auto second = watching(R"({"namespace":"bep","keys":["two"]})");
+    EXPECT_EQ(watchers.Value(), watched_before + 2);
+    world_.plans["one"].variant = "b";
+    change();
+    rig_.settle();
+    EXPECT_EQ(pushes(), pushed_before + 1) << "once for those who are evaluated together";
+    EXPECT_EQ(ask(*second, "flag.unwatch", "{}"), "ok");
+  }
+  EXPECT_EQ(watchers.Value(), watched_before + 1);
+  EXPECT_EQ(resyncs.Value(), resyncs_before);
+}
+
 class SmallFlagWatching : public FlagWatchingTest {
  protected:
   SmallFlagWatching() : FlagWatchingTest({.slice = std::chrono::milliseconds(0), .values_max = 5}) {}
@@ -446,6 +469,7 @@ TEST_F(SmallFlagWatching, a_change_is_compared_for_nobody_in_its_own_turn) {
 }
 
 TEST_F(SmallFlagWatching, a_change_that_means_too_much_work_is_answered_by_watching_again) {
+  const double resyncs_before = metrics::counter("corohub_flag_resyncs_total", "").Value();
   std::vector<std::unique_ptr<RawClient>> clients;
   for (int i = 0; i < 3; ++i) clients.push_back(watching_as(i));
   world_.plans["one"].variant = "b";
@@ -457,6 +481,7 @@ TEST_F(SmallFlagWatching, a_change_that_means_too_much_work_is_answered_by_watch
   change();
   pass();
   EXPECT_THAT(heard(*clients[2]).events, ElementsAre("one", "resync")) << "six values";
+  EXPECT_EQ(metrics::counter("corohub_flag_resyncs_total", "").Value(), resyncs_before + 3);
   EXPECT_EQ(rig_.flag_watching.evaluations(), 3U);
   EXPECT_EQ(ask(*clients[2], "flag.watch", R"({"namespace":"bep"})"), "ok");
   EXPECT_EQ(heard(*clients[2]).values, oracle());

@@ -17,13 +17,15 @@ using corohub::test::run_task;
 using Scopes = std::vector<std::string>;
 
 TEST(ServiceKeys, knows_its_scopes) {
-  for (const char* scope : {"publish", "publish:user", "publish:role", "publish:all", "publish:topic",
-                            "publish:topic:rooms/one", "publish:topic:rooms/*", "publish:topic:**",
-                            "flags:read", "flags:write:bep", "flags:evaluate:a.b", "flags:ingest"})
+  for (const char* scope :
+       {"publish", "publish:user", "publish:role", "publish:all", "publish:topic", "publish:topic:rooms/one",
+        "publish:topic:rooms/*", "publish:topic:**", "flags:read", "flags:write:bep", "flags:evaluate:a.b",
+        "flags:ingest", "flags:ingest:bep", "config:read", "config:read:bep", "config:emit"})
     EXPECT_TRUE(is_scope(scope)) << scope;
-  for (const char* scope : {"", "*", "read", "publish:", "publish:users", "publish:topic:",
-                            "publish:topic:/a", "publish:topic:a b", "publish:topic:**/a", "PUBLISH", "flags",
-                            "flags:read:", "flags:reads", "flags:read:-a", "flags:read:a/b"})
+  for (const char* scope :
+       {"", "*", "read", "publish:", "publish:users", "publish:topic:", "publish:topic:/a",
+        "publish:topic:a b", "publish:topic:**/a", "PUBLISH", "flags", "flags:read:", "flags:reads",
+        "flags:read:-a", "flags:read:a/b", "config", "config:write", "config:read:", "config:emit:bep"})
     EXPECT_FALSE(is_scope(scope)) << scope;
 }
 

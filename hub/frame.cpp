@@ -35,14 +35,11 @@ FrameRef Frame::make(std::string_view head, std::string_view body, Audience audi
 }
 
 void Frame::set_about(boost::intrusive_ptr<const Event> event) const noexcept {
-  if (about_) return;
-  about_ = std::move(event);
-  frame_bytes_alive.fetch_add(sizeof(Event) + about_->size(), std::memory_order_relaxed);
+  if (!about_) about_ = std::move(event);
 }
 
 void Frame::destroy(const Frame* frame) noexcept {
-  const std::size_t about = frame->about_ ? sizeof(Event) + frame->about_->size() : 0;
-  frame_bytes_alive.fetch_sub(sizeof(Frame) + frame->size_ + about, std::memory_order_relaxed);
+  frame_bytes_alive.fetch_sub(sizeof(Frame) + frame->size_, std::memory_order_relaxed);
   frame->~Frame();
   ::operator delete(const_cast<Frame*>(frame));
 }

@@ -1,10 +1,9 @@
 #include "gateway/ofrep/concern.hpp"
 
+#include "flags/evaluation/likeness.hpp"
+
 #include <algorithm>
-#include <functional>
-#include <set>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -13,8 +12,6 @@ namespace {
 
 using flags::Environment;
 using flags::Flag;
-using flags::Segment;
-using flags::SegmentRef;
 
 // Calls `visit` with each pair of items of the same key; null: there is none on this side. Both lists are
 // sorted.
@@ -30,26 +27,6 @@ void walk(const List& before, const List& after, KeyOf key_of, Visit visit) {
     else
       visit(&*left++, &*right++);
   }
-}
-
-// What evaluations do not read (name, description, tags) may differ.
-bool alike(const flags::FlagIdentity& a, const flags::FlagIdentity& b) {
-  return &a == &b ||
-         (a.parent == b.parent && a.platform == b.platform && a.package_gated == b.package_gated &&
-          a.off_variant == b.off_variant && a.client_visible == b.client_visible);
-}
-
-bool same_rule(const SegmentRef& a, const SegmentRef& b) {
-  return a == b || a->rule.rule == b->rule.rule || a->rule.document == b->rule.document;
-}
-
-std::set<std::string, std::less<>> changed_segments(const Environment& before, const Environment& after) {
-  std::set<std::string, std::less<>> changed;
-  const auto key_of = [](const SegmentRef& segment) -> const std::string& { return segment->key; };
-  walk(before.segments, after.segments, key_of, [&](const SegmentRef* old, const SegmentRef* now) {
-    if (old == nullptr || now == nullptr || !same_rule(*old, *now)) changed.insert((old ? *old : *now)->key);
-  });
-  return changed;
 }
 
 // Whether whoever sees the one sees the other, as far as the flags themselves say it.
@@ -90,15 +67,11 @@ const std::vector<Concerns::Pair>& Concerns::changed_flags(const Environment& be
                                                            const Environment& after) {
   const auto [place, is_new] = changed_.try_emplace({&before, &after});
   if (!is_new || before.revision == after.revision) return place->second;
-  const auto segments = changed_segments(before, after);
+  const flags::Likeness likeness(before, after);
   const auto key_of = [](const Flag& flag) -> const std::string& { return flag.key(); };
   walk(before.flags(), after.flags(), key_of, [&](const Flag* old, const Flag* now) {
-    const bool alike_here =
-        old != nullptr && now != nullptr && alike(*old->identity, *now->identity) && seen_alike(old, now) &&
-        old->definition == now->definition && old->platform_enabled == now->platform_enabled &&
-        std::ranges::none_of(now->definition->segments(),
-                             [&](const std::string& key) { return segments.contains(key); });
-    if (!alike_here) place->second.emplace_back(old, now);
+    const bool same = old != nullptr && now != nullptr && likeness.same(*old, *now) && seen_alike(old, now);
+    if (!same) place->second.emplace_back(old, now);
   });
   return place->second;
 }
@@ -110,7 +83,7 @@ Concerns::Difference& Concerns::difference(const flags::Standing& was, const Env
       by_key_.try_emplace(Key{sees_all, &before, &after, was.package(), is.package()});
   Difference& made = place->second;
   if (!is_new) return made;
-  made.for_all = before.key != after.key || before.metadata != after.metadata;
+  made.for_all = flags::Likeness::is_none(before, after);
   if (made.for_all) return made;
   made.flags = &changed_flags(before, after);
   for (const std::int64_t id : changed_features(was.package(), is.package()))

@@ -28,7 +28,7 @@ const stomp = (carrier) => async ({ server }, key) => {
     flags: () => client.bodies('/topic/flags/bep').map(({ flagKey }) => flagKey),
     alerts: () => client.bodies('/topic/system').map(({ message }) => message),
     told: (message) => client.next('MESSAGE', ({ headers, body }) => headers.destination === '/topic/system' && JSON.parse(body).message === message),
-    ended: async () => (await client.error().catch((error) => error)).code,
+    ended: async () => (await client.error()).headers.code,
     client,
   };
 };

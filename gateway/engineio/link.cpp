@@ -162,7 +162,7 @@ void Link::consume_all() noexcept {
 // To the poll that waits. What has no memory on its way is still in its outbox.
 void Link::deliver() noexcept {
   try {
-    if (polling_->poll && !polling_->second) {
+    if (polling_->poll && !polling_->second && polling_->young_turns == 0) {
       std::string payload = waiting_payload();
       if (payload.empty()) return;
       polling_->poll.answer(frame(std::move(payload)));
@@ -206,12 +206,15 @@ void Link::poll(std::uint64_t number, Ticket ticket) noexcept {
   arm();
 }
 
+// What the client of an upgrade has said on its WebSocket before it polled is read by then: the two come by
+// connections of their own.
 void Link::begin_poll() noexcept {
+  if (probe_ != nullptr) {
+    polling_->young_turns = 2;
+    return settle_later();
+  }
   deliver();
   tell_low_water();
-  if (!polling_ || !polling_->poll || !probing_) return;
-  polling_->noop_turns = 2;
-  settle_later();
 }
 
 void Link::take_second() noexcept {
@@ -409,7 +412,7 @@ bool Link::may_probe(SocketLeg& leg) noexcept {
 
 void Link::probe() noexcept {
   probing_ = true;
-  say_noop();
+  if (polling_->young_turns == 0) say_noop();
 }
 
 void Link::lose_probe(const SocketLeg& leg) noexcept {
@@ -426,6 +429,8 @@ void Link::upgrade() noexcept {
   probing_ = false;
   counters().upgraded.Increment();
   count_as(&counters().websocket);
+  if (std::exchange(polling_->young_turns, std::uint8_t{0}) > 0)
+    polling_->poll.answer({Reply::Kind::refused, {}});
   say_noop();
   bool ping_waits = false;
   try {
@@ -565,9 +570,12 @@ void Link::settle() noexcept {
     if (forgotten_) directory_.remove(*this);
     return;
   }
-  // What the client has said on its WebSocket before it polled is read by then.
-  if (polling_ && polling_->noop_turns > 0 && --polling_->noop_turns > 0) return settle_later();
-  if (probing_) say_noop();
+  if (polling_ && polling_->young_turns > 0) {
+    if (--polling_->young_turns > 0) return settle_later();
+    deliver();
+    tell_low_water();
+    if (probing_) say_noop();
+  }
   hear();
 }
 
@@ -625,7 +633,8 @@ void Link::send_ping(SteadyTime now) noexcept {
   const LinkSettings& settings = directory_.settings();
   const SteadyTime latest =
       ping_due_ + std::min<std::chrono::milliseconds>(Wheel::tick, settings.ping_interval / 2);
-  pong_due_ = std::max(now, latest) + settings.ping_timeout;
+  // Only a shard that was busy for long gives more time, from when it could ask.
+  pong_due_ = std::max(latest + settings.ping_timeout, now + settings.ping_timeout / 4);
   ping_due_ = never;
   if (leg_ != nullptr) {
     leg_->send_ahead(ping_packet);

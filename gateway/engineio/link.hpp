@@ -170,9 +170,9 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
     std::uint64_t second_number = 0;
     SteadyTime second_until = SteadyTime::max();
     std::optional<Sending> sending;
-    InboundBudget budget;         // a WebSocket has its own
-    std::uint8_t noop_turns = 0;  // until a poll during an upgrade is answered
-    bool ping_waits = false;      // for a poll
+    InboundBudget budget;          // a WebSocket has its own
+    std::uint8_t young_turns = 0;  // in which a poll waits for what its client has said on its WebSocket
+    bool ping_waits = false;       // for a poll
     // Of an ended session, for the next poll.
     std::optional<std::string> words;
     std::size_t words_bytes = 0;  // as the directory counts them

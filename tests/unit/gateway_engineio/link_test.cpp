@@ -21,6 +21,16 @@ const std::string rs = "\x1e";
 const std::string bad_request_body = R"({"code":3,"message":"Bad request"})";
 const std::string unknown_body = R"({"code":1,"message":"Session ID unknown"})";
 
+// A request for a link, without HTTP.
+class Answered final : public Visit {
+ public:
+  Answered(const Executor& origin, std::optional<Reply>& reply) : Visit(origin), reply_(reply) {}
+  void finish() noexcept override { reply_ = take_reply(); }
+
+ private:
+  std::optional<Reply>& reply_;
+};
+
 struct Probe : Socket {
   Probe(http::test::Rig& rig, const std::string& session) : Socket(rig, websocket + of(session)) {
     send("2probe");
@@ -618,6 +628,21 @@ TEST_F(EngineioLink, an_upgrade_loses_and_doubles_nothing) {
 }
 
 // A client may say both at once, and poll behind that.
+TEST_F(EngineioLink, a_poll_that_comes_first_is_behind_the_upgrade_that_was_said_before_it) {
+  const std::string session = open();
+  Socket socket(http, websocket + of(session));
+  http.settle();
+  life().echo->say("a");
+  socket.put(gateway::test::text("2probe") + gateway::test::text("5"));  // nobody has read it yet
+  std::optional<Reply> reply;
+  life().link->poll(1, Ticket(std::make_unique<Answered>(http.context.get_executor(), reply)));
+  http.settle();
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->kind, Reply::Kind::refused);
+  EXPECT_EQ(socket.read(), "3probe");
+  EXPECT_EQ(socket.read(), "4a") << "what waits belongs to the WebSocket";
+}
+
 TEST_F(EngineioLink, a_poll_comes_behind_the_upgrade_that_was_said_before_it) {
   const std::string session = open();
   Socket socket(http, websocket + of(session));

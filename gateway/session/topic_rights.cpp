@@ -90,11 +90,12 @@ bool may_hide(const flags::Namespace& before, const flags::Namespace* after) noe
   const bool environments = std::ranges::any_of(before.environments, [&](const flags::EnvironmentRef& one) {
     return after->environment_by_id(one->id) == nullptr;
   });
-  return environments || may_hide_flags(before.default_environment(), after->default_environment()) ||
-         std::ranges::any_of(before.packages, [&](const flags::PackageRef& one) {
-           const flags::Package* const there = after->package_by_id(one->id);
-           return there != one.get() && loses_a_flag(*one, there);
-         });
+  if (environments || may_hide_flags(before.default_environment(), after->default_environment())) return true;
+  if (before.packages == after->packages) return false;  // the same ones: mostly none is another
+  return std::ranges::any_of(before.packages, [&](const flags::PackageRef& one) {
+    const flags::Package* const there = after->package_by_id(one->id);
+    return there != one.get() && loses_a_flag(*one, there);
+  });
 }
 
 // "flags/{namespace}" or "flags/{namespace}/{environment}", made without memory of its own.

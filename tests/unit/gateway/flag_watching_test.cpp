@@ -389,6 +389,24 @@ TEST_F(FlagWatchingTest, what_cannot_be_watched_is_refused) {
   for (const auto& [data, code] : cases) EXPECT_EQ(ask(*client, "flag.watch", data), code) << data;
 }
 
+class RareFlagWatching : public FlagWatchingTest {
+ protected:
+  RareFlagWatching() : FlagWatchingTest({.watches_per_viewer = {1, std::chrono::seconds(1), 2}}) {}
+};
+
+TEST_F(RareFlagWatching, a_viewer_begins_to_watch_only_so_often_over_all_its_connections) {
+  const std::string bep = R"({"namespace":"bep"})";
+  const auto first = rig_.connect(*user_);
+  const auto second = rig_.connect(*user_);
+  EXPECT_EQ(ask(*first, "flag.watch", bep), "ok");
+  EXPECT_EQ(ask(*second, "flag.watch", R"({"namespace":"nowhere"})"), "not_found") << "which counts, too";
+  EXPECT_EQ(ask(*first, "flag.watch", bep), "rate_limited");
+  EXPECT_EQ(ask(*second, "flag.watch", bep), "rate_limited");
+  EXPECT_EQ(rig_.flag_watching.watchers(), 1U) << "what was watched before goes on";
+  rig_.pass(std::chrono::seconds(1));
+  EXPECT_EQ(ask(*second, "flag.watch", bep), "ok");
+}
+
 TEST_F(FlagWatchingTest, a_slow_watcher_is_told_to_watch_again) {
   rig_.settings.outbox.bytes_max = 800;
   const auto client = watching();

@@ -4,6 +4,7 @@
 #include "flags/change.hpp"
 #include "flags/copies.hpp"
 #include "flags/definition_patch.hpp"
+#include "ingest/counts.hpp"
 #include "ingest/feed.hpp"
 #include "support/faulty_vfs.hpp"
 #include "support/test_database.hpp"
@@ -315,7 +316,12 @@ TEST_F(Ingest, T73_a_batch_is_done_in_its_order_without_its_bad_messages) {
   batch.insert(batch.begin() + 3, {parse_message("garbage")});
   batch.insert(batch.begin() + 5,
                {parse_message(R"({"namespace":"mine","flagKey":"a","action":"created"})")});
+  const double accepted = counts().accepted.Value();
+  const double bad = counts().bad.Value();
   ASSERT_TRUE(take(feed, std::move(batch)));
+  EXPECT_EQ(counts().accepted.Value(), accepted + 150);
+  EXPECT_EQ(counts().bad.Value(), bad + 2);
+  EXPECT_THAT(metrics::text(), testing::HasSubstr(R"(corohub_ingest_messages_total{result="bad"})"));
   std::vector<std::string> expected;
   for (int i = 0; i < 150; ++i) expected.push_back("flag.updated f" + std::to_string(i));
   EXPECT_EQ(event_texts(), expected);

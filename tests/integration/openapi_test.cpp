@@ -49,11 +49,15 @@ std::string described_path(std::string pattern) {
   return dots == std::string::npos ? pattern : pattern.erase(dots, 3);
 }
 
-// Routes with errors of their own belong to protocols of others, which are described elsewhere.
+// Protocols of others are described elsewhere: those whose errors are plain, and Socket.IO.
+bool is_of_others(const http::Route& route) {
+  return route.options.plain_errors || route.pattern == "/socket.io/";
+}
+
 Operations served(const http::Router& router) {
   Operations operations;
   for (const http::Route& route : router.routes())
-    if (!route.options.plain_errors && route.options.problem == nullptr)
+    if (!is_of_others(route))
       operations[std::string(http::name(route.method)) + ' ' + described_path(route.pattern)] =
           name(route.access);
   return operations;

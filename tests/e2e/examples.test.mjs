@@ -95,6 +95,13 @@ test('the example of docs/SOCKJS.md', async (t) => {
   assert.match(result.output, /^o\na\["CONNECTED\\nversion:1\.2\\n.*"\]\na\["MESSAGE\\nsubscription:1\\ndestination:\/topic\/rooms\/lobby\\n.*\{\\"text\\":\\"Hello\\"\}\\u0000"\]\n$/);
 });
 
+test('the example of docs/SOCKETIO.md', async (t) => {
+  const server = await Server.start(t);
+  const john = await new Api(server).register();
+  const result = await run('bash', ['--norc', '-ec', block('docs/SOCKETIO.md', 'bash')], { env: { PATH: process.env.PATH, SERVER: server.url, TOKEN: john.token } });
+  assert.match(result.output, /^ok\n40\{"sid":"[\w-]+","pid":"[\w.-]+"\}\x1e42\["connection\.established",\{.*\},\{"epoch":"[\w-]+","seq":\d+,"recovered":false\},"[\w-]+:\d+"\]\n$/);
+});
+
 test('the five minutes of docs/FLAGS.md', async (t) => {
   const server = await Server.start(t);
   const admin = await new Api(server).member('admin');

@@ -37,7 +37,11 @@ TEST(Encoding, base64_is_padded_and_strict) {
   EXPECT_EQ(base64("f"), "Zg==");
   EXPECT_EQ(base64("\xfb\xff\xbf"), "+/+/");
   for (const char* text : {"", "f", "fo", "foo", "foob"}) EXPECT_EQ(from_base64(base64(text)), text);
-  for (const char* text : {"Zg", "Zg=", "Zh==", "Zg==\n", "-_-_", "Zg== ", "===="})
+  for (const char* text : {"Zg", "Zg=", "Zh==", "Zg==\n", "-_-_", "Zg== ", "====",
+                           "A\x80"
+                           "AA",
+                           "\xcb\xb1"
+                           "AA"})
     EXPECT_EQ(from_base64(text), std::nullopt) << text;
 }
 

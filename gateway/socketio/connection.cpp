@@ -47,11 +47,15 @@ struct Connection::Asked {
 Connection::Connection(const Desk& desk, Namespaces& namespaces, Newcomer newcomer)
     : desk_(desk),
       namespaces_(namespaces),
-      place_(std::move(newcomer.place)),
+      stranger_(std::make_unique<Stranger>()),
+      credential_(newcomer.credential.empty()
+                      ? nullptr
+                      : std::make_unique<const std::string>(std::move(newcomer.credential))),
       address_(newcomer.address),
-      credential_(std::move(newcomer.credential)),
       exempt_(newcomer.exempt),
-      is_local_(newcomer.is_local) {}
+      is_local_(newcomer.is_local) {
+  stranger_->place = std::move(newcomer.place);
+}
 
 Connection::~Connection() = default;
 
@@ -59,11 +63,11 @@ Connection::~Connection() = default;
 
 void Connection::on_open(engineio::Link& link) {
   link_ = &link;
-  become_stranger();
+  wait_for_connect();
 }
 
 void Connection::on_message(MessageKind kind, std::string_view payload) {
-  if (is_stranger_ && says_too_much(payload.size())) return end(CloseReason::rate_limited);
+  if (stranger_ != nullptr && says_too_much(payload.size())) return end(CloseReason::rate_limited);
   if (kind == MessageKind::binary) return hear_buffer(payload);
   hear_packet(payload);
 }
@@ -79,15 +83,15 @@ void Connection::on_rewrapped() {
 void Connection::on_closed(CloseReason reason) noexcept {
   stop_being_stranger();
   link_ = nullptr;
-  attachments_.reset();
+  arriving_.reset();
   for (const std::unique_ptr<Occupant>& one : std::exchange(occupants_, {})) one->on_closed(reason);
 }
 
 // ---- what the client says ----
 
 bool Connection::says_too_much(std::size_t bytes) noexcept {
-  strangers_bytes_ += static_cast<std::uint32_t>(std::min(bytes, strangers_bytes_max + 1));
-  return ++strangers_packets_ > strangers_packets_max || strangers_bytes_ > strangers_bytes_max;
+  stranger_->bytes += bytes;
+  return ++stranger_->packets > strangers_packets_max || stranger_->bytes > strangers_bytes_max;
 }
 
 void Connection::end(CloseReason reason) noexcept { link_->close(reason, Drain::yes); }
@@ -106,25 +110,24 @@ Occupant* Connection::find(std::string_view name_space) const noexcept {
 
 void Connection::hear_packet(std::string_view text) {
   const std::optional<Packet> packet = read_packet(text);
-  if (!packet || attachments_ != nullptr) return break_off();
+  if (!packet || arriving_ != nullptr) return break_off();
   if (packet->type == PacketType::connect) return connect(*packet);
   Occupant* const occupant = find(packet->name_space);
   if (occupant == nullptr) return break_off();
   if (packet->type == PacketType::disconnect) return leave(*occupant);
   if (packet->attachments == 0) return hear_event(*packet, {});
-  attachments_ =
-      std::make_unique<Attachments>(std::string(text), packet->attachments, namespaces_.payload_bytes_max);
-  attachments_due_ = desk_.shard.now() + attachments_time_max;
+  Attachments attachments(std::string(text), packet->attachments, namespaces_.payload_bytes_max);
+  arriving_ =
+      std::make_unique<Arriving>(Arriving{std::move(attachments), desk_.shard.now() + attachments_time_max});
   arm();
 }
 
 void Connection::hear_buffer(std::string_view bytes) {
-  if (attachments_ == nullptr) return break_off();
-  if (!attachments_->add(bytes)) return end(CloseReason::message_too_big);
-  if (!attachments_->is_complete()) return;
-  const std::unique_ptr<Attachments> complete = std::move(attachments_);
-  attachments_due_ = never;
-  hear_event(*read_packet(complete->text()), complete->take_buffers());
+  if (arriving_ == nullptr) return break_off();
+  if (!arriving_->packet.add(bytes)) return end(CloseReason::message_too_big);
+  if (!arriving_->packet.is_complete()) return;
+  const std::unique_ptr<Arriving> complete = std::move(arriving_);
+  hear_event(*read_packet(complete->packet.text()), complete->packet.take_buffers());
 }
 
 // The server asks for no acknowledgements, so those that come are for nobody.
@@ -192,7 +195,7 @@ std::string take_text(json::object& auth, std::string_view key) {
 // That of the packet counts; what is no text is no good one.
 std::string Connection::credential_of(Asked& asked) const {
   const std::optional<json::value> token = take(asked.auth, "token");
-  if (!token) return credential_;
+  if (!token) return credential_ != nullptr ? *credential_ : std::string();
   return token->is_string() ? std::string(token->get_string()) : "no text";
 }
 
@@ -260,7 +263,7 @@ Result<> Connection::seat_guest(Asked& asked) {
   Result<Seating> seating = admit(asked, who);
   if (!seating) return seating.error();
   Result<hub::Roster::Admission> place =
-      is_stranger_ ? std::move(place_) : desk_.reception.admit_stranger(address_, exempt_);
+      stranger_ != nullptr ? std::move(stranger_->place) : desk_.reception.admit_stranger(address_, exempt_);
   if (!place) return place.error();
   Seat& dialect = Seat::make(asked.vocabulary, terms_of(asked, std::move(*seating), who));
   const std::shared_ptr<Session> session = make_session(
@@ -294,7 +297,7 @@ Result<Seating> Connection::admit(Asked& asked, const hub::Identity& who) {
 
 // It had a place as a stranger, and needs one only.
 Result<hub::Roster::Admission> Connection::place_of(const Entrant& entrant) {
-  place_ = hub::Roster::Admission();
+  if (stranger_ != nullptr) stranger_->place = hub::Roster::Admission();
   Result<hub::Roster::Admission> place = place_for(desk_.reception, entrant, address_, exempt_);
   if (!place) take_place();
   return place;
@@ -347,36 +350,36 @@ void Connection::say(std::string_view packet) {
 
 // ---- a client without a seat ----
 
-void Connection::become_stranger() noexcept {
-  is_stranger_ = true;
-  strangers_packets_ = 0;
-  strangers_bytes_ = 0;
-  stranger_due_ = desk_.shard.now() + connect_time_max;
-  try {
-    desk_.reception.outsiders().add(*this, weak_from_this(), desk_.shard.context());
-  } catch (const std::bad_alloc&) {
-    return link_->close(CloseReason::overloaded, Drain::no);
-  }
+void Connection::wait_for_connect() {
+  stranger_->due = desk_.shard.now() + connect_time_max;
+  desk_.reception.outsiders().add(*this, weak_from_this(), desk_.shard.context());
   arm();
 }
 
+void Connection::become_stranger() noexcept {
+  try {
+    stranger_ = std::make_unique<Stranger>();
+    wait_for_connect();
+  } catch (const std::bad_alloc&) {
+    return link_->close(CloseReason::overloaded, Drain::no);
+  }
+  take_place();
+}
+
 void Connection::stop_being_stranger() noexcept {
-  place_ = hub::Roster::Admission();
-  if (!std::exchange(is_stranger_, false)) return;
-  desk_.reception.outsiders().remove(*this);
-  stranger_due_ = never;
+  if (std::exchange(stranger_, nullptr) != nullptr) desk_.reception.outsiders().remove(*this);
 }
 
 // A client that has no seat, or gets none now, is in the place of a stranger.
 void Connection::take_place() noexcept {
-  if (!is_stranger_ || link_ == nullptr) return;
+  if (stranger_ == nullptr || link_ == nullptr) return;
   Result<hub::Roster::Admission> place = desk_.reception.admit_stranger(address_, exempt_);
   if (!place) return link_->close(CloseReason::overloaded, Drain::yes);
-  place_ = std::move(*place);
+  stranger_->place = std::move(*place);
 }
 
 void Connection::send_away() noexcept {
-  if (is_stranger_ && link_ != nullptr) link_->close(CloseReason::draining, Drain::yes);
+  if (stranger_ != nullptr && link_ != nullptr) link_->close(CloseReason::draining, Drain::yes);
 }
 
 // ---- time, and the end of seats ----
@@ -412,20 +415,20 @@ void Connection::settle() noexcept {
     occupants_.erase(occupants_.begin() + static_cast<std::ptrdiff_t>(i));
     ended->on_closed(CloseReason::normal);
   }
-  if (!occupants_.empty() || is_stranger_ || !link_->is_open()) return;
-  become_stranger();
-  take_place();
+  if (occupants_.empty() && stranger_ == nullptr && link_->is_open()) become_stranger();
 }
 
 void Connection::arm() noexcept {
-  const SteadyTime due = std::min(stranger_due_, attachments_due_);
+  const SteadyTime stranger = stranger_ != nullptr ? stranger_->due : never;
+  const SteadyTime arriving = arriving_ != nullptr ? arriving_->due : never;
+  const SteadyTime due = std::min(stranger, arriving);
   if (due != never) desk_.shard.wheel().arm_by(*this, due);
 }
 
 void Connection::on_due(SteadyTime now) noexcept {
   if (link_ == nullptr) return;
-  if (now >= stranger_due_) return end(CloseReason::auth_timeout);
-  if (now >= attachments_due_) return end(CloseReason::message_timeout);
+  if (stranger_ != nullptr && now >= stranger_->due) return end(CloseReason::auth_timeout);
+  if (arriving_ != nullptr && now >= arriving_->due) return end(CloseReason::message_timeout);
   arm();
 }
 

@@ -100,6 +100,7 @@ class Connection final : public engineio::Listener,
   Error failure_of(const Error& error);
 
   // ---- a client without a seat ----
+  void wait_for_connect();
   void become_stranger() noexcept;
   void stop_being_stranger() noexcept;
   void take_place() noexcept;
@@ -111,21 +112,29 @@ class Connection final : public engineio::Listener,
   void on_due(SteadyTime now) noexcept override;
   void arm() noexcept;
 
+  // What it is as long as it has no seat.
+  struct Stranger {
+    hub::Roster::Admission place;
+    SteadyTime due{};
+    std::size_t bytes = 0;  // said so far
+    std::uint32_t packets = 0;
+  };
+  // A packet that is not complete.
+  struct Arriving {
+    Attachments packet;
+    SteadyTime due;
+  };
+
   const Desk& desk_;
   Namespaces& namespaces_;
   engineio::Link* link_ = nullptr;  // null before it is open and after its end
   Occupants occupants_;
-  std::unique_ptr<Attachments> attachments_;  // of a packet that is not complete
-  hub::Roster::Admission place_;              // of a stranger
-  boost::asio::ip::address address_;
-  std::string credential_;
-  SteadyTime stranger_due_ = SteadyTime::max();
-  SteadyTime attachments_due_ = SteadyTime::max();
-  std::uint32_t strangers_bytes_ = 0;
-  std::uint8_t strangers_packets_ = 0;
+  std::unique_ptr<Stranger> stranger_;
+  std::unique_ptr<Arriving> arriving_;
+  const std::unique_ptr<const std::string> credential_;  // of the handshake; null: there is none
+  const boost::asio::ip::address address_;
   const bool exempt_;
   const bool is_local_;
-  bool is_stranger_ = false;
   bool settles_ = false;  // a seat has ended
 };
 

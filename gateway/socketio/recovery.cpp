@@ -59,8 +59,9 @@ KeptTopics::Key KeptTopics::key_of(std::string_view pid) noexcept {
 
 std::size_t KeptTopics::bytes_of(const Kept& kept) noexcept {
   std::size_t bytes = 0;
-  for (const std::string& topic : kept.followed) bytes += topic.size();
-  for (const std::string& topic : kept.revoked) bytes += topic.size();
+  if (kept.topics == nullptr) return bytes;
+  for (const std::string& topic : kept.topics->followed) bytes += topic.size();
+  for (const std::string& topic : kept.topics->revoked) bytes += topic.size();
   return bytes;
 }
 
@@ -68,11 +69,11 @@ KeptTopics::Place KeptTopics::begin(std::string_view pid) {
   const std::lock_guard lock(mutex_);
   forget_old();
   const Key key = key_of(pid);
-  Kept& kept = all_[key];
-  if (!kept.lives) {
+  const auto [found, is_new] = all_.try_emplace(key);
+  Kept& kept = found->second;
+  if (!is_new && kept.seat == 0) {
     ended_.erase(kept.place);
     bytes_ -= bytes_of(kept);
-    kept.lives = true;
   }
   kept.seat = ++last_seat_;
   return {key, kept.seat};
@@ -87,20 +88,23 @@ void KeptTopics::add(const Place& place, std::string_view topic) {
   const std::lock_guard lock(mutex_);
   Kept* const kept = find(place);
   if (kept == nullptr) return;
-  std::erase(kept->revoked, topic);
-  if (std::ranges::find(kept->followed, topic) == kept->followed.end()) kept->followed.emplace_back(topic);
+  if (kept->topics == nullptr) kept->topics = std::make_unique<SeatTopics>();
+  auto& [followed, revoked] = *kept->topics;
+  std::erase(revoked, topic);
+  if (std::ranges::find(followed, topic) == followed.end()) followed.emplace_back(topic);
 }
 
 void KeptTopics::remove(const Place& place, std::string_view topic) noexcept {
   const std::lock_guard lock(mutex_);
-  if (Kept* const kept = find(place)) std::erase(kept->followed, topic);
+  Kept* const kept = find(place);
+  if (kept != nullptr && kept->topics != nullptr) std::erase(kept->topics->followed, topic);
 }
 
 void KeptTopics::revoke(const Place& place, std::string_view topic) {
   const std::lock_guard lock(mutex_);
   Kept* const kept = find(place);
-  if (kept == nullptr || std::erase(kept->followed, topic) == 0) return;
-  if (kept->revoked.size() < subscriptions_max) kept->revoked.emplace_back(topic);
+  if (kept == nullptr || kept->topics == nullptr || std::erase(kept->topics->followed, topic) == 0) return;
+  if (kept->topics->revoked.size() < subscriptions_max) kept->topics->revoked.emplace_back(topic);
 }
 
 void KeptTopics::end(const Place& place, bool may_return) noexcept {
@@ -116,7 +120,7 @@ void KeptTopics::end(const Place& place, bool may_return) noexcept {
     all_.erase(place.pid);
     return;
   }
-  kept->lives = false;
+  kept->seat = 0;
   kept->ended = clock_.steady();
   bytes_ += bytes_of(*kept);
   forget_old();
@@ -127,7 +131,7 @@ std::optional<SeatTopics> KeptTopics::find(std::string_view pid) {
   forget_old();
   const auto found = all_.find(key_of(pid));
   if (found == all_.end()) return std::nullopt;
-  return SeatTopics{found->second.followed, found->second.revoked};
+  return found->second.topics != nullptr ? *found->second.topics : SeatTopics();
 }
 
 std::size_t KeptTopics::size() const {

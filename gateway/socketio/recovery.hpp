@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -74,12 +75,10 @@ class KeptTopics {
  private:
   using Key = std::uint64_t;  // of a pid
   struct Kept {
-    std::uint64_t seat = 0;
-    std::vector<std::string> followed{};
-    std::vector<std::string> revoked{};
+    std::uint64_t seat = 0;                // that lives; 0: it has ended
+    std::unique_ptr<SeatTopics> topics{};  // null: none, as with most
     SteadyTime ended{};
-    std::list<Key>::iterator place{};  // among those that have ended
-    bool lives = true;
+    std::list<Key>::iterator place{};  // among those that have ended, if it has
   };
   using All = std::unordered_map<Key, Kept>;
 

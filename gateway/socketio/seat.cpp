@@ -96,7 +96,7 @@ void Seat::tell(Session& session, const Notice& notice) {
   session_ = &session;
   if (const auto* welcome = std::get_if<Welcome>(&notice)) return begin(*welcome);
   const auto* revoked = std::get_if<Revoked>(&notice);
-  if (kept_ != nullptr && revoked != nullptr) kept_->revoke(kept_place_, revoked->topic);
+  if (kept_ != nullptr && revoked != nullptr) kept_->topics.revoke(kept_->place, revoked->topic);
   vocabulary_.tell(*this, notice);
 }
 
@@ -110,9 +110,8 @@ void Seat::begin(const Welcome& welcome) {
        hub::Audience::one_connection());
   if (recovered && terms->recovered != nullptr) terms->recovered->Increment();
   if (terms->kept != nullptr) {
-    kept_place_ = terms->kept->begin(pid);
-    kept_ = terms->kept;
-    for (const std::string& topic : terms->topics.followed) kept_->add(kept_place_, topic);
+    kept_.reset(new KeptSeat{*terms->kept, terms->kept->begin(pid)});
+    for (const std::string& topic : terms->topics.followed) kept_->topics.add(kept_->place, topic);
   }
   vocabulary_.begin(*this, {welcome.position, recovered, welcome.token_expires_at});
   for (const std::string& topic : terms->topics.revoked) vocabulary_.tell(*this, Revoked{topic});
@@ -123,9 +122,9 @@ void Seat::begin(const Welcome& welcome) {
 
 void Seat::note_topics(const Outcome& outcome) {
   if (const auto* subscribed = std::get_if<Subscribed>(&outcome))
-    kept_->add(kept_place_, subscribed->topic);
+    kept_->topics.add(kept_->place, subscribed->topic);
   else if (const auto* unsubscribed = std::get_if<Unsubscribed>(&outcome))
-    kept_->remove(kept_place_, unsubscribed->topic);
+    kept_->topics.remove(kept_->place, unsubscribed->topic);
 }
 
 void Seat::role_changed(Session& session) noexcept {
@@ -133,8 +132,7 @@ void Seat::role_changed(Session& session) noexcept {
 }
 
 void Seat::end(bool may_return) noexcept {
-  if (kept_ != nullptr) kept_->end(kept_place_, may_return);
-  kept_ = nullptr;
+  if (const std::unique_ptr<KeptSeat> kept = std::move(kept_)) kept->topics.end(kept->place, may_return);
 }
 
 // ---- what its client says ----

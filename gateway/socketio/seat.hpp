@@ -99,6 +99,11 @@ class Seat final : public Dialect {
         beginning_(std::make_unique<SeatTerms>(std::move(terms))) {}
   ~Seat() = default;
 
+  struct KeptSeat {
+    KeptTopics& topics;
+    KeptTopics::Place place;
+  };
+
   void begin(const Welcome& welcome);
   void push(std::string_view packet, const hub::Audience& readers);
   void note_topics(const Outcome& outcome);
@@ -106,8 +111,7 @@ class Seat final : public Dialect {
   const Vocabulary& vocabulary_;
   Session* session_ = nullptr;  // from its welcome on
   const std::unique_ptr<SeatState> state_;
-  KeptTopics* kept_ = nullptr;
-  KeptTopics::Place kept_place_{};
+  std::unique_ptr<KeptSeat> kept_;  // null: its topics are not kept
   const bool with_position_;
   std::unique_ptr<SeatTerms> beginning_;  // until its welcome
 };

@@ -39,16 +39,21 @@ class Directory {
   void lose_poll(const LinkId& id, std::uint64_t number) noexcept;
 
   // ---- links ----
+  // What their WebSockets have in hand while they carry nothing: nobody pushes into it.
+  hub::Outbox& empty_outbox() noexcept { return empty_outbox_; }
   // False: there is no room for what it has still to say.
   bool keep_ended(std::size_t bytes) noexcept;
   void let_go_of_ended(std::size_t bytes) noexcept;
   void remove(const Link& link) noexcept;
 
  private:
+  static constexpr hub::OutboxLimits no_room{0, 0};
+
   const std::size_t shard_;
   const Place place_;
   const LinkSettings& settings_;
   std::unordered_map<LinkId, std::shared_ptr<Link>, LinkId::Hash> links_;
+  hub::Outbox empty_outbox_{no_room};
   std::size_t ended_ = 0;
   std::size_t ended_bytes_ = 0;
 };

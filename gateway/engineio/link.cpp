@@ -12,6 +12,7 @@
 #include <new>
 #include <utility>
 
+#include <boost/asio/post.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
@@ -387,6 +388,8 @@ void Link::begin_with(SocketLeg& leg) noexcept {
   polling_.reset();
 }
 
+hub::Outbox& Link::empty_outbox() noexcept { return directory_.empty_outbox(); }
+
 void Link::give_up() noexcept {
   leg_ = nullptr;
   end(CloseReason::internal_error, Drain::no, {}, not_kept);
@@ -407,6 +410,8 @@ void Link::enter(Ticket ticket) noexcept {
 bool Link::may_probe(SocketLeg& leg) noexcept {
   if (stage_ != Stage::open || leg_ != nullptr || probe_ != nullptr) return false;
   probe_ = &leg;
+  polling_->probe_until = now() + upgrade_time_max;
+  arm();
   return true;
 }
 
@@ -418,6 +423,7 @@ void Link::probe() noexcept {
 void Link::lose_probe(const SocketLeg& leg) noexcept {
   if (probe_ != &leg) return;
   probe_ = nullptr;
+  polling_->probe_until = never;
   counters().not_upgraded.Increment();
   if (!std::exchange(probing_, false)) return;
   if (pong_due_ != never) pong_due_ = std::max(pong_due_, now() + directory_.settings().ping_timeout);
@@ -427,6 +433,7 @@ void Link::lose_probe(const SocketLeg& leg) noexcept {
 void Link::upgrade() noexcept {
   leg_ = std::exchange(probe_, nullptr);
   probing_ = false;
+  polling_->probe_until = never;
   counters().upgraded.Increment();
   count_as(&counters().websocket);
   if (std::exchange(polling_->young_turns, std::uint8_t{0}) > 0)
@@ -560,7 +567,12 @@ void Link::forget() noexcept {
 
 void Link::settle_later() noexcept {
   if (std::exchange(settles_, true)) return;
-  later_.post(place().context, [self = shared_from_this()]() noexcept { self->settle(); });
+  try {
+    asio::post(place().context, [self = shared_from_this()] { self->settle(); });
+  } catch (const std::bad_alloc&) {
+    settles_by_wheel_ = true;
+    place().wheel.arm_by(*this, now());
+  }
 }
 
 void Link::settle() noexcept {
@@ -590,7 +602,7 @@ SteadyTime Link::next_due() const noexcept {
     const InboundBudget& budget = polling_->budget;
     due = std::min({due, budget.patience_ends(), budget.in_debt() ? budget.out_of_debt() : never});
   }
-  return polling_ ? std::min(due, polling_->second_until) : due;
+  return polling_ ? std::min({due, polling_->second_until, polling_->probe_until}) : due;
 }
 
 void Link::arm() noexcept {
@@ -598,12 +610,16 @@ void Link::arm() noexcept {
 }
 
 void Link::on_due(SteadyTime now) noexcept {
+  const std::shared_ptr<Link> self = shared_from_this();
+  if (std::exchange(settles_by_wheel_, false)) settle();
   if (stage_ == Stage::ended) {
     if (polling_ && polling_->words && now >= polling_->words_until) forget();
   } else {
     if (limited_ && polling_) pay(now);
     look_at_heartbeat(now);
     if (stage_ == Stage::open && polling_ && now >= polling_->second_until) break_off();
+    if (probe_ != nullptr && now >= polling_->probe_until)
+      probe_->close(CloseReason::message_timeout, Drain::no);
   }
   if (!forgotten_) arm();
 }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include "core/close_reason.hpp"
-#include "core/fixed_post.hpp"
 #include "core/metrics.hpp"
 #include "core/wheel.hpp"
 #include "gateway/engineio/link_id.hpp"
@@ -137,8 +136,10 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   void give_up() noexcept;
   // A request for an upgrade: `done` if it may come, and then it is judged again.
   void enter(Ticket ticket) noexcept;
-  // False: the session takes no upgrade now.
+  // False: the session takes no upgrade now. It has its time from here on.
   bool may_probe(SocketLeg& leg) noexcept;
+  // What a WebSocket has in hand while it carries nothing.
+  hub::Outbox& empty_outbox() noexcept;
   // The client polls no more: what waits is answered, and no ping disturbs.
   void probe() noexcept;
   void lose_probe(const SocketLeg& leg) noexcept;  // if it is the one
@@ -170,7 +171,8 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
     std::uint64_t second_number = 0;
     SteadyTime second_until = SteadyTime::max();
     std::optional<Sending> sending;
-    InboundBudget budget;          // a WebSocket has its own
+    InboundBudget budget;                        // a WebSocket has its own
+    SteadyTime probe_until = SteadyTime::max();  // the end of an upgrade that takes too long
     std::uint8_t young_turns = 0;  // in which a poll waits for what its client has said on its WebSocket
     bool ping_waits = false;       // for a poll
     // Of an ended session, for the next poll.
@@ -242,7 +244,6 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   SteadyTime ping_due_ = SteadyTime::max();
   SteadyTime pong_due_ = SteadyTime::max();  // of a ping that was sent
   metrics::Gauge* counted_ = nullptr;        // among those whose carrier is the same
-  FixedPost later_;
   const bool limited_;
   Stage stage_ = Stage::opening;
   CloseReason reason_ = CloseReason::peer_gone;
@@ -252,7 +253,8 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   bool busy_ = false;    // the listener is called
   bool opened_ = false;  // the listener knows of the link
   bool settles_ = false;
-  bool forgotten_ = false;  // leaves the directory in its next turn
+  bool settles_by_wheel_ = false;  // there was no memory to do it sooner
+  bool forgotten_ = false;         // leaves the directory in its next turn
 };
 
 }  // namespace corohub::gateway::engineio

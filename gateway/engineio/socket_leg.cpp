@@ -5,16 +5,9 @@
 #include <utility>
 
 namespace corohub::gateway::engineio {
-namespace {
-
-constexpr hub::OutboxLimits nothing{0, 0};
-
-}  // namespace
 
 SocketLeg::SocketLeg(std::shared_ptr<Link> link, Begins begins) noexcept
-    : link_(std::move(link)),
-      outbox_(nothing),
-      stage_(begins == Begins::as_session ? Stage::new_session : Stage::new_upgrade) {
+    : link_(std::move(link)), stage_(begins == Begins::as_session ? Stage::new_session : Stage::new_upgrade) {
   if (begins == Begins::as_session) link_->begin_with(*this);
 }
 
@@ -22,7 +15,6 @@ SocketLeg::SocketLeg(std::shared_ptr<Link> link, Begins begins) noexcept
 
 void SocketLeg::carry(OutboxQueue& queue) noexcept {
   stage_ = Stage::carrying;
-  link_->place().wheel.disarm(*this);
   if (transport_ != nullptr) transport_->take_turns(&queue);
 }
 
@@ -35,7 +27,7 @@ bool SocketLeg::send_ahead(std::string_view text) noexcept {
 }
 
 void SocketLeg::leave(hub::Outbox& from) noexcept {
-  if (transport_ != nullptr) transport_->leave(from, outbox_);
+  if (transport_ != nullptr) transport_->leave(from, outbox());
 }
 
 void SocketLeg::close(CloseReason reason, Drain drain) noexcept {
@@ -63,9 +55,7 @@ void SocketLeg::allow_large_messages() noexcept {
 void SocketLeg::on_open(Transport& transport) {
   transport_ = &transport;
   if (stage_ == Stage::new_session) return link_->open();
-  if (!link_->may_probe(*this)) return close(CloseReason::protocol_error, Drain::no);
-  const Place& place = link_->place();
-  place.wheel.arm(*this, place.now() + Link::upgrade_time_max);
+  if (!link_->may_probe(*this)) close(CloseReason::protocol_error, Drain::no);
 }
 
 void SocketLeg::on_message(MessageKind kind, std::string_view payload) {
@@ -91,7 +81,6 @@ void SocketLeg::on_low_water() {
 }
 
 void SocketLeg::on_closed(CloseReason reason) noexcept {
-  link_->place().wheel.disarm(*this);
   transport_->take_turns(nullptr);
   if (stage_ == Stage::carrying)
     link_->lose_socket(reason);
@@ -99,7 +88,5 @@ void SocketLeg::on_closed(CloseReason reason) noexcept {
     link_->lose_probe(*this);
   transport_ = nullptr;  // only now: what it has in hand was an outbox of the link
 }
-
-void SocketLeg::on_due(SteadyTime) noexcept { close(CloseReason::message_timeout, Drain::no); }
 
 }  // namespace corohub::gateway::engineio

@@ -2,7 +2,6 @@
 // its shard's thread only.
 #pragma once
 
-#include "core/wheel.hpp"
 #include "gateway/engineio/link.hpp"
 #include "gateway/wire/transport.hpp"
 #include "hub/outbox.hpp"
@@ -13,7 +12,7 @@
 
 namespace corohub::gateway::engineio {
 
-class SocketLeg final : public TransportListener, public Timed {
+class SocketLeg final : public TransportListener {
  public:
   enum class Begins : bool {
     as_session,  // it carries at once
@@ -23,7 +22,7 @@ class SocketLeg final : public TransportListener, public Timed {
   SocketLeg(std::shared_ptr<Link> link, Begins begins) noexcept;
 
   // What its transport begins with, and comes back to: nothing ever waits in it.
-  hub::Outbox& outbox() noexcept { return outbox_; }
+  hub::Outbox& outbox() noexcept { return link_->empty_outbox(); }
 
   // ---- for the link ----
   void carry(OutboxQueue& queue) noexcept;
@@ -44,15 +43,11 @@ class SocketLeg final : public TransportListener, public Timed {
   void on_low_water() override;
   void on_closed(CloseReason reason) noexcept override;
 
-  // ---- Timed: the upgrade took too long ----
-  void on_due(SteadyTime now) noexcept override;
-
  private:
   enum class Stage : std::uint8_t { new_session, new_upgrade, probed, carrying, refused };
 
   const std::shared_ptr<Link> link_;
   Transport* transport_ = nullptr;  // null before it is open and after its end
-  hub::Outbox outbox_;
   Stage stage_;
 };
 

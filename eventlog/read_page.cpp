@@ -37,9 +37,8 @@ const hub::TopicScope* scope_of(const std::vector<hub::TopicScope>& topics, cons
   const Seq seq = row.integer(0);
   const std::string topic = row.text_or_null(6).value_or(std::string());
   const std::string also = row.text_or_null(8).value_or(std::string());
-  const auto found = std::ranges::find_if(topics, [&](const hub::TopicScope& scope) {
-    return seq > scope.floor && (scope.has(topic) || scope.topic == also);
-  });
+  const auto found = std::ranges::find_if(
+      topics, [&](const hub::TopicScope& scope) { return seq > scope.floor && scope.has(topic, also); });
   return found == topics.end() ? nullptr : &*found;
 }
 
@@ -67,17 +66,23 @@ std::string names_of(const std::vector<hub::TopicScope>& topics) {
   return json::serialize(names);
 }
 
-// The topics below one that gathers stand between these two. Only one such topic is looked for in SQL.
+// The topics below those that gather stand between these two, and others may stand there, too.
 struct Range {
   std::optional<std::string> begin{};  // null: nothing is between
   std::optional<std::string> end{};
 };
 
-Range range_of(const std::vector<hub::TopicScope>& topics) {
-  const auto gathering = std::ranges::find(topics, true, &hub::TopicScope::gathers);
-  if (gathering == topics.end()) return {};
-  constexpr char behind_slash = '/' + 1;
-  return {gathering->topic + '/', gathering->topic + behind_slash};
+Range range_of(const std::vector<hub::TopicScope>& topics, bool is_second) {
+  Range range;
+  for (const hub::TopicScope& scope : topics) {
+    if (!scope.gathers || scope.is_second != is_second) continue;
+    constexpr char behind_slash = '/' + 1;
+    const std::string begin = scope.topic + '/';
+    const std::string end = scope.topic + behind_slash;
+    if (!range.begin || begin < *range.begin) range.begin = begin;
+    if (!range.end || end > *range.end) range.end = end;
+  }
+  return range;
 }
 
 // An index has the topics in order, and the events of each, so that a log of other things is not read for
@@ -99,7 +104,7 @@ std::string behind_those_below(std::string_view topic) { return std::string(topi
 
 // Of the topics one level below.
 std::optional<Seq> first_below(storage::Snapshot& snapshot, const hub::TopicScope& gathering, Seq after) {
-  const Range range = range_of({gathering});
+  const Range range = range_of({gathering}, false);
   std::optional<Seq> first;
   std::string topic = *range.begin;
   while (true) {
@@ -119,7 +124,16 @@ std::optional<Seq> first_below(storage::Snapshot& snapshot, const hub::TopicScop
   }
 }
 
-// The first event after `start` that any of the topics may have; nothing if there is none.
+// Of second topics there may be as many as there are things, so that the next stretch of the log is looked at
+// instead of each.
+std::optional<Seq> first_of_gathered(storage::Snapshot& snapshot, const hub::TopicScope& gathering,
+                                     Seq after) {
+  if (gathering.is_second) return after + 1;
+  return first_below(snapshot, gathering, after);
+}
+
+// Before this one there is no event after `start` that any of the topics may have; nothing if there is none
+// at all.
 std::optional<Seq> first_of_any(storage::Snapshot& snapshot, const std::vector<hub::TopicScope>& topics,
                                 Seq start, Seq head) {
   std::optional<Seq> first;
@@ -128,7 +142,7 @@ std::optional<Seq> first_of_any(storage::Snapshot& snapshot, const std::vector<h
     if (after >= head) continue;
     for (const std::optional<Seq> event :
          {first_of(snapshot, scope.topic, scope.is_second, after),
-          scope.gathers ? first_below(snapshot, scope, after) : std::nullopt})
+          scope.gathers ? first_of_gathered(snapshot, scope, after) : std::nullopt})
       if (event) first = std::min(first.value_or(*event), *event);
   }
   return first;
@@ -167,10 +181,11 @@ storage::Query candidates(storage::Snapshot& snapshot, const PageRequest& reques
       "SELECT seq, type, data, created_at, roles, user_id, topic, attributes, also FROM events "
       "WHERE seq > ? AND seq <= ? AND ((roles & ?) != 0 OR user_id = ? "
       "OR topic IN (SELECT value FROM json_each(?)) OR (topic > ? AND topic < ?) "
-      "OR also IN (SELECT value FROM json_each(?))) ORDER BY seq");
-  const Range range = range_of(request.topics);
+      "OR also IN (SELECT value FROM json_each(?)) OR (also > ? AND also < ?)) ORDER BY seq");
+  const Range below = range_of(request.topics, false);
+  const Range second = range_of(request.topics, true);
   const std::string names = names_of(request.topics);
-  rows.bind(start, end, own.roles, own.user, names, range.begin, range.end, names);
+  rows.bind(start, end, own.roles, own.user, names, below.begin, below.end, names, second.begin, second.end);
   return rows;
 }
 

@@ -196,12 +196,19 @@ bool Shard::takes(const Interest& interest, const Delivery& delivery) noexcept {
 
 // A member without labels has each event once, here too.
 std::uint32_t Shard::deliver_to_second_topic(Delivery& delivery) noexcept {
-  const Topic* const topic = topics_.find(delivery.event.also());
-  if (topic == nullptr) return 0;
-  return deliver_to(*topic, [&](const Subscription& one) {
-    const bool by_another = one.label == 0 && has_otherwise(*one.member, delivery);
-    return !by_another && offer(one, delivery);
-  });
+  const std::string_view name = delivery.event.also();
+  const Topic* const topic = topics_.find(name);
+  const Topic* const gathering = topics_.find_gathering(name);
+  const auto deliver = [&](const Topic& to, const Topic* before) {
+    return deliver_to(to, [&](const Subscription& one) {
+      const bool by_another =
+          one.label == 0 && (has_otherwise(*one.member, delivery) ||
+                             (before != nullptr && takes(*one.member, *before, delivery)));
+      return !by_another && offer(one, delivery);
+    });
+  };
+  const std::uint32_t reached = topic != nullptr ? deliver(*topic, nullptr) : 0;
+  return gathering != nullptr ? reached + deliver(*gathering, topic) : reached;
 }
 
 // By its audience, or by another topic than the second.

@@ -28,7 +28,7 @@ struct Topic {
     return of_event == name || (rule->gathers && is_one_level_below(name, of_event));
   }
   bool hears(std::string_view of_event, std::string_view also) const noexcept {
-    return hears(of_event) || also == name;
+    return hears(of_event) || hears(also);
   }
 };
 
@@ -49,6 +49,9 @@ struct TopicScope {
 
   bool has(std::string_view of_event) const noexcept {
     return of_event == topic || (gathers && is_one_level_below(topic, of_event));
+  }
+  bool has(std::string_view of_event, std::string_view also) const noexcept {
+    return has(of_event) || has(also);
   }
 };
 

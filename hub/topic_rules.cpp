@@ -94,12 +94,13 @@ TopicRule rule_of_flags(std::string pattern, bool gathers) {
           .gathers = gathers};
 }
 
-// Of the events of one thing, which have an audience or a topic besides.
-TopicRule rule_of_second(std::string pattern) {
+// Of the events of one thing, or of all of its kind, which have an audience or a topic besides.
+TopicRule rule_of_second(std::string pattern, bool gathers) {
   return {.pattern = std::move(pattern),
           .subscribers = Audience::admin_bits,
           .history_count = as_long_as_the_log,
           .by_server_only = true,
+          .gathers = gathers,
           .is_second = true};
 }
 
@@ -113,9 +114,12 @@ std::vector<TopicRule> reserved_rules(std::uint8_t gateway_readers) {
           rule_of_flags("flags", true),
           rule_of_flags("flags/*", false),
           rule_of_flags("flags/*/*", false),
-          rule_of_second("platform/*"),
-          rule_of_second("feature/*"),
-          rule_of_second("package/*"),
+          rule_of_second("platform", true),
+          rule_of_second("platform/*", false),
+          rule_of_second("feature", true),
+          rule_of_second("feature/*", false),
+          rule_of_second("package", true),
+          rule_of_second("package/*", false),
           {.pattern = "activity", .subscribers = Audience::admin_bits, .by_server_only = true},
           {.pattern = "editing/flags/*/*",
            .subscribers = Audience::admin_bits,
@@ -152,7 +156,8 @@ const TopicRule& rule_of(const TopicRules& rules, std::string_view readable_topi
 }
 
 bool is_reserved_topic(std::string_view topic) noexcept {
-  constexpr std::array<std::string_view, 4> whole = {"flags", server_status_topic, gateway_topic, "activity"};
+  constexpr std::array<std::string_view, 7> whole = {
+      "flags", server_status_topic, gateway_topic, "activity", "platform", "feature", "package"};
   constexpr std::array<std::string_view, 6> roots = {"flags/",   "platform/", "feature/",
                                                      "package/", "user/",     editing_root};
   return std::ranges::find(whole, topic) != whole.end() ||

@@ -61,8 +61,8 @@ class TopicRules {
   // proxy_config_events, and its readers read. Only the server writes in flags, flags/* and flags/*/*, of
   // which flags gathers what is in flags/*; every role may read there as far as the rule says, and what else
   // it takes is for those who know of flags. platform/*, feature/* and package/* show administrators the
-  // events of one of these, activity each row of the audit trail, and editing/flags/*/* who of them works on
-  // a flag.
+  // events of one of these, platform, feature and package those of all of a kind, activity each row of the
+  // audit trail, and editing/flags/*/* who of them works on a flag.
   const TopicRule* find(std::string_view topic) const noexcept;
   // The same for somebody who wants to subscribe or to read; null as well if this role may not.
   const TopicRule* readable(std::string_view topic, Role role) const noexcept {

@@ -98,7 +98,7 @@ test('names and types: what is none, what is nobody\'s, what is the server\'s', 
       await refused(john.ask(type, data), 'invalid_topic');
     }
   }
-  for (const topic of ['nothing', 'rooms', 'rooms/one/two', 'admin', 'flags/a', 'system', 'user/1', 'platform/x', 'feature/x', 'package/x', 'proxy_config_events', 'admin/ops']) {
+  for (const topic of ['nothing', 'rooms', 'rooms/one/two', 'admin', 'flags/a', 'system', 'user/1', 'platform/x', 'feature/x', 'package/x', 'platform', 'feature', 'package', 'proxy_config_events', 'admin/ops']) {
     for (const type of ['subscribe', 'publish', 'history', 'presence']) {
       await refused(john.ask(type, { topic, ...(type === 'publish' ? { data: 1 } : {}) }), 'forbidden');
     }

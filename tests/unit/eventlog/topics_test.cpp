@@ -177,6 +177,43 @@ TEST_F(TopicLogTest, a_second_topic_has_events_of_audiences_and_of_topics) {
   EXPECT_TRUE(page.events.at(0)->audience().is_judged());
 }
 
+TEST_F(TopicLogTest, second_topics_are_gathered_too) {
+  const auto put = [&](std::string topic, std::string also, int count = 1) {
+    const auto unit = [&](UnitOfWork& work) -> Result<storage::Nothing> {
+      for (int i = 0; i < count; ++i)
+        append(
+            work,
+            {.type = "x", .data = "{}", .audience = hub::Audience::everyone(), .topic = topic, .also = also});
+      return storage::Nothing{};
+    };
+    ASSERT_TRUE(db_.commit(unit));
+  };
+  const hub::TopicScope features{"feature", hub::Audience::admin_bits, 0, true, true};
+  const hub::TopicScope platforms{"platform", hub::Audience::admin_bits, 2, true, true};
+  const hub::TopicScope flags{"flags", hub::Audience::everyone_bits, 0, true};
+  put("flags/a/staging", "feature/7");
+  put("", "platform/2");
+  put("flags/a", "");
+  put("", "package/2");
+  put("", "platform/3");
+  put("flags/b", "feature/8");
+  EXPECT_THAT(seqs({.topics = {features}}), ElementsAre(1, 6));
+  EXPECT_THAT(seqs({.topics = {features, platforms}}), ElementsAre(1, 5, 6)) << "what is between is not";
+  EXPECT_THAT(seqs({.topics = {features, flags}}), ElementsAre(1, 3, 6)) << "once";
+  put("rooms/one", "", 12'000);
+  put("flags/a", "feature/7");
+  std::vector<Seq> found;
+  Page page;
+  page.next = 6;
+  page.more = true;
+  for (int pages = 0; page.more && pages < 5; ++pages) {
+    const PageRequest request{.since = page.next, .topics = {features}};
+    page = db_.read([&](Snapshot& snapshot) { return read_page(snapshot, request); }).value();
+    for (const hub::EventRef& event : page.events) found.push_back(event->seq());
+  }
+  EXPECT_THAT(found, ElementsAre(12'007));
+}
+
 TEST_F(TopicLogTest, its_text_is_the_same_as_when_it_was_live) {
   add("rooms/one");
   const PageRequest request{.topics = {one_}};

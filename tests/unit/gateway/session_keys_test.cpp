@@ -121,7 +121,7 @@ TEST_F(SessionKeys, T31b_a_client_hears_flags_of_its_place_and_what_is_for_it) {
   EXPECT_EQ(subscribe(*client, "flags/bep"), "ok");
   EXPECT_EQ(subscribe(*client, "system"), "ok");
   for (const char* topic : {"flags/shop", "flags/bep/staging", "rooms/one", "proxy_config_events",
-                            "feature/1", "activity", "editing/flags/bep/seen"})
+                            "feature/1", "feature", "activity", "editing/flags/bep/seen"})
     EXPECT_EQ(subscribe(*client, topic), "forbidden") << topic;
   publish_flags();
   hub::EventDraft for_it{"client.updated", "{}", hub::Audience::admins_and_clients()};

@@ -174,6 +174,32 @@ TEST_F(SecondTopics, an_event_goes_to_their_subscribers_too) {
       << "each label has its own";
 }
 
+TEST_F(SecondTopics, one_that_gathers_brings_those_of_all_things_of_its_kind) {
+  FakeMember all(one.shard, {1, Role::admin}), both(one.shard, {2, Role::admin}),
+      labelled(one.shard, {3, Role::admin}), kinds(one.shard, {4, Role::admin});
+  subscribe(all, "feature");
+  subscribe(both, "feature");
+  subscribe(both, "feature/7");
+  subscribe(both, "flags");
+  subscribe(labelled, "feature", 1);
+  subscribe(labelled, "feature/7", 2);
+  subscribe(kinds, "platform");
+  subscribe(kinds, "package");
+  one.publish({also("flag", "flags/bep", "feature/7", 1), also("staged", "flags/bep/staging", "feature/8", 2),
+               also("platform", "", "platform/2", 3), also("plain", "flags/bep", "", 4)});
+  EXPECT_THAT(all.log, ElementsAre("flag", "staged", "platform"));
+  EXPECT_THAT(both.log, ElementsAre("flag", "staged", "platform", "plain")) << "once by all its topics";
+  EXPECT_THAT(labelled.log, ElementsAre("flag", "flag", "staged", "platform")) << "each label has its own";
+  EXPECT_THAT(kinds.log, ElementsAre("platform")) << "once, by audience or by topic";
+
+  FakeMember late(one.shard, {5, Role::admin});
+  Replay replay(one.shard, late, log, 0);
+  replay.hold(subscribe(late, "feature"), 0);
+  replay.hold(subscribe(late, "feature/8"), 0);
+  EXPECT_TRUE(replay.advance());
+  EXPECT_THAT(late.log, ElementsAre("flag", "staged", "platform"));
+}
+
 TEST_F(SecondTopics, a_replay_brings_the_same) {
   one.publish({also("flag", "flags/bep", "feature/7", 1), also("other", "flags/bep", "feature/8", 2),
                also("platform", "", "platform/2", 3)});

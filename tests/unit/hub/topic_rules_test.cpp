@@ -101,12 +101,14 @@ TEST(TopicRules, everybody_may_read_topics_of_flags_and_only_the_server_writes_t
 
 TEST(TopicRules, administrators_read_the_events_of_one_thing) {
   const TopicRules rules;
-  for (const char* topic : {"platform/7", "feature/7", "package/7"}) {
+  for (const std::string_view topic :
+       {"platform/7", "feature/7", "package/7", "platform", "feature", "package"}) {
     const TopicRule* rule = rules.find(topic);
     ASSERT_NE(rule, nullptr) << topic;
     EXPECT_TRUE(rule->is_second && rule->durable() && rule->by_server_only) << topic;
     EXPECT_TRUE(rule->may_subscribe(Role::admin) && !rule->may_subscribe(Role::user)) << topic;
     EXPECT_FALSE(rule->may_publish(Role::superadmin)) << topic;
+    EXPECT_EQ(rule->gathers, topic.find('/') == std::string_view::npos) << topic;
   }
 }
 

@@ -169,7 +169,7 @@ class Oracle {
     return who_.kind != hub::Identity::Kind::client || client_in(in.id)->second.in_staging == staging;
   }
   bool may_follow(const std::string& topic) const {
-    if (topic.starts_with("package/") || topic.starts_with("feature/")) return is_admin();
+    if (topic.starts_with("package") || topic.starts_with("feature")) return is_admin();
     if (topic == "system")
       return who_.kind == hub::Identity::Kind::client || who_.kind == hub::Identity::Kind::service;
     if (topic == "flags") {
@@ -221,7 +221,8 @@ class Oracle {
   }
   // Once, by whichever of its topics, or by its audience.
   bool hears(const Told& told, const std::set<std::string>& topics) const {
-    if (!told.second.empty() && topics.contains(told.second)) return true;
+    const std::string kind = told.second.substr(0, told.second.find('/'));
+    if (!told.second.empty() && (topics.contains(told.second) || topics.contains(kind))) return true;
     if (!told.is_of_flag()) return is_in_audience(told);
     const bool follows = topics.contains(told.topic()) || (!told.in_staging && topics.contains("flags"));
     return follows && sees(told);
@@ -653,7 +654,8 @@ class Model {
   std::string some_topic() {
     constexpr std::array topics{"flags",      "flags/bep",          "flags/bep/staging",
                                 "flags/shop", "flags/shop/staging", "package/7",
-                                "feature/1",  "feature/3",          "system"};
+                                "feature/1",  "feature/3",          "feature",
+                                "system"};
     return topics[pick(topics.size())];
   }
 

@@ -16,7 +16,7 @@ bool touches(const Likeness& likeness, const Flag& old, const Flag& now) {
 
 }  // namespace
 
-TouchedFlags touched_flags(const Environment& before, const Environment& after, bool all) {
+TouchedFlags touched_flags(const Environment& before, const Environment& after, bool all, bool by_name) {
   TouchedFlags touched;
   if (&before == &after && !all) return touched;
   const Likeness likeness(before, after);
@@ -32,7 +32,8 @@ TouchedFlags touched_flags(const Environment& before, const Environment& after, 
     } else if (i == left.size() || right[j].key() < left[i].key()) {
       touched.flags.push_back({Flag::none, j++});
     } else {
-      if (all || touches(likeness, left[i], right[j])) touched.flags.push_back({i, j});
+      const bool renamed = by_name && left[i].identity->name != right[j].identity->name;
+      if (all || renamed || touches(likeness, left[i], right[j])) touched.flags.push_back({i, j});
       same_places = same_places && i == j;
       moved[j++] = i++;
     }

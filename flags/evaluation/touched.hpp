@@ -22,7 +22,9 @@ struct TouchedFlags {
 
 // A flag is touched with its own definition, identity or platform, with a segment that its rule names, with
 // the metadata of the environment, and with its parent. `all`: every flag, because something else changed on
-// which rules may depend. Two different environments share no flag's evaluation.
-TouchedFlags touched_flags(const Environment& before, const Environment& after, bool all = false);
+// which rules may depend; `by_name`: and with its own name, for those who show it. Two different environments
+// share no flag's evaluation.
+TouchedFlags touched_flags(const Environment& before, const Environment& after, bool all = false,
+                           bool by_name = false);
 
 }  // namespace corohub::flags

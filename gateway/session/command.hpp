@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -178,6 +179,19 @@ struct FlagValues {
   std::string_view data;
 };
 
-using Notice = std::variant<Welcome, Gap, Revoked, Expiring, Throttled, FlagValues>;
+// The same for a session that asked FlagWatching to be told of each flag in a text of its own.
+struct FlagItems {
+  struct Item {
+    std::int64_t flag_id;
+    std::string_view text;
+    bool is_switched;  // its switch is another one than it was told before, not only what it gives
+  };
+  std::span<const Item> items{};            // in the order of their keys
+  std::span<const std::int64_t> deleted{};  // ids of flags that are not there any more
+  bool has_hidden = false;                  // others are out of its sight
+  bool is_over = false;  // the watch has ended; the rest is empty if there was too much of it
+};
+
+using Notice = std::variant<Welcome, Gap, Revoked, Expiring, Throttled, FlagValues, FlagItems>;
 
 }  // namespace corohub::gateway

@@ -1,14 +1,13 @@
 #include "gateway/session/flag_watching.hpp"
 
 #include "core/log.hpp"
+#include "gateway/session/flag_watching_parts.hpp"
 #include "gateway/session/session.hpp"
 
 #include <algorithm>
 #include <functional>
 #include <new>
 #include <utility>
-
-#include <boost/container_hash/hash.hpp>
 
 namespace corohub::gateway {
 namespace {
@@ -27,46 +26,13 @@ std::int64_t id_of(const flags::Viewer& viewer) noexcept {
   return 0;
 }
 
-// What evaluations know of a viewer beside the namespace: another number, and all flags may be others.
-std::uint64_t rights_of(const flags::Standing& who) noexcept {
-  std::size_t all = 0;
-  boost::hash_combine(all, static_cast<int>(who.viewer().role));
-  if (const flags::Client* client = who.client()) {
-    boost::hash_combine(all, client->id);
-    boost::hash_combine(all, client->version);
-    boost::hash_combine(all, client->updated_at);
-  }
-  if (const flags::Package* package = who.package()) {
-    boost::hash_combine(all, package->id);
-    boost::hash_combine(all, package->version);
-    boost::hash_combine(all, package->updated_at);
-  }
-  return all;
-}
-
-// Never 0.
-std::uint64_t hash_of(std::string_view item) noexcept { return std::hash<std::string_view>()(item) | 1; }
-
-// {"namespace":"bep","environment":"default","revision":12 and no end.
-std::string head_of(std::string_view name_space, const flags::Environment& environment) {
-  std::string head = R"({"namespace":)";
-  append_json(head, name_space);
-  head += R"(,"environment":)";
-  append_json(head, environment.key);
-  return head.append(R"(,"revision":)").append(std::to_string(environment.revision));
-}
-
-bool wants(const std::optional<std::vector<std::string>>& keys, std::string_view key) noexcept {
-  return !keys || std::ranges::binary_search(*keys, key, std::less<>());
-}
-
 }  // namespace
 
 // ---- the index ----
 
 bool FlagWatching::KeyLess::operator()(const Key& a, const Key& b) const noexcept {
-  return std::tie(a.name_space, a.kind, a.id, a.environment, a.context) <
-         std::tie(b.name_space, b.kind, b.id, b.environment, b.context);
+  return std::tie(a.name_space, a.kind, a.id, a.environment, a.context, a.text) <
+         std::tie(b.name_space, b.kind, b.id, b.environment, b.context, b.text);
 }
 
 bool FlagWatching::KeyLess::operator()(const Key& a, const Prefix& b) const noexcept {
@@ -77,48 +43,6 @@ bool FlagWatching::KeyLess::operator()(const Key& a, const Prefix& b) const noex
 bool FlagWatching::KeyLess::operator()(const Prefix& a, const Key& b) const noexcept {
   if (const int order = b.name_space.compare(a.name_space); order != 0) return order > 0;
   return a.viewer && *a.viewer < std::pair(b.kind, b.id);
-}
-
-// In this turn: where a viewer evaluates.
-struct FlagWatching::Place {
-  flags::Standing who;
-  const flags::EnvironmentRef& environment;
-};
-
-// What is new for a group.
-struct FlagWatching::Values {
-  struct Item {
-    std::string_view key;
-    std::size_t begin;  // in `text`
-    std::size_t size;
-  };
-
-  std::string data_for(const std::optional<std::vector<std::string>>& keys) const;
-
-  std::string head;
-  std::string text;
-  std::vector<Item> items;
-  std::vector<std::string_view> removed;
-};
-
-// Empty: nothing of these keys is new.
-std::string FlagWatching::Values::data_for(const std::optional<std::vector<std::string>>& keys) const {
-  std::string data = head + R"(,"flags":[)";
-  bool any = false;
-  std::string_view separator;
-  for (const Item& item : items) {
-    if (!wants(keys, item.key)) continue;
-    data.append(std::exchange(separator, ",")).append(text, item.begin, item.size);
-    any = true;
-  }
-  data += R"(],"removed":[)";
-  separator = {};
-  for (const std::string_view key : removed) {
-    if (!wants(keys, key)) continue;
-    append_json(data.append(std::exchange(separator, ",")), key);
-    any = true;
-  }
-  return any ? data.append("]}") : std::string();
 }
 
 FlagWatching::FlagWatching(hub::Shard& shard, flags::Directory& directory, FlagWatchLimits limits)
@@ -162,10 +86,11 @@ std::string FlagWatching::own_namespace(const flags::Viewer& viewer) const {
   return "default";
 }
 
-// A watch evaluates all flags that its viewer sees.
+// A watch evaluates all flags that its viewer sees. Guests have no name, so they count by their addresses.
 std::optional<Refusal> FlagWatching::refuse(const Session& session, const WatchFlags& asked) {
   const flags::Viewer viewer = viewer_of(session.identity());
-  const std::string key = std::to_string(static_cast<int>(viewer.kind)) + ":" + std::to_string(id_of(viewer));
+  std::string key = std::to_string(static_cast<int>(viewer.kind)) + ":";
+  key += viewer.kind == Kind::guest ? session.address().to_string() : std::to_string(id_of(viewer));
   if (!session.exempt() && !asked_.take(key).allowed)
     return Refusal{name(ErrorCode::rate_limited), "You begin to watch more often than you may."};
   if (asked.keys && asked.keys->size() > watch_keys_max)
@@ -173,55 +98,114 @@ std::optional<Refusal> FlagWatching::refuse(const Session& session, const WatchF
   return std::nullopt;
 }
 
-void FlagWatching::watch(Session& session, const RequestId& id, WatchFlags& asked) {
-  if (const std::optional<Refusal> refusal = refuse(session, asked)) return session.answer(id, *refusal);
+std::optional<Refusal> FlagWatching::resolve(const Session& session, WatchFlags& asked, const FlagText* text,
+                                             Asked& found) {
+  if (std::optional<Refusal> refusal = refuse(session, asked)) return refusal;
   Result<flags::Context> context = flags::Context::read(std::move(asked.context));
-  if (!context) return session.answer(id, Refusal{"invalid_context", context.error().detail});
-  const flags::Viewer viewer = viewer_of(session.identity());
-  Key key{asked.name_space.empty() ? own_namespace(viewer) : asked.name_space, viewer.kind, id_of(viewer),
-          asked.environment, context->canonical()};
-  if (key.context.size() > watch_context_bytes_max)
-    return session.answer(id, Refusal{"invalid_context", "The context may be at most 8 KiB of JSON."});
-  const std::optional<Place> place = find_place(key, viewer);
-  if (!place)
-    return session.answer(id,
-                          Refusal{name(ErrorCode::not_found), "There is no such namespace or environment."});
+  if (!context) return Refusal{"invalid_context", context.error().detail};
+  found.viewer = viewer_of(session.identity());
+  found.key = {asked.name_space.empty() ? own_namespace(found.viewer) : asked.name_space,
+               found.viewer.kind,
+               id_of(found.viewer),
+               asked.environment,
+               context->canonical(),
+               text};
+  if (found.key.context.size() > watch_context_bytes_max)
+    return Refusal{"invalid_context", "The context may be at most 8 KiB of JSON."};
+  const std::optional<Place> place = find_place(found.key, found.viewer);
+  if (!place) return Refusal{name(ErrorCode::not_found), "There is no such namespace or environment."};
+  found.place.emplace(*place);
+  found.context = std::move(*context);
+  found.context.set_caller(place->who, place->environment->key);
+  return std::nullopt;
+}
 
-  const flags::Environment& environment = *place->environment;
-  if (asked.keys) std::ranges::sort(*asked.keys);
-  context->set_caller(place->who, environment.key);
-  flags::Evaluator evaluator(environment, *context, shard_.clock().unix_ms() / 1000);
+void FlagWatching::append_item(std::string& out, const FlagText* text, const Place& place,
+                               const flags::Evaluation& evaluation) {
+  const json::object* const limits = place.who.limits_of(*evaluation.flag->identity);
+  if (text != nullptr)
+    text->append(out, evaluation, limits);
+  else
+    flags::append_evaluation(out, *place.environment, evaluation, nullptr, limits);
+}
+
+// To a list, without its brackets. Answers what a group is to remember of it.
+std::vector<std::uint64_t> FlagWatching::append_all(std::string& list, Asked& asked,
+                                                    const std::optional<std::vector<std::string>>& keys,
+                                                    std::int64_t now_seconds) {
+  const flags::Environment& environment = *asked.place->environment;
+  flags::Evaluator evaluator(environment, asked.context, now_seconds);
   std::vector<std::uint64_t> told(environment.flags().size(), 0);
-  std::string text = R"({"flags":[)";
   std::string item;
   std::string_view separator;
   for (std::size_t i = 0; i < told.size(); ++i) {
     const flags::Flag& flag = environment.flags()[i];
-    if (!place->who.sees(flag)) continue;
+    if (!asked.place->who.sees(flag)) continue;
     item.clear();
-    flags::append_evaluation(item, environment, evaluator.evaluate(flag), nullptr,
-                             place->who.limits_of(*flag.identity));
+    append_item(item, asked.key.text, *asked.place, evaluator.evaluate(flag));
     told[i] = hash_of(item);
-    if (wants(asked.keys, flag.key())) text.append(std::exchange(separator, ",")).append(item);
+    if (wants(keys, flag.key())) list.append(std::exchange(separator, ",")).append(item);
   }
+  return told;
+}
+
+std::optional<Refusal> FlagWatching::refuse_size(Session& session, std::size_t bytes) {
+  if (session.has_room_for(bytes)) return std::nullopt;
+  return Refusal{name(ErrorCode::overloaded), "Too much waits for you already: read it, or ask for less."};
+}
+
+void FlagWatching::watch(Session& session, const RequestId& id, WatchFlags& asked) {
+  Asked found;
+  if (const std::optional<Refusal> refusal = resolve(session, asked, nullptr, found))
+    return session.answer(id, *refusal);
+  if (asked.keys) std::ranges::sort(*asked.keys);
+  std::string text = R"({"flags":[)";
+  std::vector<std::uint64_t> told = append_all(text, found, asked.keys, shard_.clock().unix_ms() / 1000);
   text += R"(],"metadata":)";
-  flags::append_set_metadata(text, key.name_space, environment);
+  const flags::Environment& environment = *found.place->environment;
+  flags::append_set_metadata(text, found.key.name_space, environment);
   // The change is known to the shard before the events that it makes, which have its number.
   const Seq seq = std::max(shard_.head(), environment.revision);
   text.append(R"(,"seq":)").append(std::to_string(seq)).append("}");
+  if (const std::optional<Refusal> refusal = refuse_size(session, text.size()))
+    return session.answer(id, *refusal);
+  begin(session, found, std::move(told), std::move(asked.keys));
+  session.answer(id, JsonText{std::move(text), hub::Audience::one_connection()});
+}
 
-  if (!session.has_room_for(text.size()))
-    return session.answer(id, Refusal{name(ErrorCode::overloaded),
-                                      "Too much waits for you already: read it, or ask for less."});
+std::optional<Refusal> FlagWatching::watch(Session& session, WatchFlags asked, const FlagText& text,
+                                           std::string& list) {
+  Asked found;
+  if (std::optional<Refusal> refusal = resolve(session, asked, &text, found)) return refusal;
+  list = "[";
+  std::vector<std::uint64_t> told = append_all(list, found, {}, shard_.clock().unix_ms() / 1000);
+  list += ']';
+  if (std::optional<Refusal> refusal = refuse_size(session, list.size())) return refusal;
+  begin(session, found, std::move(told), {});
+  return std::nullopt;
+}
+
+std::optional<Refusal> FlagWatching::read(Session& session, WatchFlags asked, const FlagText& text,
+                                          std::string& list) {
+  Asked found;
+  if (std::optional<Refusal> refusal = resolve(session, asked, &text, found)) return refusal;
+  list = "[";
+  append_all(list, found, {}, shard_.clock().unix_ms() / 1000);
+  list += ']';
+  return refuse_size(session, list.size());
+}
+
+// What the session watched before ends.
+void FlagWatching::begin(Session& session, Asked& asked, std::vector<std::uint64_t> told,
+                         std::optional<std::vector<std::string>> keys) {
   end(session);
-  const Groups::iterator group = group_for(std::move(key), session, *place);
+  const Groups::iterator group = group_for(std::move(asked.key), session, *asked.place);
   if (group->second->of.empty()) {
-    group->second->seen = place->environment;
-    group->second->rights = rights_of(place->who);
+    group->second->seen = asked.place->environment;
+    group->second->rights = rights_of(asked.place->who);
     group->second->told = std::move(told);
   }
-  add(session, group, std::move(asked.keys));
-  session.answer(id, JsonText{std::move(text), hub::Audience::one_connection()});
+  add(session, group, std::move(keys));
 }
 
 // One that has nothing to say: the newcomer knows the newest. An empty one, if there is none.
@@ -284,8 +268,9 @@ void FlagWatching::role_changed(const Session& session) noexcept {
 
 const flags::TouchedFlags& FlagWatching::touched(const Group& group, const Place& place) {
   const bool all = rights_of(place.who) != group.rights;
-  const auto [known, is_new] = differences_.try_emplace({group.seen, place.environment, all});
-  if (is_new) known->second = flags::touched_flags(*group.seen, *place.environment, all);
+  const bool by_name = group.place->first.text != nullptr;
+  const auto [known, is_new] = differences_.try_emplace({group.seen, place.environment, all, by_name});
+  if (is_new) known->second = flags::touched_flags(*group.seen, *place.environment, all, by_name);
   return known->second;
 }
 
@@ -379,133 +364,6 @@ void FlagWatching::tell_ready(Group& group) noexcept {
   } catch (const std::bad_alloc&) {
     log::error("flag_watching.out_of_memory");
     for (const std::unique_ptr<Watch>& watch : group.of) watch->session.close(CloseReason::overloaded);
-  }
-}
-
-// ---- what is told ----
-
-// A group may end here with its last member.
-void FlagWatching::tell(Group& group) {
-  const SteadyTime since = group.since;
-  const flags::Viewer viewer = viewer_of(group.who);
-  const std::optional<Place> place = find_place(group.place->first, viewer);
-  if (!place) return end_all(group);
-  if (too_much_) return resync_all(group, *place);
-  const flags::EnvironmentRef before = group.seen;  // its keys are told
-  Values values;
-  evaluate(group, *place, values);
-  if (values.items.empty() && values.removed.empty()) return;
-  values.head = head_of(group.place->first.name_space, *place->environment);
-  group.next_at = shard_.now() + limits_.interval;
-  tell_members(group, values);
-  push_seconds_.Observe(std::chrono::duration<double>(shard_.clock().steady() - since).count());
-}
-
-void FlagWatching::evaluate(Group& group, const Place& place, Values& values) {
-  const flags::Environment& before = *group.seen;
-  const flags::Environment& after = *place.environment;
-  const flags::TouchedFlags& what = touched(group, place);
-  std::vector<std::uint64_t> told(after.flags().size(), 0);
-  for (std::size_t i = 0; i < told.size(); ++i) {
-    const std::size_t old = what.moved.empty() ? i : what.moved[i];
-    if (old != flags::Flag::none) told[i] = group.told[old];
-  }
-  if (!what.flags.empty()) {
-    Result<json::value> sent = parse_json(group.place->first.context);
-    flags::Context context = flags::Context::read(std::move(sent->get_object())).value();
-    context.set_caller(place.who, after.key);
-    flags::Evaluator evaluator(after, context, shard_.clock().unix_ms() / 1000);
-    for (const flags::TouchedFlag& one : what.flags) {
-      const std::uint64_t old = one.before == flags::Flag::none ? 0 : group.told[one.before];
-      const flags::Flag* const flag = one.after == flags::Flag::none ? nullptr : &after.flags()[one.after];
-      if (flag == nullptr || !place.who.sees(*flag)) {
-        if (old != 0) values.removed.push_back(flag ? flag->key() : before.flags()[one.before].key());
-        if (flag != nullptr) told[one.after] = 0;
-        continue;
-      }
-      const std::size_t begin = values.text.size();
-      flags::append_evaluation(values.text, after, evaluator.evaluate(*flag), nullptr,
-                               place.who.limits_of(*flag->identity));
-      ++evaluations_;
-      const std::size_t size = values.text.size() - begin;
-      const std::uint64_t now = hash_of(std::string_view(values.text).substr(begin, size));
-      told[one.after] = now;
-      if (now == old)
-        values.text.resize(begin);
-      else
-        values.items.push_back({flag->key(), begin, size});
-    }
-  }
-  group.told = std::move(told);
-  group.rights = rights_of(place.who);
-  group.seen = place.environment;
-}
-
-// From the last to the first: whoever is told to watch again leaves.
-void FlagWatching::tell_members(Group& group, const Values& values) {
-  const std::string for_all = values.data_for({});
-  for (std::size_t i = group.of.size(); i-- > 0;) {
-    Watch& watch = *group.of[i];
-    if (watch.session.is_closing()) continue;
-    const std::string own = watch.keys ? values.data_for(watch.keys) : std::string();
-    const std::string& data = watch.keys ? own : for_all;
-    if (data.empty()) continue;
-    if (has_room_for(watch.session, data.size()))
-      say(watch.session, data);
-    else
-      resync(watch, values.head);
-  }
-}
-
-// The right to the place has ended, or the place.
-void FlagWatching::end_all(Group& group) {
-  Values values;
-  const flags::EnvironmentRef seen = group.seen;
-  const flags::NamespaceRef* const now = directory_.find(group.place->first.name_space);
-  const flags::Environment* const after = now != nullptr ? (*now)->environment_by_id(seen->id) : nullptr;
-  values.head = head_of(group.place->first.name_space, after != nullptr ? *after : *seen);
-  for (std::size_t i = 0; i < group.told.size(); ++i)
-    if (group.told[i] != 0) values.removed.push_back(seen->flags()[i].key());
-  for (std::size_t left = group.of.size(); left > 0; --left) {
-    Watch& watch = *group.of.back();
-    Session& session = watch.session;
-    std::string data = values.data_for(watch.keys);
-    // Whoever has seen nothing must hear of the end as well, or it would wait for values for ever.
-    if (data.empty()) data = values.head + R"(,"flags":[],"removed":[]})";
-    data.pop_back();
-    remove(watch);
-    say(session, data + R"(,"resync":true})");
-  }
-}
-
-void FlagWatching::resync_all(Group& group, const Place& place) {
-  const std::string head = head_of(group.place->first.name_space, *place.environment);
-  for (std::size_t left = group.of.size(); left > 0; --left) resync(*group.of.back(), head);
-}
-
-// It has read half of what waited for it, at least, after this.
-bool FlagWatching::has_room_for(Session& session, std::size_t bytes) const noexcept {
-  shard_.send_now(session);
-  const hub::Outbox& outbox = session.outbox();
-  return outbox.bytes() + bytes <= outbox.limits().bytes_max / 2 &&
-         outbox.messages() < outbox.limits().messages_max / 2;
-}
-
-void FlagWatching::resync(Watch& watch, std::string_view head) {
-  Session& session = watch.session;
-  const std::string data = std::string(head) + R"(,"resync":true})";
-  remove(watch);
-  resyncs_.Increment();
-  say(session, data);
-}
-
-// A client that misses something must not stay as if it had it.
-void FlagWatching::say(Session& session, std::string_view data) noexcept {
-  if (session.is_closing()) return;
-  try {
-    session.tell(FlagValues{data});
-  } catch (const std::bad_alloc&) {
-    session.close(CloseReason::overloaded);
   }
 }
 

@@ -42,6 +42,18 @@ struct FlagWatchLimits {
   auth::Rate watches_per_viewer{50, std::chrono::seconds(1), 100};
 };
 
+// How a session is told of one flag where OFREP's item is not what it wants. Stateless; lives as long as the
+// process.
+class FlagText {
+ public:
+  // What depends on anything else than these and the flag's name is not watched. Throws for memory.
+  virtual void append(std::string& out, const flags::Evaluation& evaluation,
+                      const json::object* limits) const = 0;
+
+ protected:
+  ~FlagText() = default;
+};
+
 class FlagWatching final : private flags::DirectoryListener {
  public:
   // Shard and directory outlive it; the sessions do not.
@@ -54,6 +66,12 @@ class FlagWatching final : private flags::DirectoryListener {
   // Refusals: not_found, invalid_context, rate_limited, overloaded. Throws for memory.
   void watch(Session& session, const RequestId& id, WatchFlags& asked);
   void unwatch(Session& session, const RequestId& id);
+  // The same for a session that is told of all flags in this text, by FlagItems: `list` is a JSON array of
+  // all that it sees, by key. Answers why not; nothing: it is done. `asked.keys` is not looked at.
+  std::optional<Refusal> watch(Session& session, WatchFlags asked, const FlagText& text, std::string& list);
+  // The list alone, once.
+  std::optional<Refusal> read(Session& session, WatchFlags asked, const FlagText& text, std::string& list);
+  bool is_watching(const Session& session) const noexcept { return watches_.contains(&session); }
   // The session is gone.
   void end(const Session& session) noexcept;
   // A rule may ask for the role.
@@ -73,6 +91,7 @@ class FlagWatching final : private flags::DirectoryListener {
     std::int64_t id;          // of the user, client or key
     std::string environment;  // empty: the viewer's own
     std::string context;      // canonical
+    const FlagText* text;     // null: OFREP's items
   };
   // The first members of a key, which stand for all keys that begin so.
   struct Prefix {
@@ -89,6 +108,7 @@ class FlagWatching final : private flags::DirectoryListener {
   class Group;
   struct Watch;
   struct Place;
+  struct Asked;
   struct Values;
   using Groups = std::multimap<Key, std::unique_ptr<Group>, KeyLess>;
   struct Watch {
@@ -97,6 +117,8 @@ class FlagWatching final : private flags::DirectoryListener {
     std::size_t slot;                              // among the group's
     std::optional<std::vector<std::string>> keys;  // sorted; nothing: all
   };
+  // What an event of its own has around the text of a flag, at most.
+  static constexpr std::size_t item_overhead = 256;
 
   class Group final : public Timed {
    public:
@@ -123,7 +145,7 @@ class FlagWatching final : private flags::DirectoryListener {
       boost::intrusive::list<Group,
                              boost::intrusive::member_hook<Group, decltype(Group::ready), &Group::ready>,
                              boost::intrusive::constant_time_size<false>>;
-  using DifferenceKey = std::tuple<flags::EnvironmentRef, flags::EnvironmentRef, bool>;
+  using DifferenceKey = std::tuple<flags::EnvironmentRef, flags::EnvironmentRef, bool, bool>;
 
   // ---- flags::DirectoryListener ----
   void namespace_changed(const flags::NamespaceChange& change) noexcept override;
@@ -131,7 +153,17 @@ class FlagWatching final : private flags::DirectoryListener {
 
   // ---- who watches ----
   std::optional<Refusal> refuse(const Session& session, const WatchFlags& asked);
+  std::optional<Refusal> resolve(const Session& session, WatchFlags& asked, const FlagText* text,
+                                 Asked& found);
   std::string own_namespace(const flags::Viewer& viewer) const;
+  static std::vector<std::uint64_t> append_all(std::string& list, Asked& asked,
+                                               const std::optional<std::vector<std::string>>& keys,
+                                               std::int64_t now_seconds);
+  static void append_item(std::string& out, const FlagText* text, const Place& place,
+                          const flags::Evaluation& evaluation);
+  static std::optional<Refusal> refuse_size(Session& session, std::size_t bytes);
+  void begin(Session& session, Asked& asked, std::vector<std::uint64_t> told,
+             std::optional<std::vector<std::string>> keys);
   Groups::iterator group_for(Key key, const Session& session, const Place& place);
   void add(Session& session, Groups::iterator group, std::optional<std::vector<std::string>> keys);
   void remove(Watch& watch) noexcept;
@@ -149,11 +181,14 @@ class FlagWatching final : private flags::DirectoryListener {
   // ---- what is told ----
   void tell(Group& group);
   void evaluate(Group& group, const Place& place, Values& values);
-  void tell_members(Group& group, const Values& values);
+  std::uint64_t evaluate(const Group& group, const Place& place, const flags::TouchedFlag& one,
+                         flags::Evaluator& evaluator, Values& values);
+  void tell_members(Group& group, Values& values);
   void end_all(Group& group);
   void resync_all(Group& group, const Place& place);
-  bool has_room_for(Session& session, std::size_t bytes) const noexcept;
-  static void say(Session& session, std::string_view data) noexcept;
+  void tell(Watch& watch, const Values& values, const std::string& for_all);
+  bool has_room_for(Session& session, std::size_t bytes, std::size_t messages) const noexcept;
+  static void say(Session& session, const Notice& notice) noexcept;
   void resync(Watch& watch, std::string_view head);
 
   hub::Shard& shard_;

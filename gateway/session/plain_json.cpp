@@ -85,6 +85,9 @@ NoticeEvent event_of(const Session&, const FlagValues& values) {
   return {"flag.values", std::string(values.data)};
 }
 
+// Whoever asks for a text of its own has an event of its own.
+NoticeEvent event_of(const Session&, const FlagItems&) { return {}; }
+
 }  // namespace
 
 std::string data_of(const Session& session, const Outcome& outcome) {

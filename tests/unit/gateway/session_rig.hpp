@@ -79,7 +79,7 @@ class SessionRig {
   }
   std::shared_ptr<Session> start(RawClient& client, Entrant entrant, Beginning beginning = {}) {
     auto admission = hub.roster().admit(entrant.user_id(), asio::ip::address_v4::loopback(), false);
-    const auto session = std::make_shared<Session>(desk, native::dialect(),
+    const auto session = std::make_shared<Session>(desk, *dialect,
                                                    Arrival{.admission = std::move(admission.value()),
                                                            .address = asio::ip::address_v4::loopback(),
                                                            .entrant = std::move(entrant),
@@ -136,6 +136,7 @@ class SessionRig {
   Desk desk{shard, authenticator, database.readers, settings, publishing,    presence, reception,
             flags, service_keys,  client_keys,      topics,   flag_watching, nullptr};
   WebSocketSettings sockets;
+  Dialect* dialect = &native::dialect();
   bool deflate = false;     // agreed on by those who connect
   bool loads_fail = false;  // with an exception
   std::vector<RawClient*> clients;

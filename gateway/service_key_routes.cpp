@@ -1,6 +1,7 @@
 // /api/v1/admin/api-keys: the keys of other services, made, listed and revoked by admins.
 #include "eventlog/event_log.hpp"
 #include "gateway/audit.hpp"
+#include "gateway/session/live_account.hpp"
 #include "gateway/state.hpp"
 #include "http/fields.hpp"
 #include "users/service_key_cache.hpp"

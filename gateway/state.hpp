@@ -114,8 +114,4 @@ void add_service_key_routes(Routes& routes);  // /api/v1/admin/api-keys
 
 // One attempt; nothing if it is allowed or the caller is exempt.
 std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& context, std::string_view key);
-
-// The actor's role is read again inside the unit, because it may have changed since the request was let in.
-Result<Role> live_admin(storage::UnitOfWork& work, UserId actor);
-
 }  // namespace corohub::gateway

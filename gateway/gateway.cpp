@@ -1,9 +1,7 @@
 #include "gateway/gateway.hpp"
 
-#include "auth/policy.hpp"
 #include "core/log.hpp"
 #include "gateway/echo.hpp"
-#include "gateway/session/live_account.hpp"
 #include "gateway/socketio_connections.hpp"
 #include "gateway/state.hpp"
 
@@ -146,7 +144,7 @@ void Gateway::add_shard(hub::Shard& shard, auth::Authenticator& authenticator) {
 
 void Gateway::begin_drain() {
   state_->draining.store(true, std::memory_order_relaxed);
-  publish_status("The server is shutting down");
+  publish_status("The server is shutting down", "draining");
   state_->reception.outsiders().send_away_all();
 }
 
@@ -154,24 +152,37 @@ std::size_t Gateway::sockets() const noexcept { return state_->sockets_open.load
 
 void Gateway::publish_presence() { state_->presence.tick(); }
 
-void Gateway::publish_health(std::string_view component, std::string_view old_status,
-                             std::string_view status) {
+namespace {
+
+// For Socket.IO, whose clients are told of the server as a whole.
+std::string attributes_of_status(std::string_view status) {
+  return json::serialize(json::value{{"status", status}});
+}
+
+}  // namespace
+
+void Gateway::publish_health(std::string_view component, std::string_view old_status, std::string_view status,
+                             std::string_view overall) {
   const UnixMs now = state_->parts.clock.unix_ms();
   const json::value data{
       {"component", component}, {"old_status", old_status}, {"status", status}, {"changed_at", rfc3339(now)}};
-  hub::EventDraft draft{"health.status.changed", json::serialize(data), hub::Audience::admins()};
+  hub::EventDraft draft{.type = "health.status.changed",
+                        .data = json::serialize(data),
+                        .audience = hub::Audience::admins(),
+                        .attributes = attributes_of_status(overall)};
   std::vector<hub::Entry> entries;
   entries.emplace_back(hub::EventRef(new hub::Event(std::move(draft), 0, now)));
   if (!state_->parts.hub.try_publish(std::make_shared<hub::Batch>(std::move(entries))))
     log::warn("health.not_published", {{"component", component}, {"status", status}});
 }
 
-void Gateway::publish_status(std::string_view message) {
+void Gateway::publish_status(std::string_view message, std::string_view status) {
   const json::value data{{"message", message}};
   hub::EventDraft draft{.type = "system.status",
                         .data = json::serialize(data),
                         .audience = hub::Audience::everyone(),
-                        .topic = std::string(hub::server_status_topic)};
+                        .topic = std::string(hub::server_status_topic),
+                        .attributes = status.empty() ? std::string() : attributes_of_status(status)};
   std::vector<hub::Entry> entries;
   entries.emplace_back(hub::EventRef(new hub::Event(std::move(draft), 0, state_->parts.clock.unix_ms())));
   if (!state_->parts.hub.try_publish(std::make_shared<hub::Batch>(std::move(entries))))
@@ -182,14 +193,6 @@ void Gateway::publish_status(std::string_view message) {
 
 std::optional<Error> take(auth::RateLimiter& limiter, const http::Context& context, std::string_view key) {
   return context.exempt ? std::nullopt : limiter.take(key).refusal("Too many requests of this kind.");
-}
-
-Result<Role> live_admin(storage::UnitOfWork& work, UserId actor) {
-  const std::optional<LiveAccount> account = find_live_account(work, actor);
-  if (!account || account->status != UserStatus::active)
-    return Error(ErrorCode::invalid_token, "The account is gone or disabled.");
-  if (!auth::is_admin(account->role)) return Error(ErrorCode::forbidden, "Only for administrators.");
-  return account->role;
 }
 
 }  // namespace corohub::gateway

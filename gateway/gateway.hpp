@@ -113,11 +113,12 @@ class Gateway {
   void publish_presence();
 
   // What the server says of itself to those who asked to hear it, which STOMP clients do at /topic/system.
-  // Volatile. Any thread.
-  void publish_status(std::string_view message);
+  // `status`: what the server as a whole is from here on; empty: what it was. Volatile. Any thread.
+  void publish_status(std::string_view message, std::string_view status = {});
 
-  // A volatile health.status.changed for the admins. Any thread.
-  void publish_health(std::string_view component, std::string_view old_status, std::string_view status);
+  // A volatile health.status.changed for the admins. `overall`: of all components together. Any thread.
+  void publish_health(std::string_view component, std::string_view old_status, std::string_view status,
+                      std::string_view overall);
 
  private:
   std::shared_ptr<GatewayState> state_;

@@ -3,6 +3,8 @@
 #include "gateway/credentials.hpp"
 #include "gateway/engineio_front_end.hpp"
 #include "gateway/entrance.hpp"
+#include "gateway/socketio/admin.hpp"
+#include "gateway/socketio/client.hpp"
 #include "gateway/socketio/connection.hpp"
 #include "gateway/socketio/root.hpp"
 #include "gateway/socketio/testkit.hpp"
@@ -78,7 +80,10 @@ class Connections final : public EngineioService {
 std::unique_ptr<socketio::Namespaces> socketio_namespaces(GatewayState& state) {
   auto all = std::make_unique<socketio::Namespaces>(state.parts.keys, state.parts.clock, state.parts.writer,
                                                     state.settings.socketio.payload_bytes_max);
+  const socketio::ServerParts parts{state.parts.hub, state.parts.writer, state.broadcasts, state.draining};
   all->vocabularies.push_back(std::make_unique<socketio::Root>());
+  all->vocabularies.push_back(socketio::admin_vocabulary(parts));
+  all->vocabularies.push_back(socketio::client_vocabulary(parts));
   if (state.settings.socketio.testkit) all->fixture = socketio::echo_namespaces();
   return all;
 }

@@ -23,7 +23,7 @@ Supervisor::Supervisor(Services& services, const Settings& settings, HealthBoard
       redis_(make_redis(settings)),
       administration_(services, settings),
       control_(context_, services.directory.path(), administration_),
-      monitor_(context_, board, probes(services, settings)),
+      monitor_(context_, board, probes(services, settings, board)),
       housekeeper_(context_, services.writer, chores(settings), settings.housekeeping),
       presence_(context_, gateway::Gateway::presence_interval, [this] { gateway_.publish_presence(); }),
       schedule_(context_, schedule_interval, [this] { run_schedule(); }) {}
@@ -36,15 +36,15 @@ std::unique_ptr<ingest::Redis> Supervisor::make_redis(const Settings& settings) 
   return std::make_unique<ingest::Redis>(context_, services_.flags, settings.ingest, std::move(tell));
 }
 
-HealthProbes Supervisor::probes(Services& services, const Settings& settings) {
+HealthProbes Supervisor::probes(Services& services, const Settings& settings, const HealthBoard& board) {
   HealthProbes probes;
   probes.storage = [&writer = services.writer] { return writer.state(); };
   probes.data_directory = services.directory.path();
   probes.disk_free_min_bytes = settings.disk_free_min_bytes;
   probes.heartbeats = [this] { return shards_.heartbeats(); };
   if (redis_) probes.redis_away = [this] { return redis_->is_away(); };
-  probes.changed = [this](Component component, Status old_status, Status status) {
-    gateway_.publish_health(name(component), name(old_status), name(status));
+  probes.changed = [this, &board](Component component, Status old_status, Status status) {
+    gateway_.publish_health(name(component), name(old_status), name(status), name(board.overall()));
   };
   probes.stalled = [this](std::size_t shard) { abort_stalled(shard); };
   return probes;

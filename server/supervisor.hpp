@@ -43,7 +43,7 @@ class Supervisor {
 
  private:
   std::unique_ptr<ingest::Redis> make_redis(const Settings& settings);
-  HealthProbes probes(Services& services, const Settings& settings);
+  HealthProbes probes(Services& services, const Settings& settings, const HealthBoard& board);
   [[noreturn]] void abort_stalled(std::size_t shard);
   void run_schedule();
 

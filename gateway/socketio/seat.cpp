@@ -11,14 +11,6 @@
 namespace corohub::gateway::socketio {
 namespace {
 
-// As an id of a session's request: "7:publish", ":publish".
-RequestId id_of(const Request& request) {
-  RequestId id = request.ack ? std::to_string(*request.ack) : RequestId();
-  id += ':';
-  id += request.note;
-  return id;
-}
-
 Request request_of(const RequestId& id) {
   const std::size_t end = id.find(':');
   Request request{{}, id.substr(end + 1)};
@@ -32,6 +24,14 @@ std::string text_of(const Refusal& refusal) {
 }
 
 }  // namespace
+
+// "7:publish", ":publish"
+RequestId Seat::id_of(const Request& request) {
+  RequestId id = request.ack ? std::to_string(*request.ack) : RequestId();
+  id += ':';
+  id += request.note;
+  return id;
+}
 
 // ---- what the server says ----
 

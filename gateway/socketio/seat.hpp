@@ -69,6 +69,8 @@ class Seat final : public Dialect {
   void refuse(const AckId& ack, const Refusal& refusal);
   // Its outcome comes back as Vocabulary::answer().
   void ask(const Request& request, Command command);
+  // Under which Session::answer() is told of a request's outcome that comes from elsewhere.
+  static RequestId id_of(const Request& request);
 
   // ---- for its connection ----
   // An event of the client. Throws for memory.

@@ -652,10 +652,9 @@ class Model {
   // ---- connections ----
 
   std::string some_topic() {
-    constexpr std::array topics{"flags",      "flags/bep",          "flags/bep/staging",
-                                "flags/shop", "flags/shop/staging", "package/7",
-                                "feature/1",  "feature/3",          "feature",
-                                "system"};
+    constexpr std::array topics{
+        "flags",     "flags/bep", "flags/bep/staging", "flags/shop", "flags/shop/staging",
+        "package/7", "feature/1", "feature/3",         "feature",    "system"};
     return topics[pick(topics.size())];
   }
 

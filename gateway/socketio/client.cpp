@@ -1,0 +1,380 @@
+#include "gateway/socketio/client.hpp"
+
+#include "core/json_text.hpp"
+#include "core/log.hpp"
+#include "core/token_bucket.hpp"
+#include "gateway/session/raw_json.hpp"
+#include "gateway/socketio/asked.hpp"
+#include "gateway/socketio/bodies.hpp"
+#include "gateway/socketio/client_place.hpp"
+#include "gateway/socketio/frame_cache.hpp"
+#include "gateway/socketio/said_form.hpp"
+#include "gateway/socketio/seat.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+namespace corohub::gateway::socketio {
+namespace {
+
+constexpr std::string_view client_name_space = "/client";
+constexpr std::string_view connected = "client_connected";
+
+// ---- events ----
+
+// What is for each client in its own way: its views, and what happens to it and to what it has.
+std::optional<Said> say(const hub::Event& event) {
+  const std::string_view type = event.type();
+  if (may_be_change(event) || type.starts_with("client.") || type == "config.sync") return Said{};
+  if (type == "system.alert") return Said{"client_notification", announcement_text(event)};
+  if (type != "system.status") return std::nullopt;  // of the server's health administrators hear
+  const std::optional<std::string> status = server_status(event);
+  if (status->empty()) return Said{};
+  return Said{"system_status", status_text(*status, event.time())};
+}
+
+// ---- what one seat has ----
+
+struct ClientState final : SeatState {
+  static constexpr TokenBucket::Rate metrics_rate{1, 1};
+
+  ClientState(ClientPlace its_place, SteadyTime now)
+      : place(std::move(its_place)), metrics(metrics_rate, now) {}
+
+  const ClientPlace place;
+  TokenBucket metrics;
+  Seq began_at = 0;  // what happened to flags up to here comes from the log, and by the watch what is later
+};
+
+ClientState& state_of(const Seat& seat) { return static_cast<ClientState&>(*seat.state()); }
+
+class StandpointOf : public Standpoint {
+ public:
+  explicit StandpointOf(const Seat& seat)
+      : Standpoint(seat.desk().flags, seat.session().identity(), state_of(seat).place) {}
+};
+
+UnixMs now_of(const Seat& seat) { return seat.desk().shard.clock().unix_ms(); }
+
+// Platforms are told of to clients, and guests hear of flags alone.
+std::string platforms_of(const Seat& seat) {
+  const StandpointOf here(seat);
+  if (seat.session().identity().is_guest() || here.environment() == nullptr) return "[]";
+  return platforms_for_clients(*here.name_space());
+}
+
+// Nothing, or why there is no list.
+std::optional<Refusal> read_views(Seat& seat, std::string& list) {
+  FlagWatching& flags = seat.desk().flag_watching;
+  if (flags.is_watching(seat.session()))
+    return flags.read(seat.session(), state_of(seat).place.watch(), view_text(), list);
+  return flags.watch(seat.session(), state_of(seat).place.watch(), view_text(), list);
+}
+
+// Whoever may see nothing here any more is told that there is nothing.
+std::optional<Refusal> views_or_none(Seat& seat, std::string& list) {
+  std::optional<Refusal> refusal = read_views(seat, list);
+  if (!refusal || refusal->code != name(ErrorCode::not_found)) return refusal;
+  list = "[]";
+  return std::nullopt;
+}
+
+std::string client_id_of(const Seat& seat) {
+  const flags::Client* const client = StandpointOf(seat).client();
+  return client != nullptr ? std::to_string(client->id) : "null";
+}
+
+std::string welcome_text(const Seat& seat, std::string_view features) {
+  std::string data = R"({"client_id":)" + client_id_of(seat);
+  data.append(R"(,"features":)").append(features).append(R"(,"platforms":)").append(platforms_of(seat));
+  return data.append(R"(,"message":"Welcome to real-time updates for clients"})");
+}
+
+// The event, and the acknowledgement.
+void reply(Seat& seat, const AckId& ack, std::string_view name, std::string_view data) {
+  if (!seat.session().has_room_for(2 * data.size()))
+    return seat.refuse(ack,
+                       {corohub::name(ErrorCode::overloaded), "Too much waits for you already: read it."});
+  seat.say(name, data);
+  seat.acknowledge(ack, data);
+}
+
+class ClientVocabulary final : public Vocabulary {
+ public:
+  explicit ClientVocabulary(const ServerParts& parts) : parts_(parts) {}
+
+  std::string_view name_space() const noexcept override { return client_name_space; }
+
+  Result<Seating> admit(const Desk& desk, const hub::Identity& who, const json::object& auth,
+                        bool resumes) const override {
+    Result<ClientPlace> place = find_place(desk.flags, who, auth);
+    if (!place) return place.error();
+    Seating seating;
+    if (resumes) seating.topics.push_back(Standpoint(desk.flags, who, *place).topic());
+    seating.state = std::make_unique<ClientState>(std::move(*place), desk.shard.clock().steady());
+    return seating;
+  }
+
+  const hub::Form& form(const Wrap& wrap, bool with_position) const override {
+    return said_form(client_name_space, wrap, with_position, say);
+  }
+  hub::FrameRef own_frame(Seat& seat, const hub::Event& event, const hub::Interest&) const override;
+
+  void begin(Seat& seat, const Welcome& welcome) const override;
+  void tell(Seat& seat, const Notice& notice) const override;
+  bool call(Seat& seat, Call&& call) const override;
+  void answer(Seat& seat, const Request& request, const Outcome& outcome) const override;
+
+ private:
+  struct Verb {
+    std::string_view name;
+    void (ClientVocabulary::*run)(Seat&, Asked&) const;
+  };
+
+  // ---- events ----
+  static hub::FrameRef frame_of_feature(Seat& seat, const hub::Event& event, const Change& change);
+  static hub::FrameRef frame_of_thing(Seat& seat, const hub::Event& event, const Change& change);
+  static hub::FrameRef frame_of_client(Seat& seat, const hub::Event& event);
+  static hub::FrameRef frame_of_sync(Seat& seat, const hub::Event& event);
+  static void tell_items(Seat& seat, const FlagItems& items);
+
+  // ---- what the client says ----
+  void connect(Seat& seat, Asked& asked) const;
+  void check_config(Seat& seat, Asked& asked) const;
+  void check_feature(Seat& seat, Asked& asked) const;
+  void take_metrics(Seat& seat, Asked& asked) const;
+  void beat(Seat& seat, Asked& asked) const;
+  bool publish_metrics(const Seat& seat, const std::string& metrics) const;
+
+  const ServerParts parts_;
+};
+
+// ---- events ----
+
+hub::FrameRef ClientVocabulary::own_frame(Seat& seat, const hub::Event& event, const hub::Interest&) const {
+  if (event.type().starts_with("client.")) return frame_of_client(seat, event);
+  if (event.type() == "config.sync") return frame_of_sync(seat, event);
+  const std::optional<Change> change = change_of(event);
+  if (!change) return nullptr;
+  return change->kind == "feature" ? frame_of_feature(seat, event, *change)
+                                   : frame_of_thing(seat, event, *change);
+}
+
+// One that was missed: the view as it is by now. Later ones the watch tells of.
+hub::FrameRef ClientVocabulary::frame_of_feature(Seat& seat, const hub::Event& event, const Change& change) {
+  if (event.seq() > state_of(seat).began_at) return nullptr;
+  const StandpointOf here(seat);
+  if (here.environment() == nullptr || here.environment()->key != change.environment) return nullptr;
+  std::string data;
+  if (const flags::Flag* const flag = here.find(change.id))
+    view_text().append(data, here.evaluate(*flag, state_of(seat).place.context), here.limits_of(*flag));
+  else if (here.environment()->find(change.id) == nullptr)
+    data = gone_text(change.id);
+  else
+    return nullptr;
+  return seat.event_frame(update_name(change.kind),
+                          update_text(change.kind, change.is_toggle, change.id, data, event.time()), event);
+}
+
+// A platform of its namespace, or its own package.
+hub::FrameRef ClientVocabulary::frame_of_thing(Seat& seat, const hub::Event& event, const Change& change) {
+  const StandpointOf here(seat);
+  if (change.name_space != state_of(seat).place.name_space) return nullptr;
+  const bool of_package = change.kind == "package";
+  if (of_package && (here.package() == nullptr || here.package()->id != change.id)) return nullptr;
+  thread_local FrameCache frames;
+  return frames.frame(seat, event, here.name_space(), [&] {
+    const flags::Namespace* const now = here.name_space().get();
+    const flags::Platform* const platform =
+        now != nullptr && !of_package ? now->platform_by_id(change.id) : nullptr;
+    const std::string data = of_package            ? package_text(*now, *here.package())
+                             : platform != nullptr ? platform_for_clients(*now, *platform)
+                                                   : gone_text(change.id);
+    return seat.event_frame(update_name(change.kind),
+                            update_text(change.kind, change.is_toggle, change.id, data, event.time()), event);
+  });
+}
+
+// Of another package there are two events, of which the last has the position.
+hub::FrameRef ClientVocabulary::frame_of_client(Seat& seat, const hub::Event& event) {
+  const StandpointOf here(seat);
+  if (text_member(event, "namespace") != state_of(seat).place.name_space) return nullptr;
+  const UserId user = event.audience().user_id;
+  const bool is_its_own = here.client() != nullptr ? number_member(event, "id") == here.client()->id
+                                                   : user != 0 && user == seat.session().identity().user_id;
+  if (!is_its_own) return nullptr;
+  const std::string_view reason = sync_reason(event);
+  if (reason.empty()) return seat.event_frame(event.type(), event.data(), event);
+  if (reason == "package_changed" && here.package() != nullptr) {
+    const flags::Package& package = *here.package();
+    const std::string data =
+        update_text("package", false, package.id, package_text(*here.name_space(), package), event.time());
+    seat.session().push_frame(seat.event_frame("package_update", data, event, false));
+  }
+  return seat.event_frame("config_sync", sync_text(reason, event.time()), event);
+}
+
+hub::FrameRef ClientVocabulary::frame_of_sync(Seat& seat, const hub::Event& event) {
+  if (text_member(event, "namespace") != state_of(seat).place.name_space) return nullptr;
+  thread_local FrameCache frames;
+  return frames.frame(seat, event, nullptr, [&] {
+    const std::string_view reason = member_text(event.data(), "reason").value_or("null");
+    return seat.event_frame("config_sync", sync_text_of(reason, event.time()), event);
+  });
+}
+
+// ---- what its session tells ----
+
+void ClientVocabulary::begin(Seat& seat, const Welcome& welcome) const {
+  state_of(seat).began_at = seat.desk().shard.head();
+  if (!seat.session().identity().is_guest()) follow_server_status(seat.session());
+  std::string features;
+  if (const std::optional<Refusal> refusal = views_or_none(seat, features)) {
+    seat.refuse({}, *refusal);
+    return seat.session().close(CloseReason::overloaded);  // it comes back, and has its views then
+  }
+  seat.welcome(connected, welcome_text(seat, features), welcome);
+}
+
+void ClientVocabulary::tell(Seat& seat, const Notice& notice) const {
+  if (const auto* items = std::get_if<FlagItems>(&notice)) return tell_items(seat, *items);
+  // The welcome has all views, whatever was missed of flags, and it follows no topics that it has named.
+  const auto* gap = std::get_if<Gap>(&notice);
+  if (std::holds_alternative<Revoked>(notice) || (gap != nullptr && !gap->topic.empty())) return;
+  Vocabulary::tell(seat, notice);
+}
+
+// One change may be several events. The last has the position of the session.
+void ClientVocabulary::tell_items(Seat& seat, const FlagItems& items) {
+  const UnixMs now = now_of(seat);
+  std::vector<std::pair<std::string_view, std::string>> events;
+  for (const FlagItems::Item& item : items.items)
+    events.emplace_back("feature_update",
+                        update_text("feature", item.is_switched, item.flag_id, item.text, now));
+  for (const std::int64_t id : items.deleted)
+    events.emplace_back("feature_update", update_text("feature", false, id, gone_text(id), now));
+  if (items.has_hidden)
+    events.emplace_back("config_sync", sync_text("feature_hidden", now));
+  else if (items.is_over)
+    events.emplace_back("config_sync", sync_text("resync", now));
+  if (events.empty()) return;
+  const hub::Sending::Burst together = seat.desk().shard.burst();
+  const Seq position = seat.session().position();
+  for (std::size_t i = 0; i + 1 < events.size(); ++i) seat.say_volatile(events[i].first, events[i].second);
+  const std::string meta =
+      R"({"seq":)" + std::to_string(position) + R"(,"timestamp":")" + rfc3339(now) + R"("})";
+  seat.say_with_position(events.back().first, events.back().second, meta, position);
+}
+
+// ---- what the client says ----
+
+bool ClientVocabulary::call(Seat& seat, Call&& call) const {
+  static constexpr std::array verbs{
+      Verb{"client_connect", &ClientVocabulary::connect},
+      Verb{"config_check", &ClientVocabulary::check_config},
+      Verb{"feature_check", &ClientVocabulary::check_feature},
+      Verb{"report_metrics", &ClientVocabulary::take_metrics},
+      Verb{"heartbeat", &ClientVocabulary::beat},
+  };
+  const auto verb = std::ranges::find(verbs, call.name, &Verb::name);
+  if (verb == verbs.end()) return false;
+  Asked asked(call);
+  if (asked.refusal())
+    seat.refuse(call.ack, *asked.refusal());
+  else
+    (this->*verb->run)(seat, asked);
+  return true;
+}
+
+void ClientVocabulary::connect(Seat& seat, Asked& asked) const {
+  std::string token = asked.text("token");
+  if (asked.refusal()) return seat.refuse(asked.ack(), *asked.refusal());
+  const Request request{asked.ack(), std::string(connected)};
+  if (!token.empty()) return seat.ask(request, AuthRefresh{std::move(token)});
+  answer(seat, request, Authenticated{});
+}
+
+void ClientVocabulary::check_config(Seat& seat, Asked& asked) const {
+  std::string features;
+  if (const std::optional<Refusal> refusal = views_or_none(seat, features))
+    return seat.refuse(asked.ack(), *refusal);
+  std::string data = R"({"features":)" + features;
+  data.append(R"(,"platforms":)").append(platforms_of(seat));
+  data.append(R"(,"timestamp":")").append(rfc3339(now_of(seat))).append(R"("})");
+  reply(seat, asked.ack(), "config_update", data);
+}
+
+// What is unknown or out of sight is off.
+void ClientVocabulary::check_feature(Seat& seat, Asked& asked) const {
+  const std::string key = asked.required_text("feature_key");
+  const std::string sub_key = asked.text("sub_key");
+  if (asked.refusal()) return seat.refuse(asked.ack(), *asked.refusal());
+  const StandpointOf here(seat);
+  const flags::Flag* flag = here.find(key);
+  if (flag != nullptr && !sub_key.empty()) {
+    const flags::Flag* const child = here.find(sub_key);
+    flag = child != nullptr && child->parent == flag ? child : nullptr;
+  }
+  const bool on = flag != nullptr && is_on(here.evaluate(*flag, state_of(seat).place.context));
+  reply(seat, asked.ack(), "feature_check_result",
+        json_text(json::object{{"feature_key", key},
+                               {"sub_key", sub_key.empty() ? json::value() : json::value(sub_key)},
+                               {"is_enabled", on},
+                               {"timestamp", rfc3339(now_of(seat))}}));
+}
+
+void ClientVocabulary::take_metrics(Seat& seat, Asked& asked) const {
+  const Session& session = seat.session();
+  if (session.identity().is_guest())
+    return seat.refuse(asked.ack(), {name(ErrorCode::forbidden), "Guests report nothing."});
+  if (!session.exempt() &&
+      !state_of(seat).metrics.take(ClientState::metrics_rate, seat.desk().shard.clock().steady()))
+    return seat.refuse(asked.ack(), {name(ErrorCode::rate_limited), "You report more often than you may."});
+  const json::value* const metrics = asked.members().if_contains("metrics");
+  if (metrics == nullptr || !metrics->is_object())
+    return seat.refuse(asked.ack(), {name(ErrorCode::validation_failed), "metrics is an object."});
+  const std::string text = raw_member(asked.text(), "metrics").value();
+  if (text.size() > client_metrics_bytes_max)
+    return seat.refuse(asked.ack(), {name(ErrorCode::payload_too_large), "metrics may have at most 8 KiB."});
+  if (!publish_metrics(seat, text))
+    return seat.refuse(asked.ack(), {name(ErrorCode::overloaded), "The server has no room for this now."});
+  reply(seat, asked.ack(), "metrics_received",
+        json_text(json::object{{"status", "success"}, {"timestamp", rfc3339(now_of(seat))}}));
+}
+
+// For administrators who are there.
+bool ClientVocabulary::publish_metrics(const Seat& seat, const std::string& metrics) const {
+  hub::EventDraft draft{"client.metrics",
+                        R"({"client_id":)" + client_id_of(seat) + R"(,"metrics":)" + metrics + "}",
+                        hub::Audience::admins()};
+  std::vector<hub::Entry> entries;
+  entries.emplace_back(hub::EventRef(new hub::Event(std::move(draft), 0, now_of(seat))));
+  return parts_.hub.try_publish(std::make_shared<hub::Batch>(std::move(entries)));
+}
+
+void ClientVocabulary::beat(Seat& seat, Asked& asked) const {
+  reply(seat, asked.ack(), "heartbeat_ack", json_text(json::object{{"timestamp", rfc3339(now_of(seat))}}));
+}
+
+// ---- what is answered ----
+
+void ClientVocabulary::answer(Seat& seat, const Request& request, const Outcome& outcome) const {
+  if (request.note != connected || std::holds_alternative<Refusal>(outcome))
+    return Vocabulary::answer(seat, request, outcome);
+  std::string features;
+  if (const std::optional<Refusal> refusal = views_or_none(seat, features))
+    return seat.refuse(request.ack, *refusal);
+  const std::string welcome = welcome_text(seat, features);
+  seat.welcome(connected, welcome, {seat.session().position(), false, 0});
+  seat.acknowledge(request.ack, welcome);
+}
+
+}  // namespace
+
+std::unique_ptr<const Vocabulary> client_vocabulary(const ServerParts& parts) {
+  return std::make_unique<const ClientVocabulary>(parts);
+}
+
+}  // namespace corohub::gateway::socketio

@@ -1,0 +1,17 @@
+// The namespace `/client`: one client's own view of the features of its namespace, what happens to it, and
+// what it asks and reports. Stateless; safe from any shard's thread.
+#pragma once
+
+#include "gateway/socketio/server_parts.hpp"
+#include "gateway/socketio/vocabulary.hpp"
+
+#include <cstddef>
+#include <memory>
+
+namespace corohub::gateway::socketio {
+
+inline constexpr std::size_t client_metrics_bytes_max = 8 << 10;
+
+std::unique_ptr<const Vocabulary> client_vocabulary(const ServerParts& parts);
+
+}  // namespace corohub::gateway::socketio

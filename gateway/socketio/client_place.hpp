@@ -1,0 +1,66 @@
+// Where a client's seat is: the namespace, the environment and the context that its views are of. Used on its
+// shard's thread only.
+#pragma once
+
+#include "core/error.hpp"
+#include "core/json.hpp"
+#include "flags/directory.hpp"
+#include "flags/evaluation/evaluate.hpp"
+#include "gateway/session/command.hpp"
+#include "hub/audience.hpp"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace corohub::gateway::socketio {
+
+struct ClientPlace {
+  std::string name_space;
+  std::string environment;  // empty: the client's own, or the default one
+  json::object context;
+
+  WatchFlags watch() const { return {name_space, environment, context, {}}; }
+};
+
+// What CONNECT asks for, for somebody who may evaluate there. Without a namespace it is that of the key's
+// client, the one in which the user is a client, or `default`. unauthorized: a guest who names no public
+// namespace; not_found; validation_failed.
+Result<ClientPlace> find_place(const flags::Directory& flags, const hub::Identity& who,
+                               const json::object& asked);
+
+// As the shard knows it in this turn.
+class Standpoint {
+ public:
+  Standpoint(const flags::Directory& flags, const hub::Identity& who, const ClientPlace& place);
+  Standpoint(const Standpoint&) = delete;
+  Standpoint& operator=(const Standpoint&) = delete;
+
+  // Null: the namespace is gone.
+  const flags::NamespaceRef& name_space() const noexcept { return name_space_; }
+  // The client that this somebody is there; null: none, or it is disabled.
+  const flags::Client* client() const noexcept { return who_ ? who_->client() : nullptr; }
+  const flags::Package* package() const noexcept { return who_ ? who_->package() : nullptr; }
+  // Where it evaluates; null: it may not, or not any more.
+  const flags::Environment* environment() const noexcept { return environment_; }
+  // The flag if it is seen from here; null: it is not.
+  const flags::Flag* find(std::string_view key) const noexcept;
+  const flags::Flag* find(std::int64_t flag_id) const noexcept;
+  const json::object* limits_of(const flags::Flag& flag) const noexcept {
+    return who_->limits_of(*flag.identity);
+  }
+  // Of a flag that is seen.
+  flags::Evaluation evaluate(const flags::Flag& flag, const json::object& context) const;
+  // The topic of its environment's flags.
+  std::string topic() const;
+
+ private:
+  const flags::Flag* if_seen(const flags::Flag* flag) const noexcept;
+
+  const flags::Viewer viewer_;
+  flags::NamespaceRef name_space_;
+  std::optional<flags::Standing> who_;
+  const flags::Environment* environment_ = nullptr;
+};
+
+}  // namespace corohub::gateway::socketio

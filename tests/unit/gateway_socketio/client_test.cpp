@@ -1,0 +1,365 @@
+// The namespace `/client`: its own views and what happens to it, each packet to the letter.
+#include "gateway/socketio/client.hpp"
+
+#include "gateway/socketio/admin.hpp"
+#include "seat_rig.hpp"
+
+#include <gmock/gmock.h>
+
+namespace corohub::gateway::socketio::test {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+const std::string at = "2026-01-06T10:30:01.123Z";
+const std::string in_bep = R"({"namespace":"bep"})";
+
+std::string view(int id, const std::string& key, const char* value, const std::string& limits = "{}") {
+  const bool on = value == std::string_view("true");
+  return R"({"id":)" + std::to_string(id) + R"(,"feature_key":")" + key + R"(","display_name":")" + key +
+         R"(","is_enabled":)" + value + R"(,"value":)" + value + R"(,"variant":")" + (on ? "on" : "off") +
+         R"(","reason":"STATIC","parent_id":null,"limits":)" + limits + "}";
+}
+
+class ClientTest : public testing::Test {
+ protected:
+  // The user 1, who is the client 5 if that is there.
+  Carrier& come(const std::string& auth = in_bep, std::optional<Seq> offset = {}) {
+    Carrier* const one = rig_.connect(*vocabulary_, rig_.user(1, Role::user), auth, offset);
+    if (one == nullptr) throw std::runtime_error(rig_.refused);
+    return *one;
+  }
+  void pass() { rig_.pass(std::chrono::milliseconds(300)); }
+
+  SeatRig rig_;
+  const std::unique_ptr<const Vocabulary> vocabulary_ = client_vocabulary(rig_.parts);
+};
+
+TEST_F(ClientTest, the_welcome_has_all_that_the_client_sees) {
+  rig_.set_client(rig_.make_client(9));
+  const std::string data =
+      R"({"client_id":5,"features":[)" + view(1, "one", "true", R"({"seats":5})") + "," +
+      view(2, "two", "false") +
+      R"(],"platforms":[{"id":7,"platform":"web","display_name":"web","is_enabled":true,)"
+      R"("namespace":"bep","updated_at":"1970-01-01T00:00:00.000Z"}],)"
+      R"("message":"Welcome to real-time updates for clients"})";
+  Carrier& client = come();
+  const std::string event = R"(2/client,["client_connected",)" + data +
+                            R"(,{"epoch":"epoch-1","seq":0,"recovered":false},"epoch-1:0"])";
+  EXPECT_EQ(client.take_one(), event);
+  EXPECT_THAT(rig_.say(client, R"(["client_connect",{"client_id":77}])", 3),
+              ElementsAre(event, R"(3/client,3[{"ok":true,"data":)" + data + "}]"))
+      << "whoever it says it is";
+}
+
+TEST_F(ClientTest, T49_who_may_have_a_seat_and_what_it_is_there) {
+  rig_.set_client(rig_.make_client(0));
+  const auto opening = [&](Carrier* one) {
+    if (one == nullptr) return rig_.refused;
+    const std::string welcome = one->take_one();
+    const std::size_t begin = welcome.find("client_id\":") + 11;
+    return welcome.substr(begin, welcome.find(',', begin) - begin) +
+           (welcome.find(R"("platforms":[])") == std::string::npos ? " platforms" : "");
+  };
+  const auto user = [&](UserId id, const std::string& auth) {
+    return opening(rig_.connect(*vocabulary_, rig_.user(id, Role::user), auth));
+  };
+  EXPECT_EQ(user(1, "{}"), "5 platforms") << "the namespace in which the user is a client";
+  EXPECT_EQ(user(2, in_bep), "null platforms");
+  EXPECT_EQ(user(2, "{}"), "not_found") << "there is no namespace `default`";
+  EXPECT_EQ(user(2, R"({"namespace":"bep","environment":"staging"})"), "null platforms");
+  EXPECT_EQ(user(2, R"({"namespace":"bep","environment":"none"})"), "not_found");
+  EXPECT_EQ(user(2, R"({"namespace":7})"), "validation_failed");
+  EXPECT_EQ(user(2, R"({"namespace":"bep","context":[]})"), "validation_failed");
+  EXPECT_EQ(user(2, R"({"namespace":"bep","context":{"a":")" + std::string(9'000, 'x') + "\"}}"),
+            "validation_failed");
+  EXPECT_EQ(opening(rig_.connect(*vocabulary_, SeatRig::client_key(5))), "5 platforms");
+  EXPECT_EQ(opening(rig_.connect_guest(*vocabulary_, in_bep)), "unauthorized");
+  rig_.world.access = flags::NamespaceAccess::everybody;
+  rig_.change();
+  EXPECT_EQ(opening(rig_.connect_guest(*vocabulary_, in_bep)), "null");
+  EXPECT_EQ(opening(rig_.connect_guest(*vocabulary_, "{}")), "unauthorized") << "it names no namespace";
+  rig_.world.access = flags::NamespaceAccess::clients;
+  rig_.change();
+  EXPECT_EQ(user(2, in_bep), "not_found");
+  EXPECT_EQ(user(1, in_bep), "5 platforms");
+}
+
+TEST_F(ClientTest, a_change_of_its_own_views_is_told_with_the_position_behind_the_last) {
+  Carrier& client = come();
+  client.take();
+  rig_.world.plans["one"].value = false;
+  rig_.world.plans["two"].enabled = false;
+  rig_.publish_flag("two", "disabled", "default", [&] { rig_.change(); });
+  const std::vector<std::string> told = client.take();
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_EQ(told[0], R"(2/client,["feature_update",{"type":"update","feature_id":1,"data":)" +
+                         view(1, "one", "false") + R"(,"timestamp":")" + at + R"("},{"timestamp":")" + at +
+                         "\"}]");
+  EXPECT_EQ(
+      told[1],
+      R"(2/client,["feature_update",{"type":"toggle","feature_id":2,"data":{"id":2,"feature_key":"two",)"
+      R"("display_name":"two","is_enabled":false,"value":null,"variant":null,"reason":"DISABLED",)"
+      R"("parent_id":null,"limits":{}},"timestamp":")" +
+          at + R"("},{"seq":1,"timestamp":")" + at + R"("},"epoch-1:1"])");
+}
+
+TEST_F(ClientTest, what_changes_nothing_for_it_is_not_told) {
+  Carrier& client = come();
+  client.take();
+  rig_.world.plans["one"].rule = R"({"if":[{"==":[{"var":"plan"},"pro"]},"off"]})";
+  rig_.change();
+  rig_.publish_flag("one", "updated");
+  pass();
+  EXPECT_THAT(client.take(), ElementsAre(HasSubstr(R"("reason":"DEFAULT")"))) << "the reason is a part of it";
+  rig_.world.plans["one"].rule = R"({"if":[{"==":[{"var":"plan"},"gold"]},"off"]})";
+  rig_.change();
+  rig_.publish_flag("one", "updated");
+  pass();
+  EXPECT_THAT(client.take(), IsEmpty());
+}
+
+TEST_F(ClientTest, views_are_of_the_context_that_it_gave) {
+  rig_.world.plans["one"].rule = R"({"if":[{"==":[{"var":"plan"},"pro"]},"off"]})";
+  rig_.change();
+  Carrier& client = come(R"({"namespace":"bep","context":{"plan":"pro"}})");
+  EXPECT_THAT(client.take_one(), HasSubstr(R"("feature_key":"one","display_name":"one","is_enabled":false)"));
+  EXPECT_THAT(rig_.say(client, R"(["feature_check",{"feature_key":"one"}])"),
+              ElementsAre(HasSubstr(R"("is_enabled":false)")));
+}
+
+TEST_F(ClientTest, what_is_hidden_asks_for_a_new_look_and_what_is_deleted_says_so) {
+  Carrier& client = come();
+  client.take();
+  rig_.world.plans["one"].visible = false;
+  rig_.change();
+  rig_.settle();
+  EXPECT_EQ(client.take_one(),
+            R"(2/client,["config_sync",{"type":"sync_required","reason":"feature_hidden","timestamp":")" +
+                at + R"("},{"seq":0,"timestamp":")" + at + R"("},"epoch-1:0"])");
+  rig_.world.plans.erase("two");
+  pass();
+  const std::string then = rfc3339(rig_.clock.unix_ms());
+  rig_.change();
+  rig_.settle();
+  EXPECT_EQ(client.take_one(),
+            R"(2/client,["feature_update",{"type":"update","feature_id":2,"data":{"id":2,"deleted":true},)"
+            R"("timestamp":")" +
+                then + R"("},{"seq":0,"timestamp":")" + then + R"("},"epoch-1:0"])");
+}
+
+TEST_F(ClientTest, another_package_is_told_with_the_package_and_what_it_changes) {
+  rig_.world.plans["one"].gated = true;
+  rig_.change();
+  rig_.set_client(rig_.make_client(8));
+  Carrier& client = come();
+  client.take();
+  rig_.publish(SeatRig::about("client.updated", 5, R"(["package"])", R"(,"client":5)"), true,
+               [&] { rig_.set_client(rig_.make_client(9)); });
+  const std::vector<std::string> told = client.take();
+  ASSERT_EQ(told.size(), 3U);
+  EXPECT_EQ(told[0],
+            R"(2/client,["package_update",{"type":"update","package_id":9,"data":{"id":9,"name":"gold",)"
+            R"("display_name":"gold","description":"","price":null,"currency":null,"billing_period":null,)"
+            R"("is_active":true,"features":["one"],"limits":{"one":{"seats":5}}},"timestamp":")" +
+                at + R"("},{"seq":1,"timestamp":")" + at + R"(","type":"client.updated"}])");
+  EXPECT_EQ(told[1],
+            R"(2/client,["config_sync",{"type":"sync_required","reason":"package_changed","timestamp":")" +
+                at + R"("},{"seq":1,"timestamp":")" + at + R"(","type":"client.updated"},"epoch-1:1"])");
+  EXPECT_THAT(told[2], StartsWith(R"(2/client,["feature_update",{"type":"update","feature_id":1,"data":)" +
+                                  view(1, "one", "true", R"({"seats":5})")));
+}
+
+TEST_F(ClientTest, it_is_told_of_its_package_its_namespace_and_itself) {
+  rig_.set_client(rig_.make_client(9));
+  Carrier& client = come();
+  client.take();
+  const auto publish = [&](hub::EventDraft draft) {
+    rig_.publish(std::move(draft));
+    std::string names;
+    for (const std::string& packet : client.take()) {
+      const std::size_t end = packet.find('"', 11);
+      names += (names.empty() ? "" : " ") + packet.substr(11, end - 11);
+    }
+    return names;
+  };
+  EXPECT_EQ(publish(SeatRig::about("package.updated", 9, R"(["name"])", R"(,"package":9)")),
+            "package_update");
+  EXPECT_EQ(publish(SeatRig::about("package.updated", 8, R"(["name"])", R"(,"package":8)")), "");
+  EXPECT_EQ(publish(SeatRig::about("platform.updated", 7, R"(["enabled"])", "")), "platform_update");
+  EXPECT_EQ(publish(SeatRig::about("client.updated", 5, R"(["attributes"])", R"(,"client":5)")),
+            "config_sync");
+  EXPECT_EQ(publish(SeatRig::about("client.updated", 5, R"(["name"])", R"(,"client":5)")), "client.updated");
+  hub::EventDraft elsewhere = SeatRig::about("platform.updated", 7, R"(["enabled"])", "");
+  elsewhere.data = R"({"namespace":"shop","id":7,"changes":["enabled"]})";
+  EXPECT_EQ(publish(elsewhere), "") << "of another namespace in which the user is a client";
+  hub::EventDraft sync{"config.sync", R"({"namespace":"bep","client":null,"reason":"a \"reason\""})",
+                       hub::Audience::clients()};
+  sync.attributes = R"({"for":{"namespace":3}})";
+  rig_.publish(sync);
+  EXPECT_THAT(client.take_one(),
+              StartsWith(R"(2/client,["config_sync",{"type":"sync_required","reason":"a \"reason\"",)"));
+  EXPECT_EQ(
+      publish({"system.alert", R"({"message":"m","priority":"low","sent_by":1})", hub::Audience::everyone()}),
+      "client_notification");
+  EXPECT_EQ(publish({"profile.updated", R"({"user_id":1})", hub::Audience::user(1)}), "profile.updated");
+}
+
+TEST_F(ClientTest, T49_an_administrator_is_told_there_of_its_own_alone) {
+  Carrier& admin = *rig_.connect(*vocabulary_, rig_.user(2, Role::admin), in_bep);
+  rig_.set_client(rig_.make_client(9));
+  admin.take();
+  rig_.publish(SeatRig::about("package.updated", 9, R"(["name"])", R"(,"package":9)"));
+  rig_.publish(SeatRig::about("client.updated", 5, R"(["package"])", R"(,"client":5)"));
+  EXPECT_THAT(admin.take(), IsEmpty());
+}
+
+TEST_F(ClientTest, platforms_are_shown_without_what_is_configured) {
+  rig_.set_client(rig_.make_client(0));
+  Carrier& client = come();
+  client.take();
+  rig_.world.platform_enabled = false;
+  rig_.change();
+  rig_.publish(SeatRig::about("platform.updated", 7, R"(["enabled"])", ""));
+  EXPECT_EQ(client.take_one(),
+            R"(2/client,["platform_update",{"type":"toggle","platform_id":7,"data":{"id":7,"platform":"web",)"
+            R"("display_name":"web","is_enabled":false,"namespace":"bep",)"
+            R"("updated_at":"1970-01-01T00:00:00.000Z"},"timestamp":")" +
+                at + R"("},{"seq":1,"timestamp":")" + at + R"(","type":"platform.updated"},"epoch-1:1"])");
+}
+
+TEST_F(ClientTest, who_comes_back_is_told_of_each_event_it_missed_as_things_are_now) {
+  rig_.publish_flag("one", "updated");
+  rig_.world.plans["one"].value = false;
+  rig_.world.plans.erase("two");
+  rig_.change();
+  rig_.publish_flag("one", "disabled");
+  rig_.publish_flag("two", "deleted");
+  Carrier& client = come(in_bep, 1);
+  const std::vector<std::string> told = client.take();
+  ASSERT_EQ(told.size(), 3U);
+  EXPECT_THAT(told[0], HasSubstr(R"("seq":1,"recovered":true},"epoch-1:1"])"));
+  EXPECT_EQ(told[1], R"(2/client,["feature_update",{"type":"toggle","feature_id":1,"data":)" +
+                         view(1, "one", "false") + R"(,"timestamp":")" + at + R"("},{"seq":2,"timestamp":")" +
+                         at + R"(","topic":"flags/bep","type":"flag.updated"},"epoch-1:2"])");
+  EXPECT_THAT(told[2], HasSubstr(R"("data":{"id":2,"deleted":true})"));
+  rig_.world.plans["one"].value = true;
+  rig_.change();
+  rig_.publish_flag("one", "updated");
+  pass();
+  EXPECT_EQ(client.take().size(), 1U) << "what comes later is told by its views alone";
+}
+
+TEST_F(ClientTest, a_guest_hears_of_flags_and_of_nothing_else) {
+  rig_.world.access = flags::NamespaceAccess::everybody;
+  rig_.change();
+  Carrier& guest = *rig_.connect_guest(*vocabulary_, in_bep);
+  EXPECT_THAT(guest.take_one(),
+              StartsWith(R"(2/client,["client_connected",{"client_id":null,"features":[{"id":1,)"));
+  rig_.publish(SeatRig::about("platform.updated", 7, R"(["enabled"])", ""));
+  rig_.publish(
+      {"system.alert", R"({"message":"m","priority":"low","sent_by":1})", hub::Audience::everyone()});
+  EXPECT_THAT(guest.take(), IsEmpty());
+  rig_.world.plans["one"].value = false;
+  rig_.change();
+  pass();
+  EXPECT_THAT(guest.take_one(), HasSubstr("feature_update"));
+  EXPECT_THAT(rig_.say(guest, R"(["report_metrics",{"metrics":{}}])", 1),
+              ElementsAre(HasSubstr(R"("code":"forbidden")")));
+  rig_.world.access = flags::NamespaceAccess::users;
+  rig_.change();
+  pass();
+  EXPECT_THAT(guest.take_one(), HasSubstr(R"("reason":"feature_hidden")"));
+  EXPECT_THAT(rig_.say(guest, R"(["config_check"])"),
+              ElementsAre(StartsWith(R"(2/client,["config_update",{"features":[],"platforms":[],)")));
+}
+
+TEST_F(ClientTest, it_may_ask_for_all_that_it_has) {
+  rig_.set_client(rig_.make_client(0));
+  Carrier& client = come();
+  rig_.world.plans["one"].value = false;
+  rig_.change();
+  const std::string data =
+      R"({"features":[)" + view(1, "one", "false") + "," + view(2, "two", "false") +
+      R"(],"platforms":[{"id":7,"platform":"web","display_name":"web","is_enabled":true,)"
+      R"("namespace":"bep","updated_at":"1970-01-01T00:00:00.000Z"}],"timestamp":")" +
+      at + "\"}";
+  const std::vector<std::string> answers = rig_.say(client, R"(["config_check",{}])", 4);
+  ASSERT_EQ(answers.size(), 3U);
+  EXPECT_EQ(answers[0], R"(2/client,["config_update",)" + data + "]");
+  EXPECT_EQ(answers[1], R"(3/client,4[{"ok":true,"data":)" + data + "}]");
+  EXPECT_THAT(answers[2], HasSubstr("feature_update")) << "what it has asked for is told all the same";
+}
+
+TEST_F(ClientTest, it_may_ask_for_one_feature) {
+  rig_.world.plans["child"] = {.parent = "one"};
+  rig_.world.plans["hidden"] = {.visible = false};
+  rig_.change();
+  Carrier& client = come();
+  const struct {
+    const char* argument;
+    const char* answer;
+  } cases[] = {
+      {R"({"feature_key":"one"})", R"({"feature_key":"one","sub_key":null,"is_enabled":true,)"},
+      {R"({"feature_key":"two","sub_key":null})",
+       R"({"feature_key":"two","sub_key":null,"is_enabled":false,)"},
+      {R"({"feature_key":"one","sub_key":"child"})",
+       R"({"feature_key":"one","sub_key":"child","is_enabled":true,)"},
+      {R"({"feature_key":"two","sub_key":"child"})",
+       R"({"feature_key":"two","sub_key":"child","is_enabled":false,)"},
+      {R"({"feature_key":"hidden"})", R"({"feature_key":"hidden","sub_key":null,"is_enabled":false,)"},
+      {R"({"feature_key":"none"})", R"({"feature_key":"none","sub_key":null,"is_enabled":false,)"},
+  };
+  for (const auto& [argument, answer] : cases)
+    EXPECT_EQ(
+        rig_.say(client, R"(["feature_check",)" + std::string(argument) + "]")[0],
+        R"(2/client,["feature_check_result",)" + std::string(answer) + R"("timestamp":")" + at + "\"}]");
+  EXPECT_THAT(rig_.say(client, R"(["feature_check",{"feature_key":7}])", 1),
+              ElementsAre(HasSubstr(R"("code":"validation_failed")")));
+  EXPECT_THAT(rig_.say(client, R"(["feature_check"])", 1),
+              ElementsAre(HasSubstr(R"("code":"validation_failed")")));
+}
+
+TEST_F(ClientTest, T58_what_it_reports_is_small_and_comes_once_a_second) {
+  rig_.set_client(rig_.make_client(0));
+  const std::unique_ptr<const Vocabulary> admins = admin_vocabulary(rig_.parts);
+  Carrier& admin = *rig_.connect(*admins, rig_.user(2, Role::admin));
+  Carrier& client = come();
+  admin.take();
+  const auto report = [&](const std::string& metrics) {
+    rig_.clock.advance(std::chrono::seconds(1));
+    return rig_.say(client, R"(["report_metrics",{"client_id":77,"metrics":)" + metrics + "}]", 1).back();
+  };
+  EXPECT_EQ(report(R"({ "cpu" : 1.50 })"),
+            R"(3/client,1[{"ok":true,"data":{"status":"success","timestamp":"2026-01-06T10:30:02.123Z"}}])");
+  EXPECT_THAT(admin.take_one(),
+              StartsWith(R"(2/admin,["client.metrics",{"client_id":5,"metrics":{"cpu":1.50}})"));
+  EXPECT_THAT(report("[]"), HasSubstr(R"("code":"validation_failed")"));
+  EXPECT_THAT(report("{\"a\":\"" + std::string(client_metrics_bytes_max - 8, 'x') + "\"}"),
+              HasSubstr(R"("ok":true)"));
+  EXPECT_THAT(report("{\"a\":\"" + std::string(client_metrics_bytes_max - 7, 'x') + "\"}"),
+              HasSubstr(R"("code":"payload_too_large")"));
+  report("{}");
+  EXPECT_THAT(rig_.say(client, R"(["report_metrics",{"metrics":{}}])"),
+              ElementsAre(StartsWith(R"(2/client,["error",{"code":"rate_limited",)")));
+  rig_.exempt = true;
+  Carrier& trusted = come();
+  for (int i = 0; i < 3; ++i)
+    EXPECT_THAT(rig_.say(trusted, R"(["report_metrics",{"metrics":{}}])"),
+                ElementsAre(StartsWith(R"(2/client,["metrics_received",{"status":"success","timestamp":")")));
+}
+
+TEST_F(ClientTest, it_may_say_that_it_is_there) {
+  Carrier& client = come();
+  EXPECT_THAT(rig_.say(client, R"(["heartbeat"])", 2),
+              ElementsAre(R"(2/client,["heartbeat_ack",{"timestamp":")" + at + "\"}]",
+                          R"(3/client,2[{"ok":true,"data":{"timestamp":")" + at + "\"}}]"));
+  EXPECT_THAT(rig_.say(client, R"(["request_system_metrics"])", 3),
+              ElementsAre(HasSubstr(R"("code":"unknown_type")")));
+}
+
+}  // namespace
+}  // namespace corohub::gateway::socketio::test

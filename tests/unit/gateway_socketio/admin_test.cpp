@@ -13,7 +13,7 @@ using testing::IsEmpty;
 
 constexpr const char* time_of_rig = "2026-01-06T10:30:01.123Z";
 
-class AdminTest : public testing::Test {
+class SocketioAdmin : public testing::Test {
  protected:
   Carrier& come(UserId id = 1) { return *rig_.connect(*vocabulary_, rig_.user(id, Role::admin)); }
 
@@ -21,7 +21,7 @@ class AdminTest : public testing::Test {
   const std::unique_ptr<const Vocabulary> vocabulary_ = admin_vocabulary(rig_.parts);
 };
 
-TEST_F(AdminTest, T49_it_is_for_administrators_alone) {
+TEST_F(SocketioAdmin, T49_it_is_for_administrators_alone) {
   const json::object nothing;
   const auto code = [&](const hub::Identity& who) {
     const Result<Seating> seating = vocabulary_->admit(rig_.desk, who, nothing, false);
@@ -36,7 +36,7 @@ TEST_F(AdminTest, T49_it_is_for_administrators_alone) {
   EXPECT_TRUE(vocabulary_->keeps(rig_.desk, {1, Role::superadmin}));
 }
 
-TEST_F(AdminTest, it_begins_with_a_welcome_and_says_it_again_when_asked) {
+TEST_F(SocketioAdmin, it_begins_with_a_welcome_and_says_it_again_when_asked) {
   Carrier& admin = come(4);
   const std::string data =
       R"({"user_id":4,"role":"admin","message":"Welcome to real-time updates for administrators"})";
@@ -50,7 +50,7 @@ TEST_F(AdminTest, it_begins_with_a_welcome_and_says_it_again_when_asked) {
   EXPECT_THAT(refused[0], testing::HasSubstr(R"(3/admin,8[{"ok":false,"code":"invalid_token")"));
 }
 
-TEST_F(AdminTest, what_happens_to_things_is_told_as_they_are_now) {
+TEST_F(SocketioAdmin, what_happens_to_things_is_told_as_they_are_now) {
   Carrier& admin = come();
   admin.take();
   rig_.world.platform_enabled = false;
@@ -81,7 +81,7 @@ TEST_F(AdminTest, what_happens_to_things_is_told_as_they_are_now) {
                                   R"("data":{"id":77,"deleted":true},"timestamp":)"));
 }
 
-TEST_F(AdminTest, what_all_are_told_is_made_once) {
+TEST_F(SocketioAdmin, what_all_are_told_is_made_once) {
   std::vector<Carrier*> admins;
   for (UserId id = 1; id <= 3; ++id) admins.push_back(&come(id));
   for (Carrier* const one : admins) one->take();
@@ -92,7 +92,7 @@ TEST_F(AdminTest, what_all_are_told_is_made_once) {
   for (Carrier* const one : admins) EXPECT_EQ(one->take().size(), 2U);
 }
 
-TEST_F(AdminTest, an_event_is_told_as_things_are_when_it_is_sent) {
+TEST_F(SocketioAdmin, an_event_is_told_as_things_are_when_it_is_sent) {
   rig_.publish_flag("one", "enabled");
   come().take();
   rig_.world.plans["one"].name = "One";
@@ -105,7 +105,7 @@ TEST_F(AdminTest, an_event_is_told_as_things_are_when_it_is_sent) {
   EXPECT_THAT(told[1], testing::EndsWith(R"("epoch-1:1"])"));
 }
 
-TEST_F(AdminTest, announcements_and_the_servers_state_have_names_of_their_own) {
+TEST_F(SocketioAdmin, announcements_and_the_servers_state_have_names_of_their_own) {
   Carrier& admin = come();
   admin.take();
   rig_.publish(
@@ -133,7 +133,7 @@ TEST_F(AdminTest, announcements_and_the_servers_state_have_names_of_their_own) {
       << "others keep their type";
 }
 
-TEST_F(AdminTest, a_dashboard_counts_what_is_there) {
+TEST_F(SocketioAdmin, a_dashboard_counts_what_is_there) {
   Carrier& admin = come();
   rig_.set_client(rig_.make_client(9));
   const std::string data =
@@ -144,7 +144,7 @@ TEST_F(AdminTest, a_dashboard_counts_what_is_there) {
                           R"(3/admin,1[{"ok":true,"data":)" + data + "}]"));
 }
 
-TEST_F(AdminTest, figures_are_told_once_a_second) {
+TEST_F(SocketioAdmin, figures_are_told_once_a_second) {
   Carrier& admin = come();
   EXPECT_THAT(rig_.say(admin, R"(["request_system_metrics",{}])"),
               ElementsAre(testing::StartsWith(
@@ -156,7 +156,7 @@ TEST_F(AdminTest, figures_are_told_once_a_second) {
               ElementsAre(testing::HasSubstr("system_metrics")));
 }
 
-TEST_F(AdminTest, what_one_may_follow_is_confirmed) {
+TEST_F(SocketioAdmin, what_one_may_follow_is_confirmed) {
   Carrier& admin = come();
   rig_.set_client(rig_.make_client(9));
   const struct {
@@ -186,7 +186,7 @@ TEST_F(AdminTest, what_one_may_follow_is_confirmed) {
   EXPECT_EQ(admin.take().size(), 1U) << "an event comes once, whatever was asked for";
 }
 
-TEST_F(AdminTest, an_unknown_event_is_refused) {
+TEST_F(SocketioAdmin, an_unknown_event_is_refused) {
   Carrier& admin = come();
   EXPECT_THAT(rig_.say(admin, R"(["heartbeat"])", 3),
               ElementsAre(testing::StartsWith(R"(3/admin,3[{"ok":false,"code":"unknown_type")")));

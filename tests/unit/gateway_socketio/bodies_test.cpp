@@ -78,7 +78,7 @@ flags::NamespaceRef name_space(const std::vector<Plan>& plans, bool platform_on 
   return made;
 }
 
-TEST(Bodies, a_platform_is_shown_with_its_config_to_administrators_alone) {
+TEST(SocketioBodies, a_platform_is_shown_with_its_config_to_administrators_alone) {
   const flags::NamespaceRef bep = name_space({});
   EXPECT_EQ(platform_for_admins(*bep, *bep->platforms[0]),
             R"({"id":7,"platform":"web","display_name":"The \"Web\"","is_enabled":true,)"
@@ -89,7 +89,7 @@ TEST(Bodies, a_platform_is_shown_with_its_config_to_administrators_alone) {
             R"("namespace":"bep","updated_at":"2026-01-06T12:00:00.123Z"}])");
 }
 
-TEST(Bodies, a_feature_is_shown_to_administrators_with_the_flags_below_it) {
+TEST(SocketioBodies, a_feature_is_shown_to_administrators_with_the_flags_below_it) {
   const flags::NamespaceRef bep = name_space(
       {{.id = 12, .key = "top", .definition = on, .platform = "web"},
        {.id = 14, .key = "b", .definition = on, .parent = "top"},
@@ -109,7 +109,7 @@ TEST(Bodies, a_feature_is_shown_to_administrators_with_the_flags_below_it) {
       << "the switch is that of all above it";
 }
 
-TEST(Bodies, a_package_names_its_flags_by_their_keys) {
+TEST(SocketioBodies, a_package_names_its_flags_by_their_keys) {
   const flags::NamespaceRef bep =
       name_space({{.id = 1, .key = "z", .definition = on}, {.id = 2, .key = "a:b@c", .definition = on}});
   flags::Package gold;
@@ -132,7 +132,7 @@ TEST(Bodies, a_package_names_its_flags_by_their_keys) {
             R"("currency":"EUR","billing_period":"monthly","is_active":false,"features":[],"limits":{}})");
 }
 
-TEST(Bodies, a_view_is_a_flag_as_one_client_has_it) {
+TEST(SocketioBodies, a_view_is_a_flag_as_one_client_has_it) {
   const json::object seats{{"seats", 5}};
   const struct {
     Plan plan;
@@ -173,7 +173,7 @@ TEST(Bodies, a_view_is_a_flag_as_one_client_has_it) {
   }
 }
 
-TEST(Bodies, what_has_happened_says_of_what_and_when) {
+TEST(SocketioBodies, what_has_happened_says_of_what_and_when) {
   EXPECT_EQ(update_text("platform", true, 7, gone_text(7), noon),
             R"({"type":"toggle","platform_id":7,"data":{"id":7,"deleted":true},)"
             R"("timestamp":"2026-01-06T12:00:00.123Z"})");
@@ -188,7 +188,7 @@ hub::Event event(std::string type, std::string data) {
   return {{std::move(type), std::move(data), hub::Audience::everyone()}, 5, noon};
 }
 
-TEST(Bodies, an_alert_is_an_announcement_with_all_its_members) {
+TEST(SocketioBodies, an_alert_is_an_announcement_with_all_its_members) {
   EXPECT_EQ(announcement_text(event("system.alert", R"({"message":"a\nb","priority":"high","sent_by":1})")),
             R"({"type":"announcement","message":"a\nb","priority":"high","metadata":null,"sent_by":1,)"
             R"("timestamp":"2026-01-06T12:00:00.123Z"})");
@@ -199,7 +199,7 @@ TEST(Bodies, an_alert_is_an_announcement_with_all_its_members) {
       R"("sent_by":2,"timestamp":"2026-01-06T12:00:00.123Z"})");
 }
 
-TEST(Bodies, an_event_tells_what_it_is_about) {
+TEST(SocketioBodies, an_event_tells_what_it_is_about) {
   const struct {
     const char* type;
     const char* data;
@@ -235,7 +235,7 @@ TEST(Bodies, an_event_tells_what_it_is_about) {
   }
 }
 
-TEST(Bodies, of_several_reasons_to_ask_again_one_is_given) {
+TEST(SocketioBodies, of_several_reasons_to_ask_again_one_is_given) {
   const struct {
     const char* type;
     const char* changes;

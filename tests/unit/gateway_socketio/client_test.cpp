@@ -24,7 +24,7 @@ std::string view(int id, const std::string& key, const char* value, const std::s
          R"(","reason":"STATIC","parent_id":null,"limits":)" + limits + "}";
 }
 
-class ClientTest : public testing::Test {
+class SocketioClient : public testing::Test {
  protected:
   // The user 1, who is the client 5 if that is there.
   Carrier& come(const std::string& auth = in_bep, std::optional<Seq> offset = {}) {
@@ -38,7 +38,7 @@ class ClientTest : public testing::Test {
   const std::unique_ptr<const Vocabulary> vocabulary_ = client_vocabulary(rig_.parts);
 };
 
-TEST_F(ClientTest, the_welcome_has_all_that_the_client_sees) {
+TEST_F(SocketioClient, the_welcome_has_all_that_the_client_sees) {
   rig_.set_client(rig_.make_client(9));
   const std::string data =
       R"({"client_id":5,"features":[)" + view(1, "one", "true", R"({"seats":5})") + "," +
@@ -55,7 +55,7 @@ TEST_F(ClientTest, the_welcome_has_all_that_the_client_sees) {
       << "whoever it says it is";
 }
 
-TEST_F(ClientTest, T49_who_may_have_a_seat_and_what_it_is_there) {
+TEST_F(SocketioClient, T49_who_may_have_a_seat_and_what_it_is_there) {
   rig_.set_client(rig_.make_client(0));
   const auto opening = [&](Carrier* one) {
     if (one == nullptr) return rig_.refused;
@@ -88,7 +88,7 @@ TEST_F(ClientTest, T49_who_may_have_a_seat_and_what_it_is_there) {
   EXPECT_EQ(user(1, in_bep), "5 platforms");
 }
 
-TEST_F(ClientTest, a_change_of_its_own_views_is_told_with_the_position_behind_the_last) {
+TEST_F(SocketioClient, a_change_of_its_own_views_is_told_with_the_position_behind_the_last) {
   Carrier& client = come();
   client.take();
   rig_.world.plans["one"].value = false;
@@ -107,7 +107,7 @@ TEST_F(ClientTest, a_change_of_its_own_views_is_told_with_the_position_behind_th
           at + R"("},{"seq":1,"timestamp":")" + at + R"("},"epoch-1:1"])");
 }
 
-TEST_F(ClientTest, what_changes_nothing_for_it_is_not_told) {
+TEST_F(SocketioClient, what_changes_nothing_for_it_is_not_told) {
   Carrier& client = come();
   client.take();
   rig_.world.plans["one"].rule = R"({"if":[{"==":[{"var":"plan"},"pro"]},"off"]})";
@@ -122,7 +122,7 @@ TEST_F(ClientTest, what_changes_nothing_for_it_is_not_told) {
   EXPECT_THAT(client.take(), IsEmpty());
 }
 
-TEST_F(ClientTest, views_are_of_the_context_that_it_gave) {
+TEST_F(SocketioClient, views_are_of_the_context_that_it_gave) {
   rig_.world.plans["one"].rule = R"({"if":[{"==":[{"var":"plan"},"pro"]},"off"]})";
   rig_.change();
   Carrier& client = come(R"({"namespace":"bep","context":{"plan":"pro"}})");
@@ -131,7 +131,7 @@ TEST_F(ClientTest, views_are_of_the_context_that_it_gave) {
               ElementsAre(HasSubstr(R"("is_enabled":false)")));
 }
 
-TEST_F(ClientTest, what_is_hidden_asks_for_a_new_look_and_what_is_deleted_says_so) {
+TEST_F(SocketioClient, what_is_hidden_asks_for_a_new_look_and_what_is_deleted_says_so) {
   Carrier& client = come();
   client.take();
   rig_.world.plans["one"].visible = false;
@@ -151,7 +151,7 @@ TEST_F(ClientTest, what_is_hidden_asks_for_a_new_look_and_what_is_deleted_says_s
                 then + R"("},{"seq":0,"timestamp":")" + then + R"("},"epoch-1:0"])");
 }
 
-TEST_F(ClientTest, another_package_is_told_with_the_package_and_what_it_changes) {
+TEST_F(SocketioClient, another_package_is_told_with_the_package_and_what_it_changes) {
   rig_.world.plans["one"].gated = true;
   rig_.change();
   rig_.set_client(rig_.make_client(8));
@@ -173,7 +173,7 @@ TEST_F(ClientTest, another_package_is_told_with_the_package_and_what_it_changes)
                                   view(1, "one", "true", R"({"seats":5})")));
 }
 
-TEST_F(ClientTest, it_is_told_of_its_package_its_namespace_and_itself) {
+TEST_F(SocketioClient, it_is_told_of_its_package_its_namespace_and_itself) {
   rig_.set_client(rig_.make_client(9));
   Carrier& client = come();
   client.take();
@@ -208,7 +208,7 @@ TEST_F(ClientTest, it_is_told_of_its_package_its_namespace_and_itself) {
   EXPECT_EQ(publish({"profile.updated", R"({"user_id":1})", hub::Audience::user(1)}), "profile.updated");
 }
 
-TEST_F(ClientTest, T49_an_administrator_is_told_there_of_its_own_alone) {
+TEST_F(SocketioClient, T49_an_administrator_is_told_there_of_its_own_alone) {
   Carrier& admin = *rig_.connect(*vocabulary_, rig_.user(2, Role::admin), in_bep);
   rig_.set_client(rig_.make_client(9));
   admin.take();
@@ -217,7 +217,7 @@ TEST_F(ClientTest, T49_an_administrator_is_told_there_of_its_own_alone) {
   EXPECT_THAT(admin.take(), IsEmpty());
 }
 
-TEST_F(ClientTest, platforms_are_shown_without_what_is_configured) {
+TEST_F(SocketioClient, platforms_are_shown_without_what_is_configured) {
   rig_.set_client(rig_.make_client(0));
   Carrier& client = come();
   client.take();
@@ -231,7 +231,7 @@ TEST_F(ClientTest, platforms_are_shown_without_what_is_configured) {
                 at + R"("},{"seq":1,"timestamp":")" + at + R"(","type":"platform.updated"},"epoch-1:1"])");
 }
 
-TEST_F(ClientTest, who_comes_back_is_told_of_each_event_it_missed_as_things_are_now) {
+TEST_F(SocketioClient, who_comes_back_is_told_of_each_event_it_missed_as_things_are_now) {
   rig_.publish_flag("one", "updated");
   rig_.world.plans["one"].value = false;
   rig_.world.plans.erase("two");
@@ -253,7 +253,7 @@ TEST_F(ClientTest, who_comes_back_is_told_of_each_event_it_missed_as_things_are_
   EXPECT_EQ(client.take().size(), 1U) << "what comes later is told by its views alone";
 }
 
-TEST_F(ClientTest, a_guest_hears_of_flags_and_of_nothing_else) {
+TEST_F(SocketioClient, a_guest_hears_of_flags_and_of_nothing_else) {
   rig_.world.access = flags::NamespaceAccess::everybody;
   rig_.change();
   Carrier& guest = *rig_.connect_guest(*vocabulary_, in_bep);
@@ -277,7 +277,7 @@ TEST_F(ClientTest, a_guest_hears_of_flags_and_of_nothing_else) {
               ElementsAre(StartsWith(R"(2/client,["config_update",{"features":[],"platforms":[],)")));
 }
 
-TEST_F(ClientTest, it_may_ask_for_all_that_it_has) {
+TEST_F(SocketioClient, it_may_ask_for_all_that_it_has) {
   rig_.set_client(rig_.make_client(0));
   Carrier& client = come();
   rig_.world.plans["one"].value = false;
@@ -294,7 +294,7 @@ TEST_F(ClientTest, it_may_ask_for_all_that_it_has) {
   EXPECT_THAT(answers[2], HasSubstr("feature_update")) << "what it has asked for is told all the same";
 }
 
-TEST_F(ClientTest, it_may_ask_for_one_feature) {
+TEST_F(SocketioClient, it_may_ask_for_one_feature) {
   rig_.world.plans["child"] = {.parent = "one"};
   rig_.world.plans["hidden"] = {.visible = false};
   rig_.change();
@@ -323,7 +323,7 @@ TEST_F(ClientTest, it_may_ask_for_one_feature) {
               ElementsAre(HasSubstr(R"("code":"validation_failed")")));
 }
 
-TEST_F(ClientTest, T58_what_it_reports_is_small_and_comes_once_a_second) {
+TEST_F(SocketioClient, T58_what_it_reports_is_small_and_comes_once_a_second) {
   rig_.set_client(rig_.make_client(0));
   const std::unique_ptr<const Vocabulary> admins = admin_vocabulary(rig_.parts);
   Carrier& admin = *rig_.connect(*admins, rig_.user(2, Role::admin));
@@ -352,7 +352,7 @@ TEST_F(ClientTest, T58_what_it_reports_is_small_and_comes_once_a_second) {
                 ElementsAre(StartsWith(R"(2/client,["metrics_received",{"status":"success","timestamp":")")));
 }
 
-TEST_F(ClientTest, it_may_say_that_it_is_there) {
+TEST_F(SocketioClient, it_may_say_that_it_is_there) {
   Carrier& client = come();
   EXPECT_THAT(rig_.say(client, R"(["heartbeat"])", 2),
               ElementsAre(R"(2/client,["heartbeat_ack",{"timestamp":")" + at + "\"}]",

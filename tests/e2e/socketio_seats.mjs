@@ -37,6 +37,7 @@ export class Seat {
       look = () => {
         const at = this.events.findIndex((event, i) => i >= this.taken && event.name === name && wants(event));
         if (at < 0) return;
+        this.waiting.delete(look); // more may come in this same turn
         this.taken = at + 1;
         done(this.events[at]);
       };
@@ -53,16 +54,18 @@ export class Seat {
   since(mark) { return this.events.slice(mark).map(({ name, data }) => [name, data]); }
   get mark() { return this.events.length; }
 
-  // The transport breaks; `meanwhile` happens before the client is back.
-  async breakOff(meanwhile) {
-    const back = new Promise((done) => this.socket.once('connect', done));
+  // The transport breaks, and the client does not come back by itself.
+  async leave() {
     this.socket.io.reconnection(false);
     const gone = new Promise((done) => this.socket.once('disconnect', done));
     this.socket.io.engine.close();
     await within(WAIT_MS, 'the end of the transport', gone);
-    await meanwhile();
+  }
+
+  // What comes from here on is next().
+  async comeBack() {
+    const back = new Promise((done) => this.socket.once('connect', done));
     this.taken = this.events.length;
-    this.socket.io.reconnection(true);
     this.socket.connect();
     await within(WAIT_MS, 'the connection after a break', back);
   }

@@ -126,6 +126,18 @@ test('a seat that goes for good is told so, and its client stays away', async (t
   assert.equal(left.socket.active, false);
 });
 
+test('T31: a key of a service listens, publishes nothing, and its end is told in that namespace', async (t) => {
+  const { server, seat } = await start(t);
+  const root = await rootOf(server);
+  const { id, key } = await root.expect(201, 'POST', '/api/v1/admin/api-keys', { body: { name: 'A gateway', scopes: ['flags:read'] } });
+  const one = seat({ auth: { token: key } });
+  assert.equal((await one.take('connection.established'))[1].user_id, null);
+  assert.equal((await one.ask('subscribe', { topic: 'flags' })).ok, true);
+  assert.equal((await one.ask('publish', { topic: ROOM, data: 1 })).code, 'forbidden');
+  await root.expect(204, 'DELETE', `/api/v1/admin/api-keys/${id}`);
+  assert.equal((await one.take('(disconnect)'))[1], 'io server disconnect');
+});
+
 test('T25: the end of a token brings the client back with a new one, and nothing is lost or doubled', async (t) => {
   const { john, seat } = await start(t, { 'auth.access_ttl_s': 5 });
   let asked = 0;

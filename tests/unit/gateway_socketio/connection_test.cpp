@@ -317,6 +317,18 @@ TEST_F(SocketioConnection, T25_the_end_of_a_token_ends_the_connection_so_that_it
   EXPECT_EQ(places(), 0U);
 }
 
+TEST_F(SocketioConnection, T58_a_client_that_says_too_much_at_once_is_told_and_heard_later) {
+  auto ann = guest_of_root();
+  std::vector<std::string> pings(250, R"(20["ping"])");
+  ann->send_all(pings);
+  const std::vector<std::string> first = ann->take();
+  EXPECT_THAT(first, testing::Contains(StartsWith(R"(2["error",{"code":"rate_limited")")));
+  EXPECT_LT(first.size(), pings.size());
+  rig_.pass(1s);
+  EXPECT_EQ(first.size() + ann->take().size(), pings.size() + 1);
+  EXPECT_FALSE(ann->has_ended());
+}
+
 TEST_F(SocketioConnection, a_drain_ends_connections_with_and_without_a_seat) {
   auto ann = guest_of_root();
   auto stranger = client();

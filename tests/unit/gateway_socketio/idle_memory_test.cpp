@@ -61,7 +61,7 @@ class Crowd {
   std::vector<std::unique_ptr<RawClient>> clients_;
 };
 
-constexpr std::size_t bytes_max = 3900;
+constexpr std::size_t bytes_max = 3650;
 
 TEST(SocketioIdleMemory, a_connection_with_two_seats_costs_little) {
   constexpr std::size_t counted = 200;

@@ -42,8 +42,19 @@ class Inbox {
 // A socket in one namespace. `taken`: events as [name, ...arguments], in their order.
 export class Seat {
   constructor(t, server, { namespace = '/', io = latest, auth, ...options } = {}) {
+    this.listen(t, io(server.url + namespace, { auth, reconnectionDelay: 50, reconnectionDelayMax: 200, forceNew: true, ...options }));
+  }
+
+  // Another seat on the connection of the first.
+  static beside(t, seat, namespace, auth) {
+    const other = Object.create(Seat.prototype);
+    other.listen(t, seat.socket.io.socket(namespace, { auth }));
+    return other;
+  }
+
+  listen(t, socket) {
     this.inbox = new Inbox();
-    this.socket = io(server.url + namespace, { auth, reconnectionDelay: 50, reconnectionDelayMax: 200, forceNew: true, ...options });
+    this.socket = socket;
     this.socket.onAny((...event) => this.inbox.put(event));
     for (const name of ['connect', 'disconnect', 'connect_error']) this.socket.on(name, (about) => this.inbox.put([`(${name})`, about]));
     t.after(() => this.socket.close());

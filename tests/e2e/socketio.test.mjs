@@ -126,6 +126,39 @@ test('a seat that goes for good is told so, and its client stays away', async (t
   assert.equal(left.socket.active, false);
 });
 
+test('T31: of several seats on one connection one ends, and the others go on', async (t) => {
+  const { server, api, john } = await start(t);
+  const root = await rootOf(server);
+  const ann = await api.register({ name: 'Ann' });
+  const role = (name) => root.expect(200, 'PUT', `/api/v1/admin/users/${ann.id}/role`, { body: { role: name } });
+  await role('admin');
+  await ann.refresh();
+  const both = (auth, more = {}) => {
+    const one = new Seat(t, server, { auth, ...more });
+    return [one, Seat.beside(t, one, '/admin', auth)];
+  };
+  for (const transports of WAYS) {
+    const [plain, admin] = both({ token: ann.token }, { transports });
+    await plain.take('connection.established');
+    await admin.take('admin_connected');
+    await plain.ask('subscribe', { topic: ROOM });
+
+    await root.expect(204, 'DELETE', `/api/v1/admin/connections/${admin.socket.id}`);
+    assert.equal((await admin.take('(disconnect)'))[1], 'io server disconnect');
+    admin.socket.connect();
+    await admin.take('admin_connected', 2);
+
+    await role('user');
+    assert.equal((await admin.take('(disconnect)', 2))[1], 'io server disconnect');
+    await publish(john, 'still here');
+    await plain.find('an event behind it', ([, data]) => data === 'still here');
+    assert.equal(plain.socket.connected, true);
+    plain.socket.close();
+    await role('admin');
+    await ann.refresh();
+  }
+});
+
 test('T31: a key of a service listens, publishes nothing, and its end is told in that namespace', async (t) => {
   const { server, seat } = await start(t);
   const root = await rootOf(server);

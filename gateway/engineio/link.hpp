@@ -90,6 +90,9 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
  public:
   // How long a client has from its WebSocket to the end of its upgrade.
   static constexpr std::chrono::seconds upgrade_time_max{10};
+  // What one client has done on two connections may come in the other order: a poll and the close packet
+  // behind it, the end of a poll and the next poll.
+  static constexpr std::chrono::milliseconds overtaking_max = Wheel::tick;
   // What a session has still to say when it ends is kept for so long for whoever asks.
   static constexpr std::chrono::seconds kept_after_end{5};
 

@@ -67,6 +67,25 @@ test('T51: an event says who changed what, and nothing of its rule', async (t) =
   for (const text of feed.texts.filter((each) => each.includes('"flag.'))) assert.doesNotMatch(text, /secret|word|private|thing/);
 });
 
+test('administrators follow the features of all namespaces and environments by one topic', async (t) => {
+  const { admin, john } = await bank(t);
+  await makeEnvironment(admin, 'shut', 'staging');
+  await makeFlag(admin, 'shut', 'closed', { state: 'DISABLED' });
+  const both = await listening(admin, 'feature', 'flags');
+  const feed = await listening(admin, 'feature');
+  const { welcome: { data: before } } = await admin.connect();
+  await flip(admin, 'shut', 'closed', 'enable', 'staging');
+  await flip(admin, 'bep', 'hidden', 'enable');
+  await barrier(admin, feed, both);
+  const expected = ['shut/staging closed enabled', 'bep/default hidden enabled'];
+  const told = ({ messages }) => flagsOf({ messages }).map((event) => `${event.data.namespace}/${event.data.environment} ${what(event)}`);
+  assert.deepEqual(told(feed), expected);
+  assert.deepEqual(told(both), expected, 'once, though two topics bring some of them');
+  const { events } = await feed.ask('history', { topic: 'feature', since: `${before.epoch}:${before.seq}` });
+  assert.deepEqual(told({ messages: events }), expected);
+  assert.equal(await may(await john.connect(), 'feature'), false);
+});
+
 test('each other flag that a change alters has an event of its own, with its cause', async (t) => {
   const { admin, john } = await bank(t);
   await admin.expect(201, 'POST', `${V('bep')}/segments`, { body: { key: 'beta', rule: { var: 'beta' } } });

@@ -257,6 +257,51 @@ test('STOMP on a WebSocket, and over each transport of SockJS', options, async (
   assert.deepEqual(page.complaints, []);
 });
 
+test('Socket.IO by each transport, and what was missed follows', options, async (t) => {
+  const server = await Server.start(t);
+  const api = new Api(server);
+  const admin = await api.member('admin');
+  const native = await (await api.register({ name: 'Ann' })).connect();
+  await native.ask('subscribe', { topic: 'rooms/lobby' });
+  const page = await openPage(await openBrowser(t), `${server.url}/websocket-test.html`);
+  const card = page.locator('#socketio-card');
+  const log = (what) => card.locator(`#socketio-log [data-what="${what}"]`);
+  const press = (name) => card.getByRole('button', { name, exact: true }).click();
+  const emit = async (name, data) => {
+    await page.locator('#socketio-name').fill(name);
+    await page.locator('#socketio-data').fill(JSON.stringify(data));
+    await press('Emit');
+  };
+  const close = async () => {
+    await press('Close');
+    await log('closed').waitFor();
+    await press('Empty');
+  };
+  await logIn(page, await api.register({ name: 'Bob' }));
+  for (const transport of ['upgrade', 'websocket', 'polling']) {
+    await page.getByLabel('Engine.IO by').selectOption(transport);
+    await press('Open');
+    await log('connection.established').waitFor();
+    await emit('subscribe', { topic: 'rooms/lobby' });
+    await emit('publish', { topic: 'rooms/lobby', data: `by ${transport}` });
+    await native.next('message', ({ data }) => data === `by ${transport}`);
+    await log('message').getByText(`by ${transport}`).waitFor();
+    if (transport === 'upgrade') {
+      await card.scrollIntoViewIfNeeded();
+      await shoot(page, 'socketio');
+    }
+    await close();
+    await admin.expect(200, 'POST', '/ws/broadcast', { body: { message: `missed after ${transport}` } });
+    await press('Open');
+    await log('system.alert').getByText(`missed after ${transport}`).waitFor();
+    await close();
+  }
+  await page.getByLabel('Socket.IO in').selectOption('/admin');
+  await press('Open');
+  await log('refused').getByText('admin access required (forbidden)').waitFor();
+  assert.deepEqual(page.complaints, []);
+});
+
 test('changes of flags, over each transport of SockJS: of one namespace, of all, as a guest', options, async (t) => {
   const server = await Server.start(t);
   const api = new Api(server);

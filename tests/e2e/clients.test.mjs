@@ -1,4 +1,4 @@
-// The Node.js test client, as a newcomer runs it.
+// The Node.js test clients, as a newcomer runs them.
 import assert from 'node:assert/strict';
 import { copyFileSync, readFileSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -9,13 +9,13 @@ import { Api } from './api.mjs';
 import { run, Server, temporaryDirectory } from './server.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const script = join(here, '../../tools/test-websocket.js');
+const tools = join(here, '../../tools');
 
-// A folder as after `npm install ws`, with the script in it.
+// A folder as after `npm install`, with the scripts in it.
 function newcomersFolder(t) {
   const folder = temporaryDirectory(t);
   symlinkSync(join(here, 'node_modules'), join(folder, 'node_modules'));
-  copyFileSync(script, join(folder, 'test-websocket.js'));
+  for (const script of ['test-websocket.js', 'test-socketio.js']) copyFileSync(join(tools, script), join(folder, script));
   return folder;
 }
 
@@ -74,5 +74,26 @@ test('the server has the same file', async (t) => {
   const server = await Server.start(t);
   const response = await fetch(`${server.url}/test-websocket.js`);
   assert.match(response.headers.get('content-type'), /^text\/javascript/);
-  assert.equal(await response.text(), readFileSync(script, 'utf8'));
+  assert.equal(await response.text(), readFileSync(join(tools, 'test-websocket.js'), 'utf8'));
+});
+
+test('by Socket.IO: with a throw-away account, as an administrator, and refused', async (t) => {
+  const server = await Server.start(t);
+  const admin = await new Api(server).member('admin');
+  const folder = newcomersFolder(t);
+  const client = (env) => run('node', ['test-socketio.js'], { cwd: folder, env: { PATH: process.env.PATH, URL: server.url, SECONDS: '3', ...env } });
+  const [newcomer, office, refused] = await Promise.all([
+    client({}),
+    client({ TOKEN: admin.token, NAMESPACES: '/admin', EMIT: '["request_dashboard_update"]' }),
+    client({ NAMESPACES: '/admin' }),
+  ]);
+  assert.equal(newcomer.code, 0, newcomer.output);
+  assert.match(newcomer.output, /^\/ 📨 connection\.established /m);
+  assert.match(newcomer.output, /^\/client 📨 client_connected /m);
+  assert.equal(office.code, 0, office.output);
+  assert.match(office.output, /^\/admin 📨 admin_connected /m);
+  assert.match(office.output, /^\/admin 📨 dashboard_update /m);
+  assert.match(office.output, /^📬 \{"ok":true/m);
+  assert.equal(refused.code, 1, refused.output);
+  assert.match(refused.output, /^\/admin ❌ refused: admin access required \{ code: 'forbidden' \}$/m);
 });

@@ -12,6 +12,7 @@ import { OpenFeature as ClientSide } from '@openfeature/web-sdk';
 import { Client } from '@stomp/stompjs';
 import EventSource from 'eventsource';
 import SockJS from 'sockjs-client';
+import { io, Socket } from 'socket.io-client';
 import webstomp from 'webstomp-client';
 
 import { Api, WebSocket } from './api.mjs';
@@ -21,7 +22,7 @@ const HERE = dirname(fileURLToPath(import.meta.url));
 const document = (name) => readFileSync(join(HERE, '../..', name), 'utf8');
 
 // [what it is, the line] of the README's table.
-const lines = [...document('README.md').matchAll(/^\| (.+?) \| `((?:new |curl |webstomp\.).+?)` \|$/gm)].map(([, client, line]) => [client, line]);
+const lines = [...document('README.md').matchAll(/^\| (.+?) \| `((?:new |curl |webstomp\.|io\().+?)` \|$/gm)].map(([, client, line]) => [client, line]);
 
 // Each kind of client says in its own way that it is connected; resolves with how to end it.
 const CONNECTED = [
@@ -35,6 +36,10 @@ const CONNECTED = [
     client.onConnect = () => done(() => client.deactivate());
     client.onStompError = ({ headers }) => fail(new Error(headers.message));
     client.activate();
+  }],
+  [Socket, (socket, done, fail) => {
+    socket.on('connection.established', () => done(() => socket.disconnect()));
+    socket.on('connect_error', fail);
   }],
   // Of a flag that is not there each says so; one that had reached nobody would say something else.
   [OFREPWebProvider, async (provider, done, fail) => {
@@ -65,7 +70,7 @@ test('every line of the README connects its client', async (t) => {
     }
     let how;
     const waiting = new Promise((connected, failed) => { how = { connected, failed }; });
-    const names = { token: john.token, ticket, email: john.email, password: john.password, WebSocket, EventSource, Client, SockJS, webstomp, OFREPWebProvider, OFREPProvider, ...how };
+    const names = { token: john.token, ticket, email: john.email, password: john.password, WebSocket, EventSource, Client, SockJS, io, webstomp, OFREPWebProvider, OFREPProvider, ...how };
     const made = new Function(...Object.keys(names), `return ${command};`)(...Object.values(names));
     const [, look] = CONNECTED.find(([kind]) => made instanceof kind) || [];
     look?.(made, how.connected, how.failed);

@@ -2,6 +2,7 @@
 
 #include "core/log.hpp"
 #include "gateway/echo.hpp"
+#include "gateway/socketio/client.hpp"
 #include "gateway/socketio_connections.hpp"
 #include "gateway/state.hpp"
 
@@ -95,6 +96,7 @@ GatewayState::GatewayState(GatewayParts gateway_parts, GatewaySettings gateway_s
       presence(parts.hub, parts.topic_rules, parts.clock, settings.presence_per_user),
       reception(parts.hub.roster(), {settings.connects_per_address, settings.connects_total}, parts.clock),
       broadcasts(settings.broadcasts_per_admin, parts.clock),
+      client_reports(socketio::client_reports, parts.clock),
       stats(settings.stats_per_admin, parts.clock),
       publishes(settings.publishes_per_user, parts.clock),
       service_publishes(settings.publishes_per_key, parts.clock),

@@ -80,7 +80,8 @@ class Connections final : public EngineioService {
 std::unique_ptr<socketio::Namespaces> socketio_namespaces(GatewayState& state) {
   auto all = std::make_unique<socketio::Namespaces>(state.parts.keys, state.parts.clock, state.parts.writer,
                                                     state.settings.socketio.payload_bytes_max);
-  const socketio::ServerParts parts{state.parts.hub, state.parts.writer, state.broadcasts, state.draining};
+  const socketio::ServerParts parts{state.parts.hub, state.parts.writer, state.broadcasts,
+                                    state.client_reports, state.draining};
   all->vocabularies.push_back(std::make_unique<socketio::Root>());
   all->vocabularies.push_back(socketio::admin_vocabulary(parts));
   all->vocabularies.push_back(socketio::client_vocabulary(parts));

@@ -61,6 +61,7 @@ struct GatewayState {
   PresenceDesk presence;
   Reception reception;
   auth::RateLimiter broadcasts;
+  auth::RateLimiter client_reports;
   auth::RateLimiter stats;
   auth::RateLimiter publishes;          // over REST, by user
   auth::RateLimiter service_publishes;  // by key

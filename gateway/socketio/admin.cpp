@@ -191,7 +191,7 @@ class AdminVocabulary final : public Vocabulary {
   const ServerParts parts_;
 };
 
-// Seats of one thread are told the same of the same.
+// Seats of one thread are told the same of the same. It has more than those may see whom the event is for.
 hub::FrameRef AdminVocabulary::own_frame(Seat& seat, const hub::Event& event, const hub::Interest&) const {
   thread_local FrameCache frames;
   const std::optional<Change> change = change_of(event);
@@ -201,7 +201,7 @@ hub::FrameRef AdminVocabulary::own_frame(Seat& seat, const hub::Event& event, co
   return frames.frame(seat, event, name_space, [&] {
     const std::string data = update_text(change->kind, change->is_toggle, change->id,
                                          data_of(name_space.get(), *change), event.time());
-    return seat.event_frame(update_name(change->kind), data, event);
+    return seat.event_frame(update_name(change->kind), data, event, hub::Audience::admins());
   });
 }
 

@@ -2,7 +2,6 @@
 
 #include "core/json_text.hpp"
 #include "core/log.hpp"
-#include "core/token_bucket.hpp"
 #include "gateway/session/raw_json.hpp"
 #include "gateway/socketio/asked.hpp"
 #include "gateway/socketio/bodies.hpp"
@@ -10,6 +9,7 @@
 #include "gateway/socketio/frame_cache.hpp"
 #include "gateway/socketio/said_form.hpp"
 #include "gateway/socketio/seat.hpp"
+#include "hub/topic_rules.hpp"
 
 #include <algorithm>
 #include <array>
@@ -38,13 +38,9 @@ std::optional<Said> say(const hub::Event& event) {
 // ---- what one seat has ----
 
 struct ClientState final : SeatState {
-  static constexpr TokenBucket::Rate metrics_rate{1, 1};
-
-  ClientState(ClientPlace its_place, SteadyTime now)
-      : place(std::move(its_place)), metrics(metrics_rate, now) {}
+  explicit ClientState(ClientPlace its_place) : place(std::move(its_place)) {}
 
   const ClientPlace place;
-  TokenBucket metrics;
   Seq began_at = 0;  // what happened to flags up to here comes from the log, and by the watch what is later
 };
 
@@ -55,6 +51,12 @@ class StandpointOf : public Standpoint {
   explicit StandpointOf(const Seat& seat)
       : Standpoint(seat.desk().flags, seat.session().identity(), state_of(seat).place) {}
 };
+
+// All connections of one key, or of one user, report together.
+std::string reporter(const hub::Identity& who) {
+  return who.is_key() ? "client:" + std::to_string(who.key->client_id)
+                      : "user:" + std::to_string(who.user_id);
+}
 
 UnixMs now_of(const Seat& seat) { return seat.desk().shard.clock().unix_ms(); }
 
@@ -113,7 +115,9 @@ class ClientVocabulary final : public Vocabulary {
     if (!place) return place.error();
     Seating seating;
     if (resumes) seating.topics.push_back(Standpoint(desk.flags, who, *place).topic());
-    seating.state = std::make_unique<ClientState>(std::move(*place), desk.shard.clock().steady());
+    // A key is in no audience, so that what the server has told all comes to it by this topic alone.
+    if (resumes && who.is_key()) seating.topics.emplace_back(hub::server_status_topic);
+    seating.state = std::make_unique<ClientState>(std::move(*place));
     return seating;
   }
 
@@ -154,6 +158,8 @@ class ClientVocabulary final : public Vocabulary {
 // ---- events ----
 
 hub::FrameRef ClientVocabulary::own_frame(Seat& seat, const hub::Event& event, const hub::Interest&) const {
+  // Of flags it was told in its welcome, and is by its watch: the topic is there for what it has missed.
+  if (event.type().starts_with("flag.") && event.seq() > state_of(seat).began_at) return nullptr;
   if (event.type().starts_with("client.")) return frame_of_client(seat, event);
   if (event.type() == "config.sync") return frame_of_sync(seat, event);
   const std::optional<Change> change = change_of(event);
@@ -162,9 +168,8 @@ hub::FrameRef ClientVocabulary::own_frame(Seat& seat, const hub::Event& event, c
                                    : frame_of_thing(seat, event, *change);
 }
 
-// One that was missed: the view as it is by now. Later ones the watch tells of.
+// One that was missed: the view as it is by now.
 hub::FrameRef ClientVocabulary::frame_of_feature(Seat& seat, const hub::Event& event, const Change& change) {
-  if (event.seq() > state_of(seat).began_at) return nullptr;
   const StandpointOf here(seat);
   if (here.environment() == nullptr || here.environment()->key != change.environment) return nullptr;
   std::string data;
@@ -211,7 +216,9 @@ hub::FrameRef ClientVocabulary::frame_of_client(Seat& seat, const hub::Event& ev
     const flags::Package& package = *here.package();
     const std::string data =
         update_text("package", false, package.id, package_text(*here.name_space(), package), event.time());
-    seat.session().push_frame(seat.event_frame("package_update", data, event, false));
+    const hub::FrameRef frame = seat.event_frame("package_update", data, event, event.audience(), false);
+    frame->set_about(&event);
+    seat.session().push_frame(frame);
   }
   return seat.event_frame("config_sync", sync_text(reason, event.time()), event);
 }
@@ -228,7 +235,10 @@ hub::FrameRef ClientVocabulary::frame_of_sync(Seat& seat, const hub::Event& even
 // ---- what its session tells ----
 
 void ClientVocabulary::begin(Seat& seat, const Welcome& welcome) const {
-  state_of(seat).began_at = seat.desk().shard.head();
+  // The change is known to the shard before the events that it makes, which have its number.
+  const flags::Environment* const environment = StandpointOf(seat).environment();
+  state_of(seat).began_at =
+      std::max(seat.desk().shard.head(), environment != nullptr ? environment->revision : 0);
   if (!seat.session().identity().is_guest()) follow_server_status(seat.session());
   std::string features;
   if (const std::optional<Refusal> refusal = views_or_none(seat, features)) {
@@ -329,8 +339,7 @@ void ClientVocabulary::take_metrics(Seat& seat, Asked& asked) const {
   const Session& session = seat.session();
   if (session.identity().is_guest())
     return seat.refuse(asked.ack(), {name(ErrorCode::forbidden), "Guests report nothing."});
-  if (!session.exempt() &&
-      !state_of(seat).metrics.take(ClientState::metrics_rate, seat.desk().shard.clock().steady()))
+  if (!session.exempt() && !parts_.reports.take(reporter(session.identity())).allowed)
     return seat.refuse(asked.ack(), {name(ErrorCode::rate_limited), "You report more often than you may."});
   const json::value* const metrics = asked.members().if_contains("metrics");
   if (metrics == nullptr || !metrics->is_object())
@@ -344,13 +353,15 @@ void ClientVocabulary::take_metrics(Seat& seat, Asked& asked) const {
         json_text(json::object{{"status", "success"}, {"timestamp", rfc3339(now_of(seat))}}));
 }
 
-// For administrators who are there.
+// For administrators who are there, and for whom nothing waits: whoever reports fills nobody's outbox.
 bool ClientVocabulary::publish_metrics(const Seat& seat, const std::string& metrics) const {
   hub::EventDraft draft{"client.metrics",
                         R"({"client_id":)" + client_id_of(seat) + R"(,"metrics":)" + metrics + "}",
                         hub::Audience::admins()};
   std::vector<hub::Entry> entries;
-  entries.emplace_back(hub::EventRef(new hub::Event(std::move(draft), 0, now_of(seat))));
+  hub::Notice notice{hub::EventRef(new hub::Event(std::move(draft), 0, now_of(seat)))};
+  notice.if_idle = true;
+  entries.emplace_back(std::move(notice));
   return parts_.hub.try_publish(std::make_shared<hub::Batch>(std::move(entries)));
 }
 

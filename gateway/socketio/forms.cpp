@@ -27,7 +27,7 @@ class EventForm final : public hub::Form {
     const EventTail tail{meta, position};
     if (const std::optional<std::string> body = binary_body(event))
       return buffer_frame(wrap_, name_space_, name, *body, event, tail);
-    return event_frame(wrap_, name_space_, name, event.data(), event, tail);
+    return event_frame(wrap_, name_space_, name, event.data(), event.audience(), tail);
   }
 
  private:
@@ -68,7 +68,8 @@ std::string meta_of(const hub::Event& event, std::string_view name) {
   meta.append(R"("timestamp":")").append(rfc3339(event.time())).append(1, '"');
   // No character of a topic or a type needs to be escaped.
   if (!event.topic().empty()) meta.append(R"(,"topic":")").append(event.topic()).append(1, '"');
-  if (name != event.type()) meta.append(R"(,"type":")").append(event.type()).append(1, '"');
+  if (name == "message" && name != event.type())
+    meta.append(R"(,"type":")").append(event.type()).append(1, '"');
   meta += '}';
   return meta;
 }
@@ -80,8 +81,8 @@ std::string position_of(const hub::Event& event, std::string_view epoch) {
 std::string_view name_of(std::string_view type) noexcept { return is_reserved(type) ? "message" : type; }
 
 hub::FrameRef event_frame(const Wrap& wrap, std::string_view name_space, std::string_view name,
-                          std::string_view data, const hub::Event& event, const EventTail& tail) {
-  return wrap.frame(event_packet(name_space, name, data, tail), Wrap::Part::whole, event.audience());
+                          std::string_view data, const hub::Audience& readers, const EventTail& tail) {
+  return wrap.frame(event_packet(name_space, name, data, tail), Wrap::Part::whole, readers);
 }
 
 hub::FrameRef buffer_frame(const Wrap& wrap, std::string_view name_space, std::string_view name,

@@ -4,6 +4,7 @@
 
 #include "core/position.hpp"
 #include "gateway/wire/transport.hpp"
+#include "hub/audience.hpp"
 #include "hub/event.hpp"
 #include "hub/form.hpp"
 
@@ -25,8 +26,8 @@ struct EventTail {
 std::string event_packet(std::string_view name_space, std::string_view name, std::string_view data,
                          const EventTail& tail = {});
 
-// {"seq":…,"timestamp":…,"topic":…}; "seq" of a durable event, "topic" of one that has a topic, and "type" if
-// `name` is not the event's type.
+// {"seq":…,"timestamp":…,"topic":…}; "seq" of a durable event, "topic" of one that has a topic, and "type" of
+// one whose `name` is `message` because clients could not take its type for a name.
 std::string meta_of(const hub::Event& event, std::string_view name);
 
 // `epoch:seq`; empty of a volatile event.
@@ -41,9 +42,9 @@ std::optional<std::string> binary_body(const hub::Event& event);
 // itself (`connect`, `disconnect`): `message`.
 std::string_view name_of(std::string_view type) noexcept;
 
-// Under this name with this data, as its readers may have it.
+// Under this name with this data. `readers`: who may still have it when it leaves.
 hub::FrameRef event_frame(const Wrap& wrap, std::string_view name_space, std::string_view name,
-                          std::string_view data, const hub::Event& event, const EventTail& tail);
+                          std::string_view data, const hub::Audience& readers, const EventTail& tail);
 // The same with a Buffer in the place of the data.
 hub::FrameRef buffer_frame(const Wrap& wrap, std::string_view name_space, std::string_view name,
                            std::string_view bytes, const hub::Event& event, const EventTail& tail);

@@ -23,10 +23,10 @@ class SaidForm final : public hub::Form {
     const std::optional<Said> said = saying_(event);
     if (!said) return plain_.encode(event, epoch);
     if (said->name.empty()) return nullptr;
-    if (!with_position_) return event_frame(wrap_, name_space_, said->name, said->data, event, {});
+    if (!with_position_) return event_frame(wrap_, name_space_, said->name, said->data, event.audience(), {});
     const std::string meta = meta_of(event, said->name);
     const std::string position = position_of(event, epoch);
-    return event_frame(wrap_, name_space_, said->name, said->data, event, {meta, position});
+    return event_frame(wrap_, name_space_, said->name, said->data, event.audience(), {meta, position});
   }
 
  private:

@@ -63,11 +63,11 @@ void Seat::welcome(std::string_view name, std::string_view data, const Welcome& 
 }
 
 hub::FrameRef Seat::event_frame(std::string_view name, std::string_view data, const hub::Event& event,
-                                bool with_position) const {
-  if (!with_position_) return socketio::event_frame(wrap(), name_space(), name, data, event, {});
+                                const hub::Audience& readers, bool with_position) const {
+  if (!with_position_) return socketio::event_frame(wrap(), name_space(), name, data, readers, {});
   const std::string meta = meta_of(event, name);
   const std::string position = with_position ? position_of(event, desk().settings.epoch) : std::string();
-  return socketio::event_frame(wrap(), name_space(), name, data, event, {meta, position});
+  return socketio::event_frame(wrap(), name_space(), name, data, readers, {meta, position});
 }
 
 void Seat::acknowledge(const AckId& ack, std::string_view data, const hub::Audience& readers) {

@@ -58,10 +58,14 @@ class Seat final : public Dialect {
                          const hub::Audience& readers = hub::Audience::one_connection());
   // The welcome: its meta is {"epoch","seq","recovered"}.
   void welcome(std::string_view name, std::string_view data, const Welcome& welcome);
-  // An event under this name with this data, for own_frame(): as events of form() leave. `with_position`
+  // An event under this name with this data, for own_frame(): as events of form() leave. `readers`: who may
+  // still have it when it leaves, which are fewer than the event's where the data say more. `with_position`
   // false: it is one of several that come of the event, and not the last.
   hub::FrameRef event_frame(std::string_view name, std::string_view data, const hub::Event& event,
-                            bool with_position = true) const;
+                            const hub::Audience& readers, bool with_position = true) const;
+  hub::FrameRef event_frame(std::string_view name, std::string_view data, const hub::Event& event) const {
+    return event_frame(name, data, event, event.audience());
+  }
   // {"ok":true,"data":…}; nothing for a client that does not wait.
   void acknowledge(const AckId& ack, std::string_view data,
                    const hub::Audience& readers = hub::Audience::one_connection());

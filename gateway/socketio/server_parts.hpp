@@ -15,6 +15,7 @@ struct ServerParts {
   hub::Hub& hub;
   storage::Writer& writer;
   auth::RateLimiter& broadcasts;  // by administrator, however they are sent
+  auth::RateLimiter& reports;     // of clients' figures, by whoever reports over all its connections
   const std::atomic<bool>& draining;
 };
 

@@ -165,12 +165,25 @@ TEST_F(SocketioClient, another_package_is_told_with_the_package_and_what_it_chan
             R"(2/client,["package_update",{"type":"update","package_id":9,"data":{"id":9,"name":"gold",)"
             R"("display_name":"gold","description":"","price":null,"currency":null,"billing_period":null,)"
             R"("is_active":true,"features":["one"],"limits":{"one":{"seats":5}}},"timestamp":")" +
-                at + R"("},{"seq":1,"timestamp":")" + at + R"(","type":"client.updated"}])");
+                at + R"("},{"seq":1,"timestamp":")" + at + R"("}])");
   EXPECT_EQ(told[1],
             R"(2/client,["config_sync",{"type":"sync_required","reason":"package_changed","timestamp":")" +
-                at + R"("},{"seq":1,"timestamp":")" + at + R"(","type":"client.updated"},"epoch-1:1"])");
+                at + R"("},{"seq":1,"timestamp":")" + at + R"("},"epoch-1:1"])");
   EXPECT_THAT(told[2], StartsWith(R"(2/client,["feature_update",{"type":"update","feature_id":1,"data":)" +
                                   view(1, "one", "true", R"({"seats":5})")));
+}
+
+TEST_F(SocketioClient, both_events_of_another_package_are_taken_back_from_who_is_that_client_no_more) {
+  rig_.set_client(rig_.make_client(0));
+  Carrier& client = come();
+  client.take();
+  client.reads = false;
+  rig_.publish(SeatRig::about("client.updated", 5, R"(["package"])", R"(,"client":5)"), true,
+               [&] { rig_.set_client(rig_.make_client(8)); });
+  EXPECT_EQ(client.session->outbox().messages(), 2U);
+  rig_.set_client(rig_.make_client(8, {}, 2));
+  client.read();
+  EXPECT_THAT(client.take(), IsEmpty());
 }
 
 TEST_F(SocketioClient, it_is_told_of_its_package_its_namespace_and_itself) {
@@ -228,7 +241,7 @@ TEST_F(SocketioClient, platforms_are_shown_without_what_is_configured) {
             R"(2/client,["platform_update",{"type":"toggle","platform_id":7,"data":{"id":7,"platform":"web",)"
             R"("display_name":"web","is_enabled":false,"namespace":"bep",)"
             R"("updated_at":"1970-01-01T00:00:00.000Z"},"timestamp":")" +
-                at + R"("},{"seq":1,"timestamp":")" + at + R"(","type":"platform.updated"},"epoch-1:1"])");
+                at + R"("},{"seq":1,"timestamp":")" + at + R"("},"epoch-1:1"])");
 }
 
 TEST_F(SocketioClient, who_comes_back_is_told_of_each_event_it_missed_as_things_are_now) {
@@ -244,13 +257,39 @@ TEST_F(SocketioClient, who_comes_back_is_told_of_each_event_it_missed_as_things_
   EXPECT_THAT(told[0], HasSubstr(R"("seq":1,"recovered":true},"epoch-1:1"])"));
   EXPECT_EQ(told[1], R"(2/client,["feature_update",{"type":"toggle","feature_id":1,"data":)" +
                          view(1, "one", "false") + R"(,"timestamp":")" + at + R"("},{"seq":2,"timestamp":")" +
-                         at + R"(","topic":"flags/bep","type":"flag.updated"},"epoch-1:2"])");
+                         at + R"(","topic":"flags/bep"},"epoch-1:2"])");
   EXPECT_THAT(told[2], HasSubstr(R"("data":{"id":2,"deleted":true})"));
   rig_.world.plans["one"].value = true;
   rig_.change();
   rig_.publish_flag("one", "updated");
   pass();
   EXPECT_EQ(client.take().size(), 1U) << "what comes later is told by its views alone";
+}
+
+TEST_F(SocketioClient, who_comes_back_between_a_change_and_its_event_is_told_of_the_event) {
+  rig_.publish_flag("one", "updated");
+  rig_.world.revision = 2;
+  rig_.change();
+  Carrier& client = come(in_bep, 1);
+  client.take();
+  rig_.publish_flag("two", "updated");
+  EXPECT_THAT(client.take_one(), HasSubstr(R"("feature_id":2,)")) << "its views had the change already";
+  rig_.publish_flag("two", "updated");
+  EXPECT_THAT(client.take(), IsEmpty());
+}
+
+TEST_F(SocketioClient, a_key_that_comes_back_has_missed_no_announcement) {
+  rig_.set_client(rig_.make_client(0));
+  hub::EventDraft alert{"system.alert", R"({"message":"m","priority":"low","sent_by":1})",
+                        hub::Audience::everyone()};
+  alert.also = "system";
+  rig_.publish(alert);
+  Carrier& key = *rig_.connect(*vocabulary_, SeatRig::client_key(5), "{}", 0);
+  const std::vector<std::string> told = key.take();
+  ASSERT_EQ(told.size(), 2U);
+  EXPECT_THAT(told[1], StartsWith(R"(2/client,["client_notification",)"));
+  rig_.publish(alert);
+  EXPECT_THAT(key.take_one(), HasSubstr("client_notification")) << "once";
 }
 
 TEST_F(SocketioClient, a_guest_hears_of_flags_and_of_nothing_else) {
@@ -350,6 +389,19 @@ TEST_F(SocketioClient, T58_what_it_reports_is_small_and_comes_once_a_second) {
   for (int i = 0; i < 3; ++i)
     EXPECT_THAT(rig_.say(trusted, R"(["report_metrics",{"metrics":{}}])"),
                 ElementsAre(StartsWith(R"(2/client,["metrics_received",{"status":"success","timestamp":")")));
+}
+
+TEST_F(SocketioClient, T58_reports_of_one_client_are_counted_together_and_wait_for_no_administrator) {
+  const std::unique_ptr<const Vocabulary> admins = admin_vocabulary(rig_.parts);
+  Carrier& admin = *rig_.connect(*admins, rig_.user(2, Role::admin));
+  admin.take();
+  admin.reads = false;
+  const std::string report = R"(["report_metrics",{"metrics":{}}])";
+  rig_.say(come(), report);
+  EXPECT_THAT(rig_.say(come(), report, 1), ElementsAre(HasSubstr(R"("code":"rate_limited")")));
+  rig_.clock.advance(std::chrono::seconds(1));
+  EXPECT_THAT(rig_.say(come(), report, 1).back(), HasSubstr(R"("ok":true)"));
+  EXPECT_EQ(admin.session->outbox().messages(), 1U);
 }
 
 TEST_F(SocketioClient, it_may_say_that_it_is_there) {

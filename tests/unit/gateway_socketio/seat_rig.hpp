@@ -6,6 +6,7 @@
 #include "core/json_text.hpp"
 #include "gateway/session/client_judge.hpp"
 #include "gateway/session/desk.hpp"
+#include "gateway/socketio/client.hpp"
 #include "gateway/socketio/packet.hpp"
 #include "gateway/socketio/seat.hpp"
 #include "gateway/socketio/server_parts.hpp"
@@ -50,13 +51,18 @@ class Carrier final : public Transport {
   void resume_reading() noexcept override {}
   void flush() noexcept override {
     hub::Outbox& outbox = session->outbox();
-    while (!outbox.empty()) {
+    while (reads && !outbox.empty()) {
       packets.emplace_back(outbox.at(0).bytes());
       outbox.consume(outbox.at(0).size());
     }
   }
-  bool is_full() const noexcept override { return false; }
+  bool is_full() const noexcept override { return !reads; }
 
+  // It reads all that waits.
+  void read() {
+    reads = true;
+    flush();
+  }
   // What has come since the last call, without the packet CONNECT.
   std::vector<std::string> take() {
     std::vector<std::string> taken = std::exchange(packets, {});
@@ -71,6 +77,7 @@ class Carrier final : public Transport {
 
   const std::shared_ptr<Session> session;
   Seat* seat = nullptr;
+  bool reads = true;
   std::vector<std::string> packets;
   std::string reason;  // why it was closed
 
@@ -119,6 +126,7 @@ struct World {
   flags::NamespaceAccess access = flags::NamespaceAccess::users;
   bool platform_enabled = true;
   std::int64_t version = 1;
+  Seq revision = 0;
 
  private:
   flags::EnvironmentRef environment(std::int64_t id, const std::string& key,
@@ -141,6 +149,7 @@ struct World {
     parts.id = id;
     parts.key = key;
     parts.is_default = id == 1;
+    parts.revision = revision;
     return std::make_shared<flags::Environment>(std::move(parts), std::move(list), platforms);
   }
   // The same plan is the same definition, so that nothing has changed.
@@ -249,12 +258,13 @@ class SeatRig {
     flags.apply(flags::ClientChange{client, next});
     client = std::move(next);
   }
-  flags::ClientRef make_client(std::int64_t package, std::vector<flags::Override> overrides = {}) {
+  flags::ClientRef make_client(std::int64_t package, std::vector<flags::Override> overrides = {},
+                               UserId user_id = 1) {
     auto made = std::make_shared<flags::Client>();
     made->id = 5;
     made->key = "acme";
     made->namespace_id = 3;
-    made->user_id = 1;
+    made->user_id = user_id;
     made->package_id = package;
     made->overrides = std::move(overrides);
     made->version = ++client_version;
@@ -269,6 +279,14 @@ class SeatRig {
     if (along) along();
     settle();
     return seq;
+  }
+  void become(const AccountRef& account, Role role) {
+    auto changed = std::make_shared<Account>(*account);
+    changed->role = role;
+    std::vector<hub::Entry> entries;
+    entries.emplace_back(hub::AccountChanged{account->id, changed, CloseReason::session_revoked});
+    hub.publish(std::make_shared<hub::Batch>(std::move(entries)));
+    settle();
   }
   Seq publish_flag(const std::string& key, const std::string& action,
                    const std::string& environment = "default", const std::function<void()>& along = {}) {
@@ -330,7 +348,8 @@ class SeatRig {
             flags, service_keys,  client_keys,      topics,   flag_watching, nullptr};
   auth::RateLimiter broadcasts{{10, std::chrono::seconds(1), 20}, clock};
   std::atomic<bool> draining{false};
-  const ServerParts parts{hub, database.writer, broadcasts, draining};
+  auth::RateLimiter reports{client_reports, clock};
+  const ServerParts parts{hub, database.writer, broadcasts, reports, draining};
   World world;
   flags::NamespaceRef now;
   flags::ClientRef client;

@@ -143,6 +143,10 @@ void Link::deliver() noexcept {
   } catch (const std::bad_alloc&) {
     log::error("engineio.out_of_memory");
   }
+  note_waiting();
+}
+
+void Link::note_waiting() noexcept {
   for (Channel& channel : channels_) channel.waited_ = channel.waited_ || channel.ready_;
 }
 
@@ -340,7 +344,8 @@ void Link::send_ping(SteadyTime now) noexcept {
 }
 
 void Link::hear_pong() noexcept {
-  if (pong_due_ == never) return;
+  const bool is_asked = pong_due_ != never && !(polling_ && polling_->ping_waits);
+  if (!is_asked) return;
   begin_heartbeat(now());
   arm();
 }

@@ -177,6 +177,7 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
     InboundBudget budget;                        // a WebSocket has its own
     SteadyTime probe_until = SteadyTime::max();  // the end of an upgrade that takes too long
     std::uint8_t young_turns = 0;  // in which a poll waits for what its client has said on its WebSocket
+    std::uint8_t noops = 0;        // said to polls of this upgrade that cost their address nothing
     bool ping_waits = false;       // for a poll
     // Of an ended session, for the next poll.
     std::optional<std::string> words;
@@ -192,6 +193,7 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   std::string waiting_payload() const;
   void consume_all() noexcept;
   void deliver() noexcept;
+  void note_waiting() noexcept;
   void tell_low_water() noexcept;
   void say_noop() noexcept;
   void begin_poll() noexcept;

@@ -16,6 +16,7 @@ namespace {
 constexpr SteadyTime never = SteadyTime::max();
 // A request that comes so close to the end of its session comes too late.
 constexpr std::chrono::milliseconds close_to_end{10};
+constexpr std::uint8_t noops_spared = 2;
 
 }  // namespace
 
@@ -64,7 +65,8 @@ void Link::lose_poll(std::uint64_t number) noexcept {
   if (polling_->second && polling_->second_number == number) {
     polling_->second.answer(unread);
     polling_->second_until = never;
-    return deliver();
+    deliver();
+    return tell_low_water();
   }
   if (!polling_->poll || polling_->poll_number != number) return;
   polling_->poll.answer(unread);
@@ -73,11 +75,14 @@ void Link::lose_poll(std::uint64_t number) noexcept {
   begin_poll();
 }
 
-// A poll that has nothing to wait for.
+// A poll that has nothing to wait for. The one that waits when an upgrade begins is its session's, and so is
+// the next, whose client may not have read the answer to its probe; those beyond are counted by address.
 void Link::say_noop() noexcept {
   try {
     while (polling_ && polling_->poll) {
-      polling_->poll.answer({Reply::Kind::frame, std::string(noop_packet), true});
+      const bool is_stray = polling_->noops == noops_spared;
+      if (!is_stray) ++polling_->noops;
+      polling_->poll.answer({Reply::Kind::frame, std::string(noop_packet), is_stray});
       if (polling_->second) take_second();
     }
   } catch (const std::bad_alloc&) {
@@ -136,10 +141,13 @@ void Link::hear() noexcept {
   busy_ = false;
   if (stage_ != Stage::open) return;
   if (!is_sending() && !polling_->budget.in_debt()) polling_->budget.caught_up();
-  if (leg_ == nullptr)
+  if (leg_ == nullptr) {
+    note_waiting();  // all that was said meanwhile
     deliver();
-  else
+    tell_low_water();
+  } else {
     leave_polling();
+  }
   arm();
 }
 

@@ -55,6 +55,7 @@ void Link::lose_probe(const SocketLeg& leg) noexcept {
   probe_ = nullptr;
   polling_->probe_until = never;
   counters().not_upgraded.Increment();
+  polling_->noops = 0;
   if (!std::exchange(probing_, false)) return;
   if (pong_due_ != never) pong_due_ = std::max(pong_due_, now() + directory_.settings().ping_timeout);
   arm();
@@ -62,6 +63,7 @@ void Link::lose_probe(const SocketLeg& leg) noexcept {
 
 void Link::upgrade() noexcept {
   leg_ = std::exchange(probe_, nullptr);
+  leg_->carry(*this);  // before anything can fail: whatever closes it from here on ends the session
   probing_ = false;
   polling_->probe_until = never;
   counters().upgraded.Increment();
@@ -73,9 +75,8 @@ void Link::upgrade() noexcept {
   try {
     for (Channel& channel : channels_) channel.outbox_.rewrap(rewrap_item);
     for (Channel& channel : channels_) channel.ready_ = !channel.outbox_.empty();
-    leg_->carry(*this);
     if (large_) leg_->allow_large_messages();
-    ping_waits = polling_->ping_waits;
+    ping_waits = std::exchange(polling_->ping_waits, false);
     leave_polling();
     listener_->on_rewrapped();
   } catch (const std::exception& failure) {

@@ -64,6 +64,7 @@ class Echo final : public Listener {
     if (payload == "!pause") return life_->link->pause_reading();
     if (payload == "!throw") throw std::runtime_error("a defect");
     if (payload == "!large") return life_->link->allow_large_messages();
+    if (payload == "!seat") return say_by(0, payload);
     say(payload, kind);
   }
   void on_throttled() override { ++life_->throttled; }

@@ -101,6 +101,16 @@ TEST_F(EngineioLink, channels_leave_in_the_order_in_which_they_had_something) {
   EXPECT_FALSE(life().echo->seats[0]->is_full());
 }
 
+TEST_F(EngineioLink, a_channel_that_spoke_while_a_payload_was_heard_is_told_when_all_is_taken) {
+  const std::string session = open();
+  Client waits(http);
+  park(waits, session);
+  EXPECT_EQ(send(session, "4!seat").body, "ok");
+  EXPECT_EQ(waits.read().body, "4!seat");
+  EXPECT_EQ(life().echo->seats[0]->low_waters, 1);
+  EXPECT_EQ(life().echo->seats[1]->low_waters, 0);
+}
+
 // A client that asks twice at once can't know in which order the answers were said.
 TEST_F(EngineioLink, T54g_a_second_poll_ends_the_session) {
   const std::string session = open();
@@ -317,6 +327,16 @@ TEST_F(EngineioLink, T60_a_session_that_nobody_polls_is_gone_after_a_ping_and_it
   EXPECT_EQ(life().closed, CloseReason::pong_timeout);
 }
 
+TEST_F(EngineioLink, T60_a_pong_to_a_ping_that_nobody_took_keeps_no_session) {
+  const std::string session = open();
+  pass(25'000ms);
+  EXPECT_EQ(send(session, "3").body, "ok");
+  pass(19'800ms);
+  EXPECT_FALSE(life().closed);
+  pass(400ms);
+  EXPECT_EQ(life().closed, CloseReason::pong_timeout);
+}
+
 // ---- limits ----
 
 TEST_F(EngineioLink, T15_who_gets_no_place_gets_no_session) {
@@ -367,6 +387,23 @@ TEST_F(EngineioLink, T17_polls_that_are_given_up_or_disturb_an_upgrade_are_count
             refused_alone * 2 / 3);
   Probe socket = probe(session);
   EXPECT_LT(count_until_refused([&] { poll(session); }), refused_alone * 2 / 3);
+}
+
+TEST_F(EngineioLink, T17_an_upgrade_costs_its_address_nothing) {
+  service->limited = false;
+  const std::string session = open();
+  Client waits(http);
+  park(waits, session);
+  int status = 0;
+  for (int i = 0; i < 400 && status != 429; ++i) status = send("unknown", "4x").status;
+  ASSERT_EQ(status, 429);
+  Probe socket = probe(session);
+  EXPECT_EQ(waits.read().body, "6");
+  EXPECT_EQ(poll(session).body, "6") << "it may have been said before the answer to the probe was read";
+  EXPECT_EQ(poll(session).status, 429);
+  socket.send("5");
+  life().echo->say("a");
+  EXPECT_EQ(socket.read(), "4a");
 }
 
 std::string many(int messages) {
@@ -726,6 +763,18 @@ TEST_F(EngineioLink, what_a_last_post_says_is_heard_before_the_websocket) {
   EXPECT_EQ(sends.read().body, "ok");
   http.settle();
   EXPECT_THAT(life().messages, ElementsAre("!pause", "a", "b"));
+}
+
+TEST_F(EngineioLink, an_upgrade_that_fails_ends_its_session) {
+  const std::string session = open();
+  Seat& seat = *life().echo->seats[0];
+  seat.outbox.push(hub::Frame::make("", "b*", hub::Audience::one_connection()));  // can't be wrapped anew
+  Probe socket = probe(session);
+  socket.send("5");
+  EXPECT_EQ(socket.close_code(), 1011);
+  socket.close();
+  EXPECT_EQ(life().closed, CloseReason::internal_error);
+  expect_gone(session);
 }
 
 TEST_F(EngineioLink, the_end_of_a_session_ends_its_probe) {

@@ -8,8 +8,9 @@
 
 namespace corohub::gateway::socketio {
 
-// `/` and `/custom`. Each says `auth` with what CONNECT said, answers `message` with `message-back` and the
-// same arguments, and acknowledges `message-with-ack` with its arguments.
+// `/` and `/custom`. Each says `auth` with what CONNECT said, a moment later or before its first answer,
+// answers `message` with `message-back` and the same arguments, and acknowledges `message-with-ack` with its
+// arguments.
 std::unique_ptr<const Fixture> echo_namespaces();
 
 }  // namespace corohub::gateway::socketio

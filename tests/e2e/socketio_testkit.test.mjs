@@ -69,6 +69,7 @@ test('messages and acknowledgements, as they were, with and without Buffers', as
   const polling = await Polling.open(server);
   await polling.send('40');
   await polling.poll();
+  await polling.poll();
   await polling.send(`452-["message",${placeholders}]`, 'bAQID', 'bBAUG');
   const [head, ...buffers] = await polling.poll();
   assert.equal(head, `452-["message-back",${placeholders}]`);

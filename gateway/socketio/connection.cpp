@@ -108,13 +108,21 @@ Occupant* Connection::find(std::string_view name_space) const noexcept {
   return found == occupants_.end() ? nullptr : found->get();
 }
 
+// Of one of the few namespaces that exist; 0: it is none of them.
+std::uint8_t Connection::mark_of(std::string_view name_space) const noexcept {
+  const auto& all = namespaces_.vocabularies;
+  for (std::size_t i = 0; i < all.size(); ++i)
+    if (all[i]->name_space() == name_space) return static_cast<std::uint8_t>(1U << i);
+  return 0;
+}
+
 void Connection::hear_packet(std::string_view text) {
   const std::optional<Packet> packet = read_packet(text);
   if (!packet || arriving_ != nullptr) return break_off();
   if (packet->type == PacketType::connect) return connect(*packet);
   Occupant* const occupant = find(packet->name_space);
-  if (occupant == nullptr) return break_off();
-  if (packet->type == PacketType::disconnect) return leave(*occupant);
+  if (occupant == nullptr && (ended_by_us_ & mark_of(packet->name_space)) == 0) return break_off();
+  if (packet->type == PacketType::disconnect) return leave(*packet, occupant);
   if (packet->attachments == 0) return hear_event(*packet, {});
   Attachments attachments(std::string(text), packet->attachments, namespaces_.payload_bytes_max);
   arriving_ =
@@ -137,11 +145,13 @@ void Connection::hear_event(const Packet& packet, std::vector<std::string> buffe
     return is_array(packet.payload) ? void() : break_off();
   std::optional<Call> call = read_call(packet.payload, packet.id, std::move(buffers));
   if (!call) return break_off();
-  if (occupant != nullptr) occupant->hear(std::move(*call));  // it may have ended while Buffers came
+  if (occupant != nullptr) occupant->hear(std::move(*call));  // it may have ended meanwhile
 }
 
-void Connection::leave(Occupant& occupant) noexcept {
-  occupant.on_left();
+void Connection::leave(const Packet& packet, Occupant* occupant) noexcept {
+  ended_by_us_ &= static_cast<std::uint8_t>(~mark_of(packet.name_space));
+  if (occupant == nullptr) return;
+  occupant->on_left();
   settle_later();
 }
 
@@ -151,11 +161,12 @@ void Connection::connect(const Packet& packet) {
   if (find(packet.name_space) != nullptr) return break_off();
   std::optional<json::object> auth = read_auth(packet.payload);
   if (!auth) return break_off();
+  ended_by_us_ &= static_cast<std::uint8_t>(~mark_of(packet.name_space));
   const Fixture* const fixture = namespaces_.fixture.get();
   if (fixture != nullptr && is_local_ && fixture->has(packet.name_space)) {
     const std::string_view said = packet.payload.empty() ? "{}" : packet.payload;
     occupants_.push_back(fixture->seat(*link_, packet.name_space, said));
-    return stop_being_stranger();
+    return stranger_.reset();  // no member of the hub stands for it: a drain finds it among the outsiders
   }
   const Vocabulary* const vocabulary = namespaces_.find(packet.name_space);
   if (vocabulary == nullptr) {
@@ -200,6 +211,7 @@ std::string Connection::credential_of(Asked& asked) const {
 }
 
 Task<> Connection::judge(std::shared_ptr<Connection> /*keeps this*/, Asked asked) {
+  if (!is_open()) co_return;
   std::string credential = credential_of(asked);
   asked.pid = take_text(asked.auth, "pid");
   if (const Result<Position> offset = parse_position(take_text(asked.auth, "offset"))) asked.offset = *offset;
@@ -218,7 +230,7 @@ Task<> Connection::judge(std::shared_ptr<Connection> /*keeps this*/, Asked asked
 Task<Result<>> Connection::seat_holder(Asked& asked, std::string credential) {
   Result<Entrant> entrant = co_await find_entrant(desk_, std::move(credential));
   if (!entrant) co_return failure_of(entrant.error());
-  if (link_ == nullptr) co_return Result<>();
+  if (!is_open()) co_return Result<>();
   if (const Result<Seating> seating = admit(asked, entrant->identity()); !seating) co_return seating.error();
   Result<hub::Roster::Admission> place = place_of(*entrant);
   if (!place) co_return place.error();
@@ -227,7 +239,7 @@ Task<Result<>> Connection::seat_holder(Asked& asked, std::string credential) {
   events.topics = asked.topics.followed;
   Result<Beginning> beginning =
       co_await look_up(desk_, namespaces_.writer.committed_seq(), std::move(events));
-  if (link_ == nullptr) co_return Result<>();
+  if (!is_open()) co_return Result<>();
   // As it is after the wait.
   if (beginning) entrant = judge_again(desk_, *entrant);
   if (!beginning || !entrant) {
@@ -367,7 +379,8 @@ void Connection::become_stranger() noexcept {
 }
 
 void Connection::stop_being_stranger() noexcept {
-  if (std::exchange(stranger_, nullptr) != nullptr) desk_.reception.outsiders().remove(*this);
+  stranger_.reset();
+  desk_.reception.outsiders().remove(*this);
 }
 
 // A client that has no seat, or gets none now, is in the place of a stranger.
@@ -379,12 +392,13 @@ void Connection::take_place() noexcept {
 }
 
 void Connection::send_away() noexcept {
-  if (stranger_ != nullptr && link_ != nullptr) link_->close(CloseReason::draining, Drain::yes);
+  if (link_ != nullptr) link_->close(CloseReason::draining, Drain::yes);
 }
 
 // ---- time, and the end of seats ----
 
 void Connection::send_off(Berth& berth) noexcept {
+  ended_by_us_ |= mark_of(berth.name_space());
   try {
     if (berth.channel().hand_over())
       say(packet_head(PacketType::disconnect, berth.name_space()));

@@ -77,9 +77,11 @@ class Connection final : public engineio::Listener,
   void hear_packet(std::string_view text);
   void hear_buffer(std::string_view bytes);
   void hear_event(const Packet& packet, std::vector<std::string> buffers);
-  void leave(Occupant& occupant) noexcept;
+  void leave(const Packet& packet, Occupant* occupant) noexcept;
   Occupant* find(std::string_view name_space) const noexcept;
+  std::uint8_t mark_of(std::string_view name_space) const noexcept;
   bool says_too_much(std::size_t bytes) noexcept;
+  bool is_open() const noexcept { return link_ != nullptr && link_->is_open(); }
   void break_off() noexcept;
   void end(CloseReason reason) noexcept;
 
@@ -136,6 +138,8 @@ class Connection final : public engineio::Listener,
   const bool exempt_;
   const bool is_local_;
   bool settles_ = false;  // a seat has ended
+  std::uint8_t ended_by_us_ =
+      0;  // marks of namespaces for which the client may still say what it began before
 };
 
 }  // namespace corohub::gateway::socketio

@@ -134,6 +134,8 @@ class Client {
     rig_.settle();
     return std::exchange(packets_, {});
   }
+  // Answers to its polls.
+  int payloads() const noexcept { return payloads_; }
   bool has_ended() const noexcept { return ended_; }
   engineio::Link& link() noexcept { return *link_; }
 
@@ -145,6 +147,7 @@ class Client {
       };
       const Reply reply = co_await visit(rig_.context, errand);
       ended_ = reply.kind != Reply::Kind::frame;
+      ++payloads_;
       std::string_view payload = reply.frame;
       bool pinged = false;
       while (!payload.empty()) {
@@ -171,6 +174,7 @@ class Client {
   std::shared_ptr<Connection> connection_;
   std::shared_ptr<engineio::Link> link_;
   std::vector<std::string> packets_;
+  int payloads_ = 0;
   bool ended_ = false;
 };
 

@@ -1,5 +1,6 @@
 // CONNECT, seats, what ends them and what ends the connection.
 #include "connection_rig.hpp"
+#include "gateway/socketio/testkit.hpp"
 
 #include <chrono>
 
@@ -303,6 +304,38 @@ TEST_F(SocketioConnection, a_kick_comes_behind_what_waits_and_ends_that_seat_alo
   EXPECT_EQ(places(), 1U);
 }
 
+// It can't know yet.
+TEST_F(SocketioConnection, T31_what_a_client_says_to_a_seat_that_was_just_ended_is_ignored) {
+  const auto kicked = [&] {
+    auto boss = client();
+    connect(*boss, "/", boss_);
+    connect(*boss, "/admin", boss_);
+    ClientId id;
+    EXPECT_TRUE(Uuid::parse(std::string(value_of(boss->take()[2]).at("sid").get_string()), id));
+    rig_.publish({hub::Entry(hub::Kick{id})});
+    EXPECT_THAT(boss->take(), ElementsAre("1/admin,"));
+    boss->send_all({R"(2/admin,0["hey"])", "3/admin,7[]",
+                    R"(51-/admin,["hey",{"_placeholder":true,"num":0}])", "bYWJj", R"(20["ping"])"});
+    EXPECT_THAT(boss->take(), ElementsAre(StartsWith("30[")));
+    return boss;
+  };
+  auto leaves = kicked();
+  leaves->send("1/admin,");
+  EXPECT_FALSE(leaves->has_ended());
+  leaves->send("1/admin,");
+  EXPECT_TRUE(leaves->has_ended()) << "it knows";
+
+  auto comes_back = kicked();
+  connect(*comes_back, "/admin", boss_);
+  EXPECT_THAT(comes_back->take(), SizeIs(2));
+  comes_back->send_all({"1/admin,", R"(2/admin,["hey"])"});
+  EXPECT_TRUE(comes_back->has_ended());
+
+  auto malformed = kicked();
+  malformed->send("2/admin,{}");
+  EXPECT_TRUE(malformed->has_ended());
+}
+
 TEST_F(SocketioConnection, T25_the_end_of_a_token_ends_the_connection_so_that_its_client_comes_back) {
   auto boss = client();
   connect(*boss, "/", boss_);
@@ -338,6 +371,27 @@ TEST_F(SocketioConnection, a_drain_ends_connections_with_and_without_a_seat) {
   EXPECT_TRUE(ann->has_ended());
   EXPECT_TRUE(stranger->has_ended());
   EXPECT_EQ(places(), 0U);
+}
+
+TEST_F(SocketioConnection, the_fixture_says_auth_apart_and_first_and_a_drain_ends_it) {
+  rig_.namespaces.fixture = echo_namespaces();
+  auto one = client();
+  one->send(R"(0{"a":1})");
+  std::vector<std::string> came;
+  EXPECT_TRUE(rig_.until([&] {
+    for (std::string& packet : one->take()) came.push_back(std::move(packet));
+    return came.size() >= 2;
+  }));
+  EXPECT_THAT(came, ElementsAre(StartsWith("0{"), R"(2["auth",{"a":1}])"));
+  EXPECT_EQ(one->payloads(), 2);
+  auto hasty = client();
+  hasty->send_all({"0", R"(2["message",1])", "0/custom,", "1/custom,"});
+  EXPECT_THAT(hasty->take(), ElementsAre(StartsWith("0{"), R"(2["auth",{}])", R"(2["message-back",1])",
+                                         StartsWith("0/custom,{")));
+  rig_.reception.outsiders().send_away_all();
+  rig_.settle();
+  EXPECT_TRUE(one->has_ended());
+  EXPECT_TRUE(hasty->has_ended());
 }
 
 }  // namespace

@@ -189,7 +189,8 @@ struct FlagItems {
   std::span<const Item> items{};            // in the order of their keys
   std::span<const std::int64_t> deleted{};  // ids of flags that are not there any more
   bool has_hidden = false;                  // others are out of its sight
-  bool is_over = false;  // the watch has ended; the rest is empty if there was too much of it
+  // More has changed at once than is looked at: the session asks for all, and is told of later changes.
+  bool is_too_much = false;
 };
 
 using Notice = std::variant<Welcome, Gap, Revoked, Expiring, Throttled, FlagValues, FlagItems>;

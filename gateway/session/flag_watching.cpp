@@ -86,12 +86,16 @@ std::string FlagWatching::own_namespace(const flags::Viewer& viewer) const {
   return "default";
 }
 
-// A watch evaluates all flags that its viewer sees. Guests have no name, so they count by their addresses.
-std::optional<Refusal> FlagWatching::refuse(const Session& session, const WatchFlags& asked) {
+// A watch evaluates all flags that its viewer sees. Guests have no name, and a client's key may be in
+// everybody's hands, so they count by their addresses.
+std::optional<Refusal> FlagWatching::refuse(const Session& session, const WatchFlags& asked,
+                                            bool is_counted) {
   const flags::Viewer viewer = viewer_of(session.identity());
-  std::string key = std::to_string(static_cast<int>(viewer.kind)) + ":";
-  key += viewer.kind == Kind::guest ? session.address().to_string() : std::to_string(id_of(viewer));
-  if (!session.exempt() && !asked_.take(key).allowed)
+  const bool by_address = viewer.kind == Kind::guest || viewer.kind == Kind::client;
+  const std::string key =
+      by_address ? auth::rate_key(session.address())
+                 : std::to_string(static_cast<int>(viewer.kind)) + ":" + std::to_string(id_of(viewer));
+  if (is_counted && !session.exempt() && !asked_.take(key).allowed)
     return Refusal{name(ErrorCode::rate_limited), "You begin to watch more often than you may."};
   if (asked.keys && asked.keys->size() > watch_keys_max)
     return Refusal{"invalid_message", "keys may be at most 2000."};
@@ -99,8 +103,8 @@ std::optional<Refusal> FlagWatching::refuse(const Session& session, const WatchF
 }
 
 std::optional<Refusal> FlagWatching::resolve(const Session& session, WatchFlags& asked, const FlagText* text,
-                                             Asked& found) {
-  if (std::optional<Refusal> refusal = refuse(session, asked)) return refusal;
+                                             Asked& found, bool is_counted) {
+  if (std::optional<Refusal> refusal = refuse(session, asked, is_counted)) return refusal;
   Result<flags::Context> context = flags::Context::read(std::move(asked.context));
   if (!context) return Refusal{"invalid_context", context.error().detail};
   found.viewer = viewer_of(session.identity());
@@ -174,13 +178,12 @@ void FlagWatching::watch(Session& session, const RequestId& id, WatchFlags& aske
 }
 
 std::optional<Refusal> FlagWatching::watch(Session& session, WatchFlags asked, const FlagText& text,
-                                           std::string& list) {
+                                           std::string& list, bool is_counted) {
   Asked found;
-  if (std::optional<Refusal> refusal = resolve(session, asked, &text, found)) return refusal;
+  if (std::optional<Refusal> refusal = resolve(session, asked, &text, found, is_counted)) return refusal;
   list = "[";
   std::vector<std::uint64_t> told = append_all(list, found, {}, shard_.clock().unix_ms() / 1000);
   list += ']';
-  if (std::optional<Refusal> refusal = refuse_size(session, list.size())) return refusal;
   begin(session, found, std::move(told), {});
   return std::nullopt;
 }
@@ -192,7 +195,7 @@ std::optional<Refusal> FlagWatching::read(Session& session, WatchFlags asked, co
   list = "[";
   append_all(list, found, {}, shard_.clock().unix_ms() / 1000);
   list += ']';
-  return refuse_size(session, list.size());
+  return std::nullopt;
 }
 
 // What the session watched before ends.

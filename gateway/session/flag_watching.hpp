@@ -37,7 +37,7 @@ struct FlagWatchLimits {
   std::chrono::milliseconds interval{100};  // between two events of one watcher, at least
   std::chrono::milliseconds slice{2};       // of the thread's time, after which others have a turn
   // Flags that are touched, times those who watch them, of all that wait to be told: beyond, they are told to
-  // watch again.
+  // watch again, or to ask for all.
   std::size_t values_max = 1'000'000;
   auth::Rate watches_per_viewer{50, std::chrono::seconds(1), 100};
 };
@@ -67,8 +67,12 @@ class FlagWatching final : private flags::DirectoryListener {
   void watch(Session& session, const RequestId& id, WatchFlags& asked);
   void unwatch(Session& session, const RequestId& id);
   // The same for a session that is told of all flags in this text, by FlagItems: `list` is a JSON array of
-  // all that it sees, by key. Answers why not; nothing: it is done. `asked.keys` is not looked at.
-  std::optional<Refusal> watch(Session& session, WatchFlags asked, const FlagText& text, std::string& list);
+  // all that it sees, by key, however large. Answers why not; nothing: it is done. `asked.keys` is not looked
+  // at. `is_counted`: against those who begin to watch too often; false: its connection was counted. Such a
+  // watch stays until the session ends or watches something else: where it loses the right to its place it
+  // is told that all is hidden, and of all again if the right comes back.
+  std::optional<Refusal> watch(Session& session, WatchFlags asked, const FlagText& text, std::string& list,
+                               bool is_counted = true);
   // The list alone, once.
   std::optional<Refusal> read(Session& session, WatchFlags asked, const FlagText& text, std::string& list);
   bool is_watching(const Session& session) const noexcept { return watches_.contains(&session); }
@@ -117,9 +121,6 @@ class FlagWatching final : private flags::DirectoryListener {
     std::size_t slot;                              // among the group's
     std::optional<std::vector<std::string>> keys;  // sorted; nothing: all
   };
-  // What an event of its own has around the text of a flag, at most.
-  static constexpr std::size_t item_overhead = 256;
-
   class Group final : public Timed {
    public:
     Group(FlagWatching& owner, hub::Identity its_who) : who(std::move(its_who)), owner_(owner) {}
@@ -152,9 +153,9 @@ class FlagWatching final : private flags::DirectoryListener {
   void client_changed(const flags::ClientChange& change) noexcept override;
 
   // ---- who watches ----
-  std::optional<Refusal> refuse(const Session& session, const WatchFlags& asked);
+  std::optional<Refusal> refuse(const Session& session, const WatchFlags& asked, bool is_counted);
   std::optional<Refusal> resolve(const Session& session, WatchFlags& asked, const FlagText* text,
-                                 Asked& found);
+                                 Asked& found, bool is_counted = true);
   std::string own_namespace(const flags::Viewer& viewer) const;
   static std::vector<std::uint64_t> append_all(std::string& list, Asked& asked,
                                                const std::optional<std::vector<std::string>>& keys,
@@ -185,6 +186,7 @@ class FlagWatching final : private flags::DirectoryListener {
                          flags::Evaluator& evaluator, Values& values);
   void tell_members(Group& group, Values& values);
   void end_all(Group& group);
+  static void hide_all(Group& group);
   void resync_all(Group& group, const Place& place);
   void tell(Watch& watch, const Values& values, const std::string& for_all);
   bool has_room_for(Session& session, std::size_t bytes, std::size_t messages) const noexcept;

@@ -3,6 +3,7 @@
 #include "gateway/session/flag_watching_parts.hpp"
 #include "gateway/session/session.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <new>
 #include <utility>
@@ -175,12 +176,8 @@ void FlagWatching::tell_members(Group& group, Values& values) {
 
 void FlagWatching::tell(Watch& watch, const Values& values, const std::string& for_all) {
   Session& session = watch.session;
-  if (watch.group->first.text != nullptr) {
-    const std::size_t events = values.told_items.size() + values.deleted.size() + 1;
-    const std::size_t bytes = values.text.size() + events * item_overhead;
-    if (!has_room_for(session, bytes, events)) return resync(watch, values.head);
+  if (watch.group->first.text != nullptr)
     return say(session, FlagItems{values.told_items, values.deleted, values.has_hidden});
-  }
   const std::string own = watch.keys ? values.data_for(watch.keys) : std::string();
   const std::string& data = watch.keys ? own : for_all;
   if (data.empty()) return;
@@ -190,34 +187,38 @@ void FlagWatching::tell(Watch& watch, const Values& values, const std::string& f
 
 // The right to the place has ended, or the place.
 void FlagWatching::end_all(Group& group) {
+  if (group.place->first.text != nullptr) return hide_all(group);
   Values values;
-  const bool in_texts = group.place->first.text != nullptr;
   const flags::EnvironmentRef seen = group.seen;
   const flags::NamespaceRef* const now = directory_.find(group.place->first.name_space);
   const flags::Environment* const after = now != nullptr ? (*now)->environment_by_id(seen->id) : nullptr;
   values.head = head_of(group.place->first.name_space, after != nullptr ? *after : *seen);
   for (std::size_t i = 0; i < group.told.size(); ++i)
     if (group.told[i] != 0) values.removed.push_back({seen->flags()[i].key(), 0, false});
-  const bool has_hidden = !values.removed.empty();
   for (std::size_t left = group.of.size(); left > 0; --left) {
     Watch& watch = *group.of.back();
     Session& session = watch.session;
-    std::string data = in_texts ? std::string() : values.data_for(watch.keys);
+    std::string data = values.data_for(watch.keys);
     // Whoever has seen nothing must hear of the end as well, or it would wait for values for ever.
     if (data.empty()) data = values.head + R"(,"flags":[],"removed":[]})";
     data.pop_back();
     data += R"(,"resync":true})";
     remove(watch);
-    if (in_texts)
-      say(session, FlagItems{.has_hidden = has_hidden, .is_over = true});
-    else
-      say(session, FlagValues{data});
+    say(session, FlagValues{data});
   }
+}
+
+// The same for those who go on to wait for it. Should it come back, all is looked at.
+void FlagWatching::hide_all(Group& group) {
+  if (std::ranges::all_of(group.told, [](std::uint64_t hash) { return hash == 0; })) return;
+  group.told.assign(group.told.size(), 0);
+  group.rights = ~group.rights;
+  for (std::size_t i = group.of.size(); i-- > 0;) say(group.of[i]->session, FlagItems{.has_hidden = true});
 }
 
 void FlagWatching::resync_all(Group& group, const Place& place) {
   const std::string head = head_of(group.place->first.name_space, *place.environment);
-  for (std::size_t left = group.of.size(); left > 0; --left) resync(*group.of.back(), head);
+  for (std::size_t i = group.of.size(); i-- > 0;) resync(*group.of[i], head);
 }
 
 // It has read half of what waited for it, at least, after this.
@@ -230,11 +231,10 @@ bool FlagWatching::has_room_for(Session& session, std::size_t bytes, std::size_t
 
 void FlagWatching::resync(Watch& watch, std::string_view head) {
   Session& session = watch.session;
-  const bool in_texts = watch.group->first.text != nullptr;
+  resyncs_.Increment();
+  if (watch.group->first.text != nullptr) return say(session, FlagItems{.is_too_much = true});
   const std::string data = std::string(head) + R"(,"resync":true})";
   remove(watch);
-  resyncs_.Increment();
-  if (in_texts) return say(session, FlagItems{.is_over = true});
   say(session, FlagValues{data});
 }
 

@@ -42,6 +42,8 @@ struct ClientState final : SeatState {
 
   const ClientPlace place;
   Seq began_at = 0;  // what happened to flags up to here comes from the log, and by the watch what is later
+  // Not all that changed was told: it is to ask for all, and has not yet.
+  bool is_behind = false;
 };
 
 ClientState& state_of(const Seat& seat) { return static_cast<ClientState&>(*seat.state()); }
@@ -67,20 +69,23 @@ std::string platforms_of(const Seat& seat) {
   return platforms_for_clients(*here.name_space());
 }
 
-// Nothing, or why there is no list.
-std::optional<Refusal> read_views(Seat& seat, std::string& list) {
-  FlagWatching& flags = seat.desk().flag_watching;
-  if (flags.is_watching(seat.session()))
-    return flags.read(seat.session(), state_of(seat).place.watch(), view_text(), list);
-  return flags.watch(seat.session(), state_of(seat).place.watch(), view_text(), list);
-}
-
 // Whoever may see nothing here any more is told that there is nothing.
-std::optional<Refusal> views_or_none(Seat& seat, std::string& list) {
-  std::optional<Refusal> refusal = read_views(seat, list);
+std::optional<Refusal> or_none(std::optional<Refusal> refusal, std::string& list) {
   if (!refusal || refusal->code != name(ErrorCode::not_found)) return refusal;
   list = "[]";
   return std::nullopt;
+}
+
+// Nothing, or why there is no list. With it the seat knows all, so that a watch which has not told all begins
+// again.
+std::optional<Refusal> read_views(Seat& seat, std::string& list) {
+  FlagWatching& flags = seat.desk().flag_watching;
+  ClientState& state = state_of(seat);
+  if (!state.is_behind && flags.is_watching(seat.session()))
+    return or_none(flags.read(seat.session(), state.place.watch(), view_text(), list), list);
+  std::optional<Refusal> refusal = flags.watch(seat.session(), state.place.watch(), view_text(), list);
+  state.is_behind = state.is_behind && refusal.has_value();
+  return or_none(std::move(refusal), list);
 }
 
 std::string client_id_of(const Seat& seat) {
@@ -94,13 +99,38 @@ std::string welcome_text(const Seat& seat, std::string_view features) {
   return data.append(R"(,"message":"Welcome to real-time updates for clients"})");
 }
 
-// The event, and the acknowledgement.
+// Whether this may wait, within so many quarters of all that may, once its socket has taken what it takes. A
+// refusal and a config_sync fit beside it.
+bool fits(Seat& seat, std::size_t bytes, std::uint64_t quarters = 4) {
+  constexpr std::size_t spare_bytes = 2'048;
+  constexpr std::uint64_t spare_messages = 2;
+  Session& session = seat.session();
+  const hub::Outbox& outbox = session.outbox();
+  const auto has_room = [&] {
+    return outbox.bytes() + bytes + spare_bytes <= outbox.limits().bytes_max * quarters / 4 &&
+           outbox.messages() + 1 + spare_messages <= outbox.limits().messages_max * quarters / 4;
+  };
+  if (has_room()) return true;
+  seat.desk().shard.send_now(session);
+  if (session.transport() != nullptr) session.transport()->flush();
+  return has_room();
+}
+
+Refusal too_much_waits() {
+  return {name(ErrorCode::overloaded), "More than may wait for you: read what waits, or ask for less."};
+}
+
+// The event and the acknowledgement, each if there is room.
+template <class Say>
+void reply_with(Seat& seat, const AckId& ack, std::string_view data, Say say) {
+  if (!fits(seat, data.size())) return seat.refuse(ack, too_much_waits());
+  say();
+  if (!ack || fits(seat, data.size())) return seat.acknowledge(ack, data);
+  seat.refuse(ack, {name(ErrorCode::overloaded), "There was room for the event alone."});
+}
+
 void reply(Seat& seat, const AckId& ack, std::string_view name, std::string_view data) {
-  if (!seat.session().has_room_for(2 * data.size()))
-    return seat.refuse(ack,
-                       {corohub::name(ErrorCode::overloaded), "Too much waits for you already: read it."});
-  seat.say(name, data);
-  seat.acknowledge(ack, data);
+  reply_with(seat, ack, data, [&] { seat.say(name, data); });
 }
 
 class ClientVocabulary final : public Vocabulary {
@@ -241,11 +271,15 @@ void ClientVocabulary::begin(Seat& seat, const Welcome& welcome) const {
       std::max(seat.desk().shard.head(), environment != nullptr ? environment->revision : 0);
   if (!seat.session().identity().is_guest()) follow_server_status(seat.session());
   std::string features;
-  if (const std::optional<Refusal> refusal = views_or_none(seat, features)) {
-    seat.refuse({}, *refusal);
-    return seat.session().close(CloseReason::overloaded);  // it comes back, and has its views then
-  }
-  seat.welcome(connected, welcome_text(seat, features), welcome);
+  std::optional<Refusal> refusal =
+      or_none(seat.desk().flag_watching.watch(seat.session(), state_of(seat).place.watch(), view_text(),
+                                              features, /*is_counted=*/false),
+              features);
+  std::string text = welcome_text(seat, features);
+  if (!refusal && !fits(seat, text.size())) refusal = too_much_waits();
+  if (refusal) text = welcome_text(seat, "[]");
+  seat.welcome(connected, text, welcome);
+  if (refusal) seat.refuse({}, *refusal);
 }
 
 void ClientVocabulary::tell(Seat& seat, const Notice& notice) const {
@@ -256,7 +290,8 @@ void ClientVocabulary::tell(Seat& seat, const Notice& notice) const {
   Vocabulary::tell(seat, notice);
 }
 
-// One change may be several events. The last has the position of the session.
+// One change may be several events. The last has the position of the session. A socket that reads takes any
+// number of them; to one that does not, those that do not fit are one config_sync.
 void ClientVocabulary::tell_items(Seat& seat, const FlagItems& items) {
   const UnixMs now = now_of(seat);
   std::vector<std::pair<std::string_view, std::string>> events;
@@ -265,17 +300,26 @@ void ClientVocabulary::tell_items(Seat& seat, const FlagItems& items) {
                         update_text("feature", item.is_switched, item.flag_id, item.text, now));
   for (const std::int64_t id : items.deleted)
     events.emplace_back("feature_update", update_text("feature", false, id, gone_text(id), now));
-  if (items.has_hidden)
-    events.emplace_back("config_sync", sync_text("feature_hidden", now));
-  else if (items.is_over)
-    events.emplace_back("config_sync", sync_text("resync", now));
-  if (events.empty()) return;
+  if (items.has_hidden) events.emplace_back("config_sync", sync_text("feature_hidden", now));
   const hub::Sending::Burst together = seat.desk().shard.burst();
-  const Seq position = seat.session().position();
-  for (std::size_t i = 0; i + 1 < events.size(); ++i) seat.say_volatile(events[i].first, events[i].second);
-  const std::string meta =
-      R"({"seq":)" + std::to_string(position) + R"(,"timestamp":")" + rfc3339(now) + R"("})";
-  seat.say_with_position(events.back().first, events.back().second, meta, position);
+  const auto say_last = [&](std::string_view name, std::string_view data) {
+    const Seq position = seat.session().position();
+    const std::string meta =
+        R"({"seq":)" + std::to_string(position) + R"(,"timestamp":")" + rfc3339(now) + R"("})";
+    seat.say_with_position(name, data, meta, position);
+  };
+  bool is_too_much = items.is_too_much;
+  for (std::size_t i = 0; i < events.size() && !is_too_much; ++i) {
+    const auto& [name, data] = events[i];
+    is_too_much = !fits(seat, data.size(), 3);
+    if (is_too_much) break;
+    if (i + 1 < events.size())
+      seat.say_volatile(name, data);
+    else
+      say_last(name, data);
+  }
+  if (is_too_much && !std::exchange(state_of(seat).is_behind, true))
+    say_last("config_sync", sync_text("resync", now));
 }
 
 // ---- what the client says ----
@@ -308,7 +352,7 @@ void ClientVocabulary::connect(Seat& seat, Asked& asked) const {
 
 void ClientVocabulary::check_config(Seat& seat, Asked& asked) const {
   std::string features;
-  if (const std::optional<Refusal> refusal = views_or_none(seat, features))
+  if (const std::optional<Refusal> refusal = read_views(seat, features))
     return seat.refuse(asked.ack(), *refusal);
   std::string data = R"({"features":)" + features;
   data.append(R"(,"platforms":)").append(platforms_of(seat));
@@ -375,11 +419,11 @@ void ClientVocabulary::answer(Seat& seat, const Request& request, const Outcome&
   if (request.note != connected || std::holds_alternative<Refusal>(outcome))
     return Vocabulary::answer(seat, request, outcome);
   std::string features;
-  if (const std::optional<Refusal> refusal = views_or_none(seat, features))
+  if (const std::optional<Refusal> refusal = read_views(seat, features))
     return seat.refuse(request.ack, *refusal);
   const std::string welcome = welcome_text(seat, features);
-  seat.welcome(connected, welcome, {seat.session().position(), false, 0});
-  seat.acknowledge(request.ack, welcome);
+  reply_with(seat, request.ack, welcome,
+             [&] { seat.welcome(connected, welcome, {seat.session().position(), false, 0}); });
 }
 
 }  // namespace

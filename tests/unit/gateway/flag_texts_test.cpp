@@ -40,7 +40,7 @@ class Listening final : public Dialect {
       line += std::to_string(item.flag_id) + (item.is_switched ? "!" : ":") + std::string(item.text) + " ";
     for (const std::int64_t id : items->deleted) line += "-" + std::to_string(id) + " ";
     if (items->has_hidden) line += "hidden ";
-    if (items->is_over) line += "over ";
+    if (items->is_too_much) line += "too much ";
     line.pop_back();
     told.push_back(std::move(line));
   }
@@ -147,16 +147,20 @@ TEST_F(FlagTextsTest, limits_of_the_package_are_a_change) {
   EXPECT_THAT(dialect_.told, ElementsAre(R"(1:"one=a{\"seats\":2}")"));
 }
 
-TEST_F(FlagTextsTest, with_the_right_it_is_over) {
+TEST_F(FlagTextsTest, without_the_right_all_is_hidden_and_with_it_all_is_told) {
   watch();
   world_.access = NamespaceAccess::clients;
   change_and_pass();
-  EXPECT_THAT(dialect_.told, ElementsAre("hidden over"));
+  world_.plans["one"].variant = "b";
+  change_and_pass();
+  EXPECT_THAT(dialect_.told, ElementsAre("hidden")) << "once";
   EXPECT_EQ(watch(), "not_found");
-  EXPECT_FALSE(rig_.flag_watching.is_watching(*session_));
   world_.access = NamespaceAccess::users;
-  change();
-  EXPECT_EQ(watch(), R"(["one=a","role=a","two=a"])");
+  change_and_pass();
+  EXPECT_EQ(dialect_.told.back(), R"(1:"one=b" 2:"role=a" 3:"two=a")");
+  world_.plans["one"].variant = "a";
+  change_and_pass();
+  EXPECT_EQ(dialect_.told.back(), R"(1:"one=a")");
 }
 
 TEST_F(FlagTextsTest, reading_once_neither_begins_nor_ends_a_watch) {
@@ -177,13 +181,16 @@ class FewFlagTexts : public FlagTextsTest {
   FewFlagTexts() : FlagTextsTest({.values_max = 1}) {}
 };
 
-TEST_F(FewFlagTexts, too_much_at_once_is_over) {
+TEST_F(FewFlagTexts, too_much_at_once_is_to_be_asked_for) {
   watch();
   world_.plans["one"].variant = "b";
   world_.plans["two"].variant = "b";
   change_and_pass();
-  EXPECT_THAT(dialect_.told, ElementsAre("over"));
-  EXPECT_FALSE(rig_.flag_watching.is_watching(*session_));
+  EXPECT_THAT(dialect_.told, ElementsAre("too much"));
+  watch();
+  world_.plans["one"].variant = "a";
+  change_and_pass();
+  EXPECT_EQ(dialect_.told.back(), R"(1:"one=a")");
 }
 
 }  // namespace

@@ -292,6 +292,103 @@ TEST_F(SocketioClient, a_key_that_comes_back_has_missed_no_announcement) {
   EXPECT_THAT(key.take_one(), HasSubstr("client_notification")) << "once";
 }
 
+TEST_F(SocketioClient, all_that_a_socket_takes_is_told_however_much_it_is) {
+  rig_.settings.outbox.messages_max = 16;
+  for (int i = 0; i < 30; ++i) rig_.world.plans["f" + std::to_string(i)] = {};
+  rig_.change();
+  Carrier& client = come();
+  client.take();
+  for (auto& [key, plan] : rig_.world.plans) plan.value = !plan.value;
+  rig_.change();
+  pass();
+  EXPECT_EQ(client.take().size(), 32U);
+  EXPECT_EQ(client.reason, "");
+}
+
+TEST_F(SocketioClient, who_does_not_read_all_is_asked_once_to_fetch_it_and_told_of_what_comes_later) {
+  rig_.settings.outbox.messages_max = 16;
+  for (int i = 0; i < 30; ++i) rig_.world.plans["f" + std::to_string(i)] = {};
+  rig_.change();
+  Carrier& client = come();
+  client.take();
+  client.reads = false;
+  for (int round = 0; round < 3; ++round) {
+    for (auto& [key, plan] : rig_.world.plans) plan.value = !plan.value;
+    rig_.change();
+    pass();
+  }
+  client.read();
+  const std::vector<std::string> told = client.take();
+  EXPECT_THAT(told.front(), HasSubstr("feature_update"));
+  EXPECT_THAT(told.back(), HasSubstr(R"(["config_sync",{"type":"sync_required","reason":"resync",)"));
+  EXPECT_THAT(told.back(), testing::EndsWith(R"("epoch-1:0"])"));
+  EXPECT_LT(told.size(), 14U);
+  rig_.world.plans["one"].value = !rig_.world.plans["one"].value;
+  rig_.change();
+  pass();
+  EXPECT_THAT(client.take_one(), HasSubstr(R"("feature_id":1,)"));
+  EXPECT_THAT(rig_.say(client, R"(["config_check"])"), ElementsAre(HasSubstr("config_update")));
+}
+
+TEST_F(SocketioClient, views_may_be_as_large_as_what_may_wait_and_beyond_that_the_seat_stays_without_them) {
+  rig_.settings.outbox.bytes_max = 60'000;
+  for (int i = 0; i < 25; ++i) rig_.world.plans["f" + std::to_string(i)] = {.name = std::string(2'000, 'n')};
+  rig_.change();
+  Carrier& client = come();
+  EXPECT_THAT(client.take_one(), HasSubstr(R"("feature_key":"f24")"));
+  EXPECT_EQ(rig_.say(client, R"(["config_check"])", 1).size(), 2U);
+  EXPECT_EQ(rig_.say(client, R"(["client_connect"])", 2).size(), 2U);
+  client.take();
+  client.reads = false;
+  client.seat->hear(read_call(R"(["config_check"])", 3).value());
+  client.seat->hear(read_call(R"(["client_connect"])", 4).value());
+  client.read();
+  EXPECT_THAT(client.take(),
+              ElementsAre(HasSubstr("config_update"), HasSubstr(R"(3[{"ok":false,"code":"overloaded")"),
+                          HasSubstr(R"(4[{"ok":false,"code":"overloaded")")));
+
+  rig_.settings.outbox.bytes_max = 40'000;
+  Carrier& other = come();
+  EXPECT_THAT(other.take(), ElementsAre(HasSubstr(R"("features":[],)"),
+                                        StartsWith(R"(2/client,["error",{"code":"overloaded",)")));
+  rig_.world.plans["one"].value = false;
+  rig_.change();
+  pass();
+  EXPECT_THAT(other.take_one(), HasSubstr("feature_update"));
+  EXPECT_EQ(other.reason, "");
+}
+
+TEST_F(SocketioClient,
+       T58_views_are_asked_for_only_so_often_from_one_address_but_every_seat_begins_with_them) {
+  rig_.set_client(rig_.make_client(0));
+  rig_.world.access = flags::NamespaceAccess::everybody;
+  rig_.change();
+  Carrier& key = *rig_.connect(*vocabulary_, SeatRig::client_key(5));
+  const auto ask = [&](Carrier& one) { return rig_.say(one, R"(["config_check"])", 1).back(); };
+  for (int i = 0; i < 100; ++i) ask(key);
+  EXPECT_THAT(ask(key), HasSubstr(R"("code":"rate_limited")"));
+  EXPECT_EQ(key.reason, "");
+  Carrier& again = *rig_.connect(*vocabulary_, SeatRig::client_key(5));
+  EXPECT_THAT(again.take_one(), HasSubstr(R"("feature_key":"one")"));
+  EXPECT_THAT(ask(*rig_.connect_guest(*vocabulary_, in_bep)), HasSubstr(R"("code":"rate_limited")"))
+      << "guests and keys share their address";
+  EXPECT_THAT(ask(come()), HasSubstr(R"("ok":true)")) << "a user is known by name";
+}
+
+TEST_F(SocketioClient, a_right_that_is_lost_and_comes_back_is_told_both_times) {
+  Carrier& client = come();
+  client.take();
+  rig_.world.access = flags::NamespaceAccess::clients;
+  rig_.change();
+  pass();
+  EXPECT_THAT(client.take_one(), HasSubstr(R"("reason":"feature_hidden")"));
+  rig_.world.access = flags::NamespaceAccess::users;
+  rig_.change();
+  pass();
+  EXPECT_THAT(client.take(),
+              ElementsAre(HasSubstr(R"("feature_key":"one")"), HasSubstr(R"("feature_key":"two")")));
+}
+
 TEST_F(SocketioClient, a_guest_hears_of_flags_and_of_nothing_else) {
   rig_.world.access = flags::NamespaceAccess::everybody;
   rig_.change();

@@ -392,7 +392,7 @@ const RouteOptions& Connection::options() const noexcept {
 // Says what is wrong, in the words of the path's protocol.
 Response Connection::refusal(const Error& error) const {
   const Request& request = reader_.request();
-  if (options().problem != nullptr) return options().problem(error, request);
+  if (options().problem) return options().problem(error, request);
   if (!options().plain_errors) return problem(error, request);
   Response response = plain_problem(error, request);
   if (error.code != ErrorCode::method_not_allowed) return response;

@@ -82,7 +82,7 @@ struct RouteOptions {
   bool log_pattern = false;   // the log shows the pattern: ids in the path are secrets
   bool plain_errors = false;  // an error before the handler is a short text, and 405 has no body
   // How an error before the handler is said otherwise; null: as a problem document.
-  Response (*problem)(const Error&, const Request&) = nullptr;
+  std::function<Response(const Error&, const Request&)> problem{};
   // Whether there is a path with these parameters; false: 404, whatever the method.
   std::function<bool(const PathParams&)> exists = {};
 };

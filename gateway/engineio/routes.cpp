@@ -304,7 +304,10 @@ void add_routes(http::Router& router, FrontEnd front_end, std::shared_ptr<Servic
   options.body_max = room->front_end.links.payload_bytes_max;
   options.cors = [room](const Request& request) { return !is_foreign(*room, request); };
   options.log_pattern = true;
-  options.problem = say_error;
+  options.problem = [room](const Error& error, const Request& request) {
+    const bool is_judged = error.code == ErrorCode::method_not_allowed;
+    return is_judged && is_foreign(*room, request) ? refuse(forbidden, 403) : say_error(error, request);
+  };
   const std::string path = room->front_end.prefix + "/";
   router.add(
       http::Method::get, path, http::Access::holder, [room](Context& context) { return get(room, context); },

@@ -339,6 +339,14 @@ TEST_F(EngineioLink, T60_a_pong_to_a_ping_that_nobody_took_keeps_no_session) {
 
 // ---- limits ----
 
+TEST_F(EngineioLink, a_method_that_there_is_not_is_refused_after_its_origin) {
+  const std::string put = "PUT /engine.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n";
+  EXPECT_EQ(ask(put + "\r\n").status, 400);
+  const Answer refused = ask(put + "Origin: https://foreign.example\r\n\r\n");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_THAT(refused.body, StartsWith("{\"code\":4,"));
+}
+
 TEST_F(EngineioLink, T15_who_gets_no_place_gets_no_session) {
   service->refuse = true;
   for (const std::string& request : {get(polling), get(websocket, upgrade_fields)}) {

@@ -58,7 +58,8 @@ class Directory {
   const NamespaceRef* find(std::int64_t namespace_id) const noexcept;
   const std::vector<NamespaceRef>& all() const noexcept { return all_; }  // sorted by key
   const ClientIndex& clients() const noexcept { return clients_; }
-  // What the viewer is in the namespace at this moment. Both outlive it, and it is used in this turn only.
+  // What the viewer is in the namespace at this moment. The namespace outlives it, and it is used in this
+  // turn only.
   Standing standing(const Viewer& viewer, const Namespace& name_space) const noexcept;
 
   void begin_with(std::vector<NamespaceRef> all, const std::vector<ClientRef>& clients = {});

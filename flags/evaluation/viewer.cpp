@@ -17,7 +17,7 @@ bool is_scope_for(std::string_view scope, std::string_view right, std::string_vi
 
 Standing::Standing(const Viewer& viewer, const Namespace& name_space, const Client* client,
                    UnixMs now) noexcept
-    : viewer_(&viewer),
+    : viewer_(viewer),
       name_space_(&name_space),
       client_(client != nullptr && client->is_active() ? client : nullptr),
       now_(now) {
@@ -26,7 +26,7 @@ Standing::Standing(const Viewer& viewer, const Namespace& name_space, const Clie
 }
 
 bool Standing::may_evaluate() const noexcept {
-  switch (viewer_->kind) {
+  switch (viewer_.kind) {
     case Viewer::Kind::guest:
       return name_space_->access == NamespaceAccess::everybody;
     case Viewer::Kind::user:
@@ -34,7 +34,7 @@ bool Standing::may_evaluate() const noexcept {
     case Viewer::Kind::client:
       return client_ != nullptr;
     case Viewer::Kind::service:
-      return std::ranges::any_of(viewer_->scopes, [&](std::string_view scope) {
+      return std::ranges::any_of(viewer_.scopes, [&](std::string_view scope) {
         return is_scope_for(scope, "flags:evaluate", name_space_->key) ||
                is_scope_for(scope, "flags:read", name_space_->key);
       });
@@ -44,7 +44,7 @@ bool Standing::may_evaluate() const noexcept {
 
 bool Standing::may_evaluate(const Environment& environment) const noexcept {
   if (!may_evaluate()) return false;
-  return viewer_->kind != Viewer::Kind::client || home().id == environment.id;
+  return viewer_.kind != Viewer::Kind::client || home().id == environment.id;
 }
 
 const Environment& Standing::home() const noexcept {
@@ -55,7 +55,7 @@ const Environment& Standing::home() const noexcept {
 }
 
 bool Standing::sees(const Flag& flag) const noexcept {
-  if (viewer_->kind == Viewer::Kind::service) return true;
+  if (viewer_.kind == Viewer::Kind::service) return true;
   for (const Flag* one = &flag; one != nullptr; one = one->parent) {
     const FlagIdentity& identity = *one->identity;
     if (!identity.client_visible || (identity.package_gated && !is_granted(identity))) return false;

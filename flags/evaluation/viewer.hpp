@@ -24,14 +24,15 @@ struct Viewer {
   std::span<const std::string> scopes{};  // of a service, see users::scopes_allow; they outlive the viewer
 };
 
-// A viewer in one namespace, at one moment. All that it is made of outlives it.
+// A viewer in one namespace, at one moment. The namespace, the client and the scopes of the viewer outlive
+// it.
 class Standing {
  public:
   // `client`: the one that the viewer is in this namespace, or whose user it is; null: none. One that is
   // disabled is none.
   Standing(const Viewer& viewer, const Namespace& name_space, const Client* client, UnixMs now) noexcept;
 
-  const Viewer& viewer() const noexcept { return *viewer_; }
+  const Viewer& viewer() const noexcept { return viewer_; }
   const Namespace& name_space() const noexcept { return *name_space_; }
   const Client* client() const noexcept { return client_; }
   const Package* package() const noexcept { return package_; }  // of the client; null: none
@@ -52,7 +53,7 @@ class Standing {
   const json::object* limits_of(const FlagIdentity& flag) const noexcept;
 
  private:
-  const Viewer* viewer_;
+  Viewer viewer_;
   const Namespace* name_space_;
   const Client* client_;
   const Package* package_ = nullptr;

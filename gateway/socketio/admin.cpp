@@ -9,6 +9,7 @@
 #include "gateway/socketio/frame_cache.hpp"
 #include "gateway/socketio/said_form.hpp"
 #include "gateway/socketio/seat.hpp"
+#include "gateway/socketio/verbs.hpp"
 #include "users/audit.hpp"
 
 #include <algorithm>
@@ -176,11 +177,6 @@ class AdminVocabulary final : public Vocabulary {
   void answer(Seat& seat, const Request& request, const Outcome& outcome) const override;
 
  private:
-  struct Verb {
-    std::string_view name;
-    void (AdminVocabulary::*run)(Seat&, Asked&) const;
-  };
-
   void connect(Seat& seat, Asked& asked) const;
   void show_dashboard(Seat& seat, Asked& asked) const;
   void show_activities(Seat& seat, Asked& asked) const;
@@ -209,29 +205,18 @@ hub::FrameRef AdminVocabulary::own_frame(Seat& seat, const hub::Event& event, co
 
 bool AdminVocabulary::call(Seat& seat, Call&& call) const {
   static constexpr std::array verbs{
-      Verb{"admin_connect", &AdminVocabulary::connect},
-      Verb{"request_dashboard_update", &AdminVocabulary::show_dashboard},
-      Verb{"request_activity_feed", &AdminVocabulary::show_activities},
-      Verb{"subscribe_entity_updates", &AdminVocabulary::subscribe},
-      Verb{"broadcast_announcement", &AdminVocabulary::announce},
-      Verb{"request_system_metrics", &AdminVocabulary::show_metrics},
+      Verb<AdminVocabulary>{"admin_connect", &AdminVocabulary::connect},
+      Verb<AdminVocabulary>{"request_dashboard_update", &AdminVocabulary::show_dashboard},
+      Verb<AdminVocabulary>{"request_activity_feed", &AdminVocabulary::show_activities},
+      Verb<AdminVocabulary>{"subscribe_entity_updates", &AdminVocabulary::subscribe},
+      Verb<AdminVocabulary>{"broadcast_announcement", &AdminVocabulary::announce},
+      Verb<AdminVocabulary>{"request_system_metrics", &AdminVocabulary::show_metrics},
   };
-  const auto verb = std::ranges::find(verbs, call.name, &Verb::name);
-  if (verb == verbs.end()) return false;
-  Asked asked(call);
-  if (asked.refusal())
-    seat.refuse(call.ack, *asked.refusal());
-  else
-    (this->*verb->run)(seat, asked);
-  return true;
+  return run_verb<AdminVocabulary>(*this, verbs, seat, call);
 }
 
 void AdminVocabulary::connect(Seat& seat, Asked& asked) const {
-  std::string token = asked.text("token");
-  if (asked.refusal()) return seat.refuse(asked.ack(), *asked.refusal());
-  const Request request{asked.ack(), std::string(connected)};
-  if (!token.empty()) return seat.ask(request, AuthRefresh{std::move(token)});
-  answer(seat, request, Authenticated{});
+  welcome_again(*this, seat, asked, connected);
 }
 
 void AdminVocabulary::show_dashboard(Seat& seat, Asked& asked) const {

@@ -9,6 +9,7 @@
 #include "gateway/socketio/frame_cache.hpp"
 #include "gateway/socketio/said_form.hpp"
 #include "gateway/socketio/seat.hpp"
+#include "gateway/socketio/verbs.hpp"
 #include "hub/topic_rules.hpp"
 
 #include <algorithm>
@@ -162,11 +163,6 @@ class ClientVocabulary final : public Vocabulary {
   void answer(Seat& seat, const Request& request, const Outcome& outcome) const override;
 
  private:
-  struct Verb {
-    std::string_view name;
-    void (ClientVocabulary::*run)(Seat&, Asked&) const;
-  };
-
   // ---- events ----
   static hub::FrameRef frame_of_feature(Seat& seat, const hub::Event& event, const Change& change);
   static hub::FrameRef frame_of_thing(Seat& seat, const hub::Event& event, const Change& change);
@@ -326,28 +322,17 @@ void ClientVocabulary::tell_items(Seat& seat, const FlagItems& items) {
 
 bool ClientVocabulary::call(Seat& seat, Call&& call) const {
   static constexpr std::array verbs{
-      Verb{"client_connect", &ClientVocabulary::connect},
-      Verb{"config_check", &ClientVocabulary::check_config},
-      Verb{"feature_check", &ClientVocabulary::check_feature},
-      Verb{"report_metrics", &ClientVocabulary::take_metrics},
-      Verb{"heartbeat", &ClientVocabulary::beat},
+      Verb<ClientVocabulary>{"client_connect", &ClientVocabulary::connect},
+      Verb<ClientVocabulary>{"config_check", &ClientVocabulary::check_config},
+      Verb<ClientVocabulary>{"feature_check", &ClientVocabulary::check_feature},
+      Verb<ClientVocabulary>{"report_metrics", &ClientVocabulary::take_metrics},
+      Verb<ClientVocabulary>{"heartbeat", &ClientVocabulary::beat},
   };
-  const auto verb = std::ranges::find(verbs, call.name, &Verb::name);
-  if (verb == verbs.end()) return false;
-  Asked asked(call);
-  if (asked.refusal())
-    seat.refuse(call.ack, *asked.refusal());
-  else
-    (this->*verb->run)(seat, asked);
-  return true;
+  return run_verb<ClientVocabulary>(*this, verbs, seat, call);
 }
 
 void ClientVocabulary::connect(Seat& seat, Asked& asked) const {
-  std::string token = asked.text("token");
-  if (asked.refusal()) return seat.refuse(asked.ack(), *asked.refusal());
-  const Request request{asked.ack(), std::string(connected)};
-  if (!token.empty()) return seat.ask(request, AuthRefresh{std::move(token)});
-  answer(seat, request, Authenticated{});
+  welcome_again(*this, seat, asked, connected);
 }
 
 void ClientVocabulary::check_config(Seat& seat, Asked& asked) const {

@@ -3,6 +3,7 @@
 #include "core/log.hpp"
 #include "gateway/engineio/directory.hpp"
 #include "gateway/engineio/socket_leg.hpp"
+#include "gateway/wire/foreign_page.hpp"
 #include "gateway/wire/frames.hpp"
 #include "gateway/wire/rehome.hpp"
 #include "gateway/wire/upgrade.hpp"
@@ -108,16 +109,8 @@ Response answer_to(const Reply& reply, Context& context) {
   return answer(reply.kind == Reply::Kind::frame ? reply.frame : "ok");
 }
 
-// A page that may not be here. Whoever sends no Origin is no script of another page, unless its browser says
-// that another site made it ask.
-bool is_foreign(const Room& room, const Request& request) {
-  if (request.count("origin") > 1) return true;
-  if (request.has("origin")) return !room.service->allows_origin(request);
-  return request.header("sec-fetch-site") == "cross-site";
-}
-
 std::optional<Response> refuse_early(const Room& room, const Request& request) {
-  if (is_foreign(room, request)) return refuse(forbidden, 403);
+  if (is_foreign_page(*room.service, request)) return refuse(forbidden, 403);
   if (const std::optional<Refusal> refusal = judge(request)) return refuse(*refusal);
   return std::nullopt;
 }
@@ -302,11 +295,12 @@ void add_routes(http::Router& router, FrontEnd front_end, std::shared_ptr<Servic
   const auto room = std::make_shared<Room>(std::move(front_end), std::move(service));
   http::RouteOptions options;
   options.body_max = room->front_end.links.payload_bytes_max;
-  options.cors = [room](const Request& request) { return !is_foreign(*room, request); };
+  options.cors = [room](const Request& request) { return !is_foreign_page(*room->service, request); };
   options.log_pattern = true;
   options.problem = [room](const Error& error, const Request& request) {
     const bool is_judged = error.code == ErrorCode::method_not_allowed;
-    return is_judged && is_foreign(*room, request) ? refuse(forbidden, 403) : say_error(error, request);
+    return is_judged && is_foreign_page(*room->service, request) ? refuse(forbidden, 403)
+                                                                 : say_error(error, request);
   };
   const std::string path = room->front_end.prefix + "/";
   router.add(

@@ -1,5 +1,5 @@
-// The events that a vocabulary's clients say, by name, and what is alike in how they are carried out. Used on the
-// seat's shard only.
+// The events that a vocabulary's clients say, by name, and what is alike in how they are carried out. Used on
+// the seat's shard only.
 #pragma once
 
 #include "gateway/socketio/asked.hpp"

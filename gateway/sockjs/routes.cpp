@@ -6,6 +6,7 @@
 #include "gateway/sockjs/messages.hpp"
 #include "gateway/sockjs/pages.hpp"
 #include "gateway/sockjs/socket_link.hpp"
+#include "gateway/wire/foreign_page.hpp"
 #include "gateway/wire/rehome.hpp"
 #include "gateway/wire/upgrade.hpp"
 #include "gateway/wire/visit.hpp"
@@ -107,16 +108,8 @@ bool are_ids(const http::PathParams& params) {
   });
 }
 
-// A page that may not be here. Whoever sends no Origin is no script of another page, unless its browser says
-// that another site made it ask.
-bool is_foreign(const Room& room, const http::Request& request) {
-  if (request.count("origin") > 1) return true;
-  if (request.has("origin")) return !room.service->allows_origin(request);
-  return request.header("sec-fetch-site") == "cross-site";
-}
-
 std::optional<Error> refuse_page(const Room& room, const http::Request& request) {
-  if (!is_foreign(room, request)) return std::nullopt;
+  if (!is_foreign_page(*room.service, request)) return std::nullopt;
   return Error(ErrorCode::origin_not_allowed, "Pages of this origin may not connect.");
 }
 
@@ -375,7 +368,7 @@ void add_routes(http::Router& router, FrontEnd front_end, std::shared_ptr<Servic
   const auto room = std::make_shared<Room>(std::move(front_end), std::move(service));
   http::RouteOptions options;
   options.body_max = room->front_end.send_bytes_max;
-  options.cors = [room](const http::Request& request) { return !is_foreign(*room, request); };
+  options.cors = [room](const http::Request& request) { return !is_foreign_page(*room->service, request); };
   options.log_pattern = true;
   options.plain_errors = true;
 

@@ -29,8 +29,11 @@ std::uint64_t read_big_endian(std::string_view bytes) {
   return value;
 }
 
-bool offers_another_protocol(const WsOptions& options) {
-  return std::ranges::any_of(options.headers, [](const auto& header) {
+// Only what is asked for at the native protocol's own address, and offers no other protocol there.
+bool speaks_native(const WsOptions& options) {
+  const std::string_view target = options.target;
+  if (target.substr(0, target.find('?')) != "/ws") return false;
+  return std::ranges::none_of(options.headers, [](const auto& header) {
     return header.first == "Sec-WebSocket-Protocol" && header.second.find("stomp") != std::string::npos;
   });
 }
@@ -41,7 +44,7 @@ WsClient::WsClient(std::uint16_t port, const WsOptions& options)
     : stream_(port),
       target_(options.target),
       answer_pings_(options.answer_pings),
-      native_(!options.target.starts_with("/ws/echo") && !offers_another_protocol(options)) {
+      native_(speaks_native(options)) {
   HttpCall call{.target = options.target, .token = options.token};
   call.headers = {{"Connection", "Upgrade"},
                   {"Upgrade", "websocket"},

@@ -114,7 +114,7 @@ async function polling({ clients: count, rate }, server) {
     return client;
   });
   const publish = (i) => (ours
-    ? server.root.expect(200, 'POST', '/api/v1/publish', { body: { topic: TOPIC, data: `#polled:${i}` } })
+    ? server.root.expect(200, 'POST', '/api/v1/publish', { body: { to: { topic: TOPIC }, type: 'message', data: `#polled:${i}` } })
     : fetch(`http://127.0.0.1:${server.port}/broadcast`, { method: 'POST', body: JSON.stringify({ type: 'message', data: `#polled:${i}` }) }));
   const received = () => clients.reduce((sum, client) => sum + client.received, 0);
   const events = Math.round(rate * Math.max(4, 2 * SECONDS));

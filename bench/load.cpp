@@ -94,8 +94,11 @@ void Load::begin_connection(std::size_t index) {
   connection.fd = connect_to_loopback(options_.port, static_cast<unsigned>(1 + index / clients_per_address),
                                       options_.unread && !connection.sender);
   connection.stream = !connection.sender && (options_.get_streams || !options_.say_path.empty());
+  connection.poll = !connection.sender && options_.get_polls;
   if (connection.stream) {
     connection.output = stream_request(index);
+  } else if (connection.poll) {
+    connection.output = get(index);
   } else if (!connection.plain_http) {
     connection.output = upgrade_request(connection, index);
   }
@@ -123,7 +126,10 @@ std::string Load::post(const std::string& target, std::size_t index, std::string
 }
 
 std::string Load::stream_request(std::size_t index) const {
-  if (!options_.get_streams) return post(options_.path, index, "");
+  return options_.get_streams ? get(index) : post(options_.path, index, "");
+}
+
+std::string Load::get(std::size_t index) const {
   std::string request =
       "GET " + options_.path + " HTTP/1.1\r\nHost: 127.0.0.1:" + std::to_string(options_.port);
   const std::string token = fill_in(request, index);
@@ -219,7 +225,10 @@ void Load::handle(const epoll_event& ready) {
   if (options_.unread && !connection.sender && connection.state == State::open) return lost(index);
   if ((ready.events & EPOLLOUT) != 0) {
     write_to(index);
-    if (connection.plain_http && connection.state == State::connecting) upgraded(index);
+    if (connection.state == State::connecting && connection.output.empty()) {
+      if (connection.poll) opened(index);  // it is answered when there is an event
+      if (connection.plain_http) upgraded(index);
+    }
   }
   if ((ready.events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) read_from(index);
 }
@@ -262,6 +271,7 @@ void Load::read_from(std::size_t index) {
 std::size_t Load::consume(std::size_t index, std::string_view bytes) {
   const Connection& connection = connections_[index];
   if (connection.stream) return consume_chunk(index, bytes);
+  if (connection.poll) return consume_poll(index, bytes);
   if (connection.plain_http || connection.state == State::connecting) return consume_answer(index, bytes);
   return consume_frame(index, bytes);
 }
@@ -306,6 +316,17 @@ std::size_t Load::consume_chunk(std::size_t index, std::string_view bytes) {
     text_came(index, chunk->data);
   }
   return chunk->bytes;
+}
+
+std::size_t Load::consume_poll(std::size_t index, std::string_view bytes) {
+  const auto answer = first_message(bytes);
+  if (!answer) return 0;
+  constexpr std::string_view good = "HTTP/1.1 200";
+  if (!answer->head.starts_with(good)) fail("a poll was answered " + std::string(answer->head.substr(0, 60)));
+  text_came(index, answer->body);
+  connections_[index].output += get(index);
+  write_to(index);
+  return answer->bytes;
 }
 
 std::size_t Load::consume_frame(std::size_t index, std::string_view bytes) {

@@ -76,6 +76,7 @@ class Load {
     bool sender = false;
     bool plain_http = false;
     bool stream = false;   // a request whose answer brings the events, asked again when it ends
+    bool poll = false;     // one whose answer is some events
     bool greeted = false;  // a stream that goes on with another answer; a client that has introduced itself
     bool waiting = false;  // a request is not answered yet
     bool writable_wanted = false;
@@ -97,6 +98,7 @@ class Load {
   std::string upgrade_request(const Connection& connection, std::size_t index) const;
   std::string post(const std::string& target, std::size_t index, std::string_view body) const;
   std::string stream_request(std::size_t index) const;
+  std::string get(std::size_t index) const;
   std::string mark_of(std::size_t event) const;
   std::string fill_in(std::string& request, std::size_t index) const;
   void turn(std::int64_t until);
@@ -106,6 +108,7 @@ class Load {
   std::size_t consume_answer(std::size_t index, std::string_view bytes);
   std::size_t consume_frame(std::size_t index, std::string_view bytes);
   std::size_t consume_chunk(std::size_t index, std::string_view bytes);
+  std::size_t consume_poll(std::size_t index, std::string_view bytes);
   void upgraded(std::size_t index);
   void opened(std::size_t index);
   void say(std::size_t index, std::string_view text);

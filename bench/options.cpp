@@ -54,6 +54,7 @@ std::string help_text() {
                       {token} its token
   --say-path TARGET   clients are POSTs to --path whose answers are streams; what they say is POSTed to this target
   --get-streams 1     clients are GETs of --path whose answers are streams
+  --get-polls 1       clients are GETs of --path that are answered with events, and then asked again
   --first TEXT        sent by each before --hello, whose turn is a text with --first-ready TEXT
   --hello TEXT        sent by each once connected        --ready TEXT       connected when a text contains it
   --ping TEXT         a text that ends so is answered    --pong TEXT        with this one
@@ -90,6 +91,7 @@ Options parse_options(const std::vector<std::string>& arguments) {
       {"--tokens", [&](const auto& v) { options.tokens = lines_of(v); }},
       {"--say-path", [&](const auto& v) { options.say_path = v; }},
       {"--get-streams", [&](const auto& v) { options.get_streams = whole(v) != 0; }},
+      {"--get-polls", [&](const auto& v) { options.get_polls = whole(v) != 0; }},
       {"--first", [&](const auto& v) { options.first = text_of(v); }},
       {"--first-ready", [&](const auto& v) { options.first_ready = text_of(v); }},
       {"--hello", [&](const auto& v) { options.hello = text_of(v); }},

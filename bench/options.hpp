@@ -21,6 +21,7 @@ struct Options {
   std::string path = "/ws";  // {index} in it is the client's number
   std::string say_path;  // not empty: clients are POSTs whose answers are streams; what they say goes there
   bool get_streams = false;         // clients are GETs whose answers are streams; they say nothing
+  bool get_polls = false;           // clients are GETs, asked again when they are answered; they say nothing
   std::vector<std::string> tokens;  // dealt to the clients in turn; none: no Authorization
   std::string first;                // a text every client sends before `hello`, and
   std::string first_ready;          // what it waits for then

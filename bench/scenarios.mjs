@@ -70,7 +70,8 @@ export const groups = {
     what: 'Socket.IO by polling, idle with two namespaces, and a storm of upgrades; the clients are one process of Node',
     kind: 'socketio',
     rows: [
-      { part: 'polling', title: '200 clients that poll, 25 events/s', clients: 200, rate: 25, servers: ['corohub-socketio', 'socket.io'] },
+      ...[['25 events/s', { rate: 25 }], ['one event after the other', { window: 1 }], ['16 under way, 16 publishers', MANY]].map(([title, options]) => (
+        { part: 'polling', title: `200 clients that poll, ${title}`, clients: 200, options: { 'text-bytes': 0, 'pad-bytes': PAD, ...options }, servers: ['corohub-socketio', 'socket.io'] })),
       { part: 'idle', title: '2,000, each with two namespaces', clients: 2000, servers: ['corohub-socketio', 'socket.io'] },
       { part: 'storm', title: '200 native clients, 100 events/s', clients: 2000, options: { ...PACED, seconds: Math.max(8, 4 * SECONDS) }, servers: ['corohub-socketio'] },
     ],

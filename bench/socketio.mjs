@@ -1,20 +1,21 @@
 // Clients of Engine.IO 4 by hand, as far as measuring needs them: what a delivery by polling costs the server, what a
 // connection with two namespaces takes, and what others notice when thousands come, poll and upgrade at once. Such a storm
 // is a process of its own: node socketio.mjs storm PORT COUNT, tokens on its standard input.
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { setPriority } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 import { WebSocket } from 'ws';
 
-import { Process, eventually } from '../tests/e2e/server.mjs';
+import { Process } from '../tests/e2e/server.mjs';
 import { Generator, SECONDS } from './generator.mjs';
+import { temporaryDirectory } from './servers.mjs';
 import { number, of, spread, table, total } from './tables.mjs';
 
 const AT_ONCE = 50;
-const TICKS_PER_SECOND = 100;
 const PATH = '/socket.io/?EIO=4&transport=';
 const TOPIC = 'public/polled';
 
@@ -25,7 +26,6 @@ class Client {
     this.port = port;
     this.token = token;
     this.agent = new Agent({ keepAlive: true, maxSockets: 2 });
-    this.received = 0;
     this.waiting = [];
   }
 
@@ -51,17 +51,18 @@ class Client {
 
   take(packet) {
     if (packet === '2') this.say('3').catch(() => {});
-    if (packet.includes('#polled:')) ++this.received;
     this.waiting = this.waiting.filter(({ part, done }) => !(packet.startsWith(part) && (done(), true)));
   }
 
   packet(part) { return new Promise((done) => { this.waiting.push({ part, done }); }); }
 
+  async pollOnce() {
+    const payload = await this.ask('GET', `polling&sid=${this.sid}`);
+    for (const packet of payload.split('\x1e')) this.take(packet);
+  }
+
   async poll() {
-    while (!this.closed) {
-      const payload = await this.ask('GET', `polling&sid=${this.sid}`);
-      for (const packet of payload.split('\x1e')) this.take(packet);
-    }
+    while (!this.closed) await this.pollOnce();
   }
 
   // As browsers do it: poll, and then go over to a WebSocket.
@@ -98,34 +99,30 @@ async function inTurns(count, make) {
 
 // ---- polling ----
 
-const cpuSeconds = (pid) => {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
-};
-
-async function polling({ clients: count, rate }, server) {
+// The sessions are opened here; the load generator, which is faster than the servers, polls for them.
+async function polling({ clients: count, options }, server) {
   const ours = server.root !== undefined;
   const clients = await inTurns(count, async (i) => {
     const client = await new Client(server.port, ours ? server.users[i % server.users.length].token : '').open();
     const joined = client.packet('40{');
-    client.poll().catch((error) => { if (!client.closed) throw error; });
-    await Promise.all([joined, client.say(`40${auth(client.token)}`)]);
-    if (ours) await Promise.all([client.packet('431'), client.say(`421["subscribe",{"topic":"${TOPIC}"}]`)]);
+    await client.say(`40${auth(client.token)}`);
+    while (client.waiting.length > 0) await client.pollOnce();
+    await joined;
+    if (!ours) return client;
+    const subscribed = client.packet('431');
+    await client.say(`421["subscribe",{"topic":"${TOPIC}"}]`);
+    while (client.waiting.length > 0) await client.pollOnce();
+    await subscribed;
     return client;
   });
-  const publish = (i) => (ours
-    ? server.root.expect(200, 'POST', '/api/v1/publish', { body: { to: { topic: TOPIC }, type: 'message', data: `#polled:${i}` } })
-    : fetch(`http://127.0.0.1:${server.port}/broadcast`, { method: 'POST', body: JSON.stringify({ type: 'message', data: `#polled:${i}` }) }));
-  const received = () => clients.reduce((sum, client) => sum + client.received, 0);
-  const events = Math.round(rate * Math.max(4, 2 * SECONDS));
-  const before = cpuSeconds(server.pid);
-  for (let i = 0; i < events; ++i) {
-    await Promise.all([publish(i), sleep(1000 / rate)]);
-  }
-  await eventually(20_000, 'all deliveries', () => received() >= events * count);
-  const cpu = cpuSeconds(server.pid) - before;
+  const load = server.volatile(TOPIC);
+  for (const name of ['first', 'first-ready', 'hello', 'ready', 'ping', 'pong']) delete load[name];
+  const sids = join(temporaryDirectory(), 'sids');
+  writeFileSync(sids, clients.map(({ sid }) => sid).join('\n'));
+  const polled = { ...load, ...options, clients: count, tokens: sids, path: `${PATH}polling&sid={token}`, 'get-polls': 1 };
+  const result = await new Generator(server, polled).report();
   for (const client of clients) client.close();
-  return { cpu_us: (1e6 * cpu) / (events * count), deliveries: received(), missing: events * count - received() };
+  return result;
 }
 
 // ---- idle ----
@@ -194,8 +191,8 @@ async function storm({ clients, options }, server) {
 const parts = {
   polling: {
     measure: polling,
-    heads: ['polling', 'server', 'CPU µs per delivery', 'min–max', 'lost'],
-    line: (list) => [number(of(list, 'cpu_us'), 1), spread(list, 'cpu_us'), total(list, 'missing')],
+    heads: ['polling', 'server', 'CPU µs per delivery', 'min–max', 'deliveries/s', 'per poll', 'p50 ms', 'p99 ms', 'lost'],
+    line: (list) => [number(of(list, 'cpu_us'), 1), spread(list, 'cpu_us'), number(list[0].deliveries / list[0].seconds, 0), number(of(list, 'deliveries_per_read'), 1), number(of(list, 'p50_ms'), 2), number(of(list, 'p99_ms'), 2), total(list, 'missing')],
   },
   idle: {
     measure: idle,

@@ -62,12 +62,13 @@ export const groups = {
     units: 'deliveries',
     floor: '× native',
     rows: [
+      ['1,000 clients, 50 events/s', { rate: 50 }],
       ['1,000 clients, 100 events/s', { rate: 100 }],
       ['1,000 clients, 16 under way, 16 publishers', MANY],
     ].map(([title, options]) => driven(title, volatile_, { clients: 1000, 'text-bytes': 0, 'pad-bytes': PAD, ...options }, { floor: 'corohub', servers: SOCKET_IO })),
   },
   polling: {
-    what: 'Socket.IO by polling, idle with two namespaces, and a storm of upgrades; the clients are one process of Node',
+    what: 'Socket.IO by polling, idle with two namespaces, and a storm of upgrades by one process of Node',
     kind: 'socketio',
     rows: [
       ...[['25 events/s', { rate: 25 }], ['one event after the other', { window: 1 }], ['16 under way, 16 publishers', MANY]].map(([title, options]) => (

@@ -10,11 +10,12 @@ import { within } from './server.mjs';
 
 const WAIT_MS = 20_000;
 
-export const VERSIONS = [['4.8', latest], ['4.7', older], ['3.1', oldest]];
+// [version, its `io`, its package].
+export const VERSIONS = [['4.8', latest, 'socket.io-client'], ['4.7', older, 'socket.io-client-4.7'], ['3.1', oldest, 'socket.io-client-3']];
 export const WAYS = [['polling'], ['websocket'], ['polling', 'websocket']];
 
 // What comes, in its order, for whoever waits for it.
-class Inbox {
+export class Inbox {
   constructor() { this.all = []; this.looks = new Set(); }
 
   put(item) { this.all.push(item); for (const look of this.looks) look(); }

@@ -1,18 +1,15 @@
 // Socket.IO: socket.io-client of three versions over each way, what CONNECT is told, what ends a seat and what brings
 // it back.
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { test } from 'node:test';
-
-import { chromium } from 'playwright-core';
+import { fileURLToPath } from 'node:url';
 
 import { Api } from './api.mjs';
+import { needsBrowser, openBrowser, openPage } from './browser.mjs';
 import { eventually, Server } from './server.mjs';
 import { Polling, RawSocket, Seat, VERSIONS, WAYS } from './socketio.mjs';
 
-const executablePath = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/google-chrome', '/usr/bin/chromium-browser'].find((path) => path && existsSync(path));
-const inBrowser = { skip: executablePath ? false : 'no Chromium', timeout: 120_000 };
 const ROOM = 'rooms/one';
 const PASSING = 'passing/one'; // whose events are not in the log
 
@@ -281,44 +278,48 @@ test('a Buffer is base64 to others, and theirs a Buffer', async (t) => {
   assert.equal((await one.ask('subscribe', { topic: Buffer.from('x') })).code, 'invalid_message');
 });
 
-// A page of another origin, which may connect since the server is on loopback alone, with the client's script.
+// An empty page of another origin, which may connect since the server is on loopback alone.
 async function site(t) {
-  const script = readFileSync(new URL('./node_modules/socket.io-client/dist/socket.io.min.js', import.meta.url));
-  const pages = createServer((request, response) => {
-    const isScript = request.url === '/client.js';
-    response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html');
-    response.end(isScript ? script : '<script src="/client.js"></script>');
-  });
+  const pages = createServer((request, response) => { response.setHeader('Content-Type', 'text/html'); response.end(); });
   await new Promise((done) => pages.listen(0, '127.0.0.1', done));
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
-  t.after(async () => { await browser.close(); pages.closeAllConnections(); pages.close(); });
-  const page = await browser.newPage();
-  await page.goto(`http://127.0.0.1:${pages.address().port}/`);
-  return page;
+  t.after(() => { pages.closeAllConnections(); pages.close(); });
+  return `http://127.0.0.1:${pages.address().port}/`;
 }
 
-test('socket.io-client in a browser: each way, with Buffers and a recovery', inBrowser, async (t) => {
+// In a page. The oldest client has neither emitWithAck() nor recovery.
+async function visit({ url, token, transports, topic }) {
+  const socket = window.io(url, { auth: { token }, transports, forceNew: true, reconnectionDelay: 50 });
+  const next = (name) => new Promise((done) => { socket.once(name, (...event) => done(event)); });
+  const ask = (...event) => new Promise((done) => { socket.emit(...event, done); });
+  await next('connection.established');
+  const { ok } = await ask('subscribe', { topic });
+  const photo = next('photo');
+  await ask('publish', { topic, type: 'photo', data: new Uint8Array([1, 2, 255]) });
+  const [bytes] = await photo;
+  const { engine } = socket.io;
+  if (transports.length === 2 && engine.transport.name !== 'websocket') await new Promise((done) => { engine.once('upgrade', done); });
+  const again = next('connection.established');
+  engine.close();
+  const [, { recovered }] = await again;
+  if (!recovered) await ask('subscribe', { topic });
+  const note = next('note');
+  await ask('publish', { topic, type: 'note', data: 7 });
+  const [data, { topic: where }] = await note;
+  socket.close();
+  return { ok, bytes: [...new Uint8Array(bytes)], recovered, data, where };
+}
+
+test('socket.io-client in a browser: each version and way, with Buffers and a return', { ...needsBrowser, timeout: 120_000 }, async (t) => {
   const { server, john } = await start(t);
-  const page = await site(t);
-  for (const transports of WAYS) {
-    const got = await page.evaluate(async ({ url, token, transports, topic }) => {
-      const socket = window.io(url, { auth: { token }, transports, forceNew: true, reconnectionDelay: 50 });
-      const next = (name) => new Promise((done) => { socket.once(name, (...event) => done(event)); });
-      await next('connection.established');
-      const { ok } = await socket.emitWithAck('subscribe', { topic });
-      const photo = next('photo');
-      await socket.emitWithAck('publish', { topic, type: 'photo', data: new Uint8Array([1, 2, 255]) });
-      const [bytes] = await photo;
-      if (transports.length === 2 && socket.io.engine.transport.name !== 'websocket') await new Promise((done) => { socket.io.engine.once('upgrade', done); });
-      const again = next('connection.established');
-      socket.io.engine.close();
-      const [, { recovered }] = await again;
-      const note = next('note');
-      await socket.emitWithAck('publish', { topic, type: 'note', data: 7 });
-      const [data, { topic: where }] = await note;
-      socket.close();
-      return { ok, bytes: [...new Uint8Array(bytes)], recovered, data, where };
-    }, { url: server.url, token: john.token, transports, topic: ROOM });
-    assert.deepEqual(got, { ok: true, bytes: [1, 2, 255], recovered: true, data: 7, where: ROOM }, transports.join());
+  const url = await site(t);
+  const browser = await openBrowser(t);
+  for (const [version, , name] of VERSIONS) {
+    const page = await openPage(browser, url, { expected: /favicon/ });
+    await page.addScriptTag({ path: fileURLToPath(new URL(`./node_modules/${name}/dist/socket.io.min.js`, import.meta.url)) });
+    for (const transports of WAYS) {
+      const got = await page.evaluate(visit, { url: server.url, token: john.token, transports, topic: ROOM });
+      assert.deepEqual(got, { ok: true, bytes: [1, 2, 255], recovered: version !== '3.1', data: 7, where: ROOM }, `${version} ${transports}`);
+    }
+    assert.deepEqual(page.complaints, [], version);
   }
 });

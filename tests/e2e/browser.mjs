@@ -13,8 +13,8 @@ const TIMEOUT_MS = 15_000;
 // Of a test that is left out where there is none.
 export const needsBrowser = { skip: executablePath ? false : `no Chromium at ${BROWSERS.filter(Boolean).join(', ')}` };
 
-export async function openBrowser(t) {
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+export async function openBrowser(t, ...args) {
+  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-dev-shm-usage', ...args] });
   t.after(() => browser.close());
   mkdirSync(ARTIFACTS, { recursive: true });
   return browser;

@@ -2,11 +2,13 @@
 // and what brings it back.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 import { office } from './flags.mjs';
-import { Process } from './server.mjs';
+import { Process, temporaryDirectory } from './server.mjs';
 import { Inbox, WAYS } from './socketio.mjs';
 
 const WAIT_MS = 20_000;
@@ -150,4 +152,16 @@ test('python-socketio with handlers of one argument: recovery:false', options, a
   await one.ask('/', 'subscribe', { topic: ROOM });
   await one.ask('/', 'publish', { topic: ROOM, type: 'note', data: 7 });
   assert.deepEqual(await one.take('/', 'note'), ['note', 7]);
+});
+
+test('the example of docs/SOCKETIO.md in Python', options, async (t) => {
+  const { server, admin } = await office(t);
+  const [, example] = readFileSync(new URL('../../docs/SOCKETIO.md', import.meta.url), 'utf8').match(/```python\n([\s\S]*?)```/);
+  const file = join(temporaryDirectory(t), 'example.py');
+  writeFileSync(file, example);
+  const client = new Process(PYTHON, ['-u', file], { env: { PATH: process.env.PATH, SERVER: server.url, TOKEN: admin.token } });
+  t.after(() => { client.signal('SIGKILL'); return client.exited; });
+  await client.printed(/^True\n/); // the whole line, so that the next is one, too
+  await admin.expect(200, 'POST', '/ws/broadcast', { body: { message: 'At noon' } });
+  await client.printed(/^[\w-]{22}:\d+ At noon$/m);
 });

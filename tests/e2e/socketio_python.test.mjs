@@ -133,6 +133,21 @@ for (const transports of WAYS) {
   });
 }
 
+// By polling it takes the close packet for a farewell.
+for (const transports of WAYS.filter((each) => each.includes('websocket'))) {
+  test(`R2: python-socketio over ${transports.join(' and ')}: it comes back after a server that went politely`, options, async (t) => {
+    const { server, admin } = await office(t, { settings: { 'server.drain_spread_ms': 0 } });
+    server.launchArgs[server.launchArgs.indexOf('127.0.0.1:0')] = server.host;
+    const one = new Python(t, server, { auth: { token: admin.token }, namespaces: ['/admin'], transports });
+    await one.take('/admin', 'admin_connected');
+    await server.stop();
+    await one.take('/admin', '(disconnect)');
+    await server.launch();
+    const [, , { recovered }] = await one.take('/admin', 'admin_connected', 2);
+    assert.equal(recovered, true);
+  });
+}
+
 test('T1: python-socketio is told why not', options, async (t) => {
   const { server, john } = await office(t);
   const nobody = new Python(t, server, { auth: { token: 'nonsense' }, namespaces: NAMESPACES, transports: ['websocket'] });

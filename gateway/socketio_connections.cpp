@@ -82,7 +82,7 @@ std::unique_ptr<socketio::Namespaces> socketio_namespaces(GatewayState& state) {
                                                     state.settings.socketio.payload_bytes_max);
   const socketio::ServerParts parts{state.parts.hub, state.parts.writer, state.broadcasts,
                                     state.client_reports, state.draining};
-  all->vocabularies.push_back(std::make_unique<socketio::Root>());
+  all->vocabularies.push_back(std::make_unique<socketio::Root>(state.settings.socketio.ping_interval));
   all->vocabularies.push_back(socketio::admin_vocabulary(parts));
   all->vocabularies.push_back(socketio::client_vocabulary(parts));
   if (state.settings.socketio.testkit) all->fixture = socketio::echo_namespaces();

@@ -101,7 +101,7 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   ~Link() override;
 
   // ---- for its listener ----
-  std::string_view name() const noexcept { return leg_ != nullptr ? "websocket" : "polling"; }
+  bool polls() const noexcept { return leg_ == nullptr; }
   // How a message becomes its bytes: one of two Wraps of the whole process, see on_rewrapped(). Texts have no
   // record separator (U+001E) in them.
   const Wrap& wrap() const noexcept;

@@ -50,19 +50,7 @@ std::string text_of(const Session&, const JsonText& json) { return json.text; }
 // ---- notices ----
 
 NoticeEvent event_of(const Session& session, const Welcome& welcome) {
-  const SessionSettings& settings = session.desk().settings;
-  json::object data;
-  data["client_id"] = session.client_id().text();
-  const UserId user = session.identity().user_id;
-  data["user_id"] = user == 0 ? json::value() : json::value(user);
-  data["role"] = name(session.identity().role);
-  data["message"] = "Welcome to WebSocket real-time updates";
-  data["epoch"] = settings.epoch;
-  data["seq"] = welcome.position;
-  data["recovered"] = welcome.recovered;
-  data["ping_interval"] = settings.ping_interval.count();
-  data["token_expires_at"] = end_text(welcome.token_expires_at);
-  return {"connection.established", json::serialize(data)};
+  return welcome_of(session, welcome, session.desk().settings.ping_interval);
 }
 
 NoticeEvent event_of(const Session&, const Gap& gap) {
@@ -89,6 +77,21 @@ NoticeEvent event_of(const Session&, const FlagValues& values) {
 NoticeEvent event_of(const Session&, const FlagItems&) { return {}; }
 
 }  // namespace
+
+NoticeEvent welcome_of(const Session& session, const Welcome& welcome, std::chrono::seconds ping_interval) {
+  json::object data;
+  data["client_id"] = session.client_id().text();
+  const UserId user = session.identity().user_id;
+  data["user_id"] = user == 0 ? json::value() : json::value(user);
+  data["role"] = name(session.identity().role);
+  data["message"] = "Welcome to WebSocket real-time updates";
+  data["epoch"] = session.desk().settings.epoch;
+  data["seq"] = welcome.position;
+  data["recovered"] = welcome.recovered;
+  data["ping_interval"] = ping_interval.count();
+  data["token_expires_at"] = end_text(welcome.token_expires_at);
+  return {"connection.established", json::serialize(data)};
+}
 
 std::string data_of(const Session& session, const Outcome& outcome) {
   return std::visit([&](const auto& what) { return text_of(session, what); }, outcome);

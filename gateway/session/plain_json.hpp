@@ -4,6 +4,7 @@
 
 #include "gateway/session/command.hpp"
 
+#include <chrono>
 #include <string>
 #include <string_view>
 
@@ -23,5 +24,7 @@ struct NoticeEvent {
 };
 // Of a notice that is no Throttled, which is no event.
 NoticeEvent event_of(const Session& session, const Notice& notice);
+// The welcome over a carrier that has a heartbeat of its own.
+NoticeEvent welcome_of(const Session& session, const Welcome& welcome, std::chrono::seconds ping_interval);
 
 }  // namespace corohub::gateway

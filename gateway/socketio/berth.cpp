@@ -46,7 +46,9 @@ Berth::Berth(Connection& connection, std::shared_ptr<Session> session, Seat& sea
 
 void Berth::open() { session_->on_open(*this); }
 
-std::string_view Berth::name() const noexcept { return connection_.link().name(); }
+std::string_view Berth::name() const noexcept {
+  return connection_.link().polls() ? "socketio-polling" : "socketio-websocket";
+}
 
 const Wrap& Berth::wrap() const noexcept { return connection_.link().wrap(); }
 

@@ -43,7 +43,7 @@ const hub::Form& Root::form(const Wrap& wrap, bool with_position) const {
 }
 
 void Root::begin(Seat& seat, const Welcome& welcome) const {
-  const NoticeEvent event = event_of(seat.session(), welcome);
+  const NoticeEvent event = welcome_of(seat.session(), welcome, ping_interval_);
   seat.welcome(event.type, event.data, welcome);
 }
 

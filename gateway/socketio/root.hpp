@@ -4,10 +4,17 @@
 
 #include "gateway/socketio/vocabulary.hpp"
 
+#include <chrono>
+#include <string_view>
+
 namespace corohub::gateway::socketio {
 
 class Root final : public Vocabulary {
  public:
+  // Between two pings of the carrier; said in whole seconds.
+  explicit Root(std::chrono::milliseconds ping_interval) noexcept
+      : ping_interval_(std::chrono::ceil<std::chrono::seconds>(ping_interval)) {}
+
   std::string_view name_space() const noexcept override { return root; }
   Result<Seating> admit(const Desk& desk, const hub::Identity& who, const json::object& auth,
                         bool resumes) const override;
@@ -17,6 +24,9 @@ class Root final : public Vocabulary {
   bool call(Seat& seat, Call&& call) const override;
   // What is published may be one Buffer.
   bool takes_attachments(std::string_view name) const noexcept override { return name == "publish"; }
+
+ private:
+  const std::chrono::seconds ping_interval_;
 };
 
 }  // namespace corohub::gateway::socketio

@@ -67,7 +67,7 @@ class ConnectionRig : public gateway::test::SessionRig {
  public:
   ConnectionRig() {
     shard.begin_after({settings.epoch, 0, 0, {}});
-    namespaces.vocabularies.push_back(std::make_unique<Root>());
+    namespaces.vocabularies.push_back(std::make_unique<Root>(links.ping_interval));
     namespaces.vocabularies.push_back(std::make_unique<Administration>());
     namespaces.vocabularies.push_back(std::make_unique<Lobby>());
   }

@@ -61,6 +61,8 @@ TEST_F(SocketioConnection, a_user_gets_a_seat_and_a_welcome_with_a_position) {
   EXPECT_THAT(came[1], StartsWith(R"(2["connection.established",)"));
   EXPECT_EQ(welcome.at(1).at("user_id"), 7);
   EXPECT_EQ(welcome.at(1).at("client_id"), value_of(came[0]).at("sid"));
+  EXPECT_EQ(welcome.at(1).at("ping_interval"), 25) << "of Engine.IO, in seconds";
+  EXPECT_EQ(rig_.shard.list(1).front().transport, "socketio-polling");
   EXPECT_EQ(welcome.at(2), json::parse(R"({"epoch":"epoch-1","seq":0,"recovered":false})"));
   EXPECT_EQ(welcome.at(3), "epoch-1:0");
   EXPECT_EQ(welcome.as_array().size(), 4U);

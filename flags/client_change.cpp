@@ -95,8 +95,10 @@ MemberNames differences(const Client& before, const Client& after) {
   return changes;
 }
 
+// `former_user`: whose client it was until now.
 hub::EventDraft client_event(std::string_view verb, const Namespace& name_space, const Client& client,
-                             const MemberNames& changes, const Author& author) {
+                             std::optional<UserId> former_user, const MemberNames& changes,
+                             const Author& author) {
   json::object data;
   data["namespace"] = name_space.key;
   data["id"] = client.id;
@@ -106,8 +108,10 @@ hub::EventDraft client_event(std::string_view verb, const Namespace& name_space,
   data["changes"] = std::move(members);
   data["changed_by"] = author.caller.user_id ? json::value(*author.caller.user_id) : json::value();
   data["version"] = client.version;
+  json::object whom{{"namespace", name_space.id}, {"client", client.id}};
+  if (former_user) whom["former_user"] = *former_user;
   json::object attributes;
-  attributes["for"] = {{"namespace", name_space.id}, {"client", client.id}};
+  attributes["for"] = std::move(whom);
   hub::Audience audience = hub::Audience::admins_and_clients();
   audience.user_id = client.user_id.value_or(0);
   return {.type = "client." + std::string(verb),
@@ -169,7 +173,9 @@ ClientRef write_client(storage::UnitOfWork& work, Directories& directories, cons
   const std::string action = "client." + std::string(verb.substr(0, verb.size() - 1));
   record(work, author, name_space, client.key, action,
          {{"before", shown_or_null(before, name_space)}, {"after", shown_or_null(now.get(), name_space)}});
-  hub::EventDraft event = client_event(verb, name_space, client, changes, author);
+  const std::optional<UserId> former =
+      was && now && was->user_id != now->user_id ? was->user_id : std::optional<UserId>();
+  hub::EventDraft event = client_event(verb, name_space, client, former, changes, author);
   eventlog::change_shards(work, directories.change(ClientChange{std::move(was), now}));
   eventlog::append(work, std::move(event));
   return now;

@@ -56,6 +56,8 @@ struct Identity {
   UserId user_id;  // 0: a principal that is no user
   Role role;       // of others than users without meaning: they count as role user
   Kind kind = Kind::user;
+  // A user who has asked to hear what clients of feature flags hear together, whether it is one or not.
+  bool is_among_clients = false;
   SessionId session;
   KeyHolderRef key;  // of a client and a service
 };

@@ -67,7 +67,9 @@ class Member {
   virtual void role_changed() noexcept = 0;
   // The whole message of an event whose bytes are not shared (Form::encode answered null), for this interest.
   // Null: the event is not for this client. Changes no interest. Throws for memory, and then the member is
-  // closed.
+  // closed. Asked once for each time that the event leaves, and what it answers is queued next: a member of
+  // which one event makes several messages pushes all but the last of them in this call. Who wants to know
+  // only whether there is a message must not ask here.
   virtual FrameRef own_frame(const Event&, const Interest&) { return nullptr; }
   // The member's role may not subscribe to this topic any more; the subscription ends with this call.
   virtual void subscription_lost(const Subscription& subscription) noexcept = 0;

@@ -96,6 +96,8 @@ class Shard {
   void detach(Member& member) noexcept;
   // The member's form() is another one from here on. For a member for which no event is queued.
   void form_changed(Member& member) noexcept { member.form_ = &member.form(); }
+  // From here on the judge knows that this member has asked to hear what clients of feature flags hear.
+  void join_clients(Member& member) noexcept { member.identity_.is_among_clients = true; }
   // See Sending. Full: the member is closed (slow_consumer).
   Push push(Member& member, const FrameRef& frame) noexcept { return sending_.push(member, {}, frame); }
   // Pushes an event in this form, behind the prefix of the interest. Nothing happens if the event has no

@@ -39,6 +39,8 @@ class Dialect {
   // Whether a session gets the events of its own audience without asking for them.
   virtual bool hears_unasked() const noexcept { return true; }
 
+  // The session has had what it missed. It may end subscriptions of its own.
+  virtual void caught_up(Session&) noexcept {}
   // Its user has another role. It may end.
   virtual void role_changed(Session&) noexcept {}
 

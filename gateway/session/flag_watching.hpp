@@ -54,6 +54,9 @@ class FlagText {
   ~FlagText() = default;
 };
 
+// What evaluations know of a viewer beside the namespace: another number, and all flags may be others.
+std::uint64_t rights_of(const flags::Standing& who) noexcept;
+
 class FlagWatching final : private flags::DirectoryListener {
  public:
   // Shard and directory outlive it; the sessions do not.

@@ -13,9 +13,6 @@
 
 namespace corohub::gateway {
 
-// What evaluations know of a viewer beside the namespace: another number, and all flags may be others.
-std::uint64_t rights_of(const flags::Standing& who) noexcept;
-
 // Of an item. Never 0.
 inline std::uint64_t hash_of(std::string_view item) noexcept {
   return std::hash<std::string_view>()(item) | 1;

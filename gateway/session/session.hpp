@@ -108,6 +108,7 @@ class Session final : public hub::Member,
   bool has_room_for(std::size_t answer_bytes);
   void tell(const Notice& notice) { dialect_.tell(*this, notice); }
   bool hears_unasked() const noexcept { return dialect_.hears_unasked(); }
+  void note_caught_up() noexcept { dialect_.caught_up(*this); }
   SessionReplay& replay();
   SessionTopics& topics();
   bool catches_up() const noexcept { return replay_ && replay_->is_under_way(); }

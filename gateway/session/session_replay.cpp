@@ -43,7 +43,9 @@ void SessionReplay::bring(hub::Interest& interest, Seq after) {
 }
 
 void SessionReplay::advance() {
-  if (replay_ && replay_->advance()) replay_.reset();
+  if (!replay_ || !replay_->advance()) return;
+  replay_.reset();
+  session_.note_caught_up();
 }
 
 void SessionReplay::tell_gap(const Gap& gap) {

@@ -37,7 +37,8 @@ std::optional<Said> say(const hub::Event& event) {
 }
 
 // As of now, whatever it was when the event was made.
-std::string data_of(const flags::Namespace* name_space, const Change& change) {
+std::string data_of(const flags::Namespace* name_space, const Change& change, const hub::Event& event) {
+  if (change.id == 0) return unknown_feature(event);
   if (name_space == nullptr) return gone_text(change.id);
   if (change.kind == "platform") {
     const flags::Platform* const platform = name_space->platform_by_id(change.id);
@@ -154,7 +155,8 @@ class AdminVocabulary final : public Vocabulary {
                         bool) const override {
     if (who.is_guest()) return Error(ErrorCode::unauthorized, "This needs an access token.");
     if (!keeps(desk, who)) return Error(ErrorCode::forbidden, "Only for administrators.");
-    return Seating{std::make_unique<AdminState>(desk.shard.clock().steady()), {"feature"}};
+    // What happens to a flag that the server knows by its name alone comes in `flags` only.
+    return Seating{std::make_unique<AdminState>(desk.shard.clock().steady()), {"feature", "flags"}};
   }
   bool keeps(const Desk&, const hub::Identity& who) const noexcept override {
     return who.is_user() && auth::is_admin(who.role);
@@ -196,7 +198,7 @@ hub::FrameRef AdminVocabulary::own_frame(Seat& seat, const hub::Event& event, co
   const flags::NamespaceRef name_space = found != nullptr ? *found : nullptr;
   return frames.frame(seat, event, name_space, [&] {
     const std::string data = update_text(change->kind, change->is_toggle, change->id,
-                                         data_of(name_space.get(), *change), event.time());
+                                         data_of(name_space.get(), *change, event), event.time());
     return seat.event_frame(update_name(change->kind), data, event, hub::Audience::admins());
   });
 }
@@ -262,7 +264,8 @@ void AdminVocabulary::show_metrics(Seat& seat, Asked& asked) const {
                                {"status", parts_.draining ? "draining" : "running"}}));
 }
 
-// Every administrator hears of everything, so the answer is all that there is to do.
+// Every administrator hears of everything from the beginning, and of each event once: there is nothing that
+// one who asks could be told beside it, and nothing that may be kept from the others.
 void AdminVocabulary::subscribe(Seat& seat, Asked& asked) const {
   const std::string kind = asked.required_text("entity_type");
   const std::optional<std::int64_t> id = asked.integer("entity_id");

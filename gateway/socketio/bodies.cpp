@@ -25,6 +25,9 @@ class Members {
   }
   Members& time(std::string_view name, UnixMs value) { return text(name, rfc3339(value)); }
   Members& null(std::string_view name) { return raw(name, "null"); }
+  Members& id(std::string_view name, std::int64_t value) {
+    return value != 0 ? number(name, value) : null(name);
+  }
   Members& text_or_null(std::string_view name, const std::optional<std::string>& value) {
     return value ? text(name, *value) : null(name);
   }
@@ -156,6 +159,24 @@ std::string feature_for_admins(const flags::Namespace& name_space, const flags::
       .end();
 }
 
+std::string unknown_feature(const hub::Event& flag_event) {
+  const std::string_view data = flag_event.data();
+  const std::string_view key = member_text(data, "flag_key").value_or("null");
+  return Members()
+      .null("id")
+      .raw("feature_key", key)
+      .raw("display_name", key)
+      .raw("is_enabled", member_text(data, "enabled").value_or("null"))
+      .null("parent_id")
+      .null("platform")
+      .boolean("package_gated", false)
+      .raw("sub_features", "[]")
+      .raw("namespace", member_text(data, "namespace").value_or("null"))
+      .raw("environment", member_text(data, "environment").value_or("null"))
+      .null("version")
+      .end();
+}
+
 std::string package_text(const flags::Namespace& name_space, const flags::Package& package) {
   std::vector<std::pair<std::string_view, const json::object*>> by_key;
   for (const flags::Feature& feature : package.features)
@@ -210,7 +231,7 @@ std::string update_text(std::string_view kind, bool is_toggle, std::int64_t id, 
                         UnixMs at) {
   return Members()
       .text("type", is_toggle ? "toggle" : "update")
-      .number(std::string(kind).append("_id"), id)
+      .id(std::string(kind).append("_id"), id)
       .raw("data", data)
       .time("timestamp", at)
       .end();
@@ -233,9 +254,9 @@ std::optional<Change> change_of(const hub::Event& event) {
   const std::string_view kind = kind_of(event.type());
   if (kind.empty()) return std::nullopt;
   const bool of_flag = kind == "feature";
-  const std::optional<std::int64_t> id = number_member(event, of_flag ? "flag_id" : "id");
-  if (!id) return std::nullopt;
-  Change change{.kind = kind, .name_space = text_member(event, "namespace"), .id = *id};
+  Change change{.kind = kind,
+                .name_space = text_member(event, "namespace"),
+                .id = number_member(event, of_flag ? "flag_id" : "id").value_or(0)};
   if (of_flag) {
     change.environment = text_member(event, "environment");
     change.is_toggle = is_one_of(text_member(event, "action"), {"enabled", "disabled"});
@@ -269,16 +290,21 @@ std::string sync_text_of(std::string_view reason, UnixMs at) {
 }
 
 std::string_view sync_reason(const hub::Event& client_event) {
-  if (client_event.type() != "client.updated") return {};
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 4> reasons{{
+  if (client_event.type() != "client.updated") return "status_changed";  // it is new, or gone
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> reasons{{
       {"package", "package_changed"},
       {"overrides", "override_changed"},
       {"attributes", "attributes_changed"},
       {"status", "status_changed"},
+      {"user_id", "status_changed"},
   }};
   for (const auto& [member, reason] : reasons)
     if (changes_have(client_event, member)) return reason;
   return {};
+}
+
+bool makes_client_of_user(const hub::Event& client_event) {
+  return client_event.type() == "client.created" || changes_have(client_event, "user_id");
 }
 
 std::string announcement_text(const hub::Event& alert) {

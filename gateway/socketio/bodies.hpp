@@ -30,6 +30,9 @@ std::string platforms_for_clients(const flags::Namespace& name_space);
 std::string feature_for_admins(const flags::Namespace& name_space, const flags::Environment& environment,
                                const flags::Flag& flag);
 
+// The same of a flag of which the server knows what this event says; the rest is null.
+std::string unknown_feature(const hub::Event& flag_event);
+
 // {"id","name","display_name","description","price","currency","billing_period","is_active","features",
 // "limits"}. Its flags by their keys.
 std::string package_text(const flags::Namespace& name_space, const flags::Package& package);
@@ -46,7 +49,7 @@ bool is_on(const flags::Evaluation& evaluation) noexcept;
 // ---- what has happened ----
 
 // {"type":"toggle","platform_id":7,"data":…,"timestamp":…}; without a toggle the type is `update`. `kind`:
-// platform, feature or package.
+// platform, feature or package. The id 0 is null.
 std::string update_text(std::string_view kind, bool is_toggle, std::int64_t id, std::string_view data,
                         UnixMs at);
 
@@ -55,10 +58,10 @@ struct Change {
   std::string_view kind;  // platform, feature or package
   std::string name_space;
   std::string environment{};  // of a feature
-  std::int64_t id = 0;
+  std::int64_t id = 0;        // 0: of a flag that the server knows by its name alone
   bool is_toggle = false;
 };
-// Nothing: of none of these, or of a flag that the server knows by its name alone.
+// Nothing: of none of these.
 std::optional<Change> change_of(const hub::Event& event);
 // Whether change_of() may answer something: by the type alone.
 bool may_be_change(const hub::Event& event) noexcept;
@@ -75,8 +78,10 @@ std::optional<std::string> server_status(const hub::Event& event);
 std::string sync_text(std::string_view reason, UnixMs at);
 // The same; `reason` is JSON text.
 std::string sync_text_of(std::string_view reason, UnixMs at);
-// Why a client has to ask again what it has: the reason of a `client.updated`. Empty: it need not.
+// Why a client has to ask again what it has, by an event `client.…`. Empty: it need not.
 std::string_view sync_reason(const hub::Event& client_event);
+// Whether a user may be a client by it who was none.
+bool makes_client_of_user(const hub::Event& client_event);
 
 // {"type":"announcement","message","priority","metadata","sent_by","timestamp"} of a `system.alert`.
 std::string announcement_text(const hub::Event& alert);

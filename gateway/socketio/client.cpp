@@ -3,6 +3,7 @@
 #include "core/json_text.hpp"
 #include "core/log.hpp"
 #include "gateway/session/raw_json.hpp"
+#include "gateway/session/topic_rights.hpp"
 #include "gateway/socketio/asked.hpp"
 #include "gateway/socketio/bodies.hpp"
 #include "gateway/socketio/client_place.hpp"
@@ -45,6 +46,7 @@ struct ClientState final : SeatState {
   Seq began_at = 0;  // what happened to flags up to here comes from the log, and by the watch what is later
   // Not all that changed was told: it is to ask for all, and has not yet.
   bool is_behind = false;
+  std::unique_ptr<Evaluations> missed;  // of flags whose events it missed, while these come
 };
 
 ClientState& state_of(const Seat& seat) { return static_cast<ClientState&>(*seat.state()); }
@@ -159,6 +161,7 @@ class ClientVocabulary final : public Vocabulary {
 
   void begin(Seat& seat, const Welcome& welcome) const override;
   void tell(Seat& seat, const Notice& notice) const override;
+  void caught_up(Seat& seat) const noexcept override;
   bool call(Seat& seat, Call&& call) const override;
   void answer(Seat& seat, const Request& request, const Outcome& outcome) const override;
 
@@ -189,18 +192,21 @@ hub::FrameRef ClientVocabulary::own_frame(Seat& seat, const hub::Event& event, c
   if (event.type().starts_with("client.")) return frame_of_client(seat, event);
   if (event.type() == "config.sync") return frame_of_sync(seat, event);
   const std::optional<Change> change = change_of(event);
-  if (!change) return nullptr;
+  if (!change || change->id == 0) return nullptr;
   return change->kind == "feature" ? frame_of_feature(seat, event, *change)
                                    : frame_of_thing(seat, event, *change);
 }
 
-// One that was missed: the view as it is by now.
+// One that was missed: the view as it is by now. Of a flag that the server knows by its name alone there is
+// none.
 hub::FrameRef ClientVocabulary::frame_of_feature(Seat& seat, const hub::Event& event, const Change& change) {
   const StandpointOf here(seat);
   if (here.environment() == nullptr || here.environment()->key != change.environment) return nullptr;
+  ClientState& state = state_of(seat);
+  if (state.missed == nullptr) state.missed = std::make_unique<Evaluations>();
   std::string data;
   if (const flags::Flag* const flag = here.find(change.id))
-    view_text().append(data, here.evaluate(*flag, state_of(seat).place.context), here.limits_of(*flag));
+    view_text().append(data, state.missed->of(*flag, here, state.place.context), here.limits_of(*flag));
   else if (here.environment()->find(change.id) == nullptr)
     data = gone_text(change.id);
   else
@@ -228,17 +234,18 @@ hub::FrameRef ClientVocabulary::frame_of_thing(Seat& seat, const hub::Event& eve
   });
 }
 
-// Of another package there are two events, of which the last has the position.
+// Of another package there are two events, of which the last has the position. Whoever becomes a client gets
+// its package so.
 hub::FrameRef ClientVocabulary::frame_of_client(Seat& seat, const hub::Event& event) {
   const StandpointOf here(seat);
   if (text_member(event, "namespace") != state_of(seat).place.name_space) return nullptr;
-  const UserId user = event.audience().user_id;
-  const bool is_its_own = here.client() != nullptr ? number_member(event, "id") == here.client()->id
-                                                   : user != 0 && user == seat.session().identity().user_id;
-  if (!is_its_own) return nullptr;
-  const std::string_view reason = sync_reason(event);
+  const hub::Identity& who = seat.session().identity();
+  if (!is_about(event, who, here)) return nullptr;
+  std::string_view reason = sync_reason(event);
   if (reason.empty()) return seat.event_frame(event.type(), event.data(), event);
-  if (reason == "package_changed" && here.package() != nullptr) {
+  const bool may_be_new = who.is_user() && makes_client_of_user(event);
+  if ((reason == "package_changed" || may_be_new) && here.package() != nullptr) {
+    reason = "package_changed";
     const flags::Package& package = *here.package();
     const std::string data =
         update_text("package", false, package.id, package_text(*here.name_space(), package), event.time());
@@ -266,6 +273,7 @@ void ClientVocabulary::begin(Seat& seat, const Welcome& welcome) const {
   state_of(seat).began_at =
       std::max(seat.desk().shard.head(), environment != nullptr ? environment->revision : 0);
   if (!seat.session().identity().is_guest()) follow_server_status(seat.session());
+  if (seat.session().identity().is_user()) seat.desk().shard.join_clients(seat.session());
   std::string features;
   std::optional<Refusal> refusal =
       or_none(seat.desk().flag_watching.watch(seat.session(), state_of(seat).place.watch(), view_text(),
@@ -284,6 +292,20 @@ void ClientVocabulary::tell(Seat& seat, const Notice& notice) const {
   const auto* gap = std::get_if<Gap>(&notice);
   if (std::holds_alternative<Revoked>(notice) || (gap != nullptr && !gap->topic.empty())) return;
   Vocabulary::tell(seat, notice);
+}
+
+// From here on its watch tells it of flags, and of what they were nothing is left to tell. An event of a
+// change that its welcome had may yet come.
+void ClientVocabulary::caught_up(Seat& seat) const noexcept {
+  ClientState& state = state_of(seat);
+  state.missed.reset();
+  hub::Shard& shard = seat.desk().shard;
+  if (shard.head() < state.began_at) return;
+  const auto& followed = seat.session().subscriptions();
+  const auto of_flags = std::ranges::find_if(followed, [](const std::unique_ptr<hub::Subscription>& one) {
+    return FlagTopic::parse(one->topic->name).has_value();
+  });
+  if (of_flags != followed.end()) shard.unsubscribe(**of_flags);
 }
 
 // One change may be several events. The last has the position of the session. A socket that reads takes any
@@ -315,7 +337,7 @@ void ClientVocabulary::tell_items(Seat& seat, const FlagItems& items) {
       say_last(name, data);
   }
   if (is_too_much && !std::exchange(state_of(seat).is_behind, true))
-    say_last("config_sync", sync_text("resync", now));
+    say_last("config_sync", sync_text("requested", now));
 }
 
 // ---- what the client says ----

@@ -1,6 +1,9 @@
 #include "gateway/socketio/client_place.hpp"
 
+#include "gateway/session/client_judge.hpp"
+#include "gateway/session/flag_watching.hpp"
 #include "gateway/session/topic_rights.hpp"
+#include "gateway/socketio/bodies.hpp"
 
 #include <utility>
 
@@ -89,6 +92,40 @@ flags::Evaluation Standpoint::evaluate(const flags::Flag& flag, const json::obje
   flags::Context read = flags::Context::read(context).value();  // it was good when the seat began
   read.set_caller(*who_, environment_->key);
   return flags::Evaluator(*environment_, read, who_->now() / 1000).evaluate(flag);
+}
+
+bool is_about(const hub::Event& client_event, const hub::Identity& who, const Standpoint& here) {
+  const std::optional<std::int64_t> id = number_member(client_event, "id");
+  if (who.is_key()) return id == who.key->client_id;
+  if (!who.is_user()) return false;
+  if (here.client() != nullptr && id == here.client()->id) return true;
+  // It is deleted, or disabled, or somebody else's.
+  const bool was_its_user = here.client() == nullptr && client_event.audience().user_id == who.user_id;
+  return was_its_user || ClientJudge::former_user_of(client_event) == who.user_id;
+}
+
+const flags::Evaluation& Evaluations::of(const flags::Flag& flag, const Standpoint& here,
+                                         const json::object& context) {
+  if (!is_as_before(here)) begin(here, context);
+  const auto [known, is_new] = known_.try_emplace(&flag);
+  if (is_new) known->second = evaluator_->evaluate(flag);
+  return known->second;
+}
+
+bool Evaluations::is_as_before(const Standpoint& here) const noexcept {
+  return evaluator_ && name_space_ == here.name_space_ && environment_ == here.environment_ &&
+         rights_ == rights_of(*here.who_);
+}
+
+void Evaluations::begin(const Standpoint& here, const json::object& context) {
+  known_.clear();
+  evaluator_.reset();
+  name_space_ = here.name_space_;
+  environment_ = here.environment_;
+  rights_ = rights_of(*here.who_);
+  context_ = flags::Context::read(context).value();  // it was good when the seat began
+  context_->set_caller(*here.who_, environment_->key);
+  evaluator_.emplace(*environment_, *context_, here.who_->now() / 1000);
 }
 
 std::string Standpoint::topic() const {

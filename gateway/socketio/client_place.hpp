@@ -8,10 +8,14 @@
 #include "flags/evaluation/evaluate.hpp"
 #include "gateway/session/command.hpp"
 #include "hub/audience.hpp"
+#include "hub/event.hpp"
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 namespace corohub::gateway::socketio {
 
@@ -55,12 +59,35 @@ class Standpoint {
   std::string topic() const;
 
  private:
+  friend class Evaluations;
   const flags::Flag* if_seen(const flags::Flag* flag) const noexcept;
 
   const flags::Viewer viewer_;
   flags::NamespaceRef name_space_;
   std::optional<flags::Standing> who_;
   const flags::Environment* environment_ = nullptr;
+};
+
+// Whether an event of a client is about this somebody, who is that client, or was it as its user.
+bool is_about(const hub::Event& client_event, const hub::Identity& who, const Standpoint& here);
+
+// A client's flags, each evaluated once as long as nothing changes on which that depends. It keeps the
+// namespace alive.
+class Evaluations {
+ public:
+  // Of a flag that is seen from here. `context`: the same in each call.
+  const flags::Evaluation& of(const flags::Flag& flag, const Standpoint& here, const json::object& context);
+
+ private:
+  bool is_as_before(const Standpoint& here) const noexcept;
+  void begin(const Standpoint& here, const json::object& context);
+
+  flags::NamespaceRef name_space_;
+  const flags::Environment* environment_ = nullptr;
+  std::uint64_t rights_ = 0;
+  std::optional<flags::Context> context_;
+  std::optional<flags::Evaluator> evaluator_;
+  boost::unordered_flat_map<const flags::Flag*, flags::Evaluation> known_;
 };
 
 }  // namespace corohub::gateway::socketio

@@ -94,6 +94,7 @@ class Seat final : public Dialect {
   hub::FrameRef own_frame(Session&, const hub::Event& event, const hub::Interest& interest) override {
     return vocabulary_.own_frame(*this, event, interest);
   }
+  void caught_up(Session&) noexcept override { vocabulary_.caught_up(*this); }
   void role_changed(Session& session) noexcept override;
   void release() noexcept override { delete this; }
 

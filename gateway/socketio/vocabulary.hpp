@@ -66,7 +66,8 @@ class Vocabulary {
   // those of which own_frame() makes something. `with_position`: with meta and, of a durable one, its
   // position; without: name and data alone.
   virtual const hub::Form& form(const Wrap& wrap, bool with_position) const = 0;
-  // Null: the event is not for this client.
+  // Null: the event is not for this client. Asked once for each time that the event leaves, in the order in
+  // which events leave, so that what a vocabulary pushes here leaves before it.
   virtual hub::FrameRef own_frame(Seat&, const hub::Event&, const hub::Interest&) const { return nullptr; }
 
   // ---- what a seat's session tells ----
@@ -75,6 +76,8 @@ class Vocabulary {
   // Of the others than Welcome. The usual ones: stream.gap, subscription.revoked, auth.expiring, an error
   // for Throttled, flag.values.
   virtual void tell(Seat& seat, const Notice& notice) const;
+  // It has had what it missed. Topics that the vocabulary made it follow may end here.
+  virtual void caught_up(Seat&) const noexcept {}
 
   // ---- what the client says ----
   // False: there is no such event.

@@ -71,6 +71,10 @@ test('administrators are told of platforms, features and packages of all namespa
   });
   await change(admin, 'DELETE', `${N('bep')}/flags/child`);
   updated(await seat.next('feature_update', ({ data }) => data.data.deleted), 'update', 'feature_id', child.id, { id: child.id, deleted: true });
+
+  await admin.expect(200, 'POST', '/api/v1/flags/updates', { body: { type: 'flag.update', data: { action: 'enabled', namespace: 'bep', flag_key: 'far' } } });
+  updated(await seat.next('feature_update', ({ data }) => data.feature_id === null), 'toggle', 'feature_id', null,
+    { id: null, feature_key: 'far', display_name: 'far', is_enabled: true, parent_id: null, platform: null, package_gated: false, sub_features: [], namespace: 'bep', environment: 'default', version: null });
 });
 
 test('administrators ask, announce and follow', async (t) => {
@@ -159,6 +163,31 @@ test('T49: who may have a seat', async (t) => {
   const user = await Seat.open(t, rig.server, '/client', { token: stranger.token, namespace: 'bep' });
   assert.equal(user.welcome.client_id, null);
   assert.deepEqual(user.welcome.features.map(({ feature_key: key }) => key), ['one'], 'nothing is granted to it');
+});
+
+test('a user who is no client hears of the platforms that it is shown, and becomes a client and none again', async (t) => {
+  const rig = await shop(t);
+  const { admin, john } = rig;
+  const stranger = await rig.api.register();
+  const seat = await Seat.open(t, rig.server, '/client', { token: stranger.token, namespace: 'bep' });
+  const johns = await Seat.open(t, rig.server, '/client', { token: john.token });
+  const reason = async (one) => (await one.next('config_sync')).data.reason;
+
+  await admin.expect(200, 'POST', `${N('bep')}/platforms/web/disable`);
+  assert.equal((await seat.next('platform_update')).data.data.is_enabled, false);
+  await admin.expect(200, 'POST', `${N('bep')}/config-sync`, { body: { client: 'acme', reason: 'for acme' } });
+  await admin.expect(200, 'POST', `${N('bep')}/config-sync`);
+  assert.deepEqual([await reason(seat), await reason(johns), await reason(johns)], ['requested', 'for acme', 'requested']);
+
+  await makeClient(admin, 'bep', 'late', { package: 'gold', user_id: stranger.id });
+  assert.equal((await seat.next('package_update')).data.data.name, 'gold');
+  assert.equal(await reason(seat), 'package_changed');
+  await change(admin, 'DELETE', `${N('bep')}/clients/late`);
+  assert.equal(await reason(seat), 'status_changed');
+  await seat.next('config_sync', ({ data }) => data.reason === 'feature_hidden');
+  await change(admin, 'PATCH', `${N('bep')}/clients/acme`, { user_id: stranger.id });
+  assert.deepEqual([await reason(johns), await reason(seat)], ['status_changed', 'package_changed']);
+  assert.ok(![...seat.events, ...johns.events].some(({ name }) => name.startsWith('client.')), 'none of them as it is');
 });
 
 test('a client has its own views, live', async (t) => {

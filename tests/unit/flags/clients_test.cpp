@@ -151,6 +151,7 @@ TEST_F(Clients, an_event_is_for_admins_the_client_and_its_user_and_says_no_attri
   ASSERT_TRUE(room_.put(R"({"key":"acme","platform":"web","status":"disabled"})"));
   EXPECT_EQ(json_text(last_event().data.at("changes")), R"(["user_id","platform","attributes","status"])");
   EXPECT_EQ(last_event().user, 0);
+  EXPECT_EQ(last_event().attributes.at("for").at("former_user"), user);
   ASSERT_TRUE(room_.remove("acme"));
   EXPECT_EQ(last_event().type, "client.deleted");
   EXPECT_EQ(last_event().data.at("version"), 2);

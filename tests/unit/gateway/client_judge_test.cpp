@@ -89,5 +89,37 @@ TEST(ClientJudge, T49_judges_by_what_is_true_now) {
   EXPECT_FALSE(judge.includes(*event, {11, Role::user}));
 }
 
+TEST(ClientJudge, T49_a_user_among_clients_has_a_part_in_what_is_for_all_of_them_where_it_may_evaluate) {
+  flags::Directory directory;
+  directory.begin_with(
+      {corohub::test::make_namespace("open", flags::NamespaceAccess::users, {}, {"default"}, 3),
+       corohub::test::make_namespace("shut", flags::NamespaceAccess::clients, {}, {"default"}, 5)},
+      {client(1, 3, 7, 11), client(3, 3, 7, 13, false)});
+  const ClientJudge judge(directory);
+  const struct {
+    const char* attributes;
+    std::vector<int> users;  // 11, 13 and 15, who is none
+  } table[] = {
+      {R"({"for":{"namespace":3}})", {1, 1, 1}},
+      {R"({"for":{"namespace":5}})", {0, 0, 0}},
+      {R"({"for":{"namespace":9}})", {0, 0, 0}},
+      {R"({"for":{"namespace":3,"package":7}})", {1, 0, 0}},
+      {R"({"for":{"namespace":3,"client":3}})", {0, 1, 0}},
+      {R"({"for":{"namespace":3,"client":1,"former_user":15}})", {1, 0, 1}},
+  };
+  Seq seq = 0;
+  for (const auto& [attributes, expected] : table) {
+    const hub::EventRef event = event_for(attributes, ++seq);
+    std::vector<int> users;
+    for (const UserId user : {11, 13, 15}) {
+      hub::Identity who{user, Role::user};
+      who.is_among_clients = true;
+      users.push_back(judge.includes(*event, who) ? 1 : 0);
+    }
+    EXPECT_EQ(users, expected) << attributes;
+    EXPECT_FALSE(judge.includes(*event, {15, Role::user})) << "elsewhere it is no client";
+  }
+}
+
 }  // namespace
 }  // namespace corohub::gateway

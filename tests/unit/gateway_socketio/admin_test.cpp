@@ -199,6 +199,37 @@ TEST_F(SocketioAdmin, what_one_may_follow_is_confirmed) {
             R"(2/admin,["subscribed",{"entity_type":"platform","entity_id":7,"room":"platform_7"}])");
   rig_.publish(SeatRig::about("platform.updated", 7, R"(["enabled"])", ""));
   EXPECT_EQ(admin.take().size(), 1U) << "an event comes once, whatever was asked for";
+  Carrier& other = come(2);
+  other.take();
+  rig_.publish(SeatRig::about("platform.updated", 7, R"(["enabled"])", ""));
+  rig_.publish(SeatRig::about("package.updated", 9, R"(["name"])", R"(,"package":9)"));
+  rig_.publish_flag("one", "updated");
+  EXPECT_EQ(admin.take(), other.take()) << "who asks for one thing hears of the others, too";
+  rig_.publish(SeatRig::about("client.updated", 5, R"(["name"])", R"(,"client":5)"));
+  EXPECT_EQ(other.take().size(), 1U) << "who asks for nothing hears of all";
+}
+
+TEST_F(SocketioAdmin, of_a_flag_that_is_known_by_its_name_alone_it_is_told_the_name) {
+  Carrier& admin = come();
+  admin.take();
+  const auto told = [&](const std::string& type, const std::string& action, const std::string& enabled) {
+    hub::EventDraft draft{type,
+                          R"({"namespace":"bep","environment":"default","flag_id":null,"flag_key":"far",)"
+                          R"("action":")" +
+                              action + R"(","enabled":)" + enabled + "}",
+                          hub::Audience::everyone(), "flags/bep"};
+    rig_.publish(std::move(draft));
+    return admin.take_one();
+  };
+  EXPECT_EQ(told("flag.updated", "enabled", "true"),
+            R"(2/admin,["feature_update",{"type":"toggle","feature_id":null,"data":{"id":null,)"
+            R"("feature_key":"far","display_name":"far","is_enabled":true,"parent_id":null,"platform":null,)"
+            R"("package_gated":false,"sub_features":[],"namespace":"bep","environment":"default",)"
+            R"("version":null},"timestamp":"2026-01-06T10:30:01.123Z"},)"
+            R"({"seq":1,"timestamp":"2026-01-06T10:30:01.123Z","topic":"flags/bep"},"epoch-1:1"])");
+  EXPECT_THAT(told("flag.deleted", "deleted", "false"),
+              testing::HasSubstr(R"("type":"update","feature_id":null,"data":{"id":null,"feature_key":"far",)"
+                                 R"("display_name":"far","is_enabled":false,)"));
 }
 
 TEST_F(SocketioAdmin, an_unknown_event_is_refused) {

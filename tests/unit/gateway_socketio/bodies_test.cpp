@@ -221,7 +221,7 @@ TEST(SocketioBodies, an_event_tells_what_it_is_about) {
       {"flag.deleted", R"({"namespace":"bep","environment":"default","flag_id":12,"action":"deleted"})",
        "feature bep/default 12 update"},
       {"flag.updated", R"({"namespace":"bep","environment":"default","flag_id":null,"action":"enabled"})",
-       ""},
+       "feature bep/default 0 toggle"},
       {"client.updated", R"({"namespace":"bep","id":5,"changes":["package"]})", ""},
       {"platforms", R"({"namespace":"bep","id":5})", ""},
   };
@@ -246,7 +246,9 @@ TEST(SocketioBodies, of_several_reasons_to_ask_again_one_is_given) {
       {"client.updated", R"(["attributes","status"])", "attributes_changed"},
       {"client.updated", R"(["status"])", "status_changed"},
       {"client.updated", R"(["name"])", ""},
-      {"client.created", R"([])", ""},
+      {"client.updated", R"(["name","user_id"])", "status_changed"},
+      {"client.created", R"([])", "status_changed"},
+      {"client.deleted", R"([])", "status_changed"},
   };
   for (const auto& [type, changes, reason] : cases)
     EXPECT_EQ(sync_reason(event(type, R"({"id":5,"changes":)" + std::string(changes) + "}")), reason)

@@ -1,8 +1,6 @@
-// The namespace `/client`: its own views and what happens to it, each packet to the letter.
-#include "gateway/socketio/client.hpp"
-
+// The namespace `/client`: its own views, and what its client says, each packet to the letter.
+#include "client_rig.hpp"
 #include "gateway/socketio/admin.hpp"
-#include "seat_rig.hpp"
 
 #include <gmock/gmock.h>
 
@@ -14,29 +12,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::StartsWith;
 
-const std::string at = "2026-01-06T10:30:01.123Z";
-const std::string in_bep = R"({"namespace":"bep"})";
-
-std::string view(int id, const std::string& key, const char* value, const std::string& limits = "{}") {
-  const bool on = value == std::string_view("true");
-  return R"({"id":)" + std::to_string(id) + R"(,"feature_key":")" + key + R"(","display_name":")" + key +
-         R"(","is_enabled":)" + value + R"(,"value":)" + value + R"(,"variant":")" + (on ? "on" : "off") +
-         R"(","reason":"STATIC","parent_id":null,"limits":)" + limits + "}";
-}
-
-class SocketioClient : public testing::Test {
- protected:
-  // The user 1, who is the client 5 if that is there.
-  Carrier& come(const std::string& auth = in_bep, std::optional<Seq> offset = {}) {
-    Carrier* const one = rig_.connect(*vocabulary_, rig_.user(1, Role::user), auth, offset);
-    if (one == nullptr) throw std::runtime_error(rig_.refused);
-    return *one;
-  }
-  void pass() { rig_.pass(std::chrono::milliseconds(300)); }
-
-  SeatRig rig_;
-  const std::unique_ptr<const Vocabulary> vocabulary_ = client_vocabulary(rig_.parts);
-};
+using SocketioClient = ClientTest;
 
 TEST_F(SocketioClient, the_welcome_has_all_that_the_client_sees) {
   rig_.set_client(rig_.make_client(9));
@@ -151,147 +127,6 @@ TEST_F(SocketioClient, what_is_hidden_asks_for_a_new_look_and_what_is_deleted_sa
                 then + R"("},{"seq":0,"timestamp":")" + then + R"("},"epoch-1:0"])");
 }
 
-TEST_F(SocketioClient, another_package_is_told_with_the_package_and_what_it_changes) {
-  rig_.world.plans["one"].gated = true;
-  rig_.change();
-  rig_.set_client(rig_.make_client(8));
-  Carrier& client = come();
-  client.take();
-  rig_.publish(SeatRig::about("client.updated", 5, R"(["package"])", R"(,"client":5)"), true,
-               [&] { rig_.set_client(rig_.make_client(9)); });
-  const std::vector<std::string> told = client.take();
-  ASSERT_EQ(told.size(), 3U);
-  EXPECT_EQ(told[0],
-            R"(2/client,["package_update",{"type":"update","package_id":9,"data":{"id":9,"name":"gold",)"
-            R"("display_name":"gold","description":"","price":null,"currency":null,"billing_period":null,)"
-            R"("is_active":true,"features":["one"],"limits":{"one":{"seats":5}}},"timestamp":")" +
-                at + R"("},{"seq":1,"timestamp":")" + at + R"("}])");
-  EXPECT_EQ(told[1],
-            R"(2/client,["config_sync",{"type":"sync_required","reason":"package_changed","timestamp":")" +
-                at + R"("},{"seq":1,"timestamp":")" + at + R"("},"epoch-1:1"])");
-  EXPECT_THAT(told[2], StartsWith(R"(2/client,["feature_update",{"type":"update","feature_id":1,"data":)" +
-                                  view(1, "one", "true", R"({"seats":5})")));
-}
-
-TEST_F(SocketioClient, both_events_of_another_package_are_taken_back_from_who_is_that_client_no_more) {
-  rig_.set_client(rig_.make_client(0));
-  Carrier& client = come();
-  client.take();
-  client.reads = false;
-  rig_.publish(SeatRig::about("client.updated", 5, R"(["package"])", R"(,"client":5)"), true,
-               [&] { rig_.set_client(rig_.make_client(8)); });
-  EXPECT_EQ(client.session->outbox().messages(), 2U);
-  rig_.set_client(rig_.make_client(8, {}, 2));
-  client.read();
-  EXPECT_THAT(client.take(), IsEmpty());
-}
-
-TEST_F(SocketioClient, it_is_told_of_its_package_its_namespace_and_itself) {
-  rig_.set_client(rig_.make_client(9));
-  Carrier& client = come();
-  client.take();
-  const auto publish = [&](hub::EventDraft draft) {
-    rig_.publish(std::move(draft));
-    std::string names;
-    for (const std::string& packet : client.take()) {
-      const std::size_t end = packet.find('"', 11);
-      names += (names.empty() ? "" : " ") + packet.substr(11, end - 11);
-    }
-    return names;
-  };
-  EXPECT_EQ(publish(SeatRig::about("package.updated", 9, R"(["name"])", R"(,"package":9)")),
-            "package_update");
-  EXPECT_EQ(publish(SeatRig::about("package.updated", 8, R"(["name"])", R"(,"package":8)")), "");
-  EXPECT_EQ(publish(SeatRig::about("platform.updated", 7, R"(["enabled"])", "")), "platform_update");
-  EXPECT_EQ(publish(SeatRig::about("client.updated", 5, R"(["attributes"])", R"(,"client":5)")),
-            "config_sync");
-  EXPECT_EQ(publish(SeatRig::about("client.updated", 5, R"(["name"])", R"(,"client":5)")), "client.updated");
-  hub::EventDraft elsewhere = SeatRig::about("platform.updated", 7, R"(["enabled"])", "");
-  elsewhere.data = R"({"namespace":"shop","id":7,"changes":["enabled"]})";
-  EXPECT_EQ(publish(elsewhere), "") << "of another namespace in which the user is a client";
-  hub::EventDraft sync{"config.sync", R"({"namespace":"bep","client":null,"reason":"a \"reason\""})",
-                       hub::Audience::clients()};
-  sync.attributes = R"({"for":{"namespace":3}})";
-  rig_.publish(sync);
-  EXPECT_THAT(client.take_one(),
-              StartsWith(R"(2/client,["config_sync",{"type":"sync_required","reason":"a \"reason\"",)"));
-  EXPECT_EQ(
-      publish({"system.alert", R"({"message":"m","priority":"low","sent_by":1})", hub::Audience::everyone()}),
-      "client_notification");
-  EXPECT_EQ(publish({"profile.updated", R"({"user_id":1})", hub::Audience::user(1)}), "profile.updated");
-}
-
-TEST_F(SocketioClient, T49_an_administrator_is_told_there_of_its_own_alone) {
-  Carrier& admin = *rig_.connect(*vocabulary_, rig_.user(2, Role::admin), in_bep);
-  rig_.set_client(rig_.make_client(9));
-  admin.take();
-  rig_.publish(SeatRig::about("package.updated", 9, R"(["name"])", R"(,"package":9)"));
-  rig_.publish(SeatRig::about("client.updated", 5, R"(["package"])", R"(,"client":5)"));
-  EXPECT_THAT(admin.take(), IsEmpty());
-}
-
-TEST_F(SocketioClient, platforms_are_shown_without_what_is_configured) {
-  rig_.set_client(rig_.make_client(0));
-  Carrier& client = come();
-  client.take();
-  rig_.world.platform_enabled = false;
-  rig_.change();
-  rig_.publish(SeatRig::about("platform.updated", 7, R"(["enabled"])", ""));
-  EXPECT_EQ(client.take_one(),
-            R"(2/client,["platform_update",{"type":"toggle","platform_id":7,"data":{"id":7,"platform":"web",)"
-            R"("display_name":"web","is_enabled":false,"namespace":"bep",)"
-            R"("updated_at":"1970-01-01T00:00:00.000Z"},"timestamp":")" +
-                at + R"("},{"seq":1,"timestamp":")" + at + R"("},"epoch-1:1"])");
-}
-
-TEST_F(SocketioClient, who_comes_back_is_told_of_each_event_it_missed_as_things_are_now) {
-  rig_.publish_flag("one", "updated");
-  rig_.world.plans["one"].value = false;
-  rig_.world.plans.erase("two");
-  rig_.change();
-  rig_.publish_flag("one", "disabled");
-  rig_.publish_flag("two", "deleted");
-  Carrier& client = come(in_bep, 1);
-  const std::vector<std::string> told = client.take();
-  ASSERT_EQ(told.size(), 3U);
-  EXPECT_THAT(told[0], HasSubstr(R"("seq":1,"recovered":true},"epoch-1:1"])"));
-  EXPECT_EQ(told[1], R"(2/client,["feature_update",{"type":"toggle","feature_id":1,"data":)" +
-                         view(1, "one", "false") + R"(,"timestamp":")" + at + R"("},{"seq":2,"timestamp":")" +
-                         at + R"(","topic":"flags/bep"},"epoch-1:2"])");
-  EXPECT_THAT(told[2], HasSubstr(R"("data":{"id":2,"deleted":true})"));
-  rig_.world.plans["one"].value = true;
-  rig_.change();
-  rig_.publish_flag("one", "updated");
-  pass();
-  EXPECT_EQ(client.take().size(), 1U) << "what comes later is told by its views alone";
-}
-
-TEST_F(SocketioClient, who_comes_back_between_a_change_and_its_event_is_told_of_the_event) {
-  rig_.publish_flag("one", "updated");
-  rig_.world.revision = 2;
-  rig_.change();
-  Carrier& client = come(in_bep, 1);
-  client.take();
-  rig_.publish_flag("two", "updated");
-  EXPECT_THAT(client.take_one(), HasSubstr(R"("feature_id":2,)")) << "its views had the change already";
-  rig_.publish_flag("two", "updated");
-  EXPECT_THAT(client.take(), IsEmpty());
-}
-
-TEST_F(SocketioClient, a_key_that_comes_back_has_missed_no_announcement) {
-  rig_.set_client(rig_.make_client(0));
-  hub::EventDraft alert{"system.alert", R"({"message":"m","priority":"low","sent_by":1})",
-                        hub::Audience::everyone()};
-  alert.also = "system";
-  rig_.publish(alert);
-  Carrier& key = *rig_.connect(*vocabulary_, SeatRig::client_key(5), "{}", 0);
-  const std::vector<std::string> told = key.take();
-  ASSERT_EQ(told.size(), 2U);
-  EXPECT_THAT(told[1], StartsWith(R"(2/client,["client_notification",)"));
-  rig_.publish(alert);
-  EXPECT_THAT(key.take_one(), HasSubstr("client_notification")) << "once";
-}
-
 TEST_F(SocketioClient, all_that_a_socket_takes_is_told_however_much_it_is) {
   rig_.settings.outbox.messages_max = 16;
   for (int i = 0; i < 30; ++i) rig_.world.plans["f" + std::to_string(i)] = {};
@@ -320,7 +155,7 @@ TEST_F(SocketioClient, who_does_not_read_all_is_asked_once_to_fetch_it_and_told_
   client.read();
   const std::vector<std::string> told = client.take();
   EXPECT_THAT(told.front(), HasSubstr("feature_update"));
-  EXPECT_THAT(told.back(), HasSubstr(R"(["config_sync",{"type":"sync_required","reason":"resync",)"));
+  EXPECT_THAT(told.back(), HasSubstr(R"(["config_sync",{"type":"sync_required","reason":"requested",)"));
   EXPECT_THAT(told.back(), testing::EndsWith(R"("epoch-1:0"])"));
   EXPECT_LT(told.size(), 14U);
   rig_.world.plans["one"].value = !rig_.world.plans["one"].value;
@@ -387,6 +222,22 @@ TEST_F(SocketioClient, a_right_that_is_lost_and_comes_back_is_told_both_times) {
   pass();
   EXPECT_THAT(client.take(),
               ElementsAre(HasSubstr(R"("feature_key":"one")"), HasSubstr(R"("feature_key":"two")")));
+}
+
+TEST_F(SocketioClient, a_namespace_that_goes_and_is_made_again_is_told_both_times) {
+  Carrier& client = come();
+  client.take();
+  rig_.flags.apply(flags::NamespaceChange{rig_.now, nullptr});
+  pass();
+  EXPECT_EQ(names_told(client), R"(config_sync:"feature_hidden")");
+  rig_.now = rig_.world.build();
+  rig_.flags.apply(flags::NamespaceChange{nullptr, rig_.now});
+  pass();
+  EXPECT_EQ(client.take().size(), 2U);
+  rig_.world.plans["one"].value = false;
+  rig_.change();
+  pass();
+  EXPECT_THAT(client.take_one(), HasSubstr(R"("feature_id":1,)"));
 }
 
 TEST_F(SocketioClient, a_guest_hears_of_flags_and_of_nothing_else) {

@@ -89,6 +89,7 @@ struct Told {
   bool admins = false;
   UserId user = 0;
   Id for_namespace = 0, for_package = 0, for_client = 0;
+  UserId former_user = 0;  // of that client
   std::string second{};
 
   bool is_of_flag() const { return !name_space.empty(); }
@@ -121,6 +122,7 @@ hub::EventRef event_of(const Told& told, Id namespace_id) {
     draft.attributes = R"({"for":{"namespace":)" + std::to_string(told.for_namespace);
     if (told.for_package != 0) draft.attributes += R"(,"package":)" + std::to_string(told.for_package);
     if (told.for_client != 0) draft.attributes += R"(,"client":)" + std::to_string(told.for_client);
+    if (told.former_user != 0) draft.attributes += R"(,"former_user":)" + std::to_string(told.former_user);
     draft.attributes += "}}";
   }
   return {new hub::Event(std::move(draft), told.seq, 0)};
@@ -132,6 +134,7 @@ struct Who {
   hub::Identity::Kind kind = hub::Identity::Kind::guest;
   UserId user = 0;
   Id client = 0;  // or a service of the model
+  bool is_among_clients = false;
 };
 
 class Oracle {
@@ -210,9 +213,13 @@ class Oracle {
     if (told.admins && is_admin()) return true;
     if (told.user != 0 && who_.kind == hub::Identity::Kind::user && told.user == who_.user) return true;
     if (told.for_namespace == 0) return false;
-    if (told.for_client != 0) return is_client(told.for_client);
+    if (told.for_client != 0)
+      return is_client(told.for_client) || (who_.is_among_clients && told.former_user == who_.user);
     const auto* const client = client_in(told.for_namespace);
-    return client != nullptr && (told.for_package == 0 || client->second.package == told.for_package);
+    if (client != nullptr && (told.for_package == 0 || client->second.package == told.for_package))
+      return true;
+    return who_.is_among_clients && told.for_package == 0 &&
+           evaluates(world_.namespaces.at(told.for_namespace == 3 ? "bep" : "shop"));
   }
   // What waits for it stays for it: the topics it follows do not matter any more.
   bool keeps(const Told& told) const {
@@ -508,7 +515,8 @@ class Model {
     hub_.set_shards(all);
     using Kind = hub::Identity::Kind;
     for (std::size_t room = 0; room < shards; ++room) {
-      for (const UserId user : {1, 2, 3, 4}) add({Kind::user, user, 0}, room);
+      for (const UserId user : {1, 2, 3, 4})
+        for (const bool is_among_clients : {false, true}) add({Kind::user, user, 0, is_among_clients}, room);
       for (const Id client : {101, 102, 103, 104}) add({Kind::client, 0, client}, room);
       for (const Id service : {service_of_bep, service_of_all}) add({Kind::service, 0, service}, room);
       add({Kind::guest, 0, 0}, room);
@@ -542,7 +550,11 @@ class Model {
   void change_something() {
     entries_.clear();
     told_.clear();
-    switch (pick(10)) {
+    switch (pick(11)) {
+      case 10:
+        tell({.admins = true, .for_namespace = one_of(world_.namespaces).second.id});  // of a platform
+        put_events();
+        break;
       case 0:
       case 1:
       case 2:
@@ -640,7 +652,11 @@ class Model {
   hub::Identity identity_of(const Actor& actor) const {
     using Kind = hub::Identity::Kind;
     if (actor.who.kind == Kind::guest) return hub::Identity::guest();
-    if (actor.who.kind == Kind::user) return {actor.who.user, world_.roles.at(actor.who.user), actor.login};
+    if (actor.who.kind == Kind::user) {
+      hub::Identity user{actor.who.user, world_.roles.at(actor.who.user), actor.login};
+      user.is_among_clients = actor.who.is_among_clients;
+      return user;
+    }
     boost::intrusive_ptr<hub::KeyHolder> holder(new hub::KeyHolder);
     holder->key_id = 1;
     if (actor.who.kind == Kind::client) holder->client_id = actor.who.client;
@@ -787,7 +803,8 @@ class Model {
     auto& [id, facts] = one_of(world_.clients);
     NamespaceFacts& in = world_.namespaces.at(facts.name_space == 3 ? "bep" : "shop");
     const Id client = id;
-    UserId user = facts.user;
+    const UserId before = facts.user;
+    UserId user = before;
     switch (pick(6)) {
       case 0:
         facts.package = pick(3) == 0 ? 0 : one_of(in.packages).first;
@@ -809,7 +826,11 @@ class Model {
         if (pick(4) == 0) facts.active ^= true;
         break;
     }
-    tell({.admins = true, .user = user, .for_namespace = facts.name_space, .for_client = client});
+    tell({.admins = true,
+          .user = user,
+          .for_namespace = facts.name_space,
+          .for_client = client,
+          .former_user = facts.user != before ? before : 0});
     put_client(client);
     put_events();
   }

@@ -16,6 +16,8 @@
 #include <utility>
 #include <vector>
 
+#include <gtest/gtest.h>
+
 namespace corohub::gateway::engineio::test {
 
 class Echo;
@@ -251,6 +253,39 @@ struct EngineioRig {
   WebSocketSettings sockets;
   std::atomic<std::size_t> open_sockets{0};
   std::shared_ptr<EchoService> service = std::make_shared<EchoService>();
+};
+
+inline const std::string rs = "\x1e";
+inline const std::string bad_request_body = R"({"code":3,"message":"Bad request"})";
+inline const std::string unknown_body = R"({"code":1,"message":"Session ID unknown"})";
+
+// A request for a link, without HTTP.
+class Answered final : public Visit {
+ public:
+  Answered(const Executor& origin, std::optional<Reply>& reply) : Visit(origin), reply_(reply) {}
+  void finish() noexcept override { reply_ = take_reply(); }
+
+ private:
+  std::optional<Reply>& reply_;
+};
+
+struct Probe : Socket {
+  Probe(http::test::Rig& rig, const std::string& session) : Socket(rig, websocket + of(session)) {
+    send("2probe");
+    EXPECT_EQ(read(), "3probe");
+  }
+};
+
+struct EngineioLink : testing::Test, EngineioRig {
+  const LinkSettings settings;
+  void pass(std::chrono::milliseconds time) { http.pass(time); }
+  void expect_gone(const std::string& session) {
+    const http::test::Answer answer = poll(session);
+    EXPECT_EQ(answer.status, 400);
+    EXPECT_EQ(answer.body, unknown_body);
+  }
+  // A session that polls, with a WebSocket that the server has proved to hear.
+  Probe probe(const std::string& session) { return Probe(http, session); }
 };
 
 }  // namespace corohub::gateway::engineio::test

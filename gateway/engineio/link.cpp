@@ -101,7 +101,14 @@ void Link::leave(Channel& channel) noexcept {
   channels_.erase(channels_.iterator_to(channel));
 }
 
-hub::Outbox* Link::next_outbox() noexcept {
+hub::Outbox* Link::next_outbox(const hub::Outbox& in_hand) noexcept {
+  const auto is_unfinished = [&](const Channel& channel) {
+    return &channel.outbox_ == &in_hand && !in_hand.empty();
+  };
+  if (const auto found = std::ranges::find_if(channels_, is_unfinished); found != channels_.end()) {
+    found->ready_ = true;
+    channels_.splice(channels_.end(), channels_, found);
+  }
   for (Channel& channel : channels_)
     if (std::exchange(channel.ready_, false) && !channel.outbox_.empty()) return &channel.outbox_;
   return nullptr;

@@ -38,8 +38,8 @@ struct LinkSettings {
   InboundRates rates{};
 };
 
-// One of several outboxes that leave by a link in turn, each time whole messages. It belongs to the link as
-// long as it exists; neither needs to outlive the other.
+// One of several outboxes that leave by a link in turn, see OutboxQueue. It belongs to the link as long as it
+// exists; neither needs to outlive the other.
 class Channel : public hub::Outlet, public boost::intrusive::list_base_hook<> {
  public:
   // The outbox outlives the channel.
@@ -189,13 +189,14 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   void flush(Channel& channel) noexcept;
   bool is_full(const Channel& channel) const noexcept;
   void leave(Channel& channel) noexcept;
-  hub::Outbox* next_outbox() noexcept override;
+  hub::Outbox* next_outbox(const hub::Outbox& in_hand) noexcept override;
   std::string waiting_payload() const;
   void consume_all() noexcept;
   void deliver() noexcept;
   void note_waiting() noexcept;
   void tell_low_water() noexcept;
   void say_noop() noexcept;
+  void refuse_polls() noexcept;
   void begin_poll() noexcept;
   void take_second() noexcept;
 

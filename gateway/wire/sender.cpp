@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include <sys/socket.h>
@@ -80,13 +81,14 @@ class Gather {
 
 thread_local std::array<char, 65'536> Gather::buffer;
 
-// What is left of a message that was begun, then control, then messages: none is ever torn apart.
-void gather(Gather& out, const hub::Outbox& outbox, std::string_view control) noexcept {
+// What is left of a message that was begun, then control, then messages, of the first `frames`: none is ever
+// torn apart.
+void gather(Gather& out, const hub::Outbox& outbox, std::string_view control, std::uint32_t frames) noexcept {
   const std::uint32_t begun = outbox.begun();
   for (std::uint32_t i = 0; i < begun; ++i)
     if (!out.add(outbox.at(i).bytes().substr(i == 0 ? outbox.sent() : 0))) return;
   if (!out.add(control)) return;
-  for (std::uint32_t i = begun; i < outbox.frames() && out.add(outbox.at(i).bytes());) ++i;
+  for (std::uint32_t i = begun; i < frames && out.add(outbox.at(i).bytes());) ++i;
 }
 
 // Bytes of a message that was begun and is to leave before control.
@@ -97,17 +99,23 @@ std::size_t left_of_begun(const hub::Outbox& outbox) noexcept {
   return bytes - outbox.sent();
 }
 
+// What a send that took nothing says.
+Sender::Flushed refused() noexcept {
+  return errno == EAGAIN || errno == EWOULDBLOCK ? Sender::Flushed::some : Sender::Flushed::failed;
+}
+
 }  // namespace
 
 Sender::Flushed Sender::flush() noexcept {
   try {
-    go_on_if_drained();
+    if (has_next_) {
+      if (const Flushed flushed = flush_in_turns(); flushed != Flushed::all) return flushed;
+    }
     while (!control_.empty() || !outbox_->empty()) {
       std::size_t total = 0;
       const ssize_t sent = send_some(total);
-      if (sent < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? Flushed::some : Flushed::failed;
+      if (sent < 0) return refused();
       account(static_cast<std::size_t>(sent));
-      go_on_if_drained();
       if (static_cast<std::size_t>(sent) < total) return Flushed::some;
     }
     return Flushed::all;
@@ -116,19 +124,33 @@ Sender::Flushed Sender::flush() noexcept {
   }
 }
 
+// Until nothing is behind the outbox in hand. Apart from what most connections need.
+[[gnu::noinline]] Sender::Flushed Sender::flush_in_turns() {
+  for (go_on(); has_next_; go_on()) {
+    const std::uint32_t waited = outbox_->frames();
+    std::size_t total = 0;
+    const ssize_t sent = send_gathered(total, std::min<std::uint32_t>(waited, turn_));
+    if (sent < 0) return refused();
+    account(static_cast<std::size_t>(sent));
+    turn_ -= static_cast<std::uint16_t>(std::min<std::uint32_t>(waited - outbox_->frames(), turn_));
+    if (static_cast<std::size_t>(sent) < total) return Flushed::some;
+  }
+  return Flushed::all;
+}
+
 ssize_t Sender::send_some(std::size_t& total) noexcept {
   if (control_.empty() && outbox_->frames() == 1) {  // as with most: from where it stands
     const std::string_view bytes = outbox_->at(0).bytes().substr(outbox_->sent());
     total = bytes.size();
     return send_bytes(socket_.native_handle(), bytes.data(), bytes.size());
   }
-  return send_gathered(total);
+  return send_gathered(total, outbox_->frames());
 }
 
 // Apart from what most sends need, so that those do not prepare for this.
-[[gnu::noinline]] ssize_t Sender::send_gathered(std::size_t& total) noexcept {
+[[gnu::noinline]] ssize_t Sender::send_gathered(std::size_t& total, std::uint32_t frames) noexcept {
   Gather out;
-  gather(out, *outbox_, control_);
+  gather(out, *outbox_, control_, frames);
   total = out.total();
   return out.send(socket_.native_handle());
 }
@@ -147,6 +169,7 @@ void Sender::account(std::size_t sent) noexcept {
     sent -= of_begun;
   }
   const std::size_t of_control = std::min(sent, control_.size());
+  rest_ -= static_cast<std::uint32_t>(std::min<std::size_t>(rest_, of_control));
   if (of_control == control_.size())
     std::string().swap(control_);  // an idle connection keeps no buffer
   else
@@ -156,7 +179,7 @@ void Sender::account(std::size_t sent) noexcept {
 
 bool Sender::add_control(std::string_view bytes) {
   if (ended_) return true;
-  if (control_.size() + bytes.size() > control_bytes_max) return false;
+  if (control_.size() - rest_ + bytes.size() > control_bytes_max) return false;
   control_.append(bytes);
   return true;
 }
@@ -168,15 +191,21 @@ void Sender::leave(hub::Outbox& from, hub::Outbox& to) {
   const std::uint32_t begun = from.begun();
   for (std::uint32_t i = 0; i < begun; ++i) rest += from.at(i).bytes().substr(i == 0 ? from.sent() : 0);
   control_.insert(0, rest);
+  rest_ += static_cast<std::uint32_t>(rest.size());
   from.consume(rest.size());
 }
 
-// Behind what has been sent: what waits in another outbox, or the end.
+void Sender::begin_turn() noexcept {
+  turn_ = static_cast<std::uint16_t>(
+      std::min<std::uint32_t>(outbox_->frames(), std::numeric_limits<std::uint16_t>::max()));
+}
+
+// Behind a turn that is over: the turn of another outbox, or the end.
 [[gnu::noinline]] void Sender::go_on() {
-  if (hub::Outbox* const next = queue_ != nullptr ? queue_->next_outbox() : nullptr) {
-    outbox_ = next;
-    return;
-  }
+  const bool has_the_turn = outbox_->begun() > 0 || (turn_ > 0 && !outbox_->empty());
+  if (has_the_turn) return;
+  if (hub::Outbox* const next = queue_ != nullptr ? queue_->next_outbox(*outbox_) : nullptr) outbox_ = next;
+  if (!outbox_->empty()) return begin_turn();
   has_next_ = false;
   if (last_bytes_) begin_end();
 }
@@ -184,10 +213,10 @@ void Sender::leave(hub::Outbox& from, hub::Outbox& to) {
 void Sender::end(std::string last_bytes, Drain drain) {
   if (ended_) return;
   last_bytes_ = std::make_unique<std::string>(std::move(last_bytes));
-  has_next_ = true;
+  if (!has_next_) expect_next();
   if (drain == Drain::no) return end_now();
   outbox_->close();
-  go_on_if_drained();
+  go_on();
 }
 
 void Sender::end_now() {

@@ -34,16 +34,19 @@ class Sender {
   Flushed flush() noexcept;
 
   // One or more whole control frames, or what the protocol says before the first frame. They go out before
-  // data, between two messages. False: more waits than a client that reads would leave. Ignored once the end
-  // has begun.
+  // data, between two messages. False: more control waits than a client that reads would leave. Ignored once
+  // the end has begun.
   bool add_control(std::string_view bytes);
 
   // ---- several outboxes ----
-  // From here on the queue is asked when the outbox in hand is empty. It outlives the sender, or is replaced
-  // by null.
+  // From here on the queue is asked at the end of each turn, see OutboxQueue. It outlives the sender, or is
+  // replaced by null.
   void take_turns(OutboxQueue* queue) noexcept { queue_ = queue; }
-  // Something waits in an outbox of the queue: the next flush asks for it.
-  void look_further() noexcept { has_next_ = !ended_; }
+  // Something waits in an outbox of the queue: the one in hand has what waits in it by now, and then it is the
+  // turn of others.
+  void look_further() noexcept {
+    if (!ended_ && !has_next_) expect_next();
+  }
   // The outbox in hand is `from` no longer, if it was, but `to`, which is empty. A message that was begun
   // leaves all the same. Throws for memory, and then a message has been torn apart.
   void leave(hub::Outbox& from, hub::Outbox& to);
@@ -69,20 +72,25 @@ class Sender {
  private:
   // One send of what waits, `total` bytes. What the kernel took, or -1 and errno.
   ssize_t send_some(std::size_t& total) noexcept;
-  ssize_t send_gathered(std::size_t& total) noexcept;
+  ssize_t send_gathered(std::size_t& total, std::uint32_t frames) noexcept;
+  Flushed flush_in_turns();
   void account(std::size_t sent) noexcept;
   void account_with_control(std::size_t sent) noexcept;
-  void go_on_if_drained() {
-    if (has_next_ && outbox_->empty()) go_on();
+  void expect_next() noexcept {
+    has_next_ = true;
+    begin_turn();
   }
+  void begin_turn() noexcept;
   void go_on();
   void begin_end();
 
   hub::Outbox* outbox_;  // in hand
   std::uint64_t handed_over_ = 0;
   bool ended_ = false;
-  bool has_next_ = false;  // behind what waits in the outbox in hand: of the queue, or the last bytes
-  std::string control_;    // behind a message that was begun, before all others
+  bool has_next_ = false;   // behind the turn of the outbox in hand: another of the queue, or the last bytes
+  std::uint16_t turn_ = 0;  // so many frames are left of it, if it has an end
+  std::uint32_t rest_ = 0;  // so much of control_ is what was left of a message when its outbox left
+  std::string control_;     // behind a message that was begun, before all others
   Socket socket_;
   OutboxQueue* queue_ = nullptr;
   std::unique_ptr<std::string> last_bytes_;  // wait for all outboxes to be empty

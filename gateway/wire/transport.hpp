@@ -35,12 +35,14 @@ class Wrap {
   ~Wrap() = default;
 };
 
-// Several outboxes that leave by one socket: each of them is sent from until it is empty, so that messages
-// stay whole.
+// Several outboxes that leave by one socket in turn, in whole messages. A turn ends when the outbox is empty or
+// has sent as much as waited in it when its turn began: one that is refilled all the time keeps no other
+// waiting.
 class OutboxQueue {
  public:
-  // The next one in which something waits; null: there is none.
-  virtual hub::Outbox* next_outbox() noexcept = 0;
+  // Whose turn is next; null: nothing waits in any of them. What still waits in the one in hand is behind all
+  // others.
+  virtual hub::Outbox* next_outbox(const hub::Outbox& in_hand) noexcept = 0;
 
  protected:
   ~OutboxQueue() = default;
@@ -74,8 +76,8 @@ class Transport : public hub::Outlet {
   // False: this carrier can't, or too much waits.
   virtual bool send_ahead(std::string_view /*text*/) noexcept { return false; }
   // ---- for a listener that has several outboxes ----
-  // From here on the transport asks the queue when the outbox in hand is empty; at first that is the one it
-  // began with. The queue outlives the transport, or is replaced by null.
+  // From here on the transport asks the queue at the end of each turn; at first the outbox in hand is the one
+  // it began with. The queue outlives the transport, or is replaced by null.
   virtual void take_turns(OutboxQueue*) noexcept {}
   // As flush(), when something waits in an outbox of the queue.
   virtual void flush_queue() noexcept {}

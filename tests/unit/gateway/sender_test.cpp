@@ -166,12 +166,16 @@ TEST(Sender, control_waits_for_the_second_frame_of_a_message_that_was_begun) {
   EXPECT_EQ(pipe.received, "cd{control}ef");
 }
 
-// Several outboxes: which has the next turn.
+// Several outboxes, one after the other.
 class Turns final : public OutboxQueue {
  public:
-  hub::Outbox* next_outbox() noexcept override {
-    for (std::unique_ptr<hub::Outbox>& outbox : outboxes)
-      if (outbox && !outbox->empty()) return outbox.get();
+  hub::Outbox* next_outbox(const hub::Outbox& in_hand) noexcept override {
+    const auto current = std::ranges::find(outboxes, &in_hand, &std::unique_ptr<hub::Outbox>::get);
+    std::size_t place = static_cast<std::size_t>(current - outboxes.begin());
+    for (std::size_t i = 0; i < outboxes.size(); ++i) {
+      place = place + 1 < outboxes.size() ? place + 1 : 0;
+      if (outboxes[place] && !outboxes[place]->empty()) return outboxes[place].get();
+    }
     return nullptr;
   }
 
@@ -258,6 +262,67 @@ TEST(Sender, empties_several_outboxes_in_turn_and_tears_nothing_when_one_leaves)
       if (turns.outboxes[i]) EXPECT_EQ(numbers.size(), static_cast<std::size_t>(pushed[i]));
     }
   }
+}
+
+// However slow the socket is, and wherever in a message it stops.
+TEST(Sender, an_outbox_that_is_refilled_all_the_time_keeps_no_other_waiting) {
+  const hub::OutboxLimits limits{1000, 10'000'000};
+  const hub::Audience one = hub::Audience::one_connection();
+  Pipe pipe;
+  hub::Outbox home(limits);
+  Turns turns;
+  for (int i = 0; i < 2; ++i) turns.outboxes.push_back(std::make_unique<hub::Outbox>(limits));
+  hub::Outbox& busy = *turns.outboxes[0];
+  hub::Outbox& other = *turns.outboxes[1];
+  Sender sender(pipe.take_server(), home);
+  sender.take_turns(&turns);
+  int pushed = 0;
+  const auto refill = [&] {
+    while (busy.messages() < 50)
+      busy.push(hub::Frame::make("", "<A" + std::to_string(pushed++) + ":" + std::string(5000, 'a') + ">", one));
+    sender.look_further();
+    ASSERT_NE(sender.flush(), Sender::Flushed::failed);
+  };
+  refill();
+  other.push(hub::Frame::make("", "<B0:>", one));
+  const int pushed_before = pushed;
+  while (pushed < 500 && pipe.received.find("<B0:>") == std::string::npos) {
+    refill();
+    pipe.read_more();
+  }
+  const std::string before = pipe.received.substr(0, pipe.received.find("<B0:>"));
+  EXPECT_LE(std::ranges::count(before, '<'), pushed_before);
+  EXPECT_LT(pushed, 500);
+}
+
+// What is left of a message that was begun may be large, and does not say that a client does not read.
+TEST(Sender, what_is_left_of_a_message_is_no_control) {
+  const hub::OutboxLimits limits{64, 1'000'000};
+  const std::string text(200'000, 'a');
+  Pipe pipe;
+  hub::Outbox home(limits);
+  auto seat = std::make_unique<hub::Outbox>(limits);
+  Turns turns;
+  Sender sender(pipe.take_server(), home);
+  sender.take_turns(&turns);
+  turns.outboxes.push_back(std::move(seat));
+  hub::Outbox& leaves = *turns.outboxes.front();
+  leaves.push(hub::Frame::make("", text, hub::Audience::one_connection()));
+  sender.look_further();
+  ASSERT_EQ(sender.flush(), Sender::Flushed::some);
+  sender.leave(leaves, home);
+  turns.outboxes.clear();
+  const std::string control(Sender::control_bytes_max, 'c');
+  EXPECT_TRUE(sender.add_control(control));
+  EXPECT_FALSE(sender.add_control("c"));
+  while (pipe.received.size() < text.size() + control.size()) {
+    pipe.read_more();
+    ASSERT_NE(sender.flush(), Sender::Flushed::failed);
+  }
+  EXPECT_EQ(pipe.received, text + control);
+  EXPECT_TRUE(sender.is_idle());
+  EXPECT_TRUE(sender.add_control(control));
+  EXPECT_FALSE(sender.add_control("c"));
 }
 
 }  // namespace

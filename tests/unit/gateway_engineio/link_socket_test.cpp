@@ -3,13 +3,16 @@
 
 #include <chrono>
 #include <string>
+#include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace corohub::gateway::engineio::test {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::ElementsAre;
 
 TEST_F(EngineioLink, a_session_that_begins_with_a_websocket) {
   Socket socket(http, websocket);
@@ -109,6 +112,26 @@ TEST_F(EngineioLink, T60_a_slow_client_gets_whole_messages_of_all_channels) {
     if (!begins_a) ++whole;
   }
   EXPECT_EQ(whole, 20);
+}
+
+TEST_F(EngineioLink, a_channel_that_always_has_something_keeps_no_other_waiting) {
+  service->limits = {1000, 64U << 20};
+  Socket socket(http, websocket, 4096);
+  socket.read();
+  Echo& echo = *life().echo;
+  const std::string large(300'000, 'x');
+  for (int i = 0; i < 20; ++i) echo.say_by(0, large);
+  echo.say_by(1, "b");
+  echo.say("own");
+  std::vector<std::string> others;
+  int before = 0;
+  for (; before < 100 && others.size() < 2; ++before) {
+    const std::string text = socket.read();
+    if (text.size() < large.size()) others.push_back(text);
+    echo.say_by(0, large);
+  }
+  EXPECT_THAT(others, ElementsAre("4b", "4own"));
+  EXPECT_LE(before, 22) << "no more than what waited before them";
 }
 
 TEST_F(EngineioLink, a_socket_that_was_full_tells_each_channel_when_it_is_not) {

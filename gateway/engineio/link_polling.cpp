@@ -91,6 +91,12 @@ void Link::say_noop() noexcept {
   }
 }
 
+void Link::refuse_polls() noexcept {
+  polling_->poll.answer({Reply::Kind::refused, {}});
+  polling_->second.answer({Reply::Kind::refused, {}});
+  polling_->second_until = never;
+}
+
 // ---- what the client says ----
 
 void Link::send(std::string payload, Ticket ticket) noexcept {

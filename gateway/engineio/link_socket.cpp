@@ -68,8 +68,7 @@ void Link::upgrade() noexcept {
   polling_->probe_until = never;
   counters().upgraded.Increment();
   count_as(&counters().websocket);
-  if (std::exchange(polling_->young_turns, std::uint8_t{0}) > 0)
-    polling_->poll.answer({Reply::Kind::refused, {}});
+  if (std::exchange(polling_->young_turns, std::uint8_t{0}) > 0) refuse_polls();
   say_noop();
   bool ping_waits = false;
   try {

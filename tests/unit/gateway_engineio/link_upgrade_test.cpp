@@ -2,6 +2,7 @@
 #include "engineio_rig.hpp"
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -60,6 +61,37 @@ TEST_F(EngineioLink, a_poll_that_comes_first_is_behind_the_upgrade_that_was_said
   EXPECT_EQ(reply->kind, Reply::Kind::refused);
   EXPECT_EQ(socket.read(), "3probe");
   EXPECT_EQ(socket.read(), "4a") << "what waits belongs to the WebSocket";
+}
+
+TEST_F(EngineioLink, T54g_two_polls_behind_an_upgrade_are_refused_and_the_session_goes_on) {
+  for (const bool sends_meanwhile : {false, true}) {
+    const std::string session = open();
+    Link& link = *service->lives.back()->link;
+    Client sends(http);
+    if (sends_meanwhile) {
+      sends.send(post(polling + of(session), "4!pause" + rs + "4a"));
+      http.settle();
+    }
+    Socket socket(http, websocket + of(session));
+    http.settle();
+    socket.put(gateway::test::text("2probe") + gateway::test::text("5"));
+    std::optional<Reply> first;
+    std::optional<Reply> second;
+    link.poll(1, Ticket(std::make_unique<Answered>(http.context.get_executor(), first)));
+    link.poll(2, Ticket(std::make_unique<Answered>(http.context.get_executor(), second)));
+    http.settle();
+    ASSERT_TRUE(first && second);
+    EXPECT_EQ(first->kind, Reply::Kind::refused);
+    EXPECT_EQ(second->kind, Reply::Kind::refused);
+    pass(Link::overtaking_max + 200ms);
+    ASSERT_FALSE(service->lives.back()->closed);
+    if (sends_meanwhile) link.resume_reading();
+    http.settle();
+    EXPECT_EQ(socket.read(), "3probe");
+    if (sends_meanwhile) EXPECT_EQ(socket.read(), "4a");
+    socket.send("4b");
+    EXPECT_EQ(socket.read(), "4b");
+  }
 }
 
 TEST_F(EngineioLink, a_poll_comes_behind_the_upgrade_that_was_said_before_it) {

@@ -10,6 +10,7 @@
 #include "hub/topic.hpp"
 
 #include <cassert>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -41,6 +42,9 @@ class Outlet {
   virtual void flush() noexcept = 0;
   // The client has not taken all of an earlier send, so that what is queued now waits behind that.
   virtual bool is_full() const noexcept = 0;
+  // What waits for the same client in an outbox that is no member's, in bytes: the member's end ends that,
+  // too.
+  virtual std::size_t waiting_beside() const noexcept { return 0; }
 
  protected:
   ~Outlet() = default;
@@ -142,6 +146,12 @@ class Member {
   }
   // What is queued now leaves with the member's next send, as far as the outlet knows.
   bool is_idle() const noexcept { return outbox_.empty() || (outlet_ != nullptr && !outlet_->is_full()); }
+
+  // Of all that waits for its client, in bytes.
+  std::size_t backlog() const noexcept {
+    const std::size_t beside = outlet_ != nullptr ? outlet_->waiting_beside() : 0;
+    return outbox_.bytes() + outbox_.frames() * sizeof(FrameRef) + beside;
+  }
 
   // These two bring into the processor's cache what a delivery touches of the member, and what a send reads.
   void prefetch() const noexcept { prefetch_lines(this, 128); }

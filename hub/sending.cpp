@@ -23,10 +23,6 @@ Counters& counters() {
   return all;
 }
 
-std::size_t backlog_of(const Member& member) noexcept {
-  return member.outbox().bytes() + member.outbox().frames() * sizeof(FrameRef);
-}
-
 }  // namespace
 
 void Sending::reserve(std::size_t members) {
@@ -89,12 +85,12 @@ void Sending::give_up(Member& member) noexcept {
 // yet.
 void Sending::close_worst(const MemberIndex& members) noexcept {
   members.for_each([this](Member& member) {
-    if (!member.outbox_.empty() && !member.outbox_.closed() && !member.waiting_.is_linked())
+    if (member.backlog() > 0 && !member.outbox_.closed() && !member.waiting_.is_linked())
       overflowed_.push_back(&member);
   });
   const std::size_t victims = (overflowed_.size() + closed_at_once - 1) / closed_at_once;
   std::ranges::nth_element(overflowed_, overflowed_.begin() + static_cast<std::ptrdiff_t>(victims),
-                           std::ranges::greater(), [](const Member* member) { return backlog_of(*member); });
+                           std::ranges::greater(), [](const Member* member) { return member->backlog(); });
   overflowed_.resize(victims);
   for (Member* member : overflowed_) member->outbox_.close_and_clear();
   counters().memory_closes.Increment(static_cast<double>(victims));

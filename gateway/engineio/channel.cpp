@@ -19,6 +19,10 @@ void Channel::flush() noexcept {
 
 bool Channel::is_full() const noexcept { return link_ != nullptr && link_->is_full(*this); }
 
+std::size_t Channel::waiting_beside() const noexcept {
+  return link_ != nullptr ? link_->own_outbox_.bytes() : 0;
+}
+
 bool Channel::hand_over() noexcept {
   if (link_ == nullptr || outbox_.empty()) return true;
   hub::Outbox& to = link_->own_outbox_;

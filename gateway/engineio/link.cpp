@@ -187,7 +187,11 @@ void Link::end(CloseReason reason, Drain drain, std::string_view last_packet,
   reason_ = reason;
   count_as(nullptr);
   if (probe_ != nullptr) probe_->close(reason, Drain::no);
-  for (Channel& channel : channels_) channel.ready_ = !channel.outbox_.empty();
+  const bool is_kept = leg_ == nullptr && !(polling_ && polling_->poll);
+  for (Channel& channel : channels_) {
+    if (is_kept) channel.outbox_.discard_all_but_personal(0);
+    channel.ready_ = !channel.outbox_.empty();
+  }
   std::string words;
   try {
     if (leg_ == nullptr && drain == Drain::yes) words = waiting_payload();

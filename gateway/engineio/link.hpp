@@ -56,6 +56,7 @@ class Channel : public hub::Outlet, public boost::intrusive::list_base_hook<> {
   // ---- hub::Outlet ----
   void flush() noexcept final;
   bool is_full() const noexcept final;
+  std::size_t waiting_beside() const noexcept final;  // in what the link says itself
 
   // The client had not taken all that waited here, and now has.
   virtual void on_low_water() noexcept {}
@@ -93,7 +94,9 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   // What one client has done on two connections may come in the other order: a poll and the close packet
   // behind it, the end of a poll and the next poll.
   static constexpr std::chrono::milliseconds overtaking_max = Wheel::tick;
-  // What a session has still to say when it ends is kept for so long for whoever asks.
+  // What a session has still to say when it ends is kept for so long for whoever asks: that it has ended, and
+  // before that what is for this client alone. Events are not kept, as its client may lose the right to them
+  // meanwhile; they are there when it comes back.
   static constexpr std::chrono::seconds kept_after_end{5};
 
   // The directory, which has the session under this id, outlives it. `limited`: by the inbound rates.

@@ -355,9 +355,16 @@ void Connection::refuse(std::string_view name_space, const Error& error) {
 
 void Connection::say(std::string_view packet) {
   const hub::FrameRef frame = link_->wrap().frame(packet, Wrap::Part::whole, hub::Audience::one_connection());
-  if (link_->own_outbox().push(frame) == hub::Push::full)
+  hub::Outbox& outbox = link_->own_outbox();
+  forget_what_was_taken();
+  const bool is_too_much = outbox.bytes() + frame->size() > said_bytes_max + left_bytes_;
+  if (is_too_much || outbox.push(frame) == hub::Push::full)
     return link_->close(CloseReason::slow_consumer, Drain::no);
   link_->flush();
+}
+
+void Connection::forget_what_was_taken() noexcept {
+  if (link_->own_outbox().empty()) left_bytes_ = 0;
 }
 
 // ---- a client without a seat ----
@@ -399,6 +406,12 @@ void Connection::send_away() noexcept {
 
 void Connection::send_off(Berth& berth) noexcept {
   ended_by_us_ |= mark_of(berth.name_space());
+  const Session& session = berth.session();
+  hub::Outbox& waits = berth.session().outbox();
+  berth.channel().flush();
+  waits.discard_all_but_personal(session.is_identified() ? session.identity().user_id : 0);
+  forget_what_was_taken();
+  left_bytes_ += waits.bytes();
   try {
     if (berth.channel().hand_over())
       say(packet_head(PacketType::disconnect, berth.name_space()));

@@ -49,6 +49,9 @@ class Connection final : public engineio::Listener,
   // Packets of a client that has no seat, and their bytes.
   static constexpr std::uint32_t strangers_packets_max = 8;
   static constexpr std::size_t strangers_bytes_max = 65'536;
+  // What the connection says itself to a client that does not take it (T60), beside what ended seats have
+  // left.
+  static constexpr std::size_t said_bytes_max = 65'536;
   // From a packet to the last of its Buffers (T56).
   static constexpr std::chrono::seconds attachments_time_max{10};
 
@@ -66,8 +69,10 @@ class Connection final : public engineio::Listener,
   // ---- for its berths ----
   engineio::Link& link() noexcept { return *link_; }
   const Desk& desk() const noexcept { return desk_; }
-  // Says the client's last packet in this namespace, behind what waits there. The occupant is told of its end
-  // in a turn of its own.
+  // Says the client's last packet in this namespace, behind what waits there: all of it that the carrier
+  // takes at once, and of what waits longer what is for this client or its user by name. The rest is dropped,
+  // because nothing takes it back any more if the client loses the right to it. The occupant is told of its
+  // end in a turn of its own.
   void send_off(Berth& berth) noexcept;
 
  private:
@@ -97,6 +102,7 @@ class Connection final : public engineio::Listener,
   SeatTerms terms_of(const Asked& asked, Seating seating, const hub::Identity& who);
   void refuse(std::string_view name_space, const Error& error);
   void say(std::string_view packet);
+  void forget_what_was_taken() noexcept;
   Berth& seat(std::shared_ptr<Session> session, Seat& seat);
   std::string credential_of(Asked& asked) const;
   Error failure_of(const Error& error);
@@ -137,7 +143,8 @@ class Connection final : public engineio::Listener,
   const boost::asio::ip::address address_;
   const bool exempt_;
   const bool is_local_;
-  bool settles_ = false;  // a seat has ended
+  std::uint32_t left_bytes_ = 0;  // by ended seats, in what the link says itself
+  bool settles_ = false;          // a seat has ended
   std::uint8_t ended_by_us_ =
       0;  // marks of namespaces for which the client may still say what it began before
 };

@@ -42,8 +42,8 @@ class Sender {
   // From here on the queue is asked at the end of each turn, see OutboxQueue. It outlives the sender, or is
   // replaced by null.
   void take_turns(OutboxQueue* queue) noexcept { queue_ = queue; }
-  // Something waits in an outbox of the queue: the one in hand has what waits in it by now, and then it is the
-  // turn of others.
+  // Something waits in an outbox of the queue: the one in hand has what waits in it by now, and then it is
+  // the turn of others.
   void look_further() noexcept {
     if (!ended_ && !has_next_) expect_next();
   }

@@ -35,8 +35,8 @@ class Wrap {
   ~Wrap() = default;
 };
 
-// Several outboxes that leave by one socket in turn, in whole messages. A turn ends when the outbox is empty or
-// has sent as much as waited in it when its turn began: one that is refilled all the time keeps no other
+// Several outboxes that leave by one socket in turn, in whole messages. A turn ends when the outbox is empty
+// or has sent as much as waited in it when its turn began: one that is refilled all the time keeps no other
 // waiting.
 class OutboxQueue {
  public:

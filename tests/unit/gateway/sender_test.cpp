@@ -279,7 +279,8 @@ TEST(Sender, an_outbox_that_is_refilled_all_the_time_keeps_no_other_waiting) {
   int pushed = 0;
   const auto refill = [&] {
     while (busy.messages() < 50)
-      busy.push(hub::Frame::make("", "<A" + std::to_string(pushed++) + ":" + std::string(5000, 'a') + ">", one));
+      busy.push(
+          hub::Frame::make("", "<A" + std::to_string(pushed++) + ":" + std::string(5000, 'a') + ">", one));
     sender.look_further();
     ASSERT_NE(sender.flush(), Sender::Flushed::failed);
   };

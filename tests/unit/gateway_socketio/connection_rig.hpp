@@ -129,6 +129,18 @@ class Client {
     rig_.settle();
   }
 
+  // From here on it polls no more, or again.
+  void stop_polling() {
+    polls_ = false;
+    link_->lose_poll(number_);
+    rig_.settle();
+  }
+  void go_on_polling() {
+    polls_ = true;
+    asio::co_spawn(rig_.context, poll(), asio::detached);
+    rig_.settle();
+  }
+
   // What came since the last call, but for pings.
   std::vector<std::string> take() {
     rig_.settle();
@@ -141,12 +153,12 @@ class Client {
 
  private:
   Task<> poll() {
-    for (std::uint64_t number = 1; !ended_; ++number) {
-      const std::function<void(Ticket)> errand = [this, number](Ticket ticket) {
-        link_->poll(number, std::move(ticket));
+    while (!ended_ && polls_) {
+      const std::function<void(Ticket)> errand = [this](Ticket ticket) {
+        link_->poll(++number_, std::move(ticket));
       };
       const Reply reply = co_await visit(rig_.context, errand);
-      ended_ = reply.kind != Reply::Kind::frame;
+      ended_ = polls_ && reply.kind != Reply::Kind::frame;
       ++payloads_;
       std::string_view payload = reply.frame;
       bool pinged = false;
@@ -175,6 +187,8 @@ class Client {
   std::shared_ptr<engineio::Link> link_;
   std::vector<std::string> packets_;
   int payloads_ = 0;
+  std::uint64_t number_ = 0;  // of the last poll
+  bool polls_ = true;
   bool ended_ = false;
 };
 

@@ -306,6 +306,48 @@ TEST_F(SocketioConnection, a_kick_comes_behind_what_waits_and_ends_that_seat_alo
   EXPECT_EQ(places(), 1U);
 }
 
+// What it was answered is its own, and the rest may be lost with a right before it asks for it.
+TEST_F(SocketioConnection, T31_of_what_a_kicked_client_has_not_taken_it_is_told_its_own) {
+  auto boss = client();
+  connect(*boss, "/", boss_);
+  connect(*boss, "/admin", boss_);
+  ClientId id;
+  ASSERT_TRUE(Uuid::parse(std::string(value_of(boss->take()[2]).at("sid").get_string()), id));
+  boss->stop_polling();
+  boss->send(R"(2/admin,0["hey"])");
+  rig_.publish({event("note", 1, hub::Audience::admins()), event("mine", 2, hub::Audience::user(boss_->id)),
+                hub::Entry(hub::Kick{id})});
+  auto demoted = std::make_shared<Account>(*boss_);
+  demoted->role = Role::user;
+  rig_.cache.apply(boss_->id, demoted);
+  rig_.publish({hub::Entry(hub::AccountChanged{.user_id = boss_->id, .account = demoted})});
+  boss->go_on_polling();
+  std::vector<std::string> came = boss->take();
+  std::erase_if(came, [](const std::string& packet) { return !packet.substr(1).starts_with("/admin,"); });
+  EXPECT_THAT(came, ElementsAre(StartsWith("3/admin,0["), StartsWith(R"(2/admin,["mine")"), "1/admin,"));
+}
+
+TEST_F(SocketioConnection, T60_what_it_says_itself_to_a_client_that_does_not_take_it_is_bounded) {
+  auto neighbour = guest_of_root();
+  auto slow = guest_of_root();
+  auto reads = guest_of_root();
+  slow->stop_polling();
+  const std::vector<std::string> wrong(50, "0/" + std::string(60, 'x') + ",");
+  for (int i = 0; i < 16; ++i) {
+    rig_.pass(1s);
+    reads->send_all(wrong);
+    if (!slow->link().is_open()) continue;
+    slow->send_all(wrong);
+    EXPECT_LE(slow->link().own_outbox().bytes(), Connection::said_bytes_max);
+  }
+  EXPECT_FALSE(slow->link().is_open());
+  EXPECT_TRUE(reads->link().is_open());
+  EXPECT_THAT(reads->take(), SizeIs(800));
+  EXPECT_EQ(places(), 2U);
+  neighbour->send(R"(20["ping"])");
+  EXPECT_THAT(neighbour->take(), SizeIs(1));
+}
+
 // It can't know yet.
 TEST_F(SocketioConnection, T31_what_a_client_says_to_a_seat_that_was_just_ended_is_ignored) {
   const auto kicked = [&] {

@@ -98,6 +98,17 @@ TEST(SlowMember, T61_above_the_memory_of_all_outboxes_the_worst_go_first) {
   EXPECT_THAT(healthy.closed_with, IsEmpty());
 }
 
+TEST(SlowMember, T61_what_waits_for_a_client_beside_its_outbox_is_its_own) {
+  OneShard one(ShardLimits{.outbox_memory = frame_bytes() + 50'000});
+  FakeMember worst(one.shard, who(1)), innocent(one.shard, who(2));
+  innocent.blocked = true;
+  worst.beside = 100'000;
+  one.publish({Entry(event(std::string(60'000, 'x'), Audience::user(2)))});
+  one.tick();
+  EXPECT_THAT(worst.closed_with, ElementsAre(CloseReason::slow_consumer));
+  EXPECT_THAT(innocent.closed_with, IsEmpty());
+}
+
 struct CloseAll : testing::Test {
   CloseAll() {
     for (UserId id = 1; id <= 40; ++id) members.push_back(std::make_unique<FakeMember>(one.shard, who(id)));

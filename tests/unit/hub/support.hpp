@@ -118,6 +118,7 @@ class FakeMember final : public Member, private Outlet {
   std::vector<std::string> topics_lost;
   int flushes = 0;
   bool blocked = false;
+  std::size_t beside = 0;
 
  private:
   std::string take() {
@@ -125,6 +126,7 @@ class FakeMember final : public Member, private Outlet {
     outbox().consume(bytes.size() - outbox().sent());
     return bytes;
   }
+  std::size_t waiting_beside() const noexcept override { return beside; }
   void flush() noexcept override {
     ++flushes;
     if (!blocked) take_all();

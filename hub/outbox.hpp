@@ -62,6 +62,9 @@ class Outbox {
   // Takes back what was not begun and is not for this user by name: the last words to one who leaves.
   // 0: for nobody by name.
   void discard_all_but_personal(UserId user) noexcept;
+  // The same for one who may come back and go on: also what is behind the first that is taken back, so that
+  // no later position is read in place of it.
+  void discard_from_first_impersonal(UserId user) noexcept;
   // The carrier is another one, and nothing was begun: `wrapped` says what becomes of each frame, which keeps
   // its place, is joined to its next as before, and is about the same; `is_rest`: the frame before is joined
   // to it. The bytes are counted anew, and may be more than the limit from then on. Throws what `wrapped`

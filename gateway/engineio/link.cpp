@@ -189,7 +189,7 @@ void Link::end(CloseReason reason, Drain drain, std::string_view last_packet,
   if (probe_ != nullptr) probe_->close(reason, Drain::no);
   const bool is_kept = leg_ == nullptr && !(polling_ && polling_->poll);
   for (Channel& channel : channels_) {
-    if (is_kept) channel.outbox_.discard_all_but_personal(0);
+    if (is_kept) channel.outbox_.discard_from_first_impersonal(0);
     channel.ready_ = !channel.outbox_.empty();
   }
   std::string words;

@@ -95,8 +95,8 @@ class Link final : public Timed, private OutboxQueue, public std::enable_shared_
   // behind it, the end of a poll and the next poll.
   static constexpr std::chrono::milliseconds overtaking_max = Wheel::tick;
   // What a session has still to say when it ends is kept for so long for whoever asks: that it has ended, and
-  // before that what is for this client alone. Events are not kept, as its client may lose the right to them
-  // meanwhile; they are there when it comes back.
+  // before that what is for this client alone, up to the first event. Events are not kept, as the client may
+  // lose the right to them meanwhile; they are there when it comes back.
   static constexpr std::chrono::seconds kept_after_end{5};
 
   // The directory, which has the session under this id, outlives it. `limited`: by the inbound rates.

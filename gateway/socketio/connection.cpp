@@ -364,7 +364,7 @@ void Connection::say(std::string_view packet) {
 }
 
 void Connection::forget_what_was_taken() noexcept {
-  if (link_->own_outbox().empty()) left_bytes_ = 0;
+  left_bytes_ = std::min<std::size_t>(left_bytes_, link_->own_outbox().bytes());
 }
 
 // ---- a client without a seat ----
@@ -409,7 +409,7 @@ void Connection::send_off(Berth& berth) noexcept {
   const Session& session = berth.session();
   hub::Outbox& waits = berth.session().outbox();
   berth.channel().flush();
-  waits.discard_all_but_personal(session.is_identified() ? session.identity().user_id : 0);
+  waits.discard_from_first_impersonal(session.is_identified() ? session.identity().user_id : 0);
   forget_what_was_taken();
   left_bytes_ += waits.bytes();
   try {

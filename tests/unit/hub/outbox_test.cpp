@@ -221,8 +221,8 @@ TEST(Outbox, a_pair_is_judged_by_its_last_frame_and_goes_whole) {
   EXPECT_EQ(all(outbox), "2 all 3 own");
   EXPECT_EQ(outbox.messages(), 2U);
   EXPECT_EQ(outbox.bytes(), 8U);
-  outbox.discard_all_but_personal(7);
-  EXPECT_EQ(all(outbox), "3 own");
+  outbox.discard_from_first_impersonal(7);
+  EXPECT_EQ(all(outbox), "") << "what is behind it would tell a later position";
 }
 
 TEST(Outbox, the_rest_of_a_begun_pair_stays_whatever_it_is) {
@@ -275,6 +275,10 @@ TEST(Outbox, behaves_like_a_queue_of_messages) {
         outbox.discard_all_but_personal(7);
         keep_only([](const Message& message) { return message.audience.user_id == 7; });
       } else if (dice < 67) {
+        outbox.discard_from_first_impersonal(7);
+        bool keeps = true;
+        keep_only([&](const Message& message) { return keeps = keeps && message.audience.user_id == 7; });
+      } else if (dice < 68) {
         closed = true;
         if (random() % 2 == 0) {
           outbox.close();

@@ -21,6 +21,7 @@ namespace {
 
 constexpr std::string_view admin_name_space = "/admin";
 constexpr std::string_view connected = "admin_connected";
+constexpr std::string_view all_flags = "flags";
 constexpr std::int64_t activities_max = 50;
 constexpr std::size_t activity_detail_bytes_max = 4'096;
 
@@ -34,6 +35,15 @@ std::optional<Said> say(const hub::Event& event) {
     return Said{"system_status", status_text(*status, event.time())};
   }
   return std::nullopt;
+}
+
+// A flag of which the server knew the name alone may be there by now.
+void find_by_name(const flags::Namespace* name_space, const hub::Event& event, Change& change) {
+  const flags::EnvironmentRef* const environment =
+      name_space != nullptr ? name_space->environment(change.environment) : nullptr;
+  const flags::Flag* const flag =
+      environment != nullptr ? (*environment)->find(text_member(event, "flag_key")) : nullptr;
+  if (flag != nullptr) change.id = flag->identity->id;
 }
 
 // As of now, whatever it was when the event was made.
@@ -156,7 +166,8 @@ class AdminVocabulary final : public Vocabulary {
     if (who.is_guest()) return Error(ErrorCode::unauthorized, "This needs an access token.");
     if (!keeps(desk, who)) return Error(ErrorCode::forbidden, "Only for administrators.");
     // What happens to a flag that the server knows by its name alone comes in `flags` only.
-    return Seating{std::make_unique<AdminState>(desk.shard.clock().steady()), {"feature", "flags"}};
+    return Seating{std::make_unique<AdminState>(desk.shard.clock().steady()),
+                   {"feature", std::string(all_flags)}};
   }
   bool keeps(const Desk&, const hub::Identity& who) const noexcept override {
     return who.is_user() && auth::is_admin(who.role);
@@ -171,10 +182,7 @@ class AdminVocabulary final : public Vocabulary {
     follow_server_status(seat.session());
     seat.welcome(connected, welcome_text(seat), welcome);
   }
-  void tell(Seat& seat, const Notice& notice) const override {
-    // It follows nothing that it has asked for by a topic's name.
-    if (!std::holds_alternative<Revoked>(notice)) Vocabulary::tell(seat, notice);
-  }
+  void tell(Seat& seat, const Notice& notice) const override;
   bool call(Seat& seat, Call&& call) const override;
   void answer(Seat& seat, const Request& request, const Outcome& outcome) const override;
 
@@ -192,15 +200,25 @@ class AdminVocabulary final : public Vocabulary {
 // Seats of one thread are told the same of the same. It has more than those may see whom the event is for.
 hub::FrameRef AdminVocabulary::own_frame(Seat& seat, const hub::Event& event, const hub::Interest&) const {
   thread_local FrameCache frames;
-  const std::optional<Change> change = change_of(event);
+  std::optional<Change> change = change_of(event);
   if (!change) return nullptr;
   const flags::NamespaceRef* const found = seat.desk().flags.find(change->name_space);
   const flags::NamespaceRef name_space = found != nullptr ? *found : nullptr;
+  if (change->id == 0) find_by_name(name_space.get(), event, *change);
   return frames.frame(seat, event, name_space, [&] {
     const std::string data = update_text(change->kind, change->is_toggle, change->id,
                                          data_of(name_space.get(), *change, event), event.time());
     return seat.event_frame(update_name(change->kind), data, event, hub::Audience::admins());
   });
+}
+
+// It has asked for no topic by its name. What the log has lost of topics is the same for all that it follows,
+// so it is told of it once.
+void AdminVocabulary::tell(Seat& seat, const Notice& notice) const {
+  const auto* gap = std::get_if<Gap>(&notice);
+  if (std::holds_alternative<Revoked>(notice)) return;
+  if (gap == nullptr || gap->topic.empty()) return Vocabulary::tell(seat, notice);
+  if (gap->topic == all_flags) Vocabulary::tell(seat, Gap{gap->from, gap->to, gap->reason});
 }
 
 // ---- what the client says ----

@@ -162,6 +162,8 @@ std::string feature_for_admins(const flags::Namespace& name_space, const flags::
 std::string unknown_feature(const hub::Event& flag_event) {
   const std::string_view data = flag_event.data();
   const std::string_view key = member_text(data, "flag_key").value_or("null");
+  if (flag_event.type() == "flag.deleted")
+    return Members().null("id").raw("feature_key", key).boolean("deleted", true).end();
   return Members()
       .null("id")
       .raw("feature_key", key)

@@ -30,7 +30,8 @@ std::string platforms_for_clients(const flags::Namespace& name_space);
 std::string feature_for_admins(const flags::Namespace& name_space, const flags::Environment& environment,
                                const flags::Flag& flag);
 
-// The same of a flag of which the server knows what this event says; the rest is null.
+// The same of a flag of which the server knows what this event says. What a flag need not have is not there,
+// and what nobody knows is null. Of one that is deleted: {"id":null,"feature_key","deleted":true}.
 std::string unknown_feature(const hub::Event& flag_event);
 
 // {"id","name","display_name","description","price","currency","billing_period","is_active","features",

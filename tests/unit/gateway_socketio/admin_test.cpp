@@ -227,9 +227,27 @@ TEST_F(SocketioAdmin, of_a_flag_that_is_known_by_its_name_alone_it_is_told_the_n
             R"("package_gated":false,"sub_features":[],"namespace":"bep","environment":"default",)"
             R"("version":null},"timestamp":"2026-01-06T10:30:01.123Z"},)"
             R"({"seq":1,"timestamp":"2026-01-06T10:30:01.123Z","topic":"flags/bep"},"epoch-1:1"])");
-  EXPECT_THAT(told("flag.deleted", "deleted", "false"),
-              testing::HasSubstr(R"("type":"update","feature_id":null,"data":{"id":null,"feature_key":"far",)"
-                                 R"("display_name":"far","is_enabled":false,)"));
+  EXPECT_THAT(
+      told("flag.deleted", "deleted", "false"),
+      testing::HasSubstr(
+          R"("type":"update","feature_id":null,"data":{"id":null,"feature_key":"far","deleted":true},)"));
+  rig_.world.plans["far"] = {.name = "Here"};
+  rig_.change();
+  EXPECT_THAT(told("flag.updated", "disabled", "false"),
+              testing::HasSubstr(R"("type":"toggle","feature_id":3,"data":{"id":3,"feature_key":"far",)"
+                                 R"("display_name":"Here","is_enabled":true,)"))
+      << "it has come to be before the event is sent";
+}
+
+TEST_F(SocketioAdmin, what_the_log_has_lost_of_flags_is_told_once) {
+  for (int i = 0; i < 3; ++i) rig_.publish_flag("one", "enabled");
+  rig_.topics_floor = 2;
+  Carrier* const late = rig_.connect(*vocabulary_, rig_.user(2, Role::admin), "{}", 0);
+  EXPECT_THAT(
+      late->take(),
+      ElementsAre(testing::HasSubstr(R"("seq":0,"recovered":false})"),
+                  testing::StartsWith(R"(2/admin,["stream.gap",{"from":0,"to":2,"reason":"expired"},)"),
+                  testing::EndsWith(R"("epoch-1:3"])")));
 }
 
 TEST_F(SocketioAdmin, an_unknown_event_is_refused) {

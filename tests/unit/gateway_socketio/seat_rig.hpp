@@ -210,13 +210,13 @@ class SeatRig {
     if (offset) {
       beginning.events.since = Position{"", *offset};
       beginning.events.topics = seating->topics;
-      beginning.topic_floors.assign(seating->topics.size(), 0);
+      beginning.topic_floors.assign(seating->topics.size(), topics_floor);
       beginning.committed = shard.head();
     } else {
       beginning.events.topics = seating->topics;
     }
     auto admission = hub.roster().admit(entrant.user_id(), asio::ip::address_v4::loopback(), false);
-    SeatTerms terms{.state = std::move(seating->state)};
+    SeatTerms terms{.state = std::move(seating->state), .with_position = with_position};
     terms.new_pid = "pid";
     if (offset) terms.old_pid = "pid";
     return open(vocabulary, std::move(terms),
@@ -356,7 +356,11 @@ class SeatRig {
   std::int64_t client_version = 0;
   Seq seq = 0;
   bool exempt = false;
-  std::string refused;  // the code of the last refusal
+  // Of those who come.
+  bool reads = true;
+  bool with_position = true;
+  Seq topics_floor = 0;  // events of topics up to here are gone for them
+  std::string refused;   // the code of the last refusal
   std::vector<std::unique_ptr<Carrier>> carriers;
 
  private:
@@ -368,6 +372,7 @@ class SeatRig {
     Seat& seat = Seat::make(vocabulary, std::move(terms));
     auto carrier = std::make_unique<Carrier>(std::make_shared<Session>(desk, seat, std::move(arrival)));
     carrier->seat = &seat;
+    carrier->reads = reads;
     Carrier* const one = carrier.get();
     carriers.push_back(std::move(carrier));
     one->session->on_open(*one);

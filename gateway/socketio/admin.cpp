@@ -56,7 +56,7 @@ std::string data_of(const flags::Namespace* name_space, const Change& change, co
   }
   if (change.kind == "package") {
     const flags::Package* const package = name_space->package_by_id(change.id);
-    return package != nullptr ? package_text(*name_space, *package) : gone_text(change.id);
+    return package != nullptr ? package_for_admins(*name_space, *package) : gone_text(change.id);
   }
   const flags::EnvironmentRef* const environment = name_space->environment(change.environment);
   const flags::Flag* const flag = environment != nullptr ? (*environment)->find(change.id) : nullptr;

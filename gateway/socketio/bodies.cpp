@@ -179,11 +179,16 @@ std::string unknown_feature(const hub::Event& flag_event) {
       .end();
 }
 
-std::string package_text(const flags::Namespace& name_space, const flags::Package& package) {
+namespace {
+
+// With the flags that `shows`, which takes a const flags::Flag&, wants.
+template <class Shows>
+std::string package_text(const flags::Namespace& name_space, const flags::Package& package, Shows shows) {
   std::vector<std::pair<std::string_view, const json::object*>> by_key;
-  for (const flags::Feature& feature : package.features)
-    if (const flags::Flag* const flag = name_space.default_environment().find(feature.flag_id))
-      by_key.emplace_back(flag->key(), &feature.limits);
+  for (const flags::Feature& feature : package.features) {
+    const flags::Flag* const flag = name_space.default_environment().find(feature.flag_id);
+    if (flag != nullptr && shows(*flag)) by_key.emplace_back(flag->key(), &feature.limits);
+  }
   std::ranges::sort(by_key);
   std::string features = "[";
   Members limits;
@@ -211,6 +216,17 @@ std::string package_text(const flags::Namespace& name_space, const flags::Packag
       .raw("features", features)
       .raw("limits", limits.end())
       .end();
+}
+
+}  // namespace
+
+std::string package_for_admins(const flags::Namespace& name_space, const flags::Package& package) {
+  return package_text(name_space, package, [](const flags::Flag&) { return true; });
+}
+
+std::string package_for_client(const flags::Standing& client) {
+  return package_text(client.name_space(), *client.package(),
+                      [&](const flags::Flag& flag) { return client.sees(flag); });
 }
 
 std::string gone_text(std::int64_t id) { return Members().number("id", id).boolean("deleted", true).end(); }
@@ -291,8 +307,9 @@ std::string sync_text_of(std::string_view reason, UnixMs at) {
   return Members().text("type", "sync_required").raw("reason", reason).time("timestamp", at).end();
 }
 
-std::string_view sync_reason(const hub::Event& client_event) {
-  if (client_event.type() != "client.updated") return "status_changed";  // it is new, or gone
+std::string_view sync_reason(const hub::Event& client_event, bool is_client) {
+  if (client_event.type() != "client.updated") return "status_changed";             // it is new, or gone
+  if (!is_client && changes_have(client_event, "status")) return "status_changed";  // whatever else it lost
   constexpr std::array<std::pair<std::string_view, std::string_view>, 5> reasons{{
       {"package", "package_changed"},
       {"overrides", "override_changed"},

@@ -6,6 +6,7 @@
 #include "core/json.hpp"
 #include "flags/evaluation/environment.hpp"
 #include "flags/evaluation/evaluate.hpp"
+#include "flags/evaluation/viewer.hpp"
 #include "gateway/session/flag_watching.hpp"
 #include "hub/event.hpp"
 
@@ -35,8 +36,9 @@ std::string feature_for_admins(const flags::Namespace& name_space, const flags::
 std::string unknown_feature(const hub::Event& flag_event);
 
 // {"id","name","display_name","description","price","currency","billing_period","is_active","features",
-// "limits"}. Its flags by their keys.
-std::string package_text(const flags::Namespace& name_space, const flags::Package& package);
+// "limits"}. Its flags by their keys; a client, who has the package, is told of those that it sees.
+std::string package_for_admins(const flags::Namespace& name_space, const flags::Package& package);
+std::string package_for_client(const flags::Standing& client);
 
 // {"id","deleted":true}
 std::string gone_text(std::int64_t id);
@@ -79,8 +81,9 @@ std::optional<std::string> server_status(const hub::Event& event);
 std::string sync_text(std::string_view reason, UnixMs at);
 // The same; `reason` is JSON text.
 std::string sync_text_of(std::string_view reason, UnixMs at);
-// Why a client has to ask again what it has, by an event `client.…`. Empty: it need not.
-std::string_view sync_reason(const hub::Event& client_event);
+// Why a client has to ask again what it has, by an event `client.…`. Empty: it need not. `is_client`: it
+// still is one.
+std::string_view sync_reason(const hub::Event& client_event, bool is_client);
 // Whether a user may be a client by it who was none.
 bool makes_client_of_user(const hub::Event& client_event);
 

@@ -221,34 +221,36 @@ hub::FrameRef ClientVocabulary::frame_of_thing(Seat& seat, const hub::Event& eve
   if (change.name_space != state_of(seat).place.name_space) return nullptr;
   const bool of_package = change.kind == "package";
   if (of_package && (here.package() == nullptr || here.package()->id != change.id)) return nullptr;
-  thread_local FrameCache frames;
-  return frames.frame(seat, event, here.name_space(), [&] {
+  const auto make = [&] {
     const flags::Namespace* const now = here.name_space().get();
     const flags::Platform* const platform =
         now != nullptr && !of_package ? now->platform_by_id(change.id) : nullptr;
-    const std::string data = of_package            ? package_text(*now, *here.package())
+    const std::string data = of_package            ? package_for_client(here.standing())
                              : platform != nullptr ? platform_for_clients(*now, *platform)
                                                    : gone_text(change.id);
     return seat.event_frame(update_name(change.kind),
                             update_text(change.kind, change.is_toggle, change.id, data, event.time()), event);
-  });
+  };
+  // An override may hide from one client what the package has.
+  if (of_package && !here.client()->overrides.empty()) return make();
+  thread_local FrameCache frames;
+  return frames.frame(seat, event, here.name_space(), make);
 }
 
 // Of another package there are two events, of which the last has the position. Whoever becomes a client gets
-// its package so.
+// its package so; to this one, and to one who is none any more, nothing else of the change matters.
 hub::FrameRef ClientVocabulary::frame_of_client(Seat& seat, const hub::Event& event) {
   const StandpointOf here(seat);
   if (text_member(event, "namespace") != state_of(seat).place.name_space) return nullptr;
   const hub::Identity& who = seat.session().identity();
   if (!is_about(event, who, here)) return nullptr;
-  std::string_view reason = sync_reason(event);
+  std::string_view reason = sync_reason(event, here.client() != nullptr);
   if (reason.empty()) return seat.event_frame(event.type(), event.data(), event);
-  const bool may_be_new = who.is_user() && makes_client_of_user(event);
-  if ((reason == "package_changed" || may_be_new) && here.package() != nullptr) {
-    reason = "package_changed";
-    const flags::Package& package = *here.package();
+  if (who.is_user() && makes_client_of_user(event))
+    reason = here.package() != nullptr ? "package_changed" : "status_changed";
+  if (reason == "package_changed" && here.package() != nullptr) {
     const std::string data =
-        update_text("package", false, package.id, package_text(*here.name_space(), package), event.time());
+        update_text("package", false, here.package()->id, package_for_client(here.standing()), event.time());
     const hub::FrameRef frame = seat.event_frame("package_update", data, event, event.audience(), false);
     frame->set_about(&event);
     seat.session().push_frame(frame);
@@ -378,7 +380,7 @@ void ClientVocabulary::check_feature(Seat& seat, Asked& asked) const {
     const flags::Flag* const child = here.find(sub_key);
     flag = child != nullptr && child->parent == flag ? child : nullptr;
   }
-  const bool on = flag != nullptr && is_on(here.evaluate(*flag, state_of(seat).place.context));
+  const bool on = flag != nullptr && is_on(Evaluations().of(*flag, here, state_of(seat).place.context));
   reply(seat, asked.ack(), "feature_check_result",
         json_text(json::object{{"feature_key", key},
                                {"sub_key", sub_key.empty() ? json::value() : json::value(sub_key)},

@@ -88,12 +88,6 @@ const flags::Flag* Standpoint::find(std::int64_t flag_id) const noexcept {
   return environment_ != nullptr ? if_seen(environment_->find(flag_id)) : nullptr;
 }
 
-flags::Evaluation Standpoint::evaluate(const flags::Flag& flag, const json::object& context) const {
-  flags::Context read = flags::Context::read(context).value();  // it was good when the seat began
-  read.set_caller(*who_, environment_->key);
-  return flags::Evaluator(*environment_, read, who_->now() / 1000).evaluate(flag);
-}
-
 bool is_about(const hub::Event& client_event, const hub::Identity& who, const Standpoint& here) {
   const std::optional<std::int64_t> id = number_member(client_event, "id");
   if (who.is_key()) return id == who.key->client_id;
@@ -113,19 +107,19 @@ const flags::Evaluation& Evaluations::of(const flags::Flag& flag, const Standpoi
 }
 
 bool Evaluations::is_as_before(const Standpoint& here) const noexcept {
-  return evaluator_ && name_space_ == here.name_space_ && environment_ == here.environment_ &&
-         rights_ == rights_of(*here.who_);
+  return evaluator_ && name_space_ == here.name_space() && environment_ == here.environment() &&
+         rights_ == rights_of(here.standing());
 }
 
 void Evaluations::begin(const Standpoint& here, const json::object& context) {
   known_.clear();
   evaluator_.reset();
-  name_space_ = here.name_space_;
-  environment_ = here.environment_;
-  rights_ = rights_of(*here.who_);
+  name_space_ = here.name_space();
+  environment_ = here.environment();
+  rights_ = rights_of(here.standing());
   context_ = flags::Context::read(context).value();  // it was good when the seat began
-  context_->set_caller(*here.who_, environment_->key);
-  evaluator_.emplace(*environment_, *context_, here.who_->now() / 1000);
+  context_->set_caller(here.standing(), environment_->key);
+  evaluator_.emplace(*environment_, *context_, here.standing().now() / 1000);
 }
 
 std::string Standpoint::topic() const {

@@ -53,13 +53,12 @@ class Standpoint {
   const json::object* limits_of(const flags::Flag& flag) const noexcept {
     return who_->limits_of(*flag.identity);
   }
-  // Of a flag that is seen.
-  flags::Evaluation evaluate(const flags::Flag& flag, const json::object& context) const;
+  // What this somebody is there. As long as the namespace is there.
+  const flags::Standing& standing() const noexcept { return *who_; }
   // The topic of its environment's flags.
   std::string topic() const;
 
  private:
-  friend class Evaluations;
   const flags::Flag* if_seen(const flags::Flag* flag) const noexcept;
 
   const flags::Viewer viewer_;

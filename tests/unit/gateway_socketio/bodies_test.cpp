@@ -30,6 +30,7 @@ struct Plan {
   std::string off_variant{};
   std::string name{};
   bool gated = false;
+  bool visible = true;
 };
 
 const std::string on = R"({"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"on"})";
@@ -59,6 +60,7 @@ flags::NamespaceRef name_space(const std::vector<Plan>& plans, bool platform_on 
     identity->key = plan.key;
     identity->name = plan.name.empty() ? plan.key : plan.name;
     identity->package_gated = plan.gated;
+    identity->client_visible = plan.visible;
     if (!plan.parent.empty()) identity->parent = plan.parent;
     if (!plan.platform.empty()) identity->platform = plan.platform;
     if (!plan.off_variant.empty()) identity->off_variant = plan.off_variant;
@@ -117,7 +119,7 @@ TEST(SocketioBodies, a_package_names_its_flags_by_their_keys) {
   gold.key = "gold";
   gold.name = "Gold";
   gold.features = {{1, {}}, {2, {{"seats", 5}, {"plan", "pro"}}}, {77, {{"gone", true}}}};
-  EXPECT_EQ(package_text(*bep, gold),
+  EXPECT_EQ(package_for_admins(*bep, gold),
             R"({"id":9,"name":"gold","display_name":"Gold","description":"","price":null,"currency":null,)"
             R"("billing_period":null,"is_active":true,"features":["a:b@c","z"],)"
             R"("limits":{"a:b@c":{"seats":5,"plan":"pro"},"z":{}}})");
@@ -127,9 +129,32 @@ TEST(SocketioBodies, a_package_names_its_flags_by_their_keys) {
   gold.billing_period = flags::BillingPeriod::monthly;
   gold.available = false;
   gold.features.clear();
-  EXPECT_EQ(package_text(*bep, gold),
+  EXPECT_EQ(package_for_admins(*bep, gold),
             R"({"id":9,"name":"gold","display_name":"Gold","description":"All of it","price":9.5,)"
             R"("currency":"EUR","billing_period":"monthly","is_active":false,"features":[],"limits":{}})");
+}
+
+TEST(SocketioBodies, T51_a_client_is_told_of_those_flags_of_its_package_that_it_sees) {
+  const flags::NamespaceRef made =
+      name_space({{.id = 1, .key = "seen", .definition = on, .gated = true},
+                  {.id = 2, .key = "hidden", .definition = on, .visible = false},
+                  {.id = 3, .key = "below", .definition = on, .parent = "hidden"},
+                  {.id = 4, .key = "denied", .definition = on, .gated = true},
+                  {.id = 5, .key = "gate", .definition = on, .gated = true},
+                  {.id = 6, .key = "behind", .definition = on, .parent = "gate"}});
+  flags::Namespace bep = *made;
+  auto gold = std::make_shared<flags::Package>();
+  gold->id = 9;
+  for (const std::int64_t id : {1, 2, 3, 4, 6}) gold->features.push_back({id, {{"seats", id}}});
+  bep.packages = {gold};
+  flags::Client client;
+  client.package_id = 9;
+  client.overrides = {{.flag_id = 4, .granted = false}};
+  const flags::Standing standing({.kind = flags::Viewer::Kind::client}, bep, &client, noon);
+  const std::string told = package_for_client(standing);
+  EXPECT_NE(told.find(R"("features":["seen"],"limits":{"seen":{"seats":1}}})"), std::string::npos) << told;
+  EXPECT_NE(package_for_admins(bep, *gold).find(R"(["behind","below","denied","hidden","seen"])"),
+            std::string::npos);
 }
 
 TEST(SocketioBodies, a_view_is_a_flag_as_one_client_has_it) {
@@ -240,19 +265,23 @@ TEST(SocketioBodies, of_several_reasons_to_ask_again_one_is_given) {
     const char* type;
     const char* changes;
     const char* reason;
+    const char* of_none = nullptr;  // the reason for one that is no client any more, if it is another
   } cases[] = {
       {"client.updated", R"(["overrides","package"])", "package_changed"},
       {"client.updated", R"(["overrides"])", "override_changed"},
-      {"client.updated", R"(["attributes","status"])", "attributes_changed"},
+      {"client.updated", R"(["attributes","status"])", "attributes_changed", "status_changed"},
+      {"client.updated", R"(["package","status"])", "package_changed", "status_changed"},
       {"client.updated", R"(["status"])", "status_changed"},
       {"client.updated", R"(["name"])", ""},
       {"client.updated", R"(["name","user_id"])", "status_changed"},
       {"client.created", R"([])", "status_changed"},
       {"client.deleted", R"([])", "status_changed"},
   };
-  for (const auto& [type, changes, reason] : cases)
-    EXPECT_EQ(sync_reason(event(type, R"({"id":5,"changes":)" + std::string(changes) + "}")), reason)
-        << changes;
+  for (const auto& [type, changes, reason, of_none] : cases) {
+    const hub::Event change = event(type, R"({"id":5,"changes":)" + std::string(changes) + "}");
+    EXPECT_EQ(sync_reason(change, true), reason) << changes;
+    EXPECT_EQ(sync_reason(change, false), of_none != nullptr ? of_none : reason) << changes;
+  }
 }
 
 }  // namespace

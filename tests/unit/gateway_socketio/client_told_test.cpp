@@ -90,6 +90,65 @@ TEST_F(SocketioClientTold, T49_an_administrator_is_told_there_of_its_own_alone) 
   rig_.publish(SeatRig::about("package.updated", 9, R"(["name"])", R"(,"package":9)"));
   rig_.publish(SeatRig::about("client.updated", 5, R"(["package"])", R"(,"client":5)"));
   EXPECT_THAT(admin.take(), IsEmpty());
+  rig_.publish({"user.created", R"({"user_id":3})", hub::Audience::admins()});
+  EXPECT_THAT(admin.take_one(), StartsWith(R"(2/client,["user.created",{"user_id":3},)")) << "by its type";
+}
+
+TEST_F(SocketioClientTold, T31_an_administrator_who_is_none_any_more_is_a_user_there) {
+  const AccountRef who = rig_.account(2, Role::admin);
+  Carrier& admin = *rig_.connect(*vocabulary_, SeatRig::user(who), in_bep);
+  admin.take();
+  admin.reads = false;
+  rig_.publish({"user.created", R"({"user_id":3})", hub::Audience::admins()});
+  EXPECT_EQ(admin.session->outbox().messages(), 1U);
+  rig_.become(who, Role::user);
+  admin.read();
+  EXPECT_THAT(admin.take(), IsEmpty());
+  EXPECT_EQ(admin.reason, "");
+  rig_.publish(SeatRig::about("platform.updated", 7, R"(["enabled"])", ""));
+  EXPECT_THAT(admin.take_one(), HasSubstr("platform_update")) << "it still is among the clients";
+}
+
+TEST_F(SocketioClientTold, T51_its_package_is_told_without_the_flags_that_it_does_not_see) {
+  rig_.world.plans["one"].gated = true;
+  rig_.change();
+  rig_.set_client(rig_.make_client(9, {{.flag_id = 1, .granted = false}}));
+  auto other = std::make_shared<flags::Client>(*rig_.make_client(9, {}, 2));
+  other->id = 6;
+  other->key = "other";
+  rig_.flags.apply(flags::ClientChange{nullptr, other});
+  Carrier& denied = come();
+  Carrier& granted = *rig_.connect(*vocabulary_, rig_.user(2, Role::user), in_bep);
+  const auto expect_both = [&] {
+    EXPECT_THAT(denied.take_one(), HasSubstr(R"("features":[],"limits":{}})"));
+    EXPECT_THAT(granted.take_one(), HasSubstr(R"("features":["one"],"limits":{"one":{"seats":5}}})"));
+  };
+  denied.take();
+  granted.take();
+  rig_.publish(SeatRig::about("package.updated", 9, R"(["name"])", R"(,"package":9)"));
+  expect_both();
+  rig_.world.plans["one"].visible = false;
+  rig_.change();
+  pass();
+  denied.take();
+  granted.take();
+  rig_.publish(SeatRig::about("client.updated", 6, R"(["package"])", R"(,"client":6)"));
+  EXPECT_THAT(granted.take(), testing::Contains(HasSubstr(R"("features":[],"limits":{}})")));
+}
+
+TEST_F(SocketioClientTold, without_recovery_both_events_of_another_package_are_a_name_and_data) {
+  rig_.with_position = false;
+  rig_.set_client(rig_.make_client(0));
+  Carrier& client = come();
+  client.take();
+  rig_.publish(SeatRig::about("client.updated", 5, R"(["package"])", R"(,"client":5)"), true,
+               [&] { rig_.set_client(rig_.make_client(8)); });
+  const std::vector<std::string> told = client.take();
+  ASSERT_EQ(told.size(), 2U);
+  for (const std::string& packet : told)
+    EXPECT_EQ(parse_json(packet.substr(packet.find('[')))->as_array().size(), 2U) << packet;
+  EXPECT_THAT(told[0], StartsWith(R"(2/client,["package_update",)"));
+  EXPECT_THAT(told[1], StartsWith(R"(2/client,["config_sync",)"));
 }
 
 TEST_F(SocketioClientTold, T49_a_user_who_is_no_client_is_told_of_the_platforms_that_it_is_shown) {
@@ -134,6 +193,22 @@ TEST_F(SocketioClientTold, who_becomes_a_client_or_is_none_any_more_is_told_to_l
   EXPECT_EQ(names_told(ann), R"(config_sync:"status_changed")");
   EXPECT_EQ(names_told(bob), R"(package_update config_sync:"package_changed")");
   EXPECT_EQ(names_told(key), R"(config_sync:"status_changed")");
+  // The same in one change with more.
+  rig_.publish(of_client("client.updated", R"(["package","user_id"])", 1, R"(,"former_user":2)"), true,
+               [&] { rig_.set_client(rig_.make_client(8, {}, 1)); });
+  EXPECT_EQ(names_told(ann), R"(package_update config_sync:"package_changed")");
+  EXPECT_EQ(names_told(bob), R"(config_sync:"status_changed")");
+  EXPECT_EQ(names_told(key), R"(package_update config_sync:"package_changed")");
+  rig_.publish(of_client("client.updated", R"(["attributes","user_id"])", 2, R"(,"former_user":1)"), true,
+               [&] { rig_.set_client(rig_.make_client(0, {}, 2)); });
+  EXPECT_EQ(names_told(ann), R"(config_sync:"status_changed")");
+  EXPECT_EQ(names_told(bob), R"(config_sync:"status_changed")");
+  EXPECT_EQ(names_told(key), R"(config_sync:"attributes_changed")");
+  auto disabled = std::make_shared<flags::Client>(*rig_.make_client(9, {}, 2));
+  disabled->status = flags::Client::Status::disabled;
+  rig_.publish(of_client("client.updated", R"(["package","status"])", 2), true,
+               [&] { rig_.set_client(disabled); });
+  EXPECT_EQ(names_told(bob), R"(config_sync:"status_changed")");
 }
 
 TEST_F(SocketioClientTold, platforms_are_shown_without_what_is_configured) {

@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+#include <boost/asio/post.hpp>
+
 namespace corohub::gateway::socketio {
 namespace {
 
@@ -172,6 +174,7 @@ class ClientVocabulary final : public Vocabulary {
   static hub::FrameRef frame_of_client(Seat& seat, const hub::Event& event);
   static hub::FrameRef frame_of_sync(Seat& seat, const hub::Event& event);
   static void tell_items(Seat& seat, const FlagItems& items);
+  void catch_up_later(Seat& seat) const;
 
   // ---- what the client says ----
   void connect(Seat& seat, Asked& asked) const;
@@ -188,7 +191,11 @@ class ClientVocabulary final : public Vocabulary {
 
 hub::FrameRef ClientVocabulary::own_frame(Seat& seat, const hub::Event& event, const hub::Interest&) const {
   // Of flags it was told in its welcome, and is by its watch: the topic is there for what it has missed.
-  if (event.type().starts_with("flag.") && event.seq() > state_of(seat).began_at) return nullptr;
+  const Seq began_at = state_of(seat).began_at;
+  if (event.type().starts_with("flag.") && event.seq() >= began_at) {
+    if (!seat.session().catches_up()) catch_up_later(seat);
+    if (event.seq() > began_at) return nullptr;
+  }
   if (event.type().starts_with("client.")) return frame_of_client(seat, event);
   if (event.type() == "config.sync") return frame_of_sync(seat, event);
   const std::optional<Change> change = change_of(event);
@@ -297,7 +304,7 @@ void ClientVocabulary::tell(Seat& seat, const Notice& notice) const {
 }
 
 // From here on its watch tells it of flags, and of what they were nothing is left to tell. An event of a
-// change that its welcome had may yet come.
+// change that its welcome had may yet come, and with it, or with the next, it has caught up.
 void ClientVocabulary::caught_up(Seat& seat) const noexcept {
   ClientState& state = state_of(seat);
   state.missed.reset();
@@ -308,6 +315,12 @@ void ClientVocabulary::caught_up(Seat& seat) const noexcept {
     return FlagTopic::parse(one->topic->name).has_value();
   });
   if (of_flags != followed.end()) shard.unsubscribe(**of_flags);
+}
+
+// Not in the shard's walk along those who follow the topic. The seat lives as long as its session.
+void ClientVocabulary::catch_up_later(Seat& seat) const {
+  asio::post(seat.desk().shard.context(),
+             [this, &seat, session = seat.session().shared_from_this()] { caught_up(seat); });
 }
 
 // One change may be several events. The last has the position of the session. A socket that reads takes any

@@ -286,7 +286,24 @@ TEST_F(SocketioClientTold, who_comes_back_between_a_change_and_its_event_is_told
   client.take();
   rig_.publish_flag("two", "updated");
   EXPECT_THAT(client.take_one(), HasSubstr(R"("feature_id":2,)")) << "its views had the change already";
+  EXPECT_EQ(client.session->subscription("flags/bep"), nullptr) << "and that was the last";
   rig_.publish_flag("two", "updated");
+  EXPECT_THAT(client.take(), IsEmpty());
+}
+
+// Its event is of a flag that others see.
+TEST_F(SocketioClientTold,
+       who_comes_back_between_a_change_and_its_event_and_does_not_see_it_waits_for_another) {
+  rig_.publish_flag("one", "updated");
+  rig_.world.revision = 2;
+  rig_.world.plans["two"].visible = false;
+  rig_.change();
+  Carrier& client = come(in_bep, 1);
+  client.take();
+  rig_.publish_flag("two", "updated");
+  EXPECT_NE(client.session->subscription("flags/bep"), nullptr);
+  rig_.publish_flag("one", "updated");
+  EXPECT_EQ(client.session->subscription("flags/bep"), nullptr);
   EXPECT_THAT(client.take(), IsEmpty());
 }
 

@@ -25,6 +25,9 @@ namespace {
 
 constexpr std::string_view client_name_space = "/client";
 constexpr std::string_view connected = "client_connected";
+// Views that wait are dropped at an end, as events are: its client may have lost the right to them by then,
+// and one that comes back has all in its welcome.
+constexpr hub::Audience views_readers = hub::Audience::everyone();
 
 // ---- events ----
 
@@ -339,7 +342,7 @@ void ClientVocabulary::tell_items(Seat& seat, const FlagItems& items) {
     const Seq position = seat.session().position();
     const std::string meta =
         R"({"seq":)" + std::to_string(position) + R"(,"timestamp":")" + rfc3339(now) + R"("})";
-    seat.say_with_position(name, data, meta, position);
+    seat.say_with_position(name, data, meta, position, views_readers);
   };
   bool is_too_much = items.is_too_much;
   for (std::size_t i = 0; i < events.size() && !is_too_much; ++i) {
@@ -347,7 +350,7 @@ void ClientVocabulary::tell_items(Seat& seat, const FlagItems& items) {
     is_too_much = !fits(seat, data.size(), 3);
     if (is_too_much) break;
     if (i + 1 < events.size())
-      seat.say_volatile(name, data);
+      seat.say_volatile(name, data, views_readers);
     else
       say_last(name, data);
   }

@@ -43,10 +43,10 @@ void Seat::say(std::string_view name, std::string_view data, const hub::Audience
   push(event_packet(name_space(), name, data), readers);
 }
 
-void Seat::say_volatile(std::string_view name, std::string_view data) {
-  if (!with_position()) return say(name, data);
+void Seat::say_volatile(std::string_view name, std::string_view data, const hub::Audience& readers) {
+  if (!with_position()) return say(name, data, readers);
   const std::string meta = R"({"timestamp":")" + rfc3339(desk().shard.clock().unix_ms()) + R"("})";
-  push(event_packet(name_space(), name, data, {meta, {}}), hub::Audience::one_connection());
+  push(event_packet(name_space(), name, data, {meta, {}}), readers);
 }
 
 void Seat::say_with_position(std::string_view name, std::string_view data, std::string_view meta,

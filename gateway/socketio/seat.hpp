@@ -51,7 +51,8 @@ class Seat final : public Dialect {
   void say(std::string_view name, std::string_view data,
            const hub::Audience& readers = hub::Audience::one_connection());
   // [name,data,meta], where meta has the time: an event that is not in the log.
-  void say_volatile(std::string_view name, std::string_view data);
+  void say_volatile(std::string_view name, std::string_view data,
+                    const hub::Audience& readers = hub::Audience::one_connection());
   // [name,data,meta,"epoch:seq"], or [name,data] for a client that wants no more. The position is where the
   // client goes on once it has had this.
   void say_with_position(std::string_view name, std::string_view data, std::string_view meta, Seq position,

@@ -1,5 +1,7 @@
 // The namespace `/client`: what happens to it and to what it has, and what it has missed of that.
 #include "client_rig.hpp"
+#include "gateway/socketio/bodies.hpp"
+#include "gateway/socketio/client_place.hpp"
 #include "support/allocations.hpp"
 
 #include <gmock/gmock.h>
@@ -305,6 +307,52 @@ TEST_F(SocketioClientTold,
   rig_.publish_flag("one", "updated");
   EXPECT_EQ(client.session->subscription("flags/bep"), nullptr);
   EXPECT_THAT(client.take(), IsEmpty());
+}
+
+TEST_F(SocketioClientTold, T51_what_it_missed_of_a_flag_that_is_hidden_before_it_reads_is_taken_back) {
+  rig_.publish_flag("one", "updated");
+  rig_.publish_flag("two", "updated");
+  rig_.reads = false;
+  Carrier& client = come(in_bep, 0);
+  EXPECT_EQ(client.session->subscription("flags/bep"), nullptr);
+  rig_.world.plans["one"].visible = false;
+  rig_.change();
+  rig_.settle();
+  client.read();
+  const std::vector<std::string> told = client.take();
+  ASSERT_EQ(told.size(), 3U);
+  EXPECT_THAT(told[0], HasSubstr("client_connected"));
+  EXPECT_THAT(told[1], HasSubstr(R"("feature_id":2,)"));
+  EXPECT_THAT(told[2], HasSubstr(R"("reason":"feature_hidden")"));
+}
+
+TEST_F(SocketioClientTold, T51_views_that_wait_are_no_last_words) {
+  Carrier& client = come();
+  client.take();
+  client.reads = false;
+  rig_.world.plans["one"].value = false;
+  rig_.change();
+  pass();
+  hub::Outbox& waits = client.session->outbox();
+  EXPECT_EQ(waits.messages(), 1U);
+  waits.discard_from_first_impersonal(1);
+  EXPECT_EQ(waits.messages(), 0U);
+}
+
+TEST_F(SocketioClientTold, what_was_evaluated_with_one_package_is_not_told_with_another) {
+  rig_.world.plans["one"].rule = R"({"if":[{"==":[{"var":"corohub.package"},"gold"]},"on","off"]})";
+  rig_.change();
+  const ClientPlace place{"bep", "", {}};
+  const hub::Identity who{1, Role::user};
+  Evaluations known;
+  const auto one_is_on = [&] {
+    const Standpoint here(rig_.flags, who, place);
+    return is_on(known.of(*here.find("one"), here, place.context));
+  };
+  for (const std::int64_t package : {8, 9, 0}) {
+    rig_.set_client(rig_.make_client(package));
+    EXPECT_EQ(one_is_on(), package == 9) << package;
+  }
 }
 
 TEST_F(SocketioClientTold, a_key_that_comes_back_has_missed_no_announcement) {

@@ -97,6 +97,7 @@ class Shard {
   // The member's form() is another one from here on. For a member for which no event is queued.
   void form_changed(Member& member) noexcept { member.form_ = &member.form(); }
   // From here on the judge knows that this member has asked to hear what clients of feature flags hear.
+  // Before its replay begins: a page of the log that is under way was read for who the member was.
   void join_clients(Member& member) noexcept { member.identity_.is_among_clients = true; }
   // See Sending. Full: the member is closed (slow_consumer).
   Push push(Member& member, const FrameRef& frame) noexcept { return sending_.push(member, {}, frame); }

@@ -18,7 +18,8 @@ class ClientJudge final : public hub::AudienceJudge {
   // The directory outlives the judge.
   explicit ClientJudge(const flags::Directory& directory) noexcept : directory_(directory) {}
 
-  // A client that is disabled has no part in what goes to several. False for attributes that say nothing.
+  // A client that is disabled has no part in what goes to several, unless its user is among the clients.
+  // False for attributes that say nothing.
   bool includes(const hub::Event& event, const hub::Identity& who) const noexcept override;
 
   // Who was the user of the client that the event is about, until then; nothing: nobody, or it still is.

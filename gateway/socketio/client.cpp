@@ -1,7 +1,6 @@
 #include "gateway/socketio/client.hpp"
 
 #include "core/json_text.hpp"
-#include "core/log.hpp"
 #include "gateway/session/raw_json.hpp"
 #include "gateway/session/topic_rights.hpp"
 #include "gateway/socketio/asked.hpp"
@@ -77,23 +76,18 @@ std::string platforms_of(const Seat& seat) {
   return platforms_for_clients(*here.name_space());
 }
 
-// Whoever may see nothing here any more is told that there is nothing.
-std::optional<Refusal> or_none(std::optional<Refusal> refusal, std::string& list) {
-  if (!refusal || refusal->code != name(ErrorCode::not_found)) return refusal;
-  list = "[]";
-  return std::nullopt;
-}
-
 // Nothing, or why there is no list. With it the seat knows all, so that a watch which has not told all begins
 // again.
 std::optional<Refusal> read_views(Seat& seat, std::string& list) {
   FlagWatching& flags = seat.desk().flag_watching;
   ClientState& state = state_of(seat);
-  if (!state.is_behind && flags.is_watching(seat.session()))
-    return or_none(flags.read(seat.session(), state.place.watch(), view_text(), list), list);
-  std::optional<Refusal> refusal = flags.watch(seat.session(), state.place.watch(), view_text(), list);
+  std::optional<Refusal> refusal = state.is_behind
+                                       ? flags.watch(seat.session(), state.place.watch(), view_text(), list)
+                                       : flags.read(seat.session(), state.place.watch(), view_text(), list);
   state.is_behind = state.is_behind && refusal.has_value();
-  return or_none(std::move(refusal), list);
+  if (!refusal || refusal->code != name(ErrorCode::not_found)) return refusal;
+  list = "[]";  // it may see nothing here any more
+  return std::nullopt;
 }
 
 std::string client_id_of(const Seat& seat) {
@@ -287,10 +281,8 @@ void ClientVocabulary::begin(Seat& seat, const Welcome& welcome) const {
   if (!seat.session().identity().is_guest()) follow_server_status(seat.session());
   if (seat.session().identity().is_user()) seat.desk().shard.join_clients(seat.session());
   std::string features;
-  std::optional<Refusal> refusal =
-      or_none(seat.desk().flag_watching.watch(seat.session(), state_of(seat).place.watch(), view_text(),
-                                              features, /*is_counted=*/false),
-              features);
+  std::optional<Refusal> refusal = seat.desk().flag_watching.watch(
+      seat.session(), state_of(seat).place.watch(), view_text(), features, /*is_counted=*/false);
   std::string text = welcome_text(seat, features);
   if (!refusal && !fits(seat, text.size())) refusal = too_much_waits();
   if (refusal) text = welcome_text(seat, "[]");

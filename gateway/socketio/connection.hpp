@@ -145,8 +145,8 @@ class Connection final : public engineio::Listener,
   const bool is_local_;
   std::uint32_t left_bytes_ = 0;  // by ended seats, in what the link says itself
   bool settles_ = false;          // a seat has ended
-  std::uint8_t ended_by_us_ =
-      0;  // marks of namespaces for which the client may still say what it began before
+  // Marks of namespaces for which the client may still say what it began before.
+  std::uint8_t ended_by_us_ = 0;
 };
 
 }  // namespace corohub::gateway::socketio

@@ -98,7 +98,7 @@ TEST(ClientJudge, T49_a_user_among_clients_has_a_part_in_what_is_for_all_of_them
   const ClientJudge judge(directory);
   const struct {
     const char* attributes;
-    std::vector<int> users;  // 11, 13 and 15, who is none
+    std::vector<int> users;  // 11, 13, whose client is disabled, and 15, who is none
   } table[] = {
       {R"({"for":{"namespace":3}})", {1, 1, 1}},
       {R"({"for":{"namespace":5}})", {0, 0, 0}},

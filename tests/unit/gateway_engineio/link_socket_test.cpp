@@ -114,6 +114,28 @@ TEST_F(EngineioLink, T60_a_slow_client_gets_whole_messages_of_all_channels) {
   EXPECT_EQ(whole, 20);
 }
 
+TEST_F(EngineioLink, T31_what_a_channel_hands_over_comes_behind_the_message_that_it_has_begun) {
+  EngineioRig roomy({.outbox = {1000, 64U << 20}});
+  roomy.service->limits = {1000, 64U << 20};
+  Socket socket(roomy.http, websocket, 4096);
+  socket.read();
+  Echo& echo = *roomy.life().echo;
+  Seat& seat = *echo.seats[0];
+  const std::string large(8'000'000, 'x');
+  echo.say_by(0, "a" + large + "|" + large);
+  roomy.http.settle();
+  ASSERT_GT(seat.outbox.begun(), 0U);
+  echo.push(seat.outbox, "all", MessageKind::text, hub::Audience::everyone());
+  echo.push(seat.outbox, "mine|too");
+  seat.outbox.discard_all_but_personal(0);
+  EXPECT_TRUE(seat.hand_over());
+  echo.say("end");
+  echo.seats[0].reset();
+  for (const std::string& text :
+       {"4a" + large, "|" + large, std::string("4mine"), std::string("|too"), std::string("4end")})
+    ASSERT_EQ(socket.read(), text);
+}
+
 TEST_F(EngineioLink, a_channel_that_always_has_something_keeps_no_other_waiting) {
   service->limits = {1000, 64U << 20};
   Socket socket(http, websocket, 4096);

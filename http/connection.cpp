@@ -1,6 +1,7 @@
 #include "http/connection.hpp"
 
 #include "auth/policy.hpp"
+#include "core/departures.hpp"
 #include "core/log.hpp"
 #include "http/caller.hpp"
 #include "http/peer_watch.hpp"
@@ -80,7 +81,12 @@ Connection::~Connection() {
 Task<> Connection::serve(std::unique_ptr<Connection> connection) {
   co_await connection->run();
   const std::unique_ptr<Takeover> takeover = std::move(connection->takeover_);
-  if (!takeover) co_return;
+  if (!takeover) {
+    auto& departures = asio::use_service<Departures>(connection->socket_.get_executor().context());
+    departures.let_go(
+        [ended = std::shared_ptr<Connection>(std::move(connection))]() mutable { ended.reset(); });
+    co_return;
+  }
   Socket socket = std::move(connection->socket_);
   std::string unread;
   if (!connection->inbound_.empty()) unread = std::move(connection->inbound_);

@@ -1,5 +1,6 @@
 #include "gateway/wire/socket_transport.hpp"
 
+#include "core/departures.hpp"
 #include "core/log.hpp"
 
 #include <algorithm>
@@ -174,6 +175,15 @@ void SocketTransport::finish() noexcept {
   dead_ = true;
   closing_ = true;
   wheel_.disarm(*this);
+  try {
+    asio::io_context& context = socket().get_executor().context();
+    asio::use_service<Departures>(context).let_go([self = shared_from_this()] { self->finish_now(); });
+  } catch (const std::bad_alloc&) {
+    finish_now();
+  }
+}
+
+void SocketTransport::finish_now() noexcept {
   error_code ignored;
   socket().close(ignored);
   tell_closed();

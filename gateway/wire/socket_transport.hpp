@@ -76,11 +76,12 @@ class SocketTransport : public Transport, public Timed, public std::enable_share
   std::optional<std::size_t> discard_input() noexcept;
   // So much has come that nobody has received.
   std::size_t arrived_bytes() noexcept;
-  // The end of the reading side: nothing is left to wait for.
+  // The end of the reading side: nothing is left to wait for. It may wait for its turn among those who go.
   void finish() noexcept;
   void tell_closed() noexcept;
 
  private:
+  void finish_now() noexcept;
   std::string farewell(CloseReason reason);
   Detached write_loop(std::shared_ptr<SocketTransport> self);
   void start_write_loop() noexcept;

@@ -1,6 +1,11 @@
 #include "core/deflate.hpp"
+#include "core/departures.hpp"
 #include "gateway/wire/wraps.hpp"
 #include "websocket_rig.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -474,6 +479,30 @@ TEST(WebSocket, a_paused_listener_gets_nothing_until_it_resumes) {
   EXPECT_EQ(rig.recorder->messages.size(), 0U);
   rig.recorder->transport->resume_reading();
   ASSERT_TRUE(rig.until([&] { return rig.recorder->messages.size() == 10; }));
+}
+
+TEST(WebSocket, of_a_crowd_that_goes_at_once_most_wait_for_their_turn) {
+  constexpr std::size_t crowd = 40;
+  WebSocketRig rig;
+  rig.start();
+  std::vector<std::unique_ptr<RawClient>> clients;
+  const auto theirs = std::make_shared<Recorder>(rig.limits);
+  for (std::size_t i = 0; i < crowd; ++i) {
+    clients.push_back(std::make_unique<RawClient>(rig.context));
+    start_websocket({.socket = clients.back()->take_server_socket(), .unread = {}, .head = "head\r\n\r\n"},
+                    {rig.settings, rig.wheel, rig.clock}, theirs->outbox, theirs);
+  }
+  rig.settle();
+  clients.clear();
+  const Departures& departures = asio::use_service<Departures>(rig.context);
+  std::size_t waited = 0;
+  while (theirs->closes < static_cast<int>(crowd)) {
+    rig.context.restart();
+    rig.context.poll_one();
+    waited = std::max(waited, departures.waiting());
+  }
+  EXPECT_GT(waited, crowd / 2);
+  EXPECT_EQ(departures.waiting(), 0U);
 }
 
 }  // namespace

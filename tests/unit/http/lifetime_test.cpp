@@ -1,4 +1,5 @@
 // How connections begin, wait and end: deadlines, drains, takeovers, and too many of them.
+#include "core/departures.hpp"
 #include "http/http_shard.hpp"
 #include "unit/http/rig.hpp"
 
@@ -91,6 +92,25 @@ TEST_F(HttpLifetime, T8_a_connection_that_says_nothing_is_closed) {
   rig.pass(1100ms);
   EXPECT_TRUE(client.ended());
   EXPECT_EQ(rig.server.connections(), 0U);
+}
+
+TEST_F(HttpLifetime, of_a_crowd_that_goes_at_once_most_wait_for_their_turn) {
+  constexpr std::size_t crowd = 40;
+  std::vector<std::unique_ptr<Client>> clients;
+  for (std::size_t i = 0; i < crowd; ++i) {
+    clients.push_back(std::make_unique<Client>(rig));
+    EXPECT_EQ(clients.back()->ask(get("/hello")).status, 200);
+  }
+  clients.clear();
+  const Departures& departures = asio::use_service<Departures>(rig.context);
+  std::size_t waited = 0;
+  while (rig.server.connections() > 0) {
+    rig.context.restart();
+    rig.context.poll_one();
+    waited = std::max(waited, departures.waiting());
+  }
+  EXPECT_GT(waited, crowd / 2);
+  EXPECT_EQ(departures.waiting(), 0U);
 }
 
 TEST_F(HttpLifetime, T8_the_head_of_a_later_request_has_the_same_time) {

@@ -1,0 +1,30 @@
+#include "core/departures.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace corohub {
+
+void Departures::let_go(std::function<void()> leave) {
+  const bool goes_now = left_ > 0 && waiting_.empty();
+  if (!goes_now) waiting_.push_back(std::move(leave));
+  if (!std::exchange(posted_, true)) post_.post(context_, [this]() noexcept { next_turn(); });
+  if (!goes_now) return;
+  --left_;
+  leave();
+}
+
+void Departures::next_turn() noexcept {
+  std::size_t through = std::max(per_turn, waiting_.size() / turns_of_a_crowd);
+  through = std::min(through, waiting_.size());
+  left_ = per_turn - std::min(per_turn, through);
+  posted_ = through > 0;
+  if (posted_) post_.post(context_, [this]() noexcept { next_turn(); });
+  for (; through > 0; --through) {
+    const std::function<void()> leave = std::move(waiting_.front());
+    waiting_.pop_front();
+    leave();
+  }
+}
+
+}  // namespace corohub

@@ -99,7 +99,8 @@ async function inTurns(count, make) {
 
 // ---- polling ----
 
-// The sessions are opened here; the load generator, which is faster than the servers, polls for them.
+// The sessions are opened here; the load generator, which is faster than the servers, polls for them. It answers no pings,
+// so a measurement has to be over before the first pong is due.
 async function polling({ clients: count, options }, server) {
   const ours = server.root !== undefined;
   const clients = await inTurns(count, async (i) => {

@@ -5,9 +5,23 @@
 
 namespace corohub {
 
+Departures::Departures(asio::io_context& context)
+    : service(context),
+      context_(context),
+      gauge_(metrics::gauge("corohub_departures_waiting",
+                            "Connections that have ended and wait for their turn to go.")) {}
+
+void Departures::shutdown() noexcept {
+  gauge_.Decrement(static_cast<double>(waiting_.size()));
+  waiting_.clear();
+}
+
 void Departures::let_go(std::function<void()> leave) {
   const bool goes_now = left_ > 0 && waiting_.empty();
-  if (!goes_now) waiting_.push_back(std::move(leave));
+  if (!goes_now) {
+    waiting_.push_back(std::move(leave));
+    gauge_.Increment();
+  }
   if (!std::exchange(posted_, true)) post_.post(context_, [this]() noexcept { next_turn(); });
   if (!goes_now) return;
   --left_;
@@ -23,6 +37,7 @@ void Departures::next_turn() noexcept {
   for (; through > 0; --through) {
     const std::function<void()> leave = std::move(waiting_.front());
     waiting_.pop_front();
+    gauge_.Decrement();
     leave();
   }
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/fixed_post.hpp"
+#include "core/metrics.hpp"
 #include "core/task.hpp"
 
 #include <cstddef>
@@ -19,7 +20,7 @@ class Departures final : public asio::execution_context::service {
   using key_type = Departures;
   static inline asio::execution_context::id id;
 
-  explicit Departures(asio::io_context& context) : service(context), context_(context) {}
+  explicit Departures(asio::io_context& context);
 
   // `leave` runs now, or in a later turn behind those that came before; never, if the context ends sooner:
   // then it is destroyed. Throws for memory, and then it has not run.
@@ -30,10 +31,11 @@ class Departures final : public asio::execution_context::service {
   static constexpr std::size_t per_turn = 8;
   static constexpr std::size_t turns_of_a_crowd = 256;  // of a large one more go in each turn
 
-  void shutdown() noexcept override { waiting_.clear(); }
+  void shutdown() noexcept override;
   void next_turn() noexcept;
 
   asio::io_context& context_;
+  metrics::Gauge& gauge_;
   std::size_t left_ = per_turn;  // how many more go in this turn
   bool posted_ = false;          // next_turn() is
   std::deque<std::function<void()>> waiting_;

@@ -83,10 +83,6 @@ void Outbox::discard_lost(const Identity& who) noexcept {
   });
 }
 
-void Outbox::discard_all_but_personal(UserId user) noexcept {
-  keep_only([user](const Frame& frame) { return is_personal(frame, user); });
-}
-
 void Outbox::discard_from_first_impersonal(UserId user) noexcept {
   bool keeps = true;
   keep_only([&](const Frame& frame) { return keeps = keeps && is_personal(frame, user); });

@@ -59,11 +59,9 @@ class Outbox {
   void keep_only(Keep keep) noexcept;
   // The same of what is not for `who` any more, as far as audiences say so.
   void discard_lost(const Identity& who) noexcept;
-  // Takes back what was not begun and is not for this user by name: the last words to one who leaves.
-  // 0: for nobody by name.
-  void discard_all_but_personal(UserId user) noexcept;
-  // The same for one who may come back and go on: also what is behind the first that is taken back, so that
-  // no later position is read in place of it.
+  // Keeps, as the last words to one who leaves, what is for this user by name and what is for this connection
+  // alone, up to the first message that is neither; 0: for nobody by name. That one is taken back with all
+  // behind it, so that whoever comes back to go on has no later position.
   void discard_from_first_impersonal(UserId user) noexcept;
   // The carrier is another one, and nothing was begun: `wrapped` says what becomes of each frame, which keeps
   // its place, is joined to its next as before, and is about the same; `is_rest`: the frame before is joined

@@ -357,7 +357,7 @@ std::uint32_t Shard::apply(const AccountChanged& change) noexcept {
     if (member.identity_.role != role) move_to_role(member, role);
     const bool stays = account != nullptr && account->has_session(member.identity_.session);
     if (stays) return;
-    member.outbox_.discard_all_but_personal(change.user_id);
+    member.outbox_.discard_from_first_impersonal(change.user_id);
     if (member.dismiss(change.ending)) ++ended;
   });
   return ended;

@@ -155,7 +155,7 @@ class Shard {
     for (const std::vector<Member*>* members : {&members_.with_client_keys(), &members_.in_no_audience()})
       for (Member* member : *members) {
         if (member->identity_.key == nullptr || !has_ended(*member->identity_.key)) continue;
-        member->outbox_.discard_all_but_personal(0);
+        member->outbox_.discard_from_first_impersonal(0);
         member->dismiss(CloseReason::session_revoked);
       }
   }

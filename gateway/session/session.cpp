@@ -509,7 +509,7 @@ void Session::on_due(SteadyTime now) noexcept {
   if (is_closing()) return;
   if (stage_ == Stage::unidentified) return close(CloseReason::auth_timeout);
   if (expiry_noticed_ || now >= due_) {
-    if (identity().is_key()) outbox().discard_all_but_personal(0);
+    if (identity().is_key()) outbox().discard_from_first_impersonal(0);
     return close(reason_of_expiry());
   }
   expiry_noticed_ = true;

@@ -298,8 +298,9 @@ void ClientVocabulary::tell(Seat& seat, const Notice& notice) const {
   Vocabulary::tell(seat, notice);
 }
 
-// From here on its watch tells it of flags, and of what they were nothing is left to tell. An event of a
-// change that its welcome had may yet come, and with it, or with the next, it has caught up.
+// From here on its watch tells it of flags, and of what they were nothing is left to tell. A shard knows a
+// change of flags before the event of it has come: a seat whose welcome had such a change waits for the
+// event.
 void ClientVocabulary::caught_up(Seat& seat) const noexcept {
   ClientState& state = state_of(seat);
   state.missed.reset();

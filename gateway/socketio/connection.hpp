@@ -70,9 +70,9 @@ class Connection final : public engineio::Listener,
   engineio::Link& link() noexcept { return *link_; }
   const Desk& desk() const noexcept { return desk_; }
   // Says the client's last packet in this namespace, behind what waits there: all of it that the carrier
-  // takes at once, and of what waits longer what is for this client or its user by name. The rest is dropped,
-  // because nothing takes it back any more if the client loses the right to it. The occupant is told of its
-  // end in a turn of its own.
+  // takes at once, and of what waits longer what is for this client or its user by name, up to the first that
+  // is neither. The rest is dropped, because nothing takes it back any more if the client loses the right to
+  // it. The occupant is told of its end in a turn of its own.
   void send_off(Berth& berth) noexcept;
 
  private:

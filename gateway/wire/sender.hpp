@@ -89,7 +89,8 @@ class Sender {
   bool ended_ = false;
   bool has_next_ = false;   // behind the turn of the outbox in hand: another of the queue, or the last bytes
   std::uint16_t turn_ = 0;  // so many frames are left of it, if it has an end
-  std::uint32_t rest_ = 0;  // so much of control_ is what was left of a message when its outbox left
+  std::uint32_t rest_ = 0;  // bytes at the beginning of control_ that are no control: the end of a message
+                            // whose outbox has left
   std::string control_;     // behind a message that was begun, before all others
   Socket socket_;
   OutboxQueue* queue_ = nullptr;

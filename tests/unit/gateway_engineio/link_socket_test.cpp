@@ -125,9 +125,9 @@ TEST_F(EngineioLink, T31_what_a_channel_hands_over_comes_behind_the_message_that
   echo.say_by(0, "a" + large + "|" + large);
   roomy.http.settle();
   ASSERT_GT(seat.outbox.begun(), 0U);
-  echo.push(seat.outbox, "all", MessageKind::text, hub::Audience::everyone());
   echo.push(seat.outbox, "mine|too");
-  seat.outbox.discard_all_but_personal(0);
+  echo.push(seat.outbox, "all", MessageKind::text, hub::Audience::everyone());
+  seat.outbox.discard_from_first_impersonal(0);
   EXPECT_TRUE(seat.hand_over());
   echo.say("end");
   echo.seats[0].reset();

@@ -329,6 +329,23 @@ TEST_F(SocketioConnection,
   EXPECT_THAT(came, ElementsAre(StartsWith("3/admin,0["), "1/admin,"));
 }
 
+TEST_F(SocketioConnection, T74_a_client_whose_login_has_ended_comes_back_before_what_it_was_not_told) {
+  auto ann = client();
+  connect(*ann, "/", boss_);
+  ann->take();
+  ann->stop_polling();
+  auto elsewhere = std::make_shared<Account>(*boss_);
+  elsewhere->sessions.clear();
+  rig_.cache.apply(boss_->id, elsewhere);
+  rig_.publish(
+      {event("note", 1, hub::Audience::everyone()),
+       event("password.changed", 2, hub::Audience::user(boss_->id)),
+       hub::Entry(hub::AccountChanged{
+           .user_id = boss_->id, .account = elsewhere, .ending = CloseReason::credentials_changed})});
+  ann->go_on_polling();
+  for (const std::string& packet : ann->take()) EXPECT_THAT(packet, testing::Not(testing::HasSubstr(":2")));
+}
+
 TEST_F(SocketioConnection, T60_what_it_says_itself_to_a_client_that_does_not_take_it_is_bounded) {
   auto neighbour = guest_of_root();
   auto slow = guest_of_root();

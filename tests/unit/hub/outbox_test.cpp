@@ -272,13 +272,10 @@ TEST(Outbox, behaves_like_a_queue_of_messages) {
         outbox.discard_lost(user_seven);
         keep_only([](const Message& message) { return message.audience.includes(user_seven); });
       } else if (dice < 66) {
-        outbox.discard_all_but_personal(7);
-        keep_only([](const Message& message) { return message.audience.user_id == 7; });
-      } else if (dice < 67) {
         outbox.discard_from_first_impersonal(7);
         bool keeps = true;
         keep_only([&](const Message& message) { return keeps = keeps && message.audience.user_id == 7; });
-      } else if (dice < 68) {
+      } else if (dice < 67) {
         closed = true;
         if (random() % 2 == 0) {
           outbox.close();

@@ -77,11 +77,12 @@ TEST_F(Rights, a_session_that_ended_closes_its_connections_after_their_own_last_
   EXPECT_THAT(other.log, ElementsAre("later"));
 }
 
-TEST_F(Rights, what_waits_for_an_ended_login_is_taken_back_but_for_its_own_last_words) {
+// Behind what is taken back it would tell a position, with which the client came back too late for that.
+TEST_F(Rights, T74_what_waits_for_an_ended_login_is_taken_back_but_for_its_own_words_ahead_of_all_other) {
   FakeMember member(one.shard, {1, Role::admin, laptop});
   member.blocked = true;
-  one.publish({event("admins", Audience::admins(), 1), event("all", Audience::everyone(), 2),
-               event("own", Audience::user_and_admins(1), 3)});
+  one.publish({event("own", Audience::user_and_admins(1), 1), event("admins", Audience::admins(), 2),
+               event("all", Audience::everyone(), 3), event("own", Audience::user_and_admins(1), 4)});
   one.publish({AccountChanged{1, account(1, Role::admin, {}), CloseReason::logged_out}});
   member.take_all();
   EXPECT_THAT(member.log, ElementsAre("close logged_out", "own"));

@@ -217,12 +217,14 @@ class Oracle {
  public:
   explicit Oracle(const Writer& published) : writer_(published) {}
 
-  // What is visible must have come, in order and once. Only what a later change of role takes away may be
-  // missing: it may have waited when the change came.
+  // What is visible must have come, in order and once. What a later change of role takes away may be missing:
+  // it may have waited when the change came. With a login's end goes what waits from the first event on that
+  // is not the user's own, so that nothing comes behind it.
   void judge(const Story& story) {
     const std::vector<Version>& versions = writer_.history.at(story.user);
     std::size_t next = 0;
     bool closed = false;
+    bool goes = false;  // with the login's end
     auto version = versions.begin();
     for (Seq seq = story.attached_at + 1; seq <= story.detached_at + 1 && !closed; ++seq) {
       while (version + 1 != versions.end() && (version + 1)->after < seq) ++version;
@@ -232,10 +234,13 @@ class Oracle {
       const bool came = next < story.got.size() && story.got[next] == seq;
       next += came ? 1 : 0;
       reached_ += is_visible ? 1 : 0;
-      ASSERT_TRUE(is_visible || !came) << "event " << seq << " is not for user " << story.user;
+      ASSERT_TRUE((is_visible && !goes) || !came) << "event " << seq << " is not for user " << story.user;
       if (is_visible && !came) {
-        ASSERT_TRUE(taken_back(seq, story, version + 1))
-            << "event " << seq << " is missing for user " << story.user;
+        if (!taken_back(seq, story, version + 1)) {
+          ASSERT_TRUE(ends(story, version + 1) && (goes || !personal(seq, story.user)))
+              << "event " << seq << " is missing for user " << story.user;
+          goes = true;
+        }
         ++taken_back_;
       }
     }
@@ -257,10 +262,21 @@ class Oracle {
   bool personal(Seq seq, UserId user) const {
     return writer_.audiences[static_cast<std::size_t>(seq)].user_id == user;
   }
-  bool taken_back(Seq seq, const Story& story, std::vector<Version>::const_iterator later) const {
-    for (; later != writer_.history.at(story.user).end() && later->after <= story.detached_at; ++later)
-      if (!visible(seq, story.user, *later) || (!later->lets_in(story.session) && !personal(seq, story.user)))
-        return true;
+  // Of the later versions, up to the one that ends the login.
+  using Later = std::vector<Version>::const_iterator;
+  bool taken_back(Seq seq, const Story& story, Later later) const {
+    return any_of(story, later, [&](const Version& one) { return !visible(seq, story.user, one); });
+  }
+  bool ends(const Story& story, Later later) const {
+    return any_of(story, later, [&](const Version& one) { return !one.lets_in(story.session); });
+  }
+  template <class Is>
+  bool any_of(const Story& story, Later later, Is is) const {
+    const Later end = writer_.history.at(story.user).end();
+    for (; later != end && later->after <= story.detached_at; ++later) {
+      if (is(*later)) return true;
+      if (!later->lets_in(story.session)) break;
+    }
     return false;
   }
 

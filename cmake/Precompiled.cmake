@@ -1,5 +1,5 @@
 # What nearly every unit includes, read once for the rooms and once for the tests: a cold build takes a third less. It
-# hides a missing include, so the release preset compiles the rooms without.
+# hides a missing include, which tools/check-includes finds.
 option(COROHUB_PRECOMPILE "precompile the headers that nearly every unit includes" OFF)
 if(NOT COROHUB_PRECOMPILE)
   return()

@@ -1,5 +1,5 @@
-// Lets the ends of connections happen a few in each turn of the loop: a crowd that goes at once, as when the
-// network between breaks, is spread over turns, and those who stay are served in between. One per
+// Lets the ends of connections happen a few in each turn of the loop: a crowd that goes at once, as when a
+// proxy dies, is spread over turns, and those who stay are served in between. One per
 // io_context, found by asio::use_service; used on its context's thread only.
 #pragma once
 

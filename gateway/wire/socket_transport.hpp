@@ -64,7 +64,7 @@ class SocketTransport : public Transport, public Timed, public std::enable_share
   SteadyTime now() const noexcept { return wheel_.at(clock_.steady()); }
   CloseReason reason() const noexcept { return reason_; }
   bool closing() const noexcept { return closing_; }  // reason() is final
-  bool dead() const noexcept { return dead_; }        // the socket is closed
+  bool dead() const noexcept { return dead_; }        // the socket is closed, or waits for that
 
   // on_open() of the listener, and what it pushed leaves.
   void tell_open() noexcept;

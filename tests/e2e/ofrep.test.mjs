@@ -28,8 +28,11 @@ function failed(answer, status, errorCode = 'GENERAL') {
   assert.equal(typeof answer.json.errorDetails, 'string', answer.text);
 }
 
-// The events of a stream so far: [{id, event, data}], and what else stands in it.
-const eventsIn = (text) => text.split('\n\n').map((block) => Object.fromEntries(block.split('\n').filter((line) => /^\w+:/.test(line)).map((line) => {
+// What a stream says, each with its end.
+const CONNECTED = /"connected".*\n\n/;
+const REFETCH = /refetchEvaluation.*\n\n/;
+// The events of a stream that have come whole: [{id, event, data}], and what else stands in it.
+const eventsIn = (text) => text.split('\n\n').slice(0, -1).map((block) => Object.fromEntries(block.split('\n').filter((line) => /^\w+:/.test(line)).map((line) => {
   const colon = line.indexOf(':');
   return [line.slice(0, colon), line.slice(colon + 1).trimStart()];
 }))).filter(({ data }) => data !== undefined).map((each) => ({ ...each, data: JSON.parse(each.data) }));
@@ -233,7 +236,7 @@ test('a stream: connected, then one call to ask again for each change that conce
   const stream = await listen(t, server, endpoint.requestUri);
   assert.equal(stream.status, 200);
   assert.match(stream.headers['content-type'], /^text\/event-stream/);
-  await stream.until(/"connected"/);
+  await stream.until(CONNECTED);
   assert.match(stream.text, /^retry: ?\d+\n/);
   const [hello] = eventsIn(stream.text);
   assert.match(hello.id, /^[\w-]+:\d+$/);
@@ -243,7 +246,7 @@ test('a stream: connected, then one call to ask again for each change that conce
   await define(admin, 'bep', 'hidden', { defaultVariant: 'on' });
   await flip(admin, 'bep', 'one', 'enable', 'staging');
   await flip(admin, 'bep', 'one', 'disable');
-  await stream.until(/refetchEvaluation/);
+  await stream.until(REFETCH);
   const [call, ...more] = refetches(stream);
   assert.equal(more.length, 0, stream.text);
   const { revision } = await admin.expect(200, 'GET', V('bep'));
@@ -257,8 +260,8 @@ test('a stream: connected, then one call to ask again for each change that conce
   const behind = await listen(t, server, endpoint.requestUri, { 'Last-Event-ID': hello.id });
   const byToken = await listen(t, server, endpoint.requestUri);
   const foreign = await listen(t, server, endpoint.requestUri, { 'Last-Event-ID': 'elsewhere:7' });
-  for (const each of [behind, byToken, foreign]) await each.until(/refetchEvaluation/);
-  await calm.until(/"connected"/);
+  for (const each of [behind, byToken, foreign]) await each.until(REFETCH);
+  await calm.until(CONNECTED);
   assert.equal(refetches(calm).length, 0);
 
   await Promise.all([1, 2, 3, 4, 5].map((n) => change(admin, 'PATCH', V('bep'), { metadata: { n } }).catch(() => {})));
@@ -285,7 +288,7 @@ test('T26, T51d: a token of a stream: signed, good over restarts, for its princi
   await server.launch();
   const stream = await listen(t, server, uri);
   assert.equal(stream.status, 200);
-  await stream.until(/"connected"/);
+  await stream.until(CONNECTED);
   // It ends with the right it stands for.
   await change(admin, 'PATCH', N('inner'), { access: 'clients' });
   await stream.closed();
@@ -299,13 +302,13 @@ test('a stream outlives its token; one that is too old opens none', async (t) =>
   const first = await bulk(api, {});
   const uri = first.json.eventStreams[0].endpoint.requestUri;
   const stream = await listen(t, server, uri);
-  await stream.until(/"connected"/);
+  await stream.until(CONNECTED);
   await eventually(10_000, 'the end of the token', () => opensNone(server, uri));
   const again = await bulk(api, {}, { 'If-None-Match': first.headers.get('etag') });
   assert.equal(again.status, 200, 'a token that ages gets no 304');
   assert.notEqual(again.json.eventStreams[0].endpoint.requestUri, uri);
   await flip(admin, 'bep', 'one', 'disable');
-  await stream.until(/refetchEvaluation/);
+  await stream.until(REFETCH);
 });
 
 test('T2: pages of listed origins read answers and streams, others do not', async (t) => {

@@ -82,11 +82,11 @@ export class Process {
     this.exited.catch(() => {});
   }
 
-  // The match of `pattern` in what was printed so far or will be.
+  // The match of `pattern` in the lines that were printed so far or will be, each of them whole.
   printed(pattern, ms = START_TIMEOUT_MS) {
     let look;
     const found = new Promise((done, fail) => {
-      look = () => { const match = this.output.match(pattern); if (match) done(match); };
+      look = () => { const match = this.output.slice(0, this.output.lastIndexOf('\n') + 1).match(pattern); if (match) done(match); };
       this.exited.then(({ code, signal }) => fail(new Error(`ended (${signal || code}) before it printed ${pattern}:\n${this.output}`)), fail);
     });
     this.watchers.add(look);

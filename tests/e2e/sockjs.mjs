@@ -56,9 +56,10 @@ class Answer {
   abort() { this.asking.destroy(); }
 }
 
-// What SockJS frames stand in a text: [kind, what it carries]. The prelude of a stream is none.
+// What SockJS frames stand in a text: [kind, what it carries]. The prelude of a stream is none, and neither is a line
+// whose end has not come: a body arrives in pieces, which end anywhere.
 export function framesOf(text) {
-  return text.split('\n').map((line) => line.replace(/^data: /, '').trimEnd()).filter((line) => /^([oh]$|[ac]\[)/.test(line))
+  return text.split('\n').slice(0, -1).map((line) => line.replace(/^data: /, '').trimEnd()).filter((line) => /^([oh]$|[ac]\[)/.test(line))
     .map((line) => [line[0], line.length > 1 ? JSON.parse(line.slice(1)) : undefined]);
 }
 

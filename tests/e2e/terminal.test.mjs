@@ -31,7 +31,8 @@ function terminal(t) {
   };
 }
 
-const messages = (listener) => listener.stdout.split('\n').filter(Boolean).map((line) => JSON.parse(line));
+// The lines that it has printed whole.
+const messages = (listener) => listener.stdout.split('\n').slice(0, -1).map((line) => JSON.parse(line));
 const alerts = (listener) => messages(listener).filter(({ type }) => type === 'system.alert').map(({ data }) => data.message);
 const welcomed = (listener, times = 1) => eventually(20_000, `${times} welcomes`, () =>
   messages(listener).filter(({ type }) => type === 'connection.established').length >= times);

@@ -6,6 +6,7 @@
 #include "flags/body_members.hpp"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 namespace corohub::flags {
@@ -97,17 +98,44 @@ void read_identity_members(Fields& fields, const json::object& object, FlagIdent
     flag.off_variant = fields.text("off_variant", {.min = 1, .max = 256, .controls = true});
 }
 
+constexpr std::array<std::string_view, 2> shown_beside = {"environments", "sub_features"};
+
+// `beside`: what is shown with the identity, and follows from other things.
+Result<FlagIdentity> patch_identity_beside(const FlagIdentity& base, const json::object& beside,
+                                           const json::object& patch, std::string at) {
+  const Words known = {"name",     "description",   "tags",        "type",          "parent",
+                       "platform", "package_gated", "off_variant", "client_visible"};
+  json::object server_sets = server_members(base);
+  for (const std::string_view key : shown_beside) {
+    const json::value* shown = beside.if_contains(key);
+    server_sets[key] = shown != nullptr ? *shown : json::value();
+  }
+  return patched(to_json(base), patch, known, server_sets, std::move(at),
+                 [&](Fields& fields, const json::object& document) -> Result<FlagIdentity> {
+                   FlagIdentity flag;
+                   flag.key = base.key;
+                   flag.type = base.type;
+                   read_identity_members(fields, document, flag);
+                   const json::value* type = patch.if_contains("type");
+                   if (type != nullptr && *type != json::value(name(base.type)))
+                     fields.refuse("type", "type_fixed", "The type of a flag is fixed.");
+                   if (const Result<> read = fields.result(); !read) return read.error();
+                   return flag;
+                 });
+}
+
 }  // namespace
 
-void refuse_unknown(Fields& fields, const json::object& object, Words known, Words server_sets) {
-  fields.forbid(server_sets);
-  const auto is_one_of = [](Words words, std::string_view key) {
-    return std::ranges::find(words, key) != words.end();
-  };
+void refuse_unknown(Fields& fields, const json::object& object, Words known,
+                    const json::object& server_sets) {
+  for (const json::key_value_pair& shown : server_sets)
+    if (const json::value* sent = object.if_contains(shown.key()); sent != nullptr && *sent != shown.value())
+      fields.forbid({shown.key()});
   std::size_t refused = 0;
   for (const json::key_value_pair& member : object) {
     const std::string_view key = member.key();
-    if (is_foreign_member(key) || is_one_of(known, key) || is_one_of(server_sets, key)) continue;
+    if (is_foreign_member(key) || server_sets.contains(key)) continue;
+    if (std::ranges::find(known, key) != known.end()) continue;
     if (refused++ == complaints_max) return;
     fields.refuse(key, "unknown_member", "There is no such member.");
   }
@@ -122,9 +150,8 @@ Result<NamespaceProperties> read_new_namespace(const json::object& body) {
 }
 
 Result<NamespaceProperties> patch_namespace(const Namespace& base, const json::object& patch) {
-  const Words server_sets = {"id", "key", "version", "created_at", "updated_at"};
   const Words known = {"name", "tenant_id", "app_id", "access"};
-  return patched(writable(to_json(base), server_sets), patch, known, server_sets, {},
+  return patched(to_json(base), patch, known, server_members(base), {},
                  [&](Fields& fields, const json::object&) {
                    NamespaceProperties properties;
                    properties.key = base.key;
@@ -145,33 +172,25 @@ Result<NewEnvironment> read_new_environment(const json::object& body) {
 }
 
 Result<EnvironmentParts> patch_environment(const EnvironmentParts& base, const json::object& patch) {
-  const Words server_sets = {"id", "key", "revision", "version", "created_at", "updated_at"};
   const Words known = {"name", "is_default", "metadata"};
-  return patched(writable(to_json(base), server_sets), patch, known, server_sets, {},
-                 [&](Fields& fields, const json::object&) {
-                   EnvironmentParts parts;
-                   parts.key = base.key;
-                   return read_environment_members(fields, std::move(parts));
-                 });
+  json::object server_sets = server_members(base);
+  server_sets["revision"] = base.revision;
+  return patched(to_json(base), patch, known, server_sets, {}, [&](Fields& fields, const json::object&) {
+    EnvironmentParts parts;
+    parts.key = base.key;
+    return read_environment_members(fields, std::move(parts));
+  });
 }
 
 Result<FlagIdentity> patch_identity(const FlagIdentity& base, const json::object& patch, std::string at) {
-  const Words server_sets = {"id",         "key",          "version",     "created_at",
-                             "updated_at", "environments", "sub_features"};
-  const Words known = {"name",     "description",   "tags",        "type",          "parent",
-                       "platform", "package_gated", "off_variant", "client_visible"};
-  return patched(writable(to_json(base), server_sets), patch, known, server_sets, std::move(at),
-                 [&](Fields& fields, const json::object& document) -> Result<FlagIdentity> {
-                   FlagIdentity flag;
-                   flag.key = base.key;
-                   flag.type = base.type;
-                   read_identity_members(fields, document, flag);
-                   const json::value* type = patch.if_contains("type");
-                   if (type != nullptr && *type != json::value(name(base.type)))
-                     fields.refuse("type", "type_fixed", "The type of a flag is fixed.");
-                   if (const Result<> read = fields.result(); !read) return read.error();
-                   return flag;
-                 });
+  return patch_identity_beside(base, {}, patch, std::move(at));
+}
+
+Result<FlagIdentity> patch_shown_identity(const Namespace& name_space, const FlagIdentity& base,
+                                          const json::object& patch) {
+  const bool repeats =
+      std::ranges::any_of(shown_beside, [&](std::string_view key) { return patch.contains(key); });
+  return patch_identity_beside(base, repeats ? to_json(name_space, base) : json::object(), patch, {});
 }
 
 Result<NewFlag> read_new_flag(const json::object& body, Reading& reading) {

@@ -27,10 +27,12 @@ inline constexpr std::size_t flag_key_bytes_max = 128;
 inline constexpr std::string_view flag_key_characters = ":@";  // beside those of every key
 
 // Complains of every member that is neither known nor foreign, of so many at most, and of each that only the
-// server sets.
+// server sets. Those are given as they are shown: whoever sends back what was shown may repeat them, but not
+// with another value.
 inline constexpr std::size_t complaints_max = 100;
 using Words = std::initializer_list<std::string_view>;
-void refuse_unknown(http::Fields& fields, const json::object& object, Words known, Words server_sets = {});
+void refuse_unknown(http::Fields& fields, const json::object& object, Words known,
+                    const json::object& server_sets = {});
 
 Result<NamespaceProperties> read_new_namespace(const json::object& body);
 Result<NamespaceProperties> patch_namespace(const Namespace& base, const json::object& patch);
@@ -51,6 +53,9 @@ struct NewFlag {
 Result<NewFlag> read_new_flag(const json::object& body, Reading& reading);
 // The members of an identity in another document: `at` points at it. A member that is absent is as in `base`.
 Result<FlagIdentity> patch_identity(const FlagIdentity& base, const json::object& patch, std::string at = {});
+// The same of what a route shows, which has members beside the identity's own.
+Result<FlagIdentity> patch_shown_identity(const Namespace& name_space, const FlagIdentity& base,
+                                          const json::object& patch);
 
 // A whole definition; `key`, `version` and `enabled`, which the server shows beside it, are passed over.
 Result<DefinitionRef> read_definition(json::object body, Reading& reading);

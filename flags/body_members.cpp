@@ -25,9 +25,12 @@ std::optional<std::string> read_reference(Fields& fields, std::string_view membe
   return key;
 }
 
-json::object writable(json::object entity, Words server_sets) {
-  for (const std::string_view key : server_sets) entity.erase(key);
-  return entity;
+json::object server_members(const Entity& entity) {
+  return {{"id", entity.id},
+          {"key", entity.key},
+          {"version", entity.version},
+          {"created_at", rfc3339(entity.created_at)},
+          {"updated_at", rfc3339(entity.updated_at)}};
 }
 
 }  // namespace corohub::flags

@@ -25,16 +25,18 @@ std::string read_name(http::Fields& fields, const std::string& key);
 std::optional<std::string> read_reference(http::Fields& fields, std::string_view member,
                                           std::size_t bytes_max, std::string_view more);
 
-// What a patch works on: the members that a client may set, as they are.
-json::object writable(json::object entity, Words server_sets);
+// What only the server sets of every entity, as it is shown.
+json::object server_members(const Entity& entity);
 
-// Reads a patch onto the members that are there. `read` is called with the fields and the patched document.
+// Reads a patch onto the members that are shown. `read` is called with the fields and the patched document,
+// which has nothing that only the server sets.
 template <class Read>
-auto patched(json::object document, const json::object& patch, Words known, Words server_sets, std::string at,
-             Read read) {
+auto patched(json::object document, const json::object& patch, Words known, const json::object& server_sets,
+             std::string at, Read read) {
   http::Fields sent(patch, at);
   refuse_unknown(sent, patch, known, server_sets);
   merge_patch(document, patch);
+  for (const json::key_value_pair& member : server_sets) document.erase(member.key());
   http::Fields fields(document, std::move(at));
   fields.merge(std::move(sent));
   return read(fields, document);

@@ -17,7 +17,7 @@ Result<> read_change_query(const http::Request& request, Change& change) {
   if (!comment) return comment.error();
   change.author.comment = std::move(*comment);
   users::QueryReader reader(request);
-  if (const auto word = reader.one_of("strict", {"false", "true"})) change.reading.strict = *word == 1;
+  change.reading.strict = reader.toggle("strict", true);
   return reader.result();
 }
 

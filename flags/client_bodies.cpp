@@ -12,7 +12,6 @@ namespace {
 
 using http::Fields;
 
-constexpr Words server_sets = {"id", "key", "version", "created_at", "updated_at"};
 constexpr Words known = {"name",        "user_id",    "package", "platform",
                          "environment", "attributes", "status",  "overrides"};
 
@@ -122,16 +121,16 @@ Result<ClientBody> read_new_client(const json::object& body) {
   return read_members(fields, body, std::move(client));
 }
 
-Result<ClientBody> read_client(const std::string& key, const json::object& body) {
+Result<ClientBody> read_client(const ShownClient& base, const json::object& body) {
   Fields fields(body);
-  refuse_unknown(fields, body, known, server_sets);
+  refuse_unknown(fields, body, known, server_members(base.client));
   ClientBody client;
-  client.key = key;
+  client.key = base.client.key;
   return read_members(fields, body, std::move(client));
 }
 
 Result<ClientBody> patch_client(const ShownClient& base, const json::object& patch) {
-  return patched(writable(to_json(base), server_sets), patch, known, server_sets, {},
+  return patched(to_json(base), patch, known, server_members(base.client), {},
                  [&](Fields& fields, const json::object& document) {
                    ClientBody client;
                    client.key = base.client.key;
@@ -153,7 +152,8 @@ bool has_room(const ShownClient& client) {
 
 Result<std::string> read_client_key_name(const json::object& body) {
   Fields fields(body);
-  refuse_unknown(fields, body, {"name"}, {"id", "key", "created_at"});
+  fields.forbid({"id", "key", "created_at"});
+  refuse_unknown(fields, body, {"name", "id", "key", "created_at"});
   std::string name = fields.text("name", {.max = entity_name_max, .trim = true}).value_or("");
   if (const Result<> read = fields.result(); !read) return read.error();
   return name;

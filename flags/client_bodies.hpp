@@ -41,8 +41,8 @@ struct ClientBody {
 };
 
 Result<ClientBody> read_new_client(const json::object& body);
-// A whole client with this key: what is absent is as in a new one.
-Result<ClientBody> read_client(const std::string& key, const json::object& body);
+// A whole client in place of this one: what is absent is as in a new one.
+Result<ClientBody> read_client(const ShownClient& base, const json::object& body);
 Result<ClientBody> patch_client(const ShownClient& base, const json::object& patch);
 // What a client says of one flag.
 Result<OverrideBody> read_override(std::string flag, const json::object& body);

@@ -158,9 +158,7 @@ Task<Response> replace(FlagServices& services, Context& context, Read read) {
 }
 
 Task<Response> put_client(FlagServices& services, Context& context) {
-  return replace(services, context, [](const ShownClient& before, const json::object& body) {
-    return read_client(before.client.key, body);
-  });
+  return replace(services, context, read_client);
 }
 
 Task<Response> patch_client_route(FlagServices& services, Context& context) {

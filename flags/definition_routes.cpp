@@ -57,6 +57,17 @@ Task<Response> get_definition(FlagServices& services, Context& context) {
 // What a body means for the definition that is there.
 using MakeDefinition = Result<DefinitionRef> (*)(const json::object& body, const Definition& base, Reading&);
 
+json::object server_members(const Flag& flag) {
+  return {{"key", flag.key()}, {"version", flag.version}, {"enabled", flag.enabled}};
+}
+
+// Who sends back what was shown repeats what only the server sets.
+void forget_repeated(json::object& body, const json::object& shown) {
+  for (const json::key_value_pair& member : shown)
+    if (const json::value* sent = body.if_contains(member.key()); sent != nullptr && *sent == member.value())
+      body.erase(member.key());
+}
+
 Result<DefinitionRef> replace(const json::object& body, const Definition&, Reading& reading) {
   return read_definition(body, reading);
 }
@@ -73,8 +84,10 @@ class DefinitionEdit {
       : place_(std::move(place)), match_(std::move(match)), make_(make) {}
 
   // On a reader's thread.
-  Result<> draft(const json::object& body, DefinitionRef base, const Reading& reading) {
+  Result<> draft(const json::object& body, const json::object& shown, DefinitionRef base,
+                 const Reading& reading) {
     body_ = body;
+    forget_repeated(body_, shown);
     base_ = std::move(base);
     strictness_ = reading;
     return draft_from(base_);
@@ -122,9 +135,8 @@ Task<Response> write_definition(FlagServices& services, Context& context, MakeDe
   if (!flag) co_return fail(flag.error(), context);
 
   auto edit = std::make_shared<DefinitionEdit>(place, change->match, make);
-  auto read = [edit, base = (*flag)->definition, reading = change->reading](const json::object& body) {
-    return edit->draft(body, base, reading);
-  };
+  auto read = [edit, shown = server_members(**flag), base = (*flag)->definition, reading = change->reading](
+                  const json::object& body) { return edit->draft(body, shown, base, reading); };
   const std::size_t base_bytes = make == patch ? (*flag)->definition->bytes : 0;
   const Result<> drafted = co_await read_body(services, context.request, std::move(read), base_bytes);
   if (!drafted) co_return fail(drafted.error(), context);

@@ -149,7 +149,7 @@ Task<Response> post_evaluate(FlagServices& services, Context& context) {
   if (!manager) co_return fail(manager.error(), context);
   users::QueryReader query(context.request);
   Reading reading;
-  if (const auto word = query.one_of("strict", {"false", "true"})) reading.strict = *word == 1;
+  reading.strict = query.toggle("strict", true);
   if (const Result<> good = query.result(); !good) co_return fail(good.error(), context);
   const Result<NamespaceRef> name_space = namespace_of(services, context);
   if (!name_space) co_return fail(name_space.error(), context);

@@ -152,7 +152,7 @@ Task<Response> patch_flag(FlagServices& services, Context& context) {
   auto edit = [key, patch = std::move(*patch), match = change->match](NamespaceEdit& of) -> Result<> {
     const Result<const FlagIdentity*> before = held_identity(of, key, match);
     if (!before) return before.error();
-    Result<FlagIdentity> flag = patch_identity(**before, patch);
+    Result<FlagIdentity> flag = patch_shown_identity(of.before(), **before, patch);
     if (!flag) return flag.error();
     of.put_identity(std::move(*flag));
     return {};

@@ -69,10 +69,6 @@ void append_flag(std::string& out, const Flag& flag, ExportStyle style) {
   out += '}';
 }
 
-bool is_set_by_us(std::string_view metadata_key) noexcept {
-  return metadata_key == "flagSetId" || metadata_key == "version";
-}
-
 void append_metadata(std::string& out, const Namespace& name_space, const Environment& environment) {
   append_member(out, "metadata");
   out += '{';
@@ -266,6 +262,10 @@ void DocumentReader::sort() {
 }
 
 }  // namespace
+
+bool is_set_by_us(std::string_view metadata_key) noexcept {
+  return metadata_key == "flagSetId" || metadata_key == "version";
+}
 
 std::string write_flagd_document(const Namespace& name_space, const Environment& environment,
                                  ExportStyle style) {

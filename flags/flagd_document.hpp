@@ -52,6 +52,9 @@ struct FlagdDocument {
   std::optional<json::object> metadata{};  // of the flag set, without flagSetId and version
 };
 
+// Of the metadata of a flag set: an export says them of every environment, an import passes them over.
+bool is_set_by_us(std::string_view metadata_key) noexcept;
+
 // Reads the text, whose `flags` are a map or a list. `reading` is of the document as a whole. invalid_json;
 // validation_failed with the first complaints, each of which points at its place.
 Result<FlagdDocument> read_flagd_document(std::string_view text, Reading& reading);

@@ -2,7 +2,7 @@
 
 #include "core/json_text.hpp"
 #include "flags/bodies.hpp"
-#include "flags/definition_patch.hpp"
+#include "flags/body_members.hpp"
 #include "flags/json_equality.hpp"
 #include "http/fields.hpp"
 
@@ -14,7 +14,6 @@ namespace corohub::flags {
 namespace {
 
 constexpr Words known = {"name", "path", "service_name", "enabled", "config"};
-constexpr Words server_sets = {"id", "version", "created_at", "updated_at"};
 
 auto members_of(const GatewayRoute& route) {
   return std::tie(route.name, route.path, route.service_name, route.enabled);
@@ -51,6 +50,13 @@ Result<GatewayRoute> read_members(http::Fields& fields, GatewayRoute route) {
   return route;
 }
 
+json::object server_members(const GatewayRoute& route) {
+  return {{"id", route.id},
+          {"version", route.version},
+          {"created_at", rfc3339(route.created_at)},
+          {"updated_at", rfc3339(route.updated_at)}};
+}
+
 json::value parse_config(const std::string& text) {
   return parse_json(text, {.depth = 128, .members = text.size()}).value();
 }
@@ -83,19 +89,13 @@ Result<GatewayRoute> read_new_gateway_route(const json::object& body) {
 
 Result<GatewayRoute> read_gateway_route(const GatewayRoute& base, const json::object& body) {
   http::Fields fields(body);
-  refuse_unknown(fields, body, known, server_sets);
+  refuse_unknown(fields, body, known, server_members(base));
   return read_members(fields, base);
 }
 
 Result<GatewayRoute> patch_gateway_route(const GatewayRoute& base, const json::object& patch) {
-  http::Fields sent(patch);
-  refuse_unknown(sent, patch, known, server_sets);
-  json::object document = to_json(base);
-  for (const std::string_view key : server_sets) document.erase(key);
-  merge_patch(document, patch);
-  http::Fields fields(document);
-  fields.merge(std::move(sent));
-  return read_members(fields, base);
+  return patched(to_json(base), patch, known, server_members(base), {},
+                 [&](http::Fields& fields, const json::object&) { return read_members(fields, base); });
 }
 
 }  // namespace corohub::flags

@@ -47,7 +47,10 @@ Result<> put_metadata(NamespaceEdit& edit, const ImportOrder& order, const Envir
                       const FlagdDocument& document) {
   if (!document.metadata) return {};
   EnvironmentParts parts = environment;
-  if (order.mode == ImportMode::replace) parts.metadata.clear();
+  // What no document can name is none of the members that this one leaves out.
+  if (order.mode == ImportMode::replace)
+    for (const auto& member : environment.metadata)
+      if (!is_set_by_us(member.key())) parts.metadata.erase(member.key());
   for (const auto& member : *document.metadata) parts.metadata[member.key()] = member.value();
   if (json_text(parts.metadata).size() > metadata_bytes_max)
     return Error(ErrorCode::validation_failed)

@@ -19,12 +19,6 @@ using http::fail;
 using http::Method;
 using http::Response;
 
-// `?name`, `?name=true`, `?name=false`.
-bool read_switch(users::QueryReader& query, std::string_view key) {
-  const auto word = query.one_of(key, {"true", "", "1", "false", "0"});
-  return word && *word < 3;
-}
-
 constexpr std::size_t copy_bytes_max = 512 << 10;  // 2,000 of the longest keys
 
 struct ImportRequest {
@@ -40,7 +34,7 @@ Result<ImportRequest> read_import_request(const Context& context) {
   request.name_space = context.param("namespace");
   request.order.environment = context.param("environment");
   if (query.one_of("mode", {"merge", "replace"}) == std::size_t{1}) request.order.mode = ImportMode::replace;
-  request.dry_run = read_switch(query, "dry_run");
+  request.dry_run = query.toggle("dry_run", false);
   if (const Result<> good = query.result(); !good) return good.error();
   return request;
 }
@@ -180,7 +174,7 @@ Task<Response> get_export(FlagServices& services, Context& context) {
   const Result<Manager> manager = co_await read_manager(services, context, Right::read);
   if (!manager) co_return fail(manager.error(), context);
   users::QueryReader query(context.request);
-  const ExportStyle style = read_switch(query, "plain") ? ExportStyle::plain : ExportStyle::complete;
+  const ExportStyle style = query.toggle("plain", false) ? ExportStyle::plain : ExportStyle::complete;
   if (const Result<> good = query.result(); !good) co_return fail(good.error(), context);
   Result<NamespaceRef> name_space = namespace_of(services, context);
   if (!name_space) co_return fail(name_space.error(), context);

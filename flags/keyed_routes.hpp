@@ -158,9 +158,7 @@ Task<http::Response> replace_one(FlagServices& services, http::Context& context,
 
 template <class Kind>
 Task<http::Response> put_one(FlagServices& services, http::Context& context) {
-  return replace_one<Kind>(services, context,
-                           [](const Namespace& name_space, const typename Kind::Type& before,
-                              const json::object& body) { return Kind::read(name_space, before.key, body); });
+  return replace_one<Kind>(services, context, Kind::read);
 }
 
 template <class Kind>

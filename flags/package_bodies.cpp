@@ -15,7 +15,6 @@ namespace {
 
 using http::Fields;
 
-constexpr Words server_sets = {"id", "key", "version", "created_at", "updated_at"};
 constexpr Words of_a_platform = {"name", "enabled", "config"};
 constexpr Words of_a_package = {"name",           "description", "price",   "currency",
                                 "billing_period", "available",   "features"};
@@ -172,14 +171,14 @@ Result<Platform> read_new_platform(const json::object& body) {
   return read_members(fields, std::move(key));
 }
 
-Result<Platform> read_platform(const std::string& key, const json::object& body) {
+Result<Platform> read_platform(const Platform& base, const json::object& body) {
   Fields fields(body);
-  refuse_unknown(fields, body, of_a_platform, server_sets);
-  return read_members(fields, key);
+  refuse_unknown(fields, body, of_a_platform, server_members(base));
+  return read_members(fields, base.key);
 }
 
 Result<Platform> patch_platform(const Platform& base, const json::object& patch) {
-  return patched(writable(to_json(base), server_sets), patch, of_a_platform, server_sets, {},
+  return patched(to_json(base), patch, of_a_platform, server_members(base), {},
                  [&](Fields& fields, const json::object&) { return read_members(fields, base.key); });
 }
 
@@ -192,14 +191,14 @@ Result<Package> read_new_package(const Namespace& name_space, const json::object
   return read_members(fields, body, name_space, std::move(key));
 }
 
-Result<Package> read_package(const Namespace& name_space, const std::string& key, const json::object& body) {
+Result<Package> read_package(const Namespace& name_space, const Package& base, const json::object& body) {
   Fields fields(body);
-  refuse_unknown(fields, body, of_a_package, server_sets);
-  return read_members(fields, body, name_space, key);
+  refuse_unknown(fields, body, of_a_package, server_members(base));
+  return read_members(fields, body, name_space, base.key);
 }
 
 Result<Package> patch_package(const Namespace& name_space, const Package& base, const json::object& patch) {
-  return patched(writable(to_json(name_space, base), server_sets), patch, of_a_package, server_sets, {},
+  return patched(to_json(name_space, base), patch, of_a_package, server_members(base), {},
                  [&](Fields& fields, const json::object& document) {
                    return read_members(fields, document, name_space, base.key);
                  });

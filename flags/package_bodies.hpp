@@ -19,13 +19,13 @@ inline constexpr std::size_t limits_bytes_max = 4 << 10;            // of one fe
 inline constexpr std::size_t package_limits_bytes_max = 256 << 10;  // of all features, as JSON
 
 Result<Platform> read_new_platform(const json::object& body);
-// A whole platform with this key: what is absent is as in a new one.
-Result<Platform> read_platform(const std::string& key, const json::object& body);
+// A whole platform in place of this one: what is absent is as in a new one.
+Result<Platform> read_platform(const Platform& base, const json::object& body);
 Result<Platform> patch_platform(const Platform& base, const json::object& patch);
 
 // The namespace knows the flags that the features name; unknown_flag for another.
 Result<Package> read_new_package(const Namespace& name_space, const json::object& body);
-Result<Package> read_package(const Namespace& name_space, const std::string& key, const json::object& body);
+Result<Package> read_package(const Namespace& name_space, const Package& base, const json::object& body);
 Result<Package> patch_package(const Namespace& name_space, const Package& base, const json::object& patch);
 
 // What a package says of one flag.

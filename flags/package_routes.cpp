@@ -27,8 +27,8 @@ struct Packages {
   static Result<Package> read_new(const Namespace& name_space, const json::object& body) {
     return read_new_package(name_space, body);
   }
-  static Result<Package> read(const Namespace& name_space, const std::string& key, const json::object& body) {
-    return read_package(name_space, key, body);
+  static Result<Package> read(const Namespace& name_space, const Package& before, const json::object& body) {
+    return read_package(name_space, before, body);
   }
   static Result<Package> patch(const Namespace& name_space, const Package& before,
                                const json::object& patch) {

@@ -18,8 +18,8 @@ struct Platforms {
   static Result<Platform> read_new(const Namespace&, const json::object& body) {
     return read_new_platform(body);
   }
-  static Result<Platform> read(const Namespace&, const std::string& key, const json::object& body) {
-    return read_platform(key, body);
+  static Result<Platform> read(const Namespace&, const Platform& before, const json::object& body) {
+    return read_platform(before, body);
   }
   static Result<Platform> patch(const Namespace&, const Platform& before, const json::object& patch) {
     return patch_platform(before, patch);

@@ -2,6 +2,7 @@
 #include "core/key_name.hpp"
 #include "flags/answers.hpp"
 #include "flags/bodies.hpp"
+#include "flags/body_members.hpp"
 #include "flags/change_unit.hpp"
 #include "flags/lists.hpp"
 #include "flags/manager.hpp"
@@ -53,9 +54,9 @@ Result<SegmentBody> read_new_segment(const json::object& body) {
   return read_members(fields, body, std::move(segment));
 }
 
-Result<SegmentBody> read_segment(const json::object& body) {
+Result<SegmentBody> read_segment(const json::object& server_sets, const json::object& body) {
   http::Fields fields(body);
-  refuse_unknown(fields, body, {"name", "rule"}, {"id", "key", "version", "created_at", "updated_at"});
+  refuse_unknown(fields, body, {"name", "rule"}, server_sets);
   return read_members(fields, body, {});
 }
 
@@ -157,9 +158,12 @@ Task<Response> put_segment(FlagServices& services, Context& context) {
   const Place place(context);
   const Result<NamespaceRef> name_space = namespace_of(services, context);
   if (!name_space) co_return fail(name_space.error(), context);
-  if (const Result<const Segment*> there = place.find(**name_space); !there)
-    co_return fail(there.error(), context);
-  const Result<SegmentBody> body = co_await read_body(services, context.request, read_segment);
+  const Result<const Segment*> shown = place.find(**name_space);
+  if (!shown) co_return fail(shown.error(), context);
+  auto read = [server_sets = server_members(**shown)](const json::object& sent) {
+    return read_segment(server_sets, sent);
+  };
+  const Result<SegmentBody> body = co_await read_body(services, context.request, std::move(read));
   if (!body) co_return fail(body.error(), context);
   auto edit = [place, body = *body, match = change->match](NamespaceEdit& of) -> Result<> {
     const Result<const Segment*> there = place.find(of.before(), match);

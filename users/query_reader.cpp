@@ -39,6 +39,11 @@ std::optional<std::size_t> QueryReader::one_of(std::string_view key,
   return std::nullopt;
 }
 
+bool QueryReader::toggle(std::string_view key, bool otherwise) {
+  const std::optional<std::size_t> word = one_of(key, {"", "true", "1", "false", "0"});
+  return word ? *word < 3 : otherwise;
+}
+
 void QueryReader::refuse(std::string_view key, std::string_view code, std::string message) {
   complaints_.push_back({"/" + std::string(key), std::string(code), std::move(message)});
 }

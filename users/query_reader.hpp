@@ -23,6 +23,9 @@ class QueryReader {
   // The index of the value in the list.
   std::optional<std::size_t> one_of(std::string_view key, std::initializer_list<std::string_view> words);
 
+  // `?key`, `?key=true` and `?key=1`, or `?key=false` and `?key=0`.
+  bool toggle(std::string_view key, bool otherwise);
+
   // For a value that only the caller can judge.
   void refuse(std::string_view key, std::string_view code, std::string message);
 

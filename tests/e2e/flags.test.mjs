@@ -91,6 +91,47 @@ test('a lost update is refused: 428, 412 with what is there, 304', async (t) => 
   assert.ok(statuses[0] === 200 && [200, 412].includes(statuses[1]), String(statuses));
 });
 
+test('what was shown can be sent back as it is, and what only the server sets not otherwise', async (t) => {
+  const { admin, john } = await office(t);
+  await makeNamespace(admin, 'bep');
+  await makeEnvironment(admin, 'bep', 'staging', { metadata: { team: 'a' } });
+  await makeFlag(admin, 'bep', 'top');
+  await makeFlag(admin, 'bep', 'one', { parent: 'top', tags: ['web'] });
+  for (const [all, body] of [
+    [`${V('bep')}/segments`, { key: 'beta', name: 'Beta', rule: { var: 'beta' } }],
+    [`${N('bep')}/platforms`, { key: 'web', config: { cdn: 'eu' } }],
+    [`${N('bep')}/packages`, { key: 'gold', price: 5, features: [{ flag: 'one', limits: { seats: 5 } }] }],
+    [`${N('bep')}/clients`, { key: 'acme', user_id: john.id, package: 'gold', overrides: { one: { grant: true, expires_at: '2099-01-01T00:00:00Z' } } }],
+    [`${V('bep')}/routes`, { path: '/pay', service_name: 'payments', config: { timeout_ms: 5 } }],
+  ]) await admin.expect(201, 'POST', all, { body });
+  const [route] = await admin.expect(200, 'GET', `${V('bep')}/routes`);
+  const shown = {
+    [N('bep')]: ['PATCH'],
+    [V('bep', 'staging')]: ['PATCH'],
+    [`${N('bep')}/flags/one`]: ['PATCH'],
+    [`${N('bep')}/flags/top`]: ['PATCH'],
+    [`${V('bep')}/flags/one`]: ['PUT', 'PATCH'],
+    [`${V('bep')}/segments/beta`]: ['PUT'],
+    [`${N('bep')}/platforms/web`]: ['PUT', 'PATCH'],
+    [`${N('bep')}/packages/gold`]: ['PUT', 'PATCH'],
+    [`${N('bep')}/clients/acme`]: ['PUT', 'PATCH'],
+    [`${V('bep')}/routes/${route.id}`]: ['PUT', 'PATCH'],
+  };
+  for (const [path, methods] of Object.entries(shown)) {
+    for (const method of methods) {
+      const { headers, json: { data } } = await admin.request('GET', path);
+      const send = (body) => admin.request(method, path, { body, headers: { 'If-Match': headers.get('etag') } });
+      const same = await send(data);
+      assert.equal(same.status, 200, `${method} ${path}: ${same.text}`);
+      assert.deepEqual(same.json.data, data, `${method} ${path}`);
+      if (method === 'PUT' && 'variants' in data) continue; // a definition's are passed over
+      const other = await send({ ...data, version: data.version + 1 });
+      refused(other, 422, 'field_not_allowed');
+      assert.deepEqual(other.json.errors.map(({ field }) => field), ['/version'], `${method} ${path}`);
+    }
+  }
+});
+
 test('a merge patch: members go with null, variants and targeting as a whole', async (t) => {
   const { admin } = await office(t);
   await makeNamespace(admin, 'bep');
@@ -327,6 +368,10 @@ test('export, then import: all or nothing, and neither revision nor bytes move',
   assert.equal(same.status, 200, same.text);
   assert.deepEqual(same.json.data, { created: [], updated: [], deleted: [], unchanged: 2, segments: { created: [], updated: [], deleted: [], unchanged: 1 }, warnings: [] });
   assert.equal((await admin.request('GET', `${V('bep')}/export`)).text, exported.text);
+  await change(admin, 'PATCH', V('bep'), { metadata: { flagSetId: 'of our own', version: '1' } });
+  const named = await admin.request('GET', `${V('bep')}/export`);
+  for (const query of ['?mode=replace&strict', '?mode=merge&strict=1']) assert.equal((await take(named.json, query)).status, 200);
+  assert.equal((await admin.request('GET', `${V('bep')}/export`)).text, named.text, 'also where the metadata has names that an export sets');
 
   const on = { state: 'ENABLED', variants: ON_OFF, defaultVariant: 'on' };
   const mixed = { flags: { good: on, bad: { ...on, defaultVariant: 'nope' } } };
@@ -338,7 +383,7 @@ test('export, then import: all or nothing, and neither revision nor bytes move',
   const list = [{ key: 'gamma', ...on }];
   const dry = await take({ flags: list }, '?mode=replace&dry_run=true');
   assert.deepEqual([dry.json.data.created, dry.json.data.deleted, dry.json.data.segments.deleted], [['gamma'], ['alpha', 'zeta'], ['beta']]);
-  assert.equal((await admin.request('GET', `${V('bep')}/export`)).text, exported.text, 'a dry run changes nothing');
+  assert.equal((await admin.request('GET', `${V('bep')}/export`)).text, named.text, 'a dry run changes nothing');
   const merged = await take({ flags: list });
   assert.deepEqual([merged.json.data.created, merged.json.data.deleted], [['gamma'], []]);
   const loose = await take({ flags: { loose: { ...on, targeting: { nope: [1] } } } }, '?strict=false');

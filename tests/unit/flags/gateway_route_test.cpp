@@ -83,9 +83,11 @@ TEST(GatewayRouteBody, replaces_all_with_PUT_and_some_with_PATCH) {
   EXPECT_FALSE(patched.enabled || says_the_same(before, patched));
   EXPECT_TRUE(
       says_the_same(before, patch_gateway_route(before, object_of(R"({"name":"Payments"})")).value()));
-  for (const auto& read : {read_gateway_route, patch_gateway_route})
+  for (const auto& read : {read_gateway_route, patch_gateway_route}) {
+    EXPECT_TRUE(says_the_same(before, read(before, to_json(before)).value())) << "as it was shown";
     EXPECT_EQ(read(before, object_of(R"({"path":"/a","version":3})")).error().code,
               ErrorCode::field_not_allowed);
+  }
   EXPECT_THAT(complaints(patch_gateway_route(before, object_of(R"({"path":null,"y":1})"))),
               ElementsAre("unknown_member /y", "required /path"));
 }

@@ -114,6 +114,20 @@ TEST(Import, is_all_or_nothing_and_says_where) {
     }
 }
 
+TEST(Import, leaves_the_names_that_an_export_sets_as_they_are) {
+  Namespaces house{"bep"};
+  const auto named = [](NamespaceEdit& of) {
+    EnvironmentParts parts = of.before().default_environment();
+    parts.metadata = {{"flagSetId", "mine"}, {"team", "web"}, {"version", "1"}};
+    of.put_environment(std::move(parts));
+  };
+  ASSERT_TRUE(house.edit("bep", named));
+  const Seq revision = house.find("bep")->default_environment().revision;
+  const std::string document = R"({"flags":{},"metadata":{"team":"web","flagSetId":"x","version":"7"}})";
+  ASSERT_TRUE(house.import("bep", document, {.environment = "default", .mode = ImportMode::replace}));
+  EXPECT_EQ(house.find("bep")->default_environment().revision, revision);
+}
+
 TEST(Import, metadata_cannot_grow_without_end) {
   Namespaces house{"bep"};
   const auto more = [](std::string_view key) {

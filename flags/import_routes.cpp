@@ -180,9 +180,11 @@ Task<Response> get_export(FlagServices& services, Context& context) {
   if (!name_space) co_return fail(name_space.error(), context);
   Result<EnvironmentRef> environment = environment_of(**name_space, context);
   if (!environment) co_return fail(environment.error(), context);
+  const Seq seq = services.parts.applied_seq(context.shard);
   std::string tag = "\"r" + std::to_string((*environment)->revision) + '"';
   const bool stands = style == ExportStyle::plain || exports_what_it_was(**environment);
-  if (stands && is_known(context.request, tag)) co_return not_modified(std::move(tag));
+  if (stands && is_known(context.request, tag))
+    co_return at(services, context, not_modified(std::move(tag)), seq);
   auto write = [name_space = std::move(*name_space), environment = std::move(*environment),
                 style](storage::Snapshot&) -> Result<std::string> {
     return write_flagd_document(*name_space, *environment, style);
@@ -191,7 +193,7 @@ Task<Response> get_export(FlagServices& services, Context& context) {
   if (!text) co_return fail(text.error(), context);
   Response response;
   response.body = std::move(*text);
-  co_return std::move(response).with("ETag", std::move(tag));
+  co_return at(services, context, std::move(response).with("ETag", std::move(tag)), seq);
 }
 
 Task<Response> post_import(FlagServices& services, Context& context) {

@@ -94,7 +94,8 @@ Task<Response> get_namespaces(GatewayState& state, Context& context) {
     if (asker->sees_all || directory.standing(asker->viewer, *one).may_evaluate())
       keys.emplace_back(one->key);
   const std::size_t count = keys.size();
-  co_return bare({{"namespaces", std::move(keys)}, {"count", count}});
+  Response response = bare({{"namespaces", std::move(keys)}, {"count", count}});
+  co_return std::move(response).at({state.parts.epoch, state.desk(context.shard).shard.head()});
 }
 
 }  // namespace

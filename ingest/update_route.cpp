@@ -163,6 +163,7 @@ Task<Response> post_updates(flags::Flags& flags, flags::NamespaceAccess access, 
 }  // namespace
 
 void add_update_route(http::Router& router, flags::Flags& flags, flags::NamespaceAccess access) {
+  counts();  // shown from the start on, before there is a message
   http::RouteOptions options;
   options.body_max = body_bytes_max;
   router.add(

@@ -31,6 +31,7 @@ Command parse_command(const json::object& message, std::string_view text) {
       read_command(type->get_string(),
                    {.object = data == nullptr ? nullptr : data->if_object(), .text = text, .member = "data"});
   if (!command) return Refusal{"unknown_type", "There is no such message type."};
+  if (data != nullptr && !data->is_null() && !data->is_object()) return invalid("data is an object.");
   return std::move(*command);
 }
 

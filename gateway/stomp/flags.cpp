@@ -58,7 +58,7 @@ Understood<std::string> read_flag_topic(std::string_view body) {
   for (const std::string_view name : {"namespace", "environment"}) {
     const json::value* member = members->if_contains(name);
     if (member == nullptr || member->is_null()) continue;
-    if (!member->is_string()) return Refusal{"invalid_message", std::string(name) + " is a text."};
+    if (!member->is_string()) return invalid_namespace();
     topic.append("/").append(std::string_view(member->get_string()));
   }
   if (!hub::is_topic(topic)) return invalid_namespace();

@@ -36,7 +36,7 @@ async function historyOf(account, topic = 'flags/bep') {
 
 async function metric(server, result) {
   const text = await (await fetch(`${await server.adminUrl()}/metrics`)).text();
-  return Number(text.match(new RegExp(`^corohub_ingest_messages_total\\{result="${result}"\\} (\\d+)`, 'm'))?.[1] ?? 0);
+  return Number(text.match(new RegExp(`^corohub_ingest_messages_total\\{result="${result}"\\} (\\d+)`, 'm'))?.[1]);
 }
 
 async function house(t, { redis, settings = {}, ...options } = {}) {
@@ -51,6 +51,7 @@ async function house(t, { redis, settings = {}, ...options } = {}) {
 
 test('by HTTP: one message or a list, in both shapes, all or none', async (t) => {
   const { admin, api, server, john, feed } = await house(t);
+  assert.equal(await metric(server, 'accepted'), 0, 'counted before there is one');
   const one = await admin.request('POST', UPDATES, { body: update('known', 'ENABLED', { timestamp: 1640995200000 }) });
   assert.equal(one.status, 200, one.text);
   assert.equal(one.json.data.accepted, 1);

@@ -270,6 +270,7 @@ TEST_F(FlagsLive, says_before_a_connection_what_there_is) {
   EXPECT_EQ(namespaces({}), R"({"namespaces":["open"],"count":1})");
   EXPECT_EQ(namespaces(ann_.access_token), R"({"namespaces":["bep","default","open"],"count":3})");
   EXPECT_EQ(namespaces(admin_.access_token), R"({"namespaces":["bep","default","open","shop"],"count":4})");
+  EXPECT_NE(client_.get("/api/v1/websocket/namespaces").header("Corohub-Position"), "");
   EXPECT_EQ(client_.get("/api/v1/websocket/namespaces", "no token").status, 401);
   const HttpAnswer status = client_.get("/api/v1/websocket/status");
   EXPECT_EQ(status.at("status"), "running");

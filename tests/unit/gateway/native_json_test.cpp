@@ -56,6 +56,9 @@ TEST(NativeJson, refuses_what_it_does_not_know) {
   EXPECT_EQ(refusal_of(parse(R"({"type":"PING"})")), "unknown_type");
   EXPECT_EQ(refusal_of(parse(R"({"id":1})")), "invalid_message");
   EXPECT_EQ(refusal_of(parse(R"({"type":7})")), "invalid_message");
+  for (const char* data : {R"("x")", "[1]", "7"})
+    EXPECT_EQ(refusal_of(parse(std::string(R"({"type":"flag.watch","data":)") + data + "}")),
+              "invalid_message");
   for (const char* data : {"null", "{}", "[]", R"({"token":7})", R"("abc")"})
     EXPECT_EQ(refusal_of(parse(std::string(R"({"type":"auth.refresh","data":)") + data + "}")),
               "invalid_message")

@@ -145,13 +145,13 @@ TEST_F(StompFlags, tasks_say_what_may_be_followed_and_change_nothing) {
     EXPECT_EQ(answer.body, status(row.message));
     EXPECT_EQ(answer.value("correlation-id"), "c");
   }
-  for (const char* body :
-       {R"({"namespace":"none"})", R"({"namespace":"no such"})", R"({"namespace":""})",
-        R"({"environment":"staging","namespace":"open"})", R"({"environment":"staging"})"}) {
+  for (const char* body : {R"({"namespace":"none"})", R"({"namespace":"no such"})", R"({"namespace":""})",
+                           R"({"environment":"staging","namespace":"open"})", R"({"environment":"staging"})",
+                           R"({"namespace":7})"}) {
     made->send("SEND", task("subscribe"), body);
     EXPECT_EQ(made->next("MESSAGE").body, status("Failed to subscribe: Invalid namespace", "error")) << body;
   }
-  for (const char* body : {"[]", "{", R"({"namespace":7})"}) {
+  for (const char* body : {"[]", "{"}) {
     made->send("SEND", task("subscribe"), body);
     EXPECT_THAT(made->next("MESSAGE").body, HasSubstr(R"("type":"error")")) << body;
   }

@@ -33,11 +33,8 @@ set(COROHUB_SANITIZE "" CACHE STRING "address (with undefined) or thread; empty 
 if(COROHUB_SANITIZE STREQUAL address)
   set(flags -fsanitize=address,undefined -fno-sanitize-recover=all)
   if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
-    # vptr needs RTTI of classes the distribution's libraries hide; the coverage hooks let fuzz targets link the same objects.
+    # vptr needs RTTI of classes the distribution's libraries hide.
     list(APPEND flags -fno-sanitize=vptr)
-    # Not for the embedded files, which the C compiler assembles.
-    add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-fsanitize=fuzzer-no-link>)
-    add_link_options(-fsanitize=fuzzer-no-link)
   endif()
   add_compile_options(${flags})
   add_link_options(${flags})

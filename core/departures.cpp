@@ -1,6 +1,5 @@
 #include "core/departures.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace corohub {
@@ -17,21 +16,17 @@ void Departures::shutdown() noexcept {
 }
 
 void Departures::let_go(std::function<void()> leave) {
-  const bool goes_now = left_ > 0 && waiting_.empty();
+  const bool goes_now = turns_.goes_now(waiting_.size());
   if (!goes_now) {
     waiting_.push_back(std::move(leave));
     gauge_.Increment();
   }
   if (!std::exchange(posted_, true)) post_.post(context_, [this]() noexcept { next_turn(); });
-  if (!goes_now) return;
-  --left_;
-  leave();
+  if (goes_now) leave();
 }
 
 void Departures::next_turn() noexcept {
-  std::size_t through = std::max(per_turn, waiting_.size() / turns_of_a_crowd);
-  through = std::min(through, waiting_.size());
-  left_ = per_turn - std::min(per_turn, through);
+  std::size_t through = turns_.begin(waiting_.size());
   posted_ = through > 0;
   if (posted_) post_.post(context_, [this]() noexcept { next_turn(); });
   for (; through > 0; --through) {

@@ -6,6 +6,7 @@
 #include "core/fixed_post.hpp"
 #include "core/metrics.hpp"
 #include "core/task.hpp"
+#include "core/turns.hpp"
 
 #include <cstddef>
 #include <deque>
@@ -28,16 +29,13 @@ class Departures final : public asio::execution_context::service {
   std::size_t waiting() const noexcept { return waiting_.size(); }
 
  private:
-  static constexpr std::size_t per_turn = 8;
-  static constexpr std::size_t turns_of_a_crowd = 256;  // of a large one more go in each turn
-
   void shutdown() noexcept override;
   void next_turn() noexcept;
 
   asio::io_context& context_;
   metrics::Gauge& gauge_;
-  std::size_t left_ = per_turn;  // how many more go in this turn
-  bool posted_ = false;          // next_turn() is
+  Turns turns_{8, 256};
+  bool posted_ = false;  // next_turn() is
   std::deque<std::function<void()>> waiting_;
   FixedPost post_;
 };

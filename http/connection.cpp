@@ -83,8 +83,8 @@ Task<> Connection::serve(std::unique_ptr<Connection> connection) {
   const std::unique_ptr<Takeover> takeover = std::move(connection->takeover_);
   if (!takeover) {
     auto& departures = asio::use_service<Departures>(connection->socket_.get_executor().context());
-    departures.let_go(
-        [ended = std::shared_ptr<Connection>(std::move(connection))]() mutable { ended.reset(); });
+    // It ends with what let_go() is given.
+    departures.let_go([ended = std::shared_ptr<Connection>(std::move(connection))] {});
     co_return;
   }
   Socket socket = std::move(connection->socket_);

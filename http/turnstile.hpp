@@ -1,12 +1,11 @@
 // Lets coroutines of one thread through a few at a time, first come, first served: a crowd that arrives
-// together is spread over turns of the loop, whose other work goes on in between. Of a large crowd more go
-// through at a time, so that N coroutines are through in less than 64 (1 + ln N) turns. Used on its context's
+// together is spread over turns of the loop, whose other work goes on in between. Used on its context's
 // thread only.
 #pragma once
 
 #include "core/task.hpp"
+#include "core/turns.hpp"
 
-#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -25,13 +24,11 @@ class Turnstile {
   bool pass_now() {
     std::shared_ptr<Line> line = line_.lock();
     if (!line) {
-      line = std::make_shared<Line>(Line{executor_, per_turn_});
+      line = std::make_shared<Line>(Line{executor_, {per_turn_, turns_of_a_crowd}});
       line_ = line;
       post(line);
     }
-    if (line->left == 0) return false;
-    --line->left;
-    return true;
+    return line->turns.goes_now(line->waiting.size());
   }
 
   // Waits for a later turn of the loop. Call it right after pass_now() has answered false.
@@ -61,8 +58,7 @@ class Turnstile {
   };
   struct Line {
     const Executor executor;
-    const std::size_t per_turn;
-    std::size_t left = per_turn;  // how many more go through in this turn
+    Turns turns;
     std::deque<std::unique_ptr<Waiter>> waiting{};
   };
 
@@ -74,12 +70,9 @@ class Turnstile {
   }
 
   static void next_turn(const std::shared_ptr<Line>& line) {
-    const bool used = line->left < line->per_turn;
-    // A coroutine that comes while these go through waits behind them.
-    std::size_t through = std::max(line->per_turn, line->waiting.size() / turns_of_a_crowd);
-    through = std::min(through, line->waiting.size());
-    line->left = line->per_turn - std::min(line->per_turn, through);
-    if (used || through > 0) post(line);
+    const bool was_idle = line->turns.idle();
+    std::size_t through = line->turns.begin(line->waiting.size());
+    if (!was_idle || through > 0) post(line);
     for (; through > 0; --through) {
       const std::unique_ptr<Waiter> first = std::move(line->waiting.front());
       line->waiting.pop_front();

@@ -107,63 +107,53 @@ Sender::Flushed refused() noexcept {
 }  // namespace
 
 Sender::Flushed Sender::flush() noexcept {
+  if (has_next_ || !control_.empty() || outbox_->frames() != 1) return flush_all();
+  // As with most: one frame, from where it stands.
+  const std::string_view bytes = outbox_->at(0).bytes().substr(outbox_->sent());
+  const ssize_t sent = send_bytes(socket_.native_handle(), bytes.data(), bytes.size());
+  if (sent < 0) return refused();
+  handed_over_ += static_cast<std::size_t>(sent);
+  outbox_->consume(static_cast<std::size_t>(sent));
+  return static_cast<std::size_t>(sent) < bytes.size() ? Flushed::some : Flushed::all;
+}
+
+// Apart from what most sends need, so that those do not prepare for this.
+[[gnu::noinline]] Sender::Flushed Sender::flush_all() noexcept {
   try {
     if (has_next_) {
       if (const Flushed flushed = flush_in_turns(); flushed != Flushed::all) return flushed;
     }
-    while (!control_.empty() || !outbox_->empty()) {
-      std::size_t total = 0;
-      const ssize_t sent = send_some(total);
-      if (sent < 0) return refused();
-      account(static_cast<std::size_t>(sent));
-      if (static_cast<std::size_t>(sent) < total) return Flushed::some;
-    }
+    while (!control_.empty() || !outbox_->empty())
+      if (const Flushed flushed = send_gathered(outbox_->frames()); flushed != Flushed::all) return flushed;
     return Flushed::all;
   } catch (const std::bad_alloc&) {
     return Flushed::failed;
   }
 }
 
-// Until nothing is behind the outbox in hand. Apart from what most connections need.
-[[gnu::noinline]] Sender::Flushed Sender::flush_in_turns() {
+// Until nothing is behind the outbox in hand.
+Sender::Flushed Sender::flush_in_turns() {
   for (go_on(); has_next_; go_on()) {
     const std::uint32_t waited = outbox_->frames();
-    std::size_t total = 0;
-    const ssize_t sent = send_gathered(total, std::min<std::uint32_t>(waited, turn_));
-    if (sent < 0) return refused();
-    account(static_cast<std::size_t>(sent));
+    const Flushed flushed = send_gathered(std::min<std::uint32_t>(waited, turn_));
     turn_ -= static_cast<std::uint16_t>(std::min<std::uint32_t>(waited - outbox_->frames(), turn_));
-    if (static_cast<std::size_t>(sent) < total) return Flushed::some;
+    if (flushed != Flushed::all) return flushed;
   }
   return Flushed::all;
 }
 
-ssize_t Sender::send_some(std::size_t& total) noexcept {
-  if (control_.empty() && outbox_->frames() == 1) {  // as with most: from where it stands
-    const std::string_view bytes = outbox_->at(0).bytes().substr(outbox_->sent());
-    total = bytes.size();
-    return send_bytes(socket_.native_handle(), bytes.data(), bytes.size());
-  }
-  return send_gathered(total, outbox_->frames());
-}
-
-// Apart from what most sends need, so that those do not prepare for this.
-[[gnu::noinline]] ssize_t Sender::send_gathered(std::size_t& total, std::uint32_t frames) noexcept {
+// One sendmsg() of control and of messages, of the first `frames`. `all`: the kernel took it.
+Sender::Flushed Sender::send_gathered(std::uint32_t frames) noexcept {
   Gather out;
   gather(out, *outbox_, control_, frames);
-  total = out.total();
-  return out.send(socket_.native_handle());
+  const ssize_t sent = out.send(socket_.native_handle());
+  if (sent < 0) return refused();
+  account(static_cast<std::size_t>(sent));
+  return static_cast<std::size_t>(sent) < out.total() ? Flushed::some : Flushed::all;
 }
 
 void Sender::account(std::size_t sent) noexcept {
   handed_over_ += sent;
-  if (control_.empty())
-    outbox_->consume(sent);
-  else
-    account_with_control(sent);
-}
-
-[[gnu::noinline]] void Sender::account_with_control(std::size_t sent) noexcept {
   if (const std::size_t of_begun = std::min(sent, left_of_begun(*outbox_)); of_begun > 0) {
     outbox_->consume(of_begun);
     sent -= of_begun;

@@ -13,8 +13,6 @@
 #include <string>
 #include <string_view>
 
-#include <sys/types.h>
-
 namespace corohub::gateway {
 
 class Sender {
@@ -70,12 +68,10 @@ class Sender {
   }
 
  private:
-  // One send of what waits, `total` bytes. What the kernel took, or -1 and errno.
-  ssize_t send_some(std::size_t& total) noexcept;
-  ssize_t send_gathered(std::size_t& total, std::uint32_t frames) noexcept;
+  Flushed flush_all() noexcept;
   Flushed flush_in_turns();
+  Flushed send_gathered(std::uint32_t frames) noexcept;
   void account(std::size_t sent) noexcept;
-  void account_with_control(std::size_t sent) noexcept;
   void expect_next() noexcept {
     has_next_ = true;
     begin_turn();
@@ -89,9 +85,10 @@ class Sender {
   bool ended_ = false;
   bool has_next_ = false;   // behind the turn of the outbox in hand: another of the queue, or the last bytes
   std::uint16_t turn_ = 0;  // so many frames are left of it, if it has an end
-  std::uint32_t rest_ = 0;  // bytes at the beginning of control_ that are no control: the end of a message
-                            // whose outbox has left
-  std::string control_;     // behind a message that was begun, before all others
+  // Control frames. They leave behind a message that was begun and before all others. If the outbox of that
+  // message has left, the message's last `rest_` bytes stand here, before the control frames.
+  std::uint32_t rest_ = 0;
+  std::string control_;
   Socket socket_;
   OutboxQueue* queue_ = nullptr;
   std::unique_ptr<std::string> last_bytes_;  // wait for all outboxes to be empty

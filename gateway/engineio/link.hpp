@@ -49,9 +49,9 @@ class Channel : public hub::Outlet, public boost::intrusive::list_base_hook<> {
   Channel(const Channel&) = delete;
   Channel& operator=(const Channel&) = delete;
 
-  // What waits leaves with what the link says itself, in its order. False: there is no room, and nothing has
-  // changed.
-  bool hand_over() noexcept;
+  // What waits leaves with what the link says itself, in its order. The bytes of it; nothing: there is no
+  // room, and nothing has changed.
+  std::optional<std::size_t> hand_over() noexcept;
 
   // ---- hub::Outlet ----
   void flush() noexcept final;

@@ -411,12 +411,13 @@ void Connection::send_off(Berth& berth) noexcept {
   berth.channel().flush();
   waits.discard_from_first_impersonal(session.is_identified() ? session.identity().user_id : 0);
   forget_what_was_taken();
-  left_bytes_ += waits.bytes();
   try {
-    if (berth.channel().hand_over())
+    if (const std::optional<std::size_t> left = berth.channel().hand_over()) {
+      left_bytes_ += static_cast<std::uint32_t>(*left);
       say(packet_head(PacketType::disconnect, berth.name_space()));
-    else
+    } else {
       link_->close(CloseReason::slow_consumer, Drain::no);
+    }
     settle_later();
   } catch (const std::bad_alloc&) {
     link_->close(CloseReason::overloaded, Drain::no);

@@ -2,7 +2,10 @@
 #include "connection_rig.hpp"
 #include "gateway/socketio/testkit.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -365,6 +368,27 @@ TEST_F(SocketioConnection, T60_what_it_says_itself_to_a_client_that_does_not_tak
   EXPECT_EQ(places(), 2U);
   neighbour->send(R"(20["ping"])");
   EXPECT_THAT(neighbour->take(), SizeIs(1));
+}
+
+TEST_F(SocketioConnection, T60_what_an_ended_seat_has_left_may_be_more_than_what_is_said_beside_it) {
+  auto boss = client();
+  connect(*boss, "/", boss_);
+  connect(*boss, "/admin", boss_);
+  ClientId id;
+  ASSERT_TRUE(Uuid::parse(std::string(value_of(boss->take()[2]).at("sid").get_string()), id));
+  boss->stop_polling();
+  const std::string half = '"' + std::string(Connection::said_bytes_max / 2, 'x') + '"';
+  for (const Seq seq : {1, 2, 3})
+    rig_.publish({hub::EventRef(
+        new hub::Event({"mine", half, hub::Audience::user(boss_->id)}, seq, rig_.clock.unix_ms()))});
+  rig_.publish({hub::Entry(hub::Kick{id})});
+  boss->go_on_polling();
+  const std::vector<std::string> came = boss->take();
+  const auto of_admin = [](const std::string& packet) { return packet.substr(1).starts_with("/admin,"); };
+  EXPECT_EQ(std::ranges::count_if(came, of_admin), 4) << "three events, and the end";
+  EXPECT_THAT(came, SizeIs(7)) << "the other seat had them, too";
+  boss->send(R"(20["ping"])");
+  EXPECT_THAT(boss->take(), SizeIs(1));
 }
 
 // It can't know yet.

@@ -8,6 +8,7 @@
 #include "storage/storage.hpp"
 #include "storage/writer.hpp"
 #include "support/manual_clock.hpp"
+#include "support/prepared_database.hpp"
 #include "support/run_task.hpp"
 #include "support/temp_dir.hpp"
 
@@ -30,7 +31,7 @@ struct TestDatabase {
   TempDir temp;
   ManualClock clock;
   storage::DataDirectory directory{temp.path() / "data"};
-  storage::LogHead head = storage::prepare_database(directory);
+  storage::LogHead head = prepare_copied_database(directory);
   hub::Hub hub;
   eventlog::Publisher publisher{hub};
   storage::Writer writer{directory.database(), publisher, clock};

@@ -1,5 +1,7 @@
 #include "support/test_server.hpp"
 
+#include "support/prepared_database.hpp"
+
 #include <stdexcept>
 
 namespace corohub::test {
@@ -32,6 +34,7 @@ TestServer::TestServer(Adjust adjust) {
   settings_.password.passes = 1;
   settings_.exempt_cidrs = {"127.0.0.0/8"};
   settings_.drain.spread = std::chrono::milliseconds(0);
+  copy_prepared_database(directory_.path());
   if (adjust) adjust(settings_);
   application_ = std::make_unique<server::Application>(settings_);
   application_->start();

@@ -4,6 +4,7 @@
 #include "core/completion.hpp"
 #include "eventlog/batch_effects.hpp"
 #include "http/target.hpp"
+#include "support/prepared_database.hpp"
 
 #include <filesystem>
 #include <fstream>
@@ -75,7 +76,7 @@ std::string Reply::text(std::string_view member) const { return std::string(data
 
 House::House(UsersSettings settings, std::function<Seq(std::size_t)> applied_seq) {
   data_ = std::make_unique<storage::DataDirectory>(directory_.path() / "data");
-  const storage::LogHead head = storage::prepare_database(*data_);
+  const storage::LogHead head = corohub::test::prepare_copied_database(*data_);
   writer_ = std::make_unique<storage::Writer>(data_->database(), sink_, clock_);
   readers_ = std::make_unique<storage::ReaderPool>(data_->database(), 1);
   list_readers_ = std::make_unique<storage::ReaderPool>(data_->database(), 1, 16, storage::Pace::patient);

@@ -18,11 +18,6 @@ constexpr std::uint32_t first_array = 4;
 
 std::atomic<std::size_t> ring_bytes{0};
 
-bool is_personal(const Frame& frame, UserId user) noexcept {
-  const Audience audience = frame.audience();
-  return audience == Audience::one_connection() || (user != 0 && audience.user_id == user);
-}
-
 }  // namespace
 
 Outbox::~Outbox() { release_ring(); }
@@ -85,7 +80,12 @@ void Outbox::discard_lost(const Identity& who) noexcept {
 
 void Outbox::discard_from_first_impersonal(UserId user) noexcept {
   bool keeps = true;
-  keep_only([&](const Frame& frame) { return keeps = keeps && is_personal(frame, user); });
+  keep_only([&](const Frame& frame) {
+    const Audience audience = frame.audience();
+    const bool is_personal =
+        audience == Audience::one_connection() || (user != 0 && audience.user_id == user);
+    return keeps = keeps && is_personal;
+  });
 }
 
 void Outbox::rewrap(const Wrapped& wrapped) {

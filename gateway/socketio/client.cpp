@@ -50,6 +50,7 @@ struct ClientState final : SeatState {
   Seq began_at = 0;  // what happened to flags up to here comes from the log, and by the watch what is later
   // Not all that changed was told: it is to ask for all, and has not yet.
   bool is_behind = false;
+  bool catches_up_later = false;        // caught_up() is posted
   std::unique_ptr<Evaluations> missed;  // of flags whose events it missed, while these come
 };
 
@@ -315,8 +316,11 @@ void ClientVocabulary::caught_up(Seat& seat) const noexcept {
 
 // Not in the shard's walk along those who follow the topic. The seat lives as long as its session.
 void ClientVocabulary::catch_up_later(Seat& seat) const {
-  asio::post(seat.desk().shard.context(),
-             [this, &seat, session = seat.session().shared_from_this()] { caught_up(seat); });
+  if (std::exchange(state_of(seat).catches_up_later, true)) return;
+  asio::post(seat.desk().shard.context(), [this, &seat, session = seat.session().shared_from_this()] {
+    state_of(seat).catches_up_later = false;
+    caught_up(seat);
+  });
 }
 
 // One change may be several events. The last has the position of the session. A socket that reads takes any

@@ -70,8 +70,8 @@ class Standpoint {
 // Whether an event of a client is about this somebody, who is that client, or was it as its user.
 bool is_about(const hub::Event& client_event, const hub::Identity& who, const Standpoint& here);
 
-// A client's flags, each evaluated once as long as nothing changes on which that depends. It keeps the
-// namespace alive.
+// A client's flags, each evaluated once as long as the definitions and this client's rights stay as they are;
+// what depends on time is as it was then. It keeps the namespace alive.
 class Evaluations {
  public:
   // Of a flag that is seen from here. `context`: the same in each call.

@@ -78,9 +78,10 @@ void NamespaceEdit::put_identity(FlagIdentity identity, std::string at) {
 }
 
 void NamespaceEdit::put_definition(std::string_view environment, std::string_view flag,
-                                   DefinitionRef definition, std::string at, Dangling dangling) {
-  edits_.environments[std::string(environment)].definitions[std::string(flag)] = {std::move(definition),
-                                                                                  std::move(at), dangling};
+                                   DefinitionRef definition, std::string at, Dangling dangling,
+                                   Dangling elsewhere) {
+  edits_.environments[std::string(environment)].definitions[std::string(flag)] = {
+      std::move(definition), std::move(at), dangling, elsewhere};
 }
 
 void NamespaceEdit::remove_flag(std::string_view flag) { edits_.flags[std::string(flag)].identity.reset(); }

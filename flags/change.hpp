@@ -58,7 +58,8 @@ class NamespaceEdit {
   // definition at least; in the environments without one it gets the same, DISABLED.
   void put_identity(FlagIdentity identity, std::string at = {});
   void put_definition(std::string_view environment, std::string_view flag, DefinitionRef definition,
-                      std::string at = {}, Dangling dangling = Dangling::refused);
+                      std::string at = {}, Dangling dangling = Dangling::refused,
+                      Dangling elsewhere = Dangling::warned);
   void remove_flag(std::string_view flag);
   void put_segment(std::string_view environment, std::string_view key, std::string_view name,
                    SegmentRule rule);

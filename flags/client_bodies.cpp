@@ -147,7 +147,9 @@ Result<OverrideBody> read_override(std::string flag, const json::object& body) {
 }
 
 bool has_room(const ShownClient& client) {
-  return client.client.attributes.size() + json_text(overrides_json(client)).size() <= client_bytes_max;
+  const std::size_t overrides =
+      client.client.overrides.empty() ? 0 : json_text(overrides_json(client)).size();
+  return client.client.attributes.size() + overrides <= client_bytes_max;
 }
 
 Result<std::string> read_client_key_name(const json::object& body) {

@@ -47,6 +47,14 @@ std::optional<std::string> place_of(const json::value& rule, const std::string& 
   return std::nullopt;
 }
 
+bool leaves_the_rule(const json::object& patch) {
+  constexpr std::array<std::string_view, 4> beside_the_rule = {"state", "variants", "defaultVariant",
+                                                               "metadata"};
+  return std::ranges::all_of(patch, [&](const json::key_value_pair& member) {
+    return std::ranges::find(beside_the_rule, std::string_view(member.key())) != beside_the_rule.end();
+  });
+}
+
 }  // namespace
 
 void merge_patch(json::object& target, const json::object& patch) {
@@ -69,6 +77,7 @@ Result<DefinitionRef> patch_definition(const Definition& base, const json::objec
           {reading.at + "/" + std::string(key), "field_not_allowed", "Only the server sets it."});
   if (!refusal.fields.empty()) return refusal;
 
+  if (leaves_the_rule(patch)) reading.strict = false;
   json::object document = base.document;
   json::object merged = patch;
   for (const std::string_view key : std::array{"variants", "targeting"}) {
@@ -79,15 +88,6 @@ Result<DefinitionRef> patch_definition(const Definition& base, const json::objec
   }
   merge_patch(document, merged);
   return parse_definition(document, reading);
-}
-
-Reading reading_of(const json::object& patch, bool strict) {
-  constexpr std::array<std::string_view, 4> beside_the_rule = {"state", "variants", "defaultVariant",
-                                                               "metadata"};
-  const bool leaves_the_rule = std::ranges::all_of(patch, [&](const json::key_value_pair& member) {
-    return std::ranges::find(beside_the_rule, std::string_view(member.key())) != beside_the_rule.end();
-  });
-  return {.strict = strict && !leaves_the_rule, .at = "/change"};
 }
 
 DefinitionRef with_state(const DefinitionRef& definition, State state) {

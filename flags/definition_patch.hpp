@@ -8,11 +8,9 @@
 namespace corohub::flags {
 
 // The definition after a merge patch (RFC 7396), in which `variants` and `targeting` are replaced as a whole.
+// A rule that the patch does not name was accepted before, as it is: then `reading` is strict no more.
 // Errors: those of parse_definition(); field_not_allowed for `key`, `version` and `enabled`.
 Result<DefinitionRef> patch_definition(const Definition& base, const json::object& patch, Reading& reading);
-
-// How the patched definition is read: a rule that the patch does not name was accepted before, as it is.
-Reading reading_of(const json::object& patch, bool strict);
 
 // The same definition with this state; itself if it has that already. Compiled rules are shared.
 DefinitionRef with_state(const DefinitionRef& definition, State state);

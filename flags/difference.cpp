@@ -282,7 +282,7 @@ class Comparison {
     for (const auto& [flag, wanted] : edit.definitions) compare_definition(change, flag, wanted);
     for (const auto& [flag, identity] : difference_.flags)
       if (!identity.before && identity.after && !change.definitions.contains(flag))
-        add_disabled(change, flag, identity.at);
+        add_disabled(change, flag);
     for (const auto& [segment, wanted] : edit.segments) compare_segment(change, segment, wanted);
   }
 
@@ -319,14 +319,14 @@ class Comparison {
   }
 
   // A new flag has the same definition everywhere, but is on only where that was asked for.
-  void add_disabled(EnvironmentChange& change, const std::string& flag, const std::string& at) const {
+  void add_disabled(EnvironmentChange& change, const std::string& flag) const {
     for (const auto& [key, edit] : edits_.environments) {
       const auto given = edit.definitions.find(flag);
       if (given == edit.definitions.end()) continue;
       DefinitionChange& made = change.definitions[flag];
       made.after = with_state(given->second.definition, State::disabled);
-      made.at = at;
-      made.dangling = Dangling::warned;  // it is off there
+      made.at = given->second.at;
+      made.dangling = given->second.elsewhere;
       return;
     }
     throw std::logic_error("a new flag without any definition");

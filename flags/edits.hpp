@@ -37,6 +37,7 @@ struct Edits {
     DefinitionRef definition;
     std::string at;
     Dangling dangling = Dangling::refused;
+    Dangling elsewhere = Dangling::warned;  // in the other environments of a new flag, where it is off
   };
   struct SegmentEdit {
     std::string name;

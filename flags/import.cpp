@@ -77,7 +77,9 @@ Result<> put_document(NamespaceEdit& edit, const ImportOrder& order, const Flagd
     const Flag* existing = environment.find(flag.key);
     edit.put_identity(flag.identity.over(existing != nullptr ? existing->identity.get() : nullptr),
                       flag.identity_at);
-    edit.put_definition(order.environment, flag.key, flag.definition, flag.at, order.dangling);
+    // A document has the segments of one environment: whoever switches a flag on elsewhere is told there.
+    edit.put_definition(order.environment, flag.key, flag.definition, flag.at, order.dangling,
+                        Dangling::ignored);
   }
   put_segments(edit, order, environment, document);
   if (order.mode == ImportMode::replace)

@@ -124,7 +124,7 @@ Result<> Schedule::try_to_make(storage::UnitOfWork& work, const DueChange& due, 
     return Error(ErrorCode::version_mismatch, "The definition has another version.");
   const Result<json::object> patch = parse_document(change.change);
   if (!patch) return patch.error();
-  Reading reading = reading_of(*patch, change.strict);
+  Reading reading{.strict = change.strict, .at = "/change"};
   Result<DefinitionRef> definition = patch_definition(*flag->definition, *patch, reading);
   if (!definition) return definition.error();
   edit->put_definition(due.environment, change.flag, std::move(*definition), "/change", dangling_of(reading));

@@ -23,7 +23,7 @@ using http::Response;
 // What a change says is judged against the definition as it will be then; what is wrong with it whatever the
 // definition is then is told at once.
 Result<> judge_change(const Definition& definition, const json::object& change, bool strict) {
-  Reading reading = reading_of(change, strict);
+  Reading reading{.strict = strict, .at = "/change"};
   const Result<DefinitionRef> patched = patch_definition(definition, change, reading);
   if (patched && (*patched)->type == definition.type) return {};
   if (patched)

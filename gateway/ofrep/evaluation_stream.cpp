@@ -162,7 +162,7 @@ void EvaluationStream::role_changed() noexcept {
 
 hub::MemberInfo EvaluationStream::info() const {
   return {client_id(), identity().user_id,   identity().role, identity().is_guest(),
-          "ofrep",     address_.to_string(), began_};
+          "ofrep",     address_.to_string(), began_,          identity().key};
 }
 
 // ---- the end ----

@@ -254,7 +254,10 @@ test('strict=false takes what flagd runs, with warnings', async (t) => {
   const codes = taken.json.meta.warnings.map(({ code }) => code);
   assert.ok(codes.includes('unknown_segment') && codes.includes('invalid_arguments'), taken.text);
   for (const { field, message } of taken.json.meta.warnings) assert.ok(field.startsWith('/targeting') && message);
-  complains(await admin.request('PATCH', `${path}?strict=false`, { body: { defaultVariant: 'nope' }, headers: { 'If-Match': '"v2"' } }), 'unknown_variant', '/defaultVariant');
+  const beside = await change(admin, 'PATCH', path, { metadata: { team: 'a' } });
+  assert.deepEqual(beside.json.data.targeting, targeting, 'a rule that is not named stays as it was taken');
+  complains(await admin.request('PATCH', path, { body: { targeting }, headers: { 'If-Match': beside.headers.get('etag') } }), 'invalid_arguments', /^.targeting/);
+  complains(await admin.request('PATCH', `${path}?strict=false`, { body: { defaultVariant: 'nope' }, headers: { 'If-Match': '"v3"' } }), 'unknown_variant', '/defaultVariant');
 });
 
 test('namespaces and environments', async (t) => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { change, define, flip, holder, makeEnvironment, makeFlag, makeNamespace, N, office, refused, serviceKey, V } from './flags.mjs';
+import { change, clientKey, define, flip, holder, makeClient, makeEnvironment, makeFlag, makeNamespace, N, office, refused, serviceKey, V } from './flags.mjs';
 import { eventually } from './server.mjs';
 import { request } from './sockjs.mjs';
 
@@ -365,4 +365,20 @@ test('T18, T51b, T54b: what nobody should send', async (t) => {
   const of = (key) => answer.json.flags.find((each) => each.key === key);
   assert.equal(of('long').errorCode, 'GENERAL');
   assert.equal(of('one').value, false);
+});
+
+test('the list of connections says whose each stream is', async (t) => {
+  const { server, api, admin, john } = await bank(t);
+  await makeClient(admin, 'bep', 'acme');
+  const client = holder(api, (await clientKey(admin, 'bep', 'acme')).key);
+  const service = holder(api, await serviceKey(admin, 'flags:evaluate'));
+  for (const who of [api, john, client, service]) {
+    const { json } = await bulk(who);
+    const stream = await listen(t, server, json.eventStreams[0].endpoint.requestUri);
+    await eventually(5000, 'the beginning of the stream', () => CONNECTED.test(stream.text));
+  }
+  const { id } = await admin.expect(200, 'GET', `${N('bep')}/clients/acme`);
+  const shown = (await admin.expect(200, 'GET', '/api/v1/admin/connections')).filter(({ transport }) => transport === 'ofrep');
+  const whose = ({ kind, role, user_id: user, key_id: key, flag_client_id: of }) => `${kind} ${role} ${user} ${key !== null} ${of}`;
+  assert.deepEqual(shown.map(whose).sort(), [`client user null true ${id}`, 'guest null null false null', 'service user null true null', `user user ${john.id} false null`]);
 });

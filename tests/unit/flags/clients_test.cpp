@@ -68,6 +68,11 @@ TEST(ClientBodies, attributes_and_overrides_share_four_kib) {
                      R"("}}})");
   };
   EXPECT_TRUE(read_new_client(body(3500, 400)));
+  const auto alone = [](std::size_t attributes) {
+    return object_of(R"({"key":"a","attributes":{"a":")" + std::string(attributes - 8, 'x') + R"("}})");
+  };
+  EXPECT_TRUE(read_new_client(alone(client_bytes_max))) << "all of it, while nothing is overridden";
+  EXPECT_FALSE(read_new_client(alone(client_bytes_max + 1)));
   EXPECT_THAT(complaints_of(read_new_client(body(4000, 400)).error()),
               ElementsAre("/overrides out_of_range"));
 }

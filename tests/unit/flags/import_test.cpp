@@ -158,6 +158,10 @@ TEST(Import, new_flags_are_disabled_in_the_other_environments) {
     parts.key = parts.name = "staging";
     edit.put_environment(std::move(parts));
   }));
+  const ImportReport told = Namespaces::check(house.import(
+      "bep",
+      R"({"flags":{"s":{"state":"ENABLED","variants":{"on":true},"targeting":{"if":[{"$ref":"beta"},"on"]}}},"$evaluators":{"beta":{"var":"b"}}})"));
+  EXPECT_THAT(told.warnings, IsEmpty()) << "the segment is there, and elsewhere the flag is off";
   Namespaces::check(house.import("bep", two_flags));
   const NamespaceRef there = house.find("bep");
   const Environment& staging = **there->environment("staging");

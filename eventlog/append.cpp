@@ -66,4 +66,6 @@ void change_account(storage::UnitOfWork& work, hub::AccountChanged change) {
   batch_of(work).add(std::move(change));
 }
 
+void shorten(storage::UnitOfWork& work, Seq up_to) { batch_of(work).add(hub::LogShortened{up_to}); }
+
 }  // namespace corohub::eventlog

@@ -31,11 +31,15 @@ Seq append(storage::UnitOfWork& work, hub::EventDraft draft);
 // unit's time.
 void deliver(storage::UnitOfWork& work, hub::EventDraft draft);
 
-// Adds a change of rights at its place between the events: after the last event of the account itself, before
-// everything later.
 // A change of another room, applied by every shard before the unit is answered.
 void change_shards(storage::UnitOfWork& work, hub::ShardChangeRef change);
+
+// Adds a change of rights at its place between the events: after the last event of the account itself, before
+// everything later.
 void change_account(storage::UnitOfWork& work, hub::AccountChanged change);
+
+// Lets the shards forget the events up to here, which the unit has deleted.
+void shorten(storage::UnitOfWork& work, Seq up_to);
 
 // What the writer calls: makes hub batches of what was committed, and finishes the units when all shards have
 // applied their batch.

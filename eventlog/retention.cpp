@@ -115,6 +115,7 @@ RetentionStep delete_old_events(storage::UnitOfWork& work, const RetentionSettin
   if (topics.rows > 0) return step;
   set_floor(work, "log_floor", chosen.seq);
   step.floor = chosen.seq;
+  shorten(work, step.floor);
   return step;
 }
 

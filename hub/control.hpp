@@ -40,6 +40,12 @@ struct Notice {
   bool if_idle = false;          // but not connections for which something waits
 };
 
+// Events up to here have left the log for good, so no shard serves them from its memory any more: a client
+// that comes back is told the same whichever way it asks.
+struct LogShortened {
+  Seq up_to = 0;
+};
+
 // A change of what another room keeps for each shard, in its place among the events: whoever asks on a
 // shard's thread sees it exactly from there on. Shared by all shards.
 class ShardChange {
@@ -50,7 +56,7 @@ class ShardChange {
 };
 using ShardChangeRef = std::shared_ptr<const ShardChange>;
 
-using Entry = std::variant<EventRef, AccountChanged, Kick, Notice, ShardChangeRef>;
+using Entry = std::variant<EventRef, AccountChanged, Kick, Notice, LogShortened, ShardChangeRef>;
 
 // What happens once every shard has applied a batch. `reached[i]` says of entry i how many subscriptions and
 // connections it was queued for (an event, a notice), or how many connections it closed (control). Called on

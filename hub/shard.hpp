@@ -239,6 +239,10 @@ class Shard {
   std::uint32_t apply(const AccountChanged& change) noexcept;
   std::uint32_t apply(const Kick& kick) noexcept;
   std::uint32_t apply(const Notice& notice) noexcept;
+  std::uint32_t apply(const LogShortened& log) noexcept {
+    tail_.forget(log.up_to);
+    return 0;
+  }
   std::uint32_t apply(const ShardChangeRef& change) noexcept;
   std::uint32_t deliver_by_audience(Delivery& delivery) noexcept;
   std::uint32_t deliver_judged(Delivery& delivery) noexcept;

@@ -16,6 +16,11 @@ void Tail::push(const EventRef& event) noexcept {
   bytes_ += size;
 }
 
+void Tail::forget(Seq up_to) noexcept {
+  while (count_ > 0 && at(0)->seq() <= up_to) drop_oldest();
+  base_ = std::max(base_, up_to);
+}
+
 void Tail::drop_oldest() noexcept {
   EventRef& oldest = ring_[first_];
   base_ = oldest->seq();

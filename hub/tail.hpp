@@ -24,6 +24,9 @@ class Tail {
   Seq base() const noexcept { return base_; }
   void begin_at(Seq base) noexcept { base_ = base; }
 
+  // Events up to here are not in the log any more, nor here.
+  void forget(Seq up_to) noexcept;
+
   // In the order of seq.
   void push(const EventRef& event) noexcept;
 

@@ -15,7 +15,6 @@ void keep_little(server::Settings& settings) {
   settings.retention.step_rows = 2;
   settings.housekeeping.interval = std::chrono::milliseconds(1);
   settings.housekeeping.pause = std::chrono::milliseconds(0);
-  settings.shard.tail.events = 1;  // so that the log is asked, not the shard's memory
 }
 
 class Retention : public testing::Test {

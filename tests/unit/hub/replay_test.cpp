@@ -49,6 +49,19 @@ TEST(Tail, T62_is_bounded_in_bytes_too) {
   EXPECT_EQ(tail.base(), 4);
 }
 
+TEST(Tail, T62_forgets_what_has_left_the_log) {
+  Tail tail({.events = 100, .bytes = 1 << 20});
+  for (Seq seq = 1; seq <= 3; ++seq) tail.push(numbered(seq));
+  tail.forget(2);
+  EXPECT_EQ(tail.base(), 2);
+  EXPECT_THAT(seqs(tail, 0), ElementsAre(3));
+  tail.forget(1);
+  EXPECT_EQ(tail.base(), 2);
+  tail.forget(5);
+  EXPECT_EQ(tail.base(), 5);
+  EXPECT_EQ(tail.size(), 0U);
+}
+
 TEST(ReadPermits, are_given_in_the_order_they_were_asked_for) {
   struct Asker final : ReadPermits::Waiter {
     void permitted(ReadPermits::Permit given) noexcept override { permit = std::move(given), has = true; }

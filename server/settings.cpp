@@ -221,7 +221,10 @@ void apply_flags(Settings& settings, const ConfigSources& sources) {
   }
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
+// How far what was typed is from a known name. Whoever leaves out a name's end is nearer than whoever writes
+// another name: `ping` means `ping_interval_s`, not `gin`.
+std::size_t typing_distance(std::string_view a, std::string_view b) {
+  constexpr std::size_t edit = 4;  // as much as so many characters that are missing at the end
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), 0);
   for (std::size_t i = 0; i < a.size(); ++i) {
@@ -233,7 +236,9 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
       row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
     }
   }
-  return row[b.size()];
+  std::size_t nearest = edit * row[b.size()];
+  for (std::size_t j = 0; j < b.size(); ++j) nearest = std::min(nearest, edit * row[j] + b.size() - j);
+  return nearest;
 }
 
 }  // namespace
@@ -256,7 +261,7 @@ std::span<const std::pair<std::string_view, std::string_view>> flag_aliases() { 
 
 std::string nearest(std::string_view name, const std::vector<std::string>& known) {
   name = name.substr(0, 128);  // the work below is the name's length times the length of the known names
-  const auto distance = [&](const std::string& other) { return edit_distance(name, other); };
+  const auto distance = [&](const std::string& other) { return typing_distance(name, other); };
   const auto best = std::ranges::min_element(known, {}, distance);
   return best == known.end() ? std::string() : *best;
 }

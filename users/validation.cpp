@@ -36,6 +36,12 @@ void forbid_privileged(const json::object& body, Fields& fields, std::string_vie
   }
 }
 
+// A password that would be passed over in silence looks changed to whoever sent it.
+void forbid_in_change(const json::object& body, Fields& fields) {
+  forbid_privileged(body, fields);
+  fields.forbid({"password"});
+}
+
 std::string checked_email(Fields& fields, std::string email) {
   if (!email.empty() && !is_plausible_email(email))
     fields.refuse("email", "invalid_format", "Must be an e-mail address.");
@@ -177,7 +183,7 @@ Result<Credentials> read_credentials(const json::object& body) {
 
 Result<ProfileChange> read_own_profile_change(const json::object& body) {
   Fields fields(body);
-  forbid_privileged(body, fields);
+  forbid_in_change(body, fields);
   ProfileChange change = read_change(fields);
   if (fields.has("current_password"))
     change.current_password = read_tried_password(fields, "current_password");
@@ -186,7 +192,7 @@ Result<ProfileChange> read_own_profile_change(const json::object& body) {
 
 Result<ProfileChange> read_profile_change(const json::object& body) {
   Fields fields(body);
-  forbid_privileged(body, fields);
+  forbid_in_change(body, fields);
   ProfileChange change = read_change(fields);
   return finish(fields, std::move(change));
 }

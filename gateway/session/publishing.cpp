@@ -139,7 +139,8 @@ hub::Entry volatile_event(PublishOrder order, UnixMs now) {
 
 Result<PublishOrder> Publishing::accept(const Author& author, Publication publication) {
   if (hub::is_reserved_type(publication.type))
-    return Error(ErrorCode::reserved_type, "Events of this type are made by the server.");
+    return Error(ErrorCode::reserved_type, "Events of this type are made by the server.")
+        .at("/type", "reserved_type", "Must not be one of the server's own.");
   const bool in_topic = !publication.topic.empty();
   const hub::TopicRule* rule = in_topic ? rules_.find(publication.topic) : nullptr;
   if (in_topic && (rule == nullptr || rule->by_server_only)) return not_allowed();

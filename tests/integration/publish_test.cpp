@@ -110,7 +110,9 @@ TEST_F(Publish, over_rest_says_what_is_wrong) {
   refused(400, "invalid_topic", publish({{"data", 1}}, {}, "/api/v1/topics/rooms/a%20b/events"));
   refused(400, "invalid_request", publish({{"data", 1}}, {}, "/api/v1/topics/rooms/../events"));
   refused(403, "forbidden", publish({{"data", 1}}, {}, "/api/v1/topics/rooms/a/b/events"));
-  refused(422, "reserved_type", publish({{"data", 1}, {"type", "user.created"}}));
+  const HttpAnswer reserved = publish({{"data", 1}, {"type", "user.created"}});
+  refused(422, "reserved_type", reserved);
+  EXPECT_EQ(reserved.at("errors").at(0).at("field"), "/type");
   refused(422, "validation_failed", publish({{"data", 1}, {"type", "a b"}}));
   refused(422, "validation_failed", publish({{"type", "a"}}));
   refused(400, "invalid_request", publish({{"data", 1}}, std::string(129, 'k')));

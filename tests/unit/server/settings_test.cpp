@@ -128,6 +128,7 @@ TEST(Settings, a_list_comes_from_repeated_flags_or_a_comma_separated_variable) {
 
 TEST(Settings, unknown_names_are_refused_with_the_nearest_known_one) {
   EXPECT_THAT(refusal(file("[ws]\nping_intervall_s = 1\n")), HasSubstr("did you mean ws.ping_interval_s?"));
+  EXPECT_THAT(refusal(file("[ws]\npingg = 1\n")), HasSubstr("did you mean ws.ping_interval_s?"));
   EXPECT_THAT(refusal(file("listen = \"127.0.0.1:1\"\n")), HasSubstr("unknown setting listen"));
   ConfigSources environment;
   environment.environment = {{"COROHUB_WS_PING_INTERVAL", "1"}};

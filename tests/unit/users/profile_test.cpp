@@ -101,7 +101,8 @@ TEST(Profile, another_address_needs_the_current_password) {
 TEST(Profile, T41_privileged_members_are_refused) {
   House house;
   const Person ann = house.person("ann");
-  for (const std::string_view member : {"role", "Role", "id", "status", "token_version", "password_hash"}) {
+  for (const std::string_view member :
+       {"role", "Role", "id", "status", "token_version", "password_hash", "password"}) {
     const Reply reply = house.send(Method::patch, me, {{"name", "Eve"}, {member, "admin"}}, ann);
     EXPECT_EQ(reply.status, 422);
     EXPECT_EQ(reply.code(), "field_not_allowed");

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -47,12 +48,17 @@ std::optional<std::string> place_of(const json::value& rule, const std::string& 
   return std::nullopt;
 }
 
+constexpr std::array<std::string_view, 5> definition_members = {"state", "variants", "defaultVariant",
+                                                                "metadata", "targeting"};
+
+bool is_one_of(std::span<const std::string_view> names, std::string_view name) {
+  return std::ranges::find(names, name) != names.end();
+}
+
 bool leaves_the_rule(const json::object& patch) {
-  constexpr std::array<std::string_view, 4> beside_the_rule = {"state", "variants", "defaultVariant",
-                                                               "metadata"};
-  return std::ranges::all_of(patch, [&](const json::key_value_pair& member) {
-    return std::ranges::find(beside_the_rule, std::string_view(member.key())) != beside_the_rule.end();
-  });
+  const auto beside_the_rule = std::span(definition_members).first<4>();
+  return std::ranges::all_of(
+      patch, [&](const json::key_value_pair& member) { return is_one_of(beside_the_rule, member.key()); });
 }
 
 }  // namespace
@@ -87,6 +93,10 @@ Result<DefinitionRef> patch_definition(const Definition& base, const json::objec
     merged.erase(key);
   }
   merge_patch(document, merged);
+  // What is no member of a definition is told of, also if it is to go.
+  for (const json::key_value_pair& member : patch)
+    if (member.value().is_null() && !is_one_of(definition_members, member.key()))
+      document[member.key()] = nullptr;
   return parse_definition(document, reading);
 }
 

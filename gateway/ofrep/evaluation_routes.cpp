@@ -3,6 +3,7 @@
 #include "gateway/ofrep/place.hpp"
 #include "gateway/ofrep/state.hpp"
 
+#include <algorithm>
 #include <optional>
 #include <string>
 #include <utility>
@@ -142,6 +143,13 @@ Result<Place> place_for(const State& state, const http::Context& context, Caller
   return find_place(directory, caller, name);
 }
 
+// From the position on, whoever follows events hears of all that changes what is answered here. A change is
+// known to the shard before the events that it makes.
+Response at(const State& state, const http::Context& context, const Place& place, Response response) {
+  const Seq head = state.shards[context.shard]->desk.shard.head();
+  return std::move(response).at({state.parts.epoch, std::max(head, place.environment.revision)});
+}
+
 Response bad_context(const State& state, const Error& error, std::string_view key) {
   state.counts.add(Outcome::invalid_context);
   return invalid_context(error, key);
@@ -164,7 +172,7 @@ Response one_flag(State& state, http::Context& context, Caller& caller) {
   state.counts.add(flag == nullptr          ? Outcome::flag_not_found
                    : response.status == 400 ? Outcome::evaluation_error
                                             : Outcome::ok);
-  return response;
+  return at(state, context, *place, std::move(response));
 }
 
 Response all_flags(State& state, http::Context& context, Caller& caller) {
@@ -199,7 +207,7 @@ Response all_flags(State& state, http::Context& context, Caller& caller) {
   std::string tag = bulk_tag(environment.revision, of, now / (ttl_s * 500));
   if (flags::is_known(context.request, tag)) {
     state.counts.add(Outcome::not_modified);
-    return flags::not_modified(std::move(tag));
+    return at(state, context, *place, flags::not_modified(std::move(tag)));
   }
   if (!by_time) evaluate();
 
@@ -211,7 +219,7 @@ Response all_flags(State& state, http::Context& context, Caller& caller) {
   Response response;
   response.body = bulk_body(place->name_space(), environment, items, tokens.issue(grant));
   state.counts.add(Outcome::ok);
-  return std::move(response).with("ETag", std::move(tag));
+  return at(state, context, *place, std::move(response).with("ETag", std::move(tag)));
 }
 
 void add(http::Router& router, const std::shared_ptr<State>& state, std::string pattern, Answer answer) {

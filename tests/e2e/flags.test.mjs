@@ -217,6 +217,7 @@ test('everything that is refused, with its place', async (t) => {
   const etag = { 'If-Match': '"v1"' };
   complains(await admin.request('PATCH', `${V('bep')}/flags/top`, { body: { variants: { a: 1 }, defaultVariant: 'a' }, headers: etag }), 'type_fixed', /^\/variants/);
   complains(await admin.request('PATCH', `${V('bep')}/flags/top`, { body: { colour: 1 }, headers: etag }), 'unknown_member', '/colour');
+  complains(await admin.request('PATCH', `${V('bep')}/flags/top`, { body: { colour: null }, headers: etag }), 'unknown_member', '/colour');
   complains(await admin.request('PATCH', `${N('bep')}/flags/top`, { body: { parent: 'low' }, headers: etag }), 'cycle', '/parent');
   complains(await admin.request('PATCH', `${N('bep')}/flags/top`, { body: { parent: 'top' }, headers: etag }), 'cycle', '/parent');
   complains(await admin.request('PATCH', V('bep'), { body: { revision: 1 }, headers: etag }), 'field_not_allowed', '/revision');

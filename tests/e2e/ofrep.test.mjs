@@ -382,3 +382,18 @@ test('the list of connections says whose each stream is', async (t) => {
   const whose = ({ kind, role, user_id: user, key_id: key, flag_client_id: of }) => `${kind} ${role} ${user} ${key !== null} ${of}`;
   assert.deepEqual(shown.map(whose).sort(), [`client user null true ${id}`, 'guest null null false null', 'service user null true null', `user user ${john.id} false null`]);
 });
+
+test('an answer names the position from which events tell of all that changes it', async (t) => {
+  const { admin, john } = await bank(t);
+  await makeFlag(admin, 'bep', 'one');
+  const all = await bulk(john);
+  const same = await bulk(john, undefined, { 'If-None-Match': all.headers.get('etag') });
+  const one = await evaluate(john, 'one');
+  const [since] = [all, same, one].map(({ headers }) => headers.get('corohub-position'));
+  assert.equal(same.status, 304);
+  assert.match(since, /^[\w-]+:\d+$/);
+  assert.deepEqual([since, since], [same, one].map(({ headers }) => headers.get('corohub-position')), 'nothing has changed meanwhile');
+  await flip(admin, 'bep', 'one', 'disable');
+  const events = await john.expect(200, 'GET', `/api/v1/events?topic=flags/bep&types=flag.*&since=${since}`);
+  assert.deepEqual(events.map(({ data }) => data.action), ['disabled']);
+});

@@ -114,6 +114,8 @@ TEST(Bodies, a_patch_of_a_definition_replaces_variants_and_targeting_as_a_whole)
             R"({"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"on",)"
             R"("targeting":{"==":[1,1]},"metadata":{"a":1,"b":2}})");
   Reading reading;
+  EXPECT_EQ(complaints(patch_definition(*base, object_of(R"({"colour":null})"), reading)),
+            Texts{"unknown_member /colour"});
   EXPECT_EQ(patch_definition(*base, object_of(R"({"enabled":true})"), reading).error().code,
             ErrorCode::field_not_allowed);
   EXPECT_EQ(json_text(base->document), json_text(with_state(base, State::enabled)->document));

@@ -357,6 +357,8 @@ std::uint32_t Shard::apply(const AccountChanged& change) noexcept {
     if (member.identity_.role != role) move_to_role(member, role);
     const bool stays = account != nullptr && account->has_session(member.identity_.session);
     if (stays) return;
+    // What it had before its login ended leaves first, if its client reads.
+    member.flush();
     member.outbox_.discard_from_first_impersonal(change.user_id);
     if (member.dismiss(change.ending)) ++ended;
   });

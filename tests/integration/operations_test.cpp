@@ -3,6 +3,7 @@
 #include "server/services.hpp"
 #include "support/test_server.hpp"
 
+#include <filesystem>
 #include <fstream>
 #include <thread>
 
@@ -38,6 +39,13 @@ TEST(Operations, health_says_how_each_component_is) {
   EXPECT_TRUE(health.at("timestamp").is_string());
   EXPECT_EQ(server.client().get("/livez").status, 200);
   EXPECT_EQ(server.client().get("/readyz").status, 200);
+}
+
+TEST(Operations, it_begins_where_nothing_is) {
+  TestServer server([](server::Settings& settings) {
+    std::filesystem::remove(std::filesystem::path(settings.data_dir) / "corohub.db");
+  });
+  EXPECT_GT(server.superadmin().id, 0);
 }
 
 TEST(Operations, a_disk_with_little_room_is_degraded_and_serving_goes_on) {

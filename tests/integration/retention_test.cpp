@@ -24,6 +24,9 @@ class Retention : public testing::Test {
     // Housekeeping goes round by itself; the oldest that is left tells how far it is.
     while (first_kept() != seq_of(last_) - kept + 1) {
     }
+    // The shards forget after the log.
+    while (recovers()) {
+    }
   }
 
   std::string alert(const std::string& message) {
@@ -35,6 +38,10 @@ class Retention : public testing::Test {
   std::int64_t first_kept() {
     const HttpAnswer page = server_.client().get("/api/v1/events?limit=1", admin_.access_token);
     return page.at("data").as_array().at(0).at("seq").to_number<std::int64_t>();
+  }
+  bool recovers() {
+    WsClient socket(server_.port(), {.target = "/ws?since=1", .token = admin_.access_token});
+    return socket.next().at("data").at("recovered").as_bool();
   }
   static std::int64_t seq_of(const std::string& position) {
     return std::stoll(position.substr(position.find(':') + 1));

@@ -77,6 +77,15 @@ TEST_F(Rights, a_session_that_ended_closes_its_connections_after_their_own_last_
   EXPECT_THAT(other.log, ElementsAre("later"));
 }
 
+TEST_F(Rights, a_client_that_reads_has_all_from_before_the_end_of_its_login) {
+  FakeMember member(one.shard, {1, Role::admin, laptop});
+  one.publish({event("all", Audience::everyone(), 1), event("admins", Audience::admins(), 2),
+               event("password.changed", Audience::user(1), 3),
+               AccountChanged{1, account(1, Role::admin, {}), CloseReason::credentials_changed},
+               event("later", Audience::user(1), 4)});
+  EXPECT_THAT(member.log, ElementsAre("all", "admins", "password.changed", "close credentials_changed"));
+}
+
 // Behind what is taken back it would tell a position, with which the client came back too late for that.
 TEST_F(Rights, T74_what_waits_for_an_ended_login_is_taken_back_but_for_its_own_words_ahead_of_all_other) {
   FakeMember member(one.shard, {1, Role::admin, laptop});

@@ -206,10 +206,10 @@ class RoutingModel {
       const bool stays = !user.gone && std::ranges::count(user.sessions, member.session) == 1;
       if (member.closed || stays) continue;
       member.closed = true;
+      if (!member.real->blocked) drain(member);
       const auto first_of_others = std::ranges::find_if(
           member.waiting, [&](const Waiting& waiting) { return waiting.audience.user_id != id; });
       member.waiting.erase(first_of_others, member.waiting.end());
-      if (!member.real->blocked) drain(member);
       member.log.push_back("close " + std::string(name(ending)));
     }
   }

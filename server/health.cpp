@@ -1,6 +1,7 @@
 #include "server/health.hpp"
 
 #include "core/log.hpp"
+#include "storage/storage.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -98,7 +99,10 @@ json::object health_document(const HealthBoard& board, UnixMs now, bool detailed
   for (const Component component : all_components)
     if (board.has(component))
       components.emplace(name(component), json::object{{"status", name(board.status(component))}});
-  if (detailed) components.at("disk").as_object().emplace("free_bytes", board.disk_free_bytes());
+  if (detailed) {
+    components.at("database").as_object().emplace("sqlite_version", storage::sqlite_version());
+    components.at("disk").as_object().emplace("free_bytes", board.disk_free_bytes());
+  }
   json::object document;
   document.emplace("status", name(board.overall()));
   document.emplace("components", std::move(components));

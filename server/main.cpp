@@ -65,6 +65,8 @@ int fail(int code, const char* why) {
 int main(int argc, char** argv) {
   using namespace corohub::server;
   std::signal(SIGPIPE, SIG_IGN);  // a write says so itself
+  // Whoever rotates log files asks servers by this signal to open theirs again; ours is standard error.
+  std::signal(SIGUSR1, SIG_IGN);
   try {
     return run(parse_command_line(argc, argv));
   } catch (const ConfigError& error) {

@@ -174,4 +174,6 @@ LogHead renew_epoch(const DataDirectory& directory) {
   return head;
 }
 
+std::string_view sqlite_version() noexcept { return ::sqlite3_libversion(); }
+
 }  // namespace corohub::storage

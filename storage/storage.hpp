@@ -88,4 +88,7 @@ LogHead renew_epoch(const DataDirectory& directory);
 // for it, and nobody has committed this question since.
 bool take_begun_anew(UnitOfWork& work);
 
+// Of the library in use, which is the system's.
+std::string_view sqlite_version() noexcept;
+
 }  // namespace corohub::storage

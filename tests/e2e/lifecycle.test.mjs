@@ -148,7 +148,13 @@ test('R2: SIGTERM sends everyone away and ends well', async (t) => {
   assert.deepEqual(await server.process.ended(15_000), { code: 0, signal: null });
 });
 
-test('a second SIGTERM ends it at once', async (t) => {
+test('T71: who asks for the log to be opened again ends nothing', async (t) => {
+  const server = await Server.start(t);
+  server.process.signal('SIGUSR1');
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+});
+
+test('T71: a second SIGTERM ends it at once', async (t) => {
   const server = await Server.start(t);
   const user = await new Api(server).register();
   const socket = net.connect(server.port, '127.0.0.1'); // a request that never completes would be waited for

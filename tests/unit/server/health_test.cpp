@@ -1,5 +1,7 @@
 #include "server/health.hpp"
 
+#include "storage/storage.hpp"
+
 #include <string>
 #include <vector>
 
@@ -79,7 +81,10 @@ TEST(Health, T45_the_public_document_has_statuses_and_nothing_else) {
   std::string text;
   append_health(text, board, 0);
   EXPECT_EQ(text, json::serialize(open));
-  EXPECT_EQ(health_document(board, 0, true).at("components").at("disk").at("free_bytes"), 1234U);
+  const json::object detailed = health_document(board, 0, true);
+  EXPECT_EQ(detailed.at("components").at("disk").at("free_bytes"), 1234U);
+  EXPECT_EQ(detailed.at("components").at("database").at("sqlite_version"),
+            json::value(storage::sqlite_version()));
 }
 
 // A monitor whose world the test moves, round by round.

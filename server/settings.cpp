@@ -221,24 +221,23 @@ void apply_flags(Settings& settings, const ConfigSources& sources) {
   }
 }
 
-// How far what was typed is from a known name. Whoever leaves out a name's end is nearer than whoever writes
-// another name: `ping` means `ping_interval_s`, not `gin`.
-std::size_t typing_distance(std::string_view a, std::string_view b) {
-  constexpr std::size_t edit = 4;  // as much as so many characters that are missing at the end
-  std::vector<std::size_t> row(b.size() + 1);
+// How far what was typed is from a known name. Whoever leaves out a part of the name is nearer than whoever
+// writes another one: `listen` means `server.listen`, and `ping` means `ping_interval_s`.
+std::size_t typing_distance(std::string_view typed, std::string_view known) {
+  constexpr std::size_t left_out = 1;
+  constexpr std::size_t mistyped = 4;
+  std::vector<std::size_t> row(known.size() + 1);
   std::iota(row.begin(), row.end(), 0);
-  for (std::size_t i = 0; i < a.size(); ++i) {
+  for (std::size_t i = 0; i < typed.size(); ++i) {
     std::size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
+    row[0] = (i + 1) * mistyped;
+    for (std::size_t j = 0; j < known.size(); ++j) {
+      const std::size_t replaced = diagonal + (typed[i] == known[j] ? 0 : mistyped);
       diagonal = row[j + 1];
-      row[j + 1] = std::min({row[j] + 1, row[j + 1] + 1, replaced});
+      row[j + 1] = std::min({row[j] + left_out, row[j + 1] + mistyped, replaced});
     }
   }
-  std::size_t nearest = edit * row[b.size()];
-  for (std::size_t j = 0; j < b.size(); ++j) nearest = std::min(nearest, edit * row[j] + b.size() - j);
-  return nearest;
+  return row[known.size()];
 }
 
 }  // namespace

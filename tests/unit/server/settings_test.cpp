@@ -133,6 +133,8 @@ TEST(Settings, unknown_names_are_refused_with_the_nearest_known_one) {
   ConfigSources environment;
   environment.environment = {{"COROHUB_WS_PING_INTERVAL", "1"}};
   EXPECT_THAT(refusal(environment), HasSubstr("did you mean COROHUB_WS_PING_INTERVAL_S?"));
+  environment.environment = {{"COROHUB_LISTEN", "127.0.0.1:1"}};
+  EXPECT_THAT(refusal(environment), HasSubstr("did you mean COROHUB_SERVER_LISTEN?"));
   ConfigSources flags;
   flags.flags = {{"--lissten", {"127.0.0.1:1"}}};
   EXPECT_THAT(refusal(flags), HasSubstr("did you mean --listen?"));

@@ -126,11 +126,25 @@ Result<FlagIdentity> patch_identity_beside(const FlagIdentity& base, const json:
 
 }  // namespace
 
-void refuse_unknown(Fields& fields, const json::object& object, Words known,
-                    const json::object& server_sets) {
+namespace {
+
+void refuse_others(Fields& fields, const json::object& object, const json::object& server_sets) {
   for (const json::key_value_pair& shown : server_sets)
     if (const json::value* sent = object.if_contains(shown.key()); sent != nullptr && *sent != shown.value())
       fields.forbid({shown.key()});
+}
+
+}  // namespace
+
+Result<> check_repeated(const json::object& sent, const json::object& server_sets) {
+  Fields fields(sent);
+  refuse_others(fields, sent, server_sets);
+  return fields.result();
+}
+
+void refuse_unknown(Fields& fields, const json::object& object, Words known,
+                    const json::object& server_sets) {
+  refuse_others(fields, object, server_sets);
   std::size_t refused = 0;
   for (const json::key_value_pair& member : object) {
     const std::string_view key = member.key();

@@ -34,6 +34,9 @@ using Words = std::initializer_list<std::string_view>;
 void refuse_unknown(http::Fields& fields, const json::object& object, Words known,
                     const json::object& server_sets = {});
 
+// The same for members that were taken out of a body before the entity was at hand; others are not looked at.
+Result<> check_repeated(const json::object& sent, const json::object& server_sets);
+
 Result<NamespaceProperties> read_new_namespace(const json::object& body);
 Result<NamespaceProperties> patch_namespace(const Namespace& base, const json::object& patch);
 

@@ -61,13 +61,6 @@ json::object server_members(const Flag& flag) {
   return {{"key", flag.key()}, {"version", flag.version}, {"enabled", flag.enabled}};
 }
 
-// Who sends back what was shown repeats what only the server sets.
-void forget_repeated(json::object& body, const json::object& shown) {
-  for (const json::key_value_pair& member : shown)
-    if (const json::value* sent = body.if_contains(member.key()); sent != nullptr && *sent == member.value())
-      body.erase(member.key());
-}
-
 Result<DefinitionRef> replace(const json::object& body, const Definition&, Reading& reading) {
   return read_definition(body, reading);
 }
@@ -84,10 +77,14 @@ class DefinitionEdit {
       : place_(std::move(place)), match_(std::move(match)), make_(make) {}
 
   // On a reader's thread.
-  Result<> draft(const json::object& body, const json::object& shown, DefinitionRef base,
-                 const Reading& reading) {
+  Result<> draft(const json::object& body, DefinitionRef base, const Reading& reading) {
     body_ = body;
-    forget_repeated(body_, shown);
+    for (const std::string_view key : {"key", "version", "enabled"}) {
+      const json::value* const sent = body.if_contains(key);
+      if (sent == nullptr) continue;
+      repeated_[key] = *sent;
+      body_.erase(key);
+    }
     base_ = std::move(base);
     strictness_ = reading;
     return draft_from(base_);
@@ -98,6 +95,8 @@ class DefinitionEdit {
     if (!before) return before.error();
     const Flag& flag = **before;
     if (const Result<> held = match_.check(flag.version, [&] { return to_json(flag); }); !held) return held;
+    if (make_ != replace)
+      if (const Result<> repeats = check_repeated(repeated_, server_members(flag)); !repeats) return repeats;
     if (flag.definition != base_)
       if (const Result<> drafted = draft_from(flag.definition); !drafted) return drafted;
     of.put_definition(place_.environment, place_.flag, definition_, {}, dangling_of(reading_));
@@ -119,6 +118,7 @@ class DefinitionEdit {
   IfMatch match_;
   MakeDefinition make_;
   json::object body_;
+  json::object repeated_;  // what the body says that only the server sets
   DefinitionRef base_;
   Reading strictness_;
   Reading reading_;
@@ -135,8 +135,9 @@ Task<Response> write_definition(FlagServices& services, Context& context, MakeDe
   if (!flag) co_return fail(flag.error(), context);
 
   auto edit = std::make_shared<DefinitionEdit>(place, change->match, make);
-  auto read = [edit, shown = server_members(**flag), base = (*flag)->definition, reading = change->reading](
-                  const json::object& body) { return edit->draft(body, shown, base, reading); };
+  auto read = [edit, base = (*flag)->definition, reading = change->reading](const json::object& body) {
+    return edit->draft(body, base, reading);
+  };
   const std::size_t base_bytes = make == patch ? (*flag)->definition->bytes : 0;
   const Result<> drafted = co_await read_body(services, context.request, std::move(read), base_bytes);
   if (!drafted) co_return fail(drafted.error(), context);

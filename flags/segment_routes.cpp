@@ -22,6 +22,7 @@ struct SegmentBody {
   std::string key;
   std::optional<std::string> name;
   SegmentRule rule;
+  json::object repeated;  // what it says that only the server sets
 };
 
 Result<SegmentBody> read_members(http::Fields& fields, const json::object& body, SegmentBody segment) {
@@ -54,10 +55,13 @@ Result<SegmentBody> read_new_segment(const json::object& body) {
   return read_members(fields, body, std::move(segment));
 }
 
-Result<SegmentBody> read_segment(const json::object& server_sets, const json::object& body) {
+Result<SegmentBody> read_segment(const json::object& body) {
   http::Fields fields(body);
-  refuse_unknown(fields, body, {"name", "rule"}, server_sets);
-  return read_members(fields, body, {});
+  refuse_unknown(fields, body, {"name", "rule", "id", "key", "version", "created_at", "updated_at"});
+  SegmentBody segment;
+  segment.repeated = body;
+  segment.repeated.erase("rule");
+  return read_members(fields, body, std::move(segment));
 }
 
 Error no_segment() { return Error(ErrorCode::not_found, "There is no such segment."); }
@@ -156,18 +160,13 @@ Task<Response> put_segment(FlagServices& services, Context& context) {
   const Result<Change> change = co_await begin_change(services, context);
   if (!change) co_return fail(change.error(), context);
   const Place place(context);
-  const Result<NamespaceRef> name_space = namespace_of(services, context);
-  if (!name_space) co_return fail(name_space.error(), context);
-  const Result<const Segment*> shown = place.find(**name_space);
-  if (!shown) co_return fail(shown.error(), context);
-  auto read = [server_sets = server_members(**shown)](const json::object& sent) {
-    return read_segment(server_sets, sent);
-  };
-  const Result<SegmentBody> body = co_await read_body(services, context.request, std::move(read));
+  const Result<SegmentBody> body = co_await read_body(services, context.request, read_segment);
   if (!body) co_return fail(body.error(), context);
   auto edit = [place, body = *body, match = change->match](NamespaceEdit& of) -> Result<> {
     const Result<const Segment*> there = place.find(of.before(), match);
     if (!there) return there.error();
+    if (const Result<> repeats = check_repeated(body.repeated, server_members(**there)); !repeats)
+      return repeats;
     of.put_segment(place.environment, place.segment, body.name.value_or((*there)->name), body.rule);
     return {};
   };

@@ -129,6 +129,11 @@ test('what was shown can be sent back as it is, and what only the server sets no
       refused(other, 422, 'field_not_allowed');
       assert.deepEqual(other.json.errors.map(({ field }) => field), ['/version'], `${method} ${path}`);
     }
+    // What was shown before somebody else's change is first of all outdated.
+    const { headers, json: { data } } = await admin.request('GET', path);
+    await change(admin, methods.at(-1), path, { ...data, ...('name' in data ? { name: 'Other' } : { state: 'DISABLED' }) });
+    for (const method of methods)
+      refused(await admin.request(method, path, { body: data, headers: { 'If-Match': headers.get('etag') } }), 412, 'version_mismatch');
   }
 });
 

@@ -8,6 +8,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/deferred.hpp>
+#include <boost/asio/post.hpp>
 
 namespace corohub::http {
 namespace {
@@ -19,7 +20,8 @@ constexpr std::chrono::seconds body_grace = 5s;
 constexpr std::size_t body_bytes_per_s_min = 1024;
 
 constexpr std::chrono::seconds linger_time = 2s;
-constexpr std::size_t linger_bytes_max = 1 << 20;
+constexpr std::size_t linger_bytes_max = 64 << 20;        // a body that is too large by mistake has less
+constexpr std::size_t linger_bytes_per_turn = 256 << 10;  // then others of the shard have theirs
 constexpr std::size_t idle_buffer_bytes_max = 4096;
 
 constexpr auto ready = asio::as_tuple(asio::deferred);
@@ -144,10 +146,15 @@ Task<> Connection::linger() {
   if (failure) co_return;
   timed_out_ = false;
   enter(Phase::lingering, now(), linger_time);
+  std::size_t of_turn = 0;
   for (std::size_t total = 0; total < linger_bytes_max; total += inbound_.size()) {
     inbound_.clear();
     const bool more = co_await receive();
     if (!more) co_return;
+    of_turn += inbound_.size();
+    if (of_turn < linger_bytes_per_turn) continue;
+    of_turn = 0;
+    co_await asio::post(socket_.get_executor(), asio::deferred);
   }
 }
 

@@ -103,7 +103,6 @@ class DefinitionReader {
     const json::value* const name = find("defaultVariant");
     if (name == nullptr || name->is_null()) return;
     if (!name->is_string()) return findings_.refuse("invalid_type", "Must be a text or null.");
-    if (name->get_string().empty()) return;  // flagd reads it as none
     const json::value* const variants = find("variants");
     if (variants != nullptr && variants->is_object() && !variants->get_object().contains(name->get_string()))
       return findings_.refuse("unknown_variant", "Must be the name of a variant.");

@@ -409,6 +409,8 @@ test('T10, T51b: a document of 4 MiB is the last that is read, and nobody waits 
   const head = { 'Content-Length': (4 << 20) + 1, 'Content-Type': 'application/json', Authorization: `Bearer ${admin.token}` };
   const refusal = await request(server, 'POST', `${V('bep')}/import`, { headers: head });
   assert.equal(refusal.status, 413, 'as soon as that is known');
+  for (const bytes of [(4 << 20) + 1, 20 << 20]) // the answer is there for one who sends all of it, too
+    refused(await admin.request('POST', `${V('bep')}/import`, { body: `{"flags":{}}${' '.repeat(bytes - 12)}` }), 413, 'payload_too_large');
   const flag = (i) => [`flag-${i}`, { state: 'ENABLED', variants: ON_OFF, defaultVariant: 'on', targeting: { or: Array.from({ length: 150 }, (_, n) => ({ '==': [n, i] })) } }];
   const body = JSON.stringify({ flags: Object.fromEntries(Array.from({ length: 1000 }, (_, i) => flag(i))) });
   assert.ok(body.length < 4 << 20);

@@ -78,6 +78,7 @@ TEST(Definition, is_refused_with_the_place_of_each_error) {
        "mixed_types at /variants/b~1c, invalid_type at /variants/d, invalid_type at /variants/e"},
       {R"({"state":"ENABLED","variants":{"a":1},"defaultVariant":"b"})",
        "unknown_variant at /defaultVariant"},
+      {R"({"state":"ENABLED","variants":{"a":1},"defaultVariant":""})", "unknown_variant at /defaultVariant"},
       {R"({"state":"ENABLED","variants":{"a":1},"defaultVariant":1})", "invalid_type at /defaultVariant"},
       {R"({"state":"ENABLED","variants":{"a":1},"targeting":null})", "invalid_type at /targeting"},
       {R"({"state":"ENABLED","variants":{"a":1},"metadata":[]})", "invalid_type at /metadata"},

@@ -113,6 +113,57 @@ std::size_t count_members(const json::value& value) noexcept {
   return count;
 }
 
+// Takes whatever the grammar lets through.
+class Ignorer {
+ public:
+  static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
+  static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
+
+  using error_code = boost::system::error_code;
+  using view = boost::json::string_view;
+
+  bool on_document_begin(error_code&) { return true; }
+  bool on_document_end(error_code&) { return true; }
+  bool on_object_begin(error_code&) { return true; }
+  bool on_object_end(std::size_t, error_code&) { return true; }
+  bool on_array_begin(error_code&) { return true; }
+  bool on_array_end(std::size_t, error_code&) { return true; }
+  bool on_key_part(view, std::size_t, error_code&) { return true; }
+  bool on_key(view, std::size_t, error_code&) { return true; }
+  bool on_string_part(view, std::size_t, error_code&) { return true; }
+  bool on_string(view, std::size_t, error_code&) { return true; }
+  bool on_number_part(view, error_code&) { return true; }
+  bool on_int64(std::int64_t, view, error_code&) { return true; }
+  bool on_uint64(std::uint64_t, view, error_code&) { return true; }
+  bool on_double(double, view, error_code&) { return true; }
+  bool on_bool(bool, error_code&) { return true; }
+  bool on_null(error_code&) { return true; }
+  bool on_comment_part(view, error_code&) { return true; }
+  bool on_comment(view, error_code&) { return true; }
+};
+
+// The parser calls itself for each level.
+constexpr std::size_t grammar_depth_max = 256;
+
+// Errors that are not of the grammar, but of how large a number is or how deep the text. Behind one of them
+// nothing is looked at.
+bool is_of_meaning(const boost::system::error_code& ec) noexcept {
+  return ec == json::error::too_deep || ec == json::error::exponent_overflow;
+}
+
+// With escapes of other characters in the place of those that may be half of a surrogate pair.
+std::string without_surrogates(std::string_view text) {
+  std::string plain(text);
+  for (std::size_t i = 0; i + 2 < plain.size(); ++i) {
+    if (plain[i] != '\\') continue;
+    ++i;
+    if (plain[i] == 'u' && (plain[i + 1] == 'd' || plain[i + 1] == 'D')) plain[i + 1] = '0';
+  }
+  return plain;
+}
+
 Error invalid(std::string_view why) {
   return Error(ErrorCode::invalid_json, "The body is not valid JSON: " + std::string(why) + ".");
 }
@@ -161,6 +212,16 @@ Result<json::value> parse_json(std::string_view text, JsonLimits limits) {
   // Of two equal keys an object keeps one, so the value then holds fewer members than the text said.
   if (count_members(value) != parser.handler().members()) return invalid("an object has the same key twice");
   return value;
+}
+
+bool is_json(std::string_view text) {
+  json::parse_options options;
+  options.max_depth = grammar_depth_max;
+  boost::system::error_code ec;
+  json::basic_parser<Ignorer> parser(options);
+  const std::string plain = without_surrogates(text);
+  const std::size_t read = parser.write_some(false, plain.data(), plain.size(), ec);
+  return ec ? is_of_meaning(ec) : read == plain.size();
 }
 
 std::size_t depth(const json::value& value) noexcept {

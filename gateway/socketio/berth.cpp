@@ -56,6 +56,10 @@ void Berth::hear(Call&& call) {
   if (!session_->is_closing()) seat_.hear(std::move(call));
 }
 
+void Berth::refuse(const AckId& ack, const Refusal& refusal) {
+  if (!session_->is_closing()) seat_.refuse(ack, refusal);
+}
+
 // What waits has been wrapped anew, and what comes leaves in another form.
 void Berth::on_rewrapped() {
   if (session_->is_identified()) connection_.desk().shard.form_changed(*session_);

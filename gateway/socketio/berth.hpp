@@ -32,6 +32,7 @@ class Berth final : public Occupant, public Transport {
   // ---- Occupant ----
   std::string_view name_space() const noexcept override { return seat_.name_space(); }
   void hear(Call&& call) override;
+  void refuse(const AckId& ack, const Refusal& refusal) override;
   void on_throttled() override { session_->on_throttled(); }
   void on_rewrapped() override;
   void on_left() noexcept override;

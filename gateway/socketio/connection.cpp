@@ -144,8 +144,10 @@ void Connection::hear_event(const Packet& packet, std::vector<std::string> buffe
   if (packet.type == PacketType::ack || packet.type == PacketType::binary_ack)
     return is_array(packet.payload) ? void() : break_off();
   std::optional<Call> call = read_call(packet.payload, packet.id, std::move(buffers));
-  if (!call) return break_off();
-  if (occupant != nullptr) occupant->hear(std::move(*call));  // it may have ended meanwhile
+  if (!call && !is_too_much(packet.payload)) return break_off();
+  if (occupant == nullptr) return;  // it has ended meanwhile
+  if (call) return occupant->hear(std::move(*call));
+  occupant->refuse(packet.id, {"invalid_message", "The event's JSON is more than is taken here."});
 }
 
 void Connection::leave(const Packet& packet, Occupant* occupant) noexcept {
@@ -160,7 +162,8 @@ void Connection::leave(const Packet& packet, Occupant* occupant) noexcept {
 void Connection::connect(const Packet& packet) {
   if (find(packet.name_space) != nullptr) return break_off();
   std::optional<json::object> auth = read_auth(packet.payload);
-  if (!auth) return break_off();
+  if (!auth && !is_too_much(packet.payload)) return break_off();
+  if (!auth) return refuse(packet.name_space, Error(ErrorCode::validation_failed));
   ended_by_us_ &= static_cast<std::uint8_t>(~mark_of(packet.name_space));
   const Fixture* const fixture = namespaces_.fixture.get();
   if (fixture != nullptr && is_local_ && fixture->has(packet.name_space)) {

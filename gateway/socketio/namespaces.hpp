@@ -24,6 +24,8 @@ class Occupant {
   virtual std::string_view name_space() const noexcept = 0;
   // An event of the client. Throws for memory.
   virtual void hear(Call&& call) = 0;
+  // An event of the client whose JSON is more than is taken. Throws for memory.
+  virtual void refuse(const AckId& ack, const Refusal& refusal) = 0;
   virtual void on_throttled() {}
   // The link carries what is said in another way from here on.
   virtual void on_rewrapped() {}

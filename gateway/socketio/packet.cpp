@@ -122,6 +122,8 @@ std::optional<Call> read_call(std::string_view payload, AckId ack, std::vector<s
   return call;
 }
 
+bool is_too_much(std::string_view payload) { return !parse_json(payload) && is_json(payload); }
+
 bool is_array(std::string_view payload) {
   const Result<json::value> value = parse_json(payload);
   return value && value->is_array();

@@ -58,6 +58,10 @@ struct Call {
 // that clients keep for what the connection itself does, or a placeholder without a Buffer.
 std::optional<Call> read_call(std::string_view payload, AckId ack, std::vector<std::string> attachments = {});
 
+// Whether a payload that read_auth() or read_call() does not read is JSON all the same, only larger or deeper
+// than is taken here, or of members, texts or numbers that no two parsers agree on.
+bool is_too_much(std::string_view payload);
+
 // Of the payload of an acknowledgement.
 bool is_array(std::string_view payload);
 

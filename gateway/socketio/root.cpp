@@ -48,6 +48,8 @@ void Root::begin(Seat& seat, const Welcome& welcome) const {
 }
 
 bool Root::call(Seat& seat, Call&& call) const {
+  // A client that was given undefined for the argument says null.
+  if (call.arguments.size() == 1 && call.arguments.front().is_null()) call.arguments.clear();
   const json::object* asked = call.arguments.empty() ? nullptr : call.arguments.front().if_object();
   std::optional<Command> command = read_command(call.name, {.object = asked, .text = call.first_text});
   if (!command) return false;

@@ -58,6 +58,8 @@ class Echo final : public Occupant {
     }
   }
 
+  void refuse(const AckId&, const Refusal&) override { link_.close(CloseReason::protocol_error, Drain::yes); }
+
  private:
   // What CONNECT said, until it is said back.
   struct Auth {

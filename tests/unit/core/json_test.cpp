@@ -152,6 +152,19 @@ TEST(Depth, counts_containers_and_the_scalar_in_them) {
   EXPECT_EQ(depth(*parse_json(R"({"a":{"b":[]}})")), 3u);
 }
 
+TEST(Json, T54b_what_the_grammar_lets_through_is_json_however_little_of_it_is_taken) {
+  const std::string deep = std::string(100, '[') + std::string(100, ']'), too_deep(1'000'000, '[');
+  for (const std::string& text : {deep, too_deep, std::string(R"({"a":1,"a":2})"), std::string("[1e999]"),
+                                  std::string("[1e99999999999]"), std::string(R"(["\ud83d"])"),
+                                  std::string(R"(["\udc00"])"), std::string(R"(["\ud83d\u0041"])")}) {
+    EXPECT_TRUE(is_json(text)) << text;
+    EXPECT_FALSE(parse_json(text)) << text;
+  }
+  for (const char* text : {"", "[", "[]]", "[1,]", "{]", "[] []", "[a]", "['a']", "[\"\xff\"]", "[01]",
+                           R"(["\ud83d])", R"(["\ud8"])", R"(["\ug83d"])"})
+    EXPECT_FALSE(is_json(text)) << text;
+}
+
 TEST(Json, text_is_written_as_boost_writes_it) {
   std::string all;
   for (int c = 0; c < 128; ++c) all += static_cast<char>(c);

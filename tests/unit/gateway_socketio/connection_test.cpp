@@ -212,6 +212,24 @@ TEST_F(SocketioConnection, T54f_a_malformed_packet_ends_its_connection_alone) {
   EXPECT_EQ(places(), 1U);
 }
 
+TEST_F(SocketioConnection, T54f_json_that_is_more_than_is_taken_is_refused_and_ends_nothing) {
+  const std::string deep = std::string(40, '[') + std::string(40, ']');
+  auto ann = client();
+  ann->send(R"(0{"token":)" + deep + "}");
+  EXPECT_THAT(ann->take(),
+              ElementsAre(R"(4{"message":"validation failed","data":{"code":"validation_failed"}})"));
+  connect(*ann, "/", ann_);
+  EXPECT_THAT(ann->take(), SizeIs(2));
+  const std::string refusal =
+      R"({"ok":false,"code":"invalid_message","message":"The event's JSON is more than is taken here."})";
+  for (const std::string& argument : {deep, std::string(R"({"a":1,"a":2})"), std::string(R"("\ud83d")")}) {
+    ann->send(R"(27["publish",)" + argument + "]");
+    EXPECT_THAT(ann->take(), ElementsAre("37[" + refusal + "]")) << argument;
+  }
+  ann->send(R"(28["ping",null])");
+  EXPECT_THAT(ann->take(), ElementsAre(R"(38[{"ok":true,"data":{"seq":0}}])"));
+}
+
 TEST_F(SocketioConnection, T54f_buffers_are_bounded_and_come_within_ten_seconds) {
   auto late = guest_of_root();
   late->send(R"(51-["hey",{"_placeholder":true,"num":0}])");

@@ -204,11 +204,23 @@ std::uint32_t Shard::deliver_to_second_topic(Delivery& delivery) noexcept {
       const bool by_another =
           one.label == 0 && (has_otherwise(*one.member, delivery) ||
                              (before != nullptr && takes(*one.member, *before, delivery)));
-      return !by_another && offer(one, delivery);
+      return !by_another && offer(one, delivery) && is_first(one, before, delivery);
     });
   };
   const std::uint32_t reached = topic != nullptr ? deliver(*topic, nullptr) : 0;
   return gathering != nullptr ? reached + deliver(*gathering, topic) : reached;
+}
+
+// Of the member's subscriptions to this topic and the one before: who has several copies is reached once.
+bool Shard::is_first(const Subscription& subscription, const Topic* before,
+                     const Delivery& delivery) noexcept {
+  bool is_earlier = true;
+  for (const std::unique_ptr<Subscription>& one : subscription.member->subscriptions()) {
+    is_earlier = is_earlier && one.get() != &subscription;
+    const bool counts = one->topic == before || (is_earlier && one->topic == subscription.topic);
+    if (counts && takes(*one, delivery)) return false;
+  }
+  return true;
 }
 
 // By its audience, or by another topic than the second.

@@ -255,6 +255,8 @@ class Shard {
   static std::uint32_t deliver_to(const Topic& topic, F deliver) noexcept;
   std::uint32_t roll_up(const Topic& gathering, const Topic* of_event, Delivery& delivery) noexcept;
   std::uint32_t deliver_to_second_topic(Delivery& delivery) noexcept;
+  static bool is_first(const Subscription& subscription, const Topic* before,
+                       const Delivery& delivery) noexcept;
   bool has_otherwise(const Member& member, const Delivery& delivery) const noexcept;
   static bool takes_as_own(const Member& member, const Delivery& delivery) noexcept;
   static bool takes(const Interest& interest, const Delivery& delivery) noexcept;

@@ -174,6 +174,19 @@ TEST_F(SecondTopics, an_event_goes_to_their_subscribers_too) {
       << "each label has its own";
 }
 
+TEST_F(SecondTopics, who_has_several_copies_is_reached_once) {
+  FakeMember one_thing(one.shard, {1, Role::admin}, FakeMember::default_limits(), Own::by_feeds),
+      all(one.shard, {2, Role::admin}, FakeMember::default_limits(), Own::by_feeds);
+  subscribe(one_thing, "platform", 1);
+  subscribe(one_thing, "platform/2", 2);
+  subscribe(one_thing, "platform/2", 3);
+  subscribe(all, "platform", 1);
+  subscribe(all, "platform", 2);
+  EXPECT_THAT(one.publish({also("platform", "", "platform/2", 1)}), ElementsAre(2));
+  EXPECT_THAT(one_thing.log, ElementsAre("platform", "platform", "platform"));
+  EXPECT_THAT(all.log, ElementsAre("platform", "platform"));
+}
+
 TEST_F(SecondTopics, one_that_gathers_brings_those_of_all_things_of_its_kind) {
   FakeMember all(one.shard, {1, Role::admin}), both(one.shard, {2, Role::admin}),
       labelled(one.shard, {3, Role::admin}), kinds(one.shard, {4, Role::admin});

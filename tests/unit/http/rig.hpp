@@ -147,7 +147,10 @@ class Client {
     while (!bytes.empty()) {
       const ssize_t sent = ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
       if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
-      if (sent < 0 && errno != EAGAIN) return;  // the server has closed; reading will tell
+      if (sent < 0 && errno != EAGAIN) {  // the server has closed
+        reset_ = reset_ || errno == ECONNRESET || errno == EPIPE;
+        return;
+      }
       rig_.settle();
     }
   }

@@ -218,7 +218,8 @@ void Parser::add_config_commands() {
   defaults->add_flag("--markdown", result.markdown, "As docs/CONFIGURATION.md");
 }
 
-// One flag per setting, shown in the help of `serve` only; they are collected by collect_flags().
+// One flag per setting; they are collected by collect_flags(). The help of `serve` shows them all, that of
+// other commands the one that they need on most machines.
 void Parser::add_settings(CLI::App& command, bool shown) const {
   command.add_option("--config", "TOML file (also COROHUB_CONFIG)");
   const auto add_flag = [&](const std::string& flag, const Setting& setting, const std::string& about) {
@@ -228,12 +229,12 @@ void Parser::add_settings(CLI::App& command, bool shown) const {
       option->take_all()->expected(1)->allow_extra_args(false);
     else
       option->take_last()->expected(setting.kind == Setting::Kind::boolean ? 0 : 1, 1);
-    if (!shown) option->group("");
+    if (!shown && flag != "--data-dir") option->group("");
   };
   for (const auto& [alias, key] : flag_aliases())
     for (const Setting& setting : settings_table())
       if (setting.key == key && setting.flag() != alias)
-        add_flag(std::string(alias), setting, "Short for " + setting.flag());
+        add_flag(std::string(alias), setting, shown ? "Short for " + setting.flag() : setting.about);
   for (const Setting& setting : settings_table()) add_flag(setting.flag(), setting, setting.about);
 }
 

@@ -79,6 +79,9 @@ TEST(CommandLine, help_is_text_for_the_command_that_was_asked) {
   EXPECT_THAT(parse({"--help"}).help, HasSubstr("serve"));
   EXPECT_EQ(parse({"--version"}).command, Command::version);
   EXPECT_THAT(parse({"serve", "--help"}).help, HasSubstr("--ws-ping-interval-s"));
+  const std::string create = parse({"user", "create", "--help"}).help;
+  EXPECT_THAT(create,
+              testing::AllOf(HasSubstr("--data-dir"), testing::Not(HasSubstr("--ws-ping-interval-s"))));
 }
 
 TEST(CommandLine, the_file_is_read_and_a_missing_one_is_refused) {

@@ -223,15 +223,18 @@ Task<Response> poll_events(GatewayState& state, Context& context) {
   poller.follow(desk.topics, asked->events.topics);
   context.on_peer_end([&poller] { poller.leave(); });
   const SteadyTime end = SteadyTime::clock::now() + *timeout;
+  bool is_over = false;
   for (;;) {
     const Result<Found> found = co_await look(state, context, *entrant, *asked);
     if (!found) co_return http::fail(found.error(), context);
     if (found->gap || found->list.count() > 0) co_return answer(state, context, *found);
     asked->events.since = Position{state.parts.epoch, found->next};
     if (poller.ended()) co_return http::fail(why_ended(*poller.ended()), context);
-    if (found->more) break;  // much was looked at; the client goes on from there
-    const bool heard = co_await poller.wait_until(end);
-    if (!heard) break;
+    if (found->more || is_over) break;  // much was looked at, or all; the client goes on from there
+    is_over = !co_await poller.wait_until(end);
+    // What came meanwhile and is not for this client is looked at before the client is told where to go on.
+    // Else a quiet client would fall behind a log that grows, until its position has expired.
+    if (is_over && desk.shard.head() <= asked->events.since->seq) break;
   }
   co_return nothing_new(*asked->events.since);
 }

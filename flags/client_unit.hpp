@@ -1,6 +1,7 @@
 // What the routes of clients have in common: units that begin with the right, the namespace and the client.
 #pragma once
 
+#include "flags/answers.hpp"
 #include "flags/change_unit.hpp"
 #include "flags/client_change.hpp"
 

@@ -23,8 +23,9 @@ struct JsonLimits {
 // hold. Errors: invalid_json with where and why.
 Result<json::value> parse_json(std::string_view text, JsonLimits limits = {});
 
-// Whether the text is JSON by its grammar, however large and deep. That it has the same key twice, half of a
-// surrogate pair or a number that a double cannot hold is not looked at. Builds nothing.
+// Whether the text is JSON by its grammar, however large; below 256 levels, or behind an exponent that
+// nothing can hold, no further is looked. That it has the same key twice, half of a surrogate pair or a
+// number that a double cannot hold is not looked at. Builds nothing.
 bool is_json(std::string_view text);
 
 // The text as a JSON string, in quotes, escaped as json::serialize() does.

@@ -97,7 +97,7 @@ class DefinitionEdit {
     if (const Result<> held = match_.check(flag.version, [&] { return to_json(flag); }); !held) return held;
     if (make_ != replace)
       if (const Result<> repeats = check_repeated(repeated_, server_members(flag)); !repeats) return repeats;
-    if (flag.definition != base_)
+    if (flag.definition != base_ || definition_ == nullptr)
       if (const Result<> drafted = draft_from(flag.definition); !drafted) return drafted;
     of.put_definition(place_.environment, place_.flag, definition_, {}, dangling_of(reading_));
     return {};
@@ -140,7 +140,11 @@ Task<Response> write_definition(FlagServices& services, Context& context, MakeDe
   };
   const std::size_t base_bytes = make == patch ? (*flag)->definition->bytes : 0;
   const Result<> drafted = co_await read_body(services, context.request, std::move(read), base_bytes);
-  if (!drafted) co_return fail(drafted.error(), context);
+  // Whoever has not seen what the draft was made from hears of that first: the unit judges If-Match, and
+  // drafts again.
+  const bool is_judged = !drafted && drafted.error().code == ErrorCode::validation_failed &&
+                         !change->match.holds((*flag)->version);
+  if (!drafted && !is_judged) co_return fail(drafted.error(), context);
   auto run = [edit](NamespaceEdit& of) { return (*edit)(of); };
   ChangeOutcome changed = co_await change_namespace(services, context, *change, std::move(run));
   if (!changed) co_return fail(changed.error(), context);

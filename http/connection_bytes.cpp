@@ -19,7 +19,8 @@ using namespace std::chrono_literals;
 constexpr std::chrono::seconds body_grace = 5s;
 constexpr std::size_t body_bytes_per_s_min = 1024;
 
-constexpr std::chrono::seconds linger_time = 2s;
+constexpr std::chrono::seconds linger_time = 2s;          // for the next bytes of a turn
+constexpr std::chrono::seconds linger_time_max = 30s;     // for all of them
 constexpr std::size_t linger_bytes_max = 64 << 20;        // a body that is too large by mistake has less
 constexpr std::size_t linger_bytes_per_turn = 256 << 10;  // then others of the shard have theirs
 constexpr std::size_t idle_buffer_bytes_max = 4096;
@@ -139,12 +140,13 @@ Task<> Connection::send(std::string bytes) {
 }
 
 // The answer to a client that is still sending must not be lost to a reset: the sending side is closed, and
-// what comes is read for a moment.
+// what comes is read as long as it comes, for a while.
 Task<> Connection::linger() {
   boost::system::error_code failure;
   socket_.shutdown(Socket::shutdown_send, failure);
   if (failure) co_return;
   timed_out_ = false;
+  const SteadyTime end = now() + linger_time_max;
   enter(Phase::lingering, now(), linger_time);
   std::size_t of_turn = 0;
   for (std::size_t total = 0; total < linger_bytes_max; total += inbound_.size()) {
@@ -154,6 +156,8 @@ Task<> Connection::linger() {
     of_turn += inbound_.size();
     if (of_turn < linger_bytes_per_turn) continue;
     of_turn = 0;
+    if (now() >= end) co_return;
+    enter(Phase::lingering, now(), linger_time);
     co_await asio::post(socket_.get_executor(), asio::deferred);
   }
 }

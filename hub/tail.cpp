@@ -19,6 +19,7 @@ void Tail::push(const EventRef& event) noexcept {
 void Tail::forget(Seq up_to) noexcept {
   while (count_ > 0 && at(0)->seq() <= up_to) drop_oldest();
   base_ = std::max(base_, up_to);
+  floor_ = std::max(floor_, up_to);
 }
 
 void Tail::drop_oldest() noexcept {

@@ -24,8 +24,10 @@ class Tail {
   Seq base() const noexcept { return base_; }
   void begin_at(Seq base) noexcept { base_ = base; }
 
-  // Events up to here are not in the log any more, nor here.
+  // Events up to here are not in the log any more, nor here. floor(): the newest of these, as far as the
+  // shard knows.
   void forget(Seq up_to) noexcept;
+  Seq floor() const noexcept { return floor_; }
 
   // In the order of seq.
   void push(const EventRef& event) noexcept;
@@ -44,6 +46,7 @@ class Tail {
   std::size_t count_ = 0;
   std::size_t bytes_ = 0;
   Seq base_ = 0;
+  Seq floor_ = 0;
 };
 
 }  // namespace corohub::hub

@@ -107,7 +107,9 @@ void Session::begin(const Beginning& beginning) {
   const Position& since = *beginning.events.since;
   desk_.settings.metrics.resumed.Increment();
   std::optional<Gap> gap = gap_before(since, beginning.committed);
-  if (!gap && since.seq < beginning.floor) gap = Gap{since.seq, beginning.floor, "expired"};
+  // The log may have been shortened since the client was on its way here.
+  const Seq floor = std::max(beginning.floor, desk_.shard.tail().floor());
+  if (!gap && since.seq < floor) gap = Gap{since.seq, floor, "expired"};
   // What is left of an expired stretch comes all the same.
   const Seq from = gap ? gap->to : since.seq;
   const bool all_there =

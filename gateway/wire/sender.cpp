@@ -164,7 +164,7 @@ void Sender::account(std::size_t sent) noexcept {
     std::string().swap(control_);  // an idle connection keeps no buffer
   else
     control_.erase(0, of_control);
-  outbox_->consume(sent - of_control);  // also frames of no bytes, which nothing else takes away
+  if (control_.empty()) outbox_->consume(sent - of_control);  // frames of no bytes, too
 }
 
 bool Sender::add_control(std::string_view bytes) {

@@ -78,6 +78,9 @@ test('a lost update is refused: 428, 412 with what is there, 304', async (t) => 
     assert.equal(same.status, 200);
     assert.equal(same.headers.get('etag'), changed.headers.get('etag'));
   }
+  // First of all it is outdated, also where it makes no sense for what is there by now.
+  refused(await admin.request('PATCH', `${V('bep')}/flags/one`, { body: { defaultVariant: 'gone' }, headers: { 'If-Match': '"v1"' } }), 412, 'version_mismatch');
+  complains(await admin.request('PATCH', `${V('bep')}/flags/one`, { body: { defaultVariant: 'gone' }, headers: { 'If-Match': '"v2"' } }), 'unknown_variant', '/defaultVariant');
   const segment = `${V('bep')}/segments/beta`;
   refused(await admin.request('PUT', segment, { body: { rule: { var: 'x' } } }), 428, 'precondition_required');
   refused(await admin.request('DELETE', segment, { headers: { 'If-Match': '"v7"' } }), 412, 'version_mismatch');

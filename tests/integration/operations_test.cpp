@@ -43,7 +43,7 @@ TEST(Operations, health_says_how_each_component_is) {
 
 TEST(Operations, it_begins_where_nothing_is) {
   TestServer server([](server::Settings& settings) {
-    std::filesystem::remove(std::filesystem::path(settings.data_dir) / "corohub.db");
+    EXPECT_TRUE(std::filesystem::remove(std::filesystem::path(settings.data_dir) / "corohub.db"));
   });
   EXPECT_GT(server.superadmin().id, 0);
 }

@@ -55,6 +55,23 @@ TEST(Session, welcomes_first_of_all) {
   EXPECT_EQ(received[1].at("seq"), 42);
 }
 
+TEST(Session, T62_what_leaves_the_log_while_a_client_is_on_its_way_is_a_gap) {
+  SessionRig rig;
+  rig.shard.set_head(9);
+  rig.publish({hub::Entry(hub::LogShortened{5})});
+  Beginning beginning;  // as it was before that
+  beginning.events.since = Position{"epoch-1", 1};
+  beginning.committed = 9;
+  const AccountRef ann = rig.add_account(7, Role::user);
+  const auto client = rig.connect(Entrant(rig.principal(rig.token(*ann))), std::move(beginning));
+  ASSERT_TRUE(gets(rig, *client, 2));
+  const auto received = messages(*client);
+  EXPECT_EQ(received[0].at("data").at("recovered"), false);
+  EXPECT_EQ(received[0].at("data").at("seq"), 5);
+  EXPECT_EQ(received[1].at("type"), "stream.gap");
+  EXPECT_EQ(received[1].at("data"), (json::object{{"from", 1}, {"to", 5}, {"reason", "expired"}}));
+}
+
 TEST(Session, T57_gets_events_compressed_and_what_is_for_it_alone_as_it_is) {
   SessionRig rig;
   rig.deflate = true;

@@ -190,6 +190,22 @@ TEST_F(HttpConnection, T10_a_large_body_is_refused_by_its_length_and_without_a_r
   EXPECT_FALSE(client.reset());
 }
 
+TEST_F(HttpConnection, T10_who_sends_on_keeps_its_answer_as_long_as_it_sends_for_half_a_minute) {
+  Client client(rig);
+  client.send("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 10737418240\r\n\r\n");
+  const auto go_on = [&](int seconds) {
+    for (int i = 0; i < seconds; ++i) {
+      client.send(std::string(300'000, 'x'));
+      rig.pass(1s);
+    }
+  };
+  go_on(20);
+  EXPECT_EQ(client.read().status, 413);
+  EXPECT_FALSE(client.reset());
+  go_on(15);
+  EXPECT_EQ(rig.server.connections(), 0U);
+}
+
 TEST_F(HttpConnection, T10_says_go_on_only_where_the_body_would_be_taken) {
   const std::string expect = "Expect: 100-continue\r\n";
   Client client(rig);

@@ -124,10 +124,6 @@ Result<FlagIdentity> patch_identity_beside(const FlagIdentity& base, const json:
                  });
 }
 
-}  // namespace
-
-namespace {
-
 void refuse_others(Fields& fields, const json::object& object, const json::object& server_sets) {
   for (const json::key_value_pair& shown : server_sets)
     if (const json::value* sent = object.if_contains(shown.key()); sent != nullptr && *sent != shown.value())

@@ -44,6 +44,7 @@ TEST(PackageBodies, platforms_are_refused_with_all_that_is_wrong) {
         << one.body.substr(0, 80);
   const Platform base = read_new_platform(object_of(R"({"key":"a"})")).value();
   EXPECT_EQ(complaints(patch_platform(base, object_of(R"({"x":1})"))), Texts{"unknown_member /x"});
+  EXPECT_EQ(read_platform(base, object_of(R"({"key":"b"})")).error().code, ErrorCode::field_not_allowed);
 }
 
 TEST(PackageBodies, packages_are_refused_with_all_that_is_wrong) {
@@ -87,6 +88,8 @@ TEST(PackageBodies, a_replacement_is_whole_and_a_patch_keeps_what_it_does_not_sa
   EXPECT_EQ(json_text(to_json(*bep, base).at("features")),
             R"([{"flag":"a","limits":{}},{"flag":"b","limits":{"seats":5,"tier":"gold","sso":true}}])");
   const Package whole = read_package(*bep, base, object_of(R"({"price":3})")).value();
+  EXPECT_EQ(read_package(*bep, base, object_of(R"({"created_at":""})")).error().code,
+            ErrorCode::field_not_allowed);
   EXPECT_EQ(whole.name, "k");
   EXPECT_EQ(whole.price, 3.0);
   EXPECT_EQ(whole.currency, std::nullopt);

@@ -40,6 +40,14 @@ class SocketioConnection : public testing::Test {
   void connect(Client& client, std::string_view name_space, const AccountRef& account) {
     client.connect(name_space, {{"token", rig_.token(*account)}});
   }
+  // The boss' client takes a seat in `/` and one in `/admin`, whose id this is.
+  ClientId seat_in_admin(Client& boss) {
+    connect(boss, "/", boss_);
+    connect(boss, "/admin", boss_);
+    ClientId id;
+    EXPECT_TRUE(Uuid::parse(std::string(value_of(boss.take().at(2)).at("sid").get_string()), id));
+    return id;
+  }
   hub::Entry event(std::string type, Seq seq, hub::Audience audience, std::string topic = {}) {
     return hub::EventRef(new hub::Event({std::move(type), R"({"n":1})", audience, std::move(topic)}, seq,
                                         rig_.clock.unix_ms()));
@@ -332,10 +340,7 @@ TEST_F(SocketioConnection, a_kick_comes_behind_what_waits_and_ends_that_seat_alo
 TEST_F(SocketioConnection,
        T31_T74_a_kicked_client_is_told_of_what_it_has_not_taken_its_own_up_to_what_is_not) {
   auto boss = client();
-  connect(*boss, "/", boss_);
-  connect(*boss, "/admin", boss_);
-  ClientId id;
-  ASSERT_TRUE(Uuid::parse(std::string(value_of(boss->take()[2]).at("sid").get_string()), id));
+  const ClientId id = seat_in_admin(*boss);
   boss->stop_polling();
   boss->send(R"(2/admin,0["hey"])");
   rig_.publish({event("note", 1, hub::Audience::admins()), event("mine", 2, hub::Audience::user(boss_->id)),
@@ -390,10 +395,7 @@ TEST_F(SocketioConnection, T60_what_it_says_itself_to_a_client_that_does_not_tak
 
 TEST_F(SocketioConnection, T60_what_an_ended_seat_has_left_may_be_more_than_what_is_said_beside_it) {
   auto boss = client();
-  connect(*boss, "/", boss_);
-  connect(*boss, "/admin", boss_);
-  ClientId id;
-  ASSERT_TRUE(Uuid::parse(std::string(value_of(boss->take()[2]).at("sid").get_string()), id));
+  const ClientId id = seat_in_admin(*boss);
   boss->stop_polling();
   const std::string half = '"' + std::string(Connection::said_bytes_max / 2, 'x') + '"';
   for (const Seq seq : {1, 2, 3})
@@ -413,10 +415,7 @@ TEST_F(SocketioConnection, T60_what_an_ended_seat_has_left_may_be_more_than_what
 TEST_F(SocketioConnection, T31_what_a_client_says_to_a_seat_that_was_just_ended_is_ignored) {
   const auto kicked = [&] {
     auto boss = client();
-    connect(*boss, "/", boss_);
-    connect(*boss, "/admin", boss_);
-    ClientId id;
-    EXPECT_TRUE(Uuid::parse(std::string(value_of(boss->take()[2]).at("sid").get_string()), id));
+    const ClientId id = seat_in_admin(*boss);
     rig_.publish({hub::Entry(hub::Kick{id})});
     EXPECT_THAT(boss->take(), ElementsAre("1/admin,"));
     boss->send_all({R"(2/admin,0["hey"])", "3/admin,7[]",

@@ -246,7 +246,7 @@ Result<NewFlag> read_new_flag(const json::object& body, Reading& reading) {
 }
 
 Result<DefinitionRef> read_definition(json::object body, Reading& reading) {
-  for (const std::string_view shown : {"key", "version", "enabled"}) body.erase(shown);
+  for (const std::string_view shown : shown_with_definition) body.erase(shown);
   return parse_definition(body, reading);
 }
 

@@ -9,6 +9,7 @@
 #include "flags/evaluation/environment.hpp"
 #include "http/fields.hpp"
 
+#include <array>
 #include <cstddef>
 #include <initializer_list>
 #include <optional>
@@ -60,7 +61,9 @@ Result<FlagIdentity> patch_identity(const FlagIdentity& base, const json::object
 Result<FlagIdentity> patch_shown_identity(const Namespace& name_space, const FlagIdentity& base,
                                           const json::object& patch);
 
-// A whole definition; `key`, `version` and `enabled`, which the server shows beside it, are passed over.
+// What the server shows beside a definition.
+inline constexpr std::array<std::string_view, 3> shown_with_definition = {"key", "version", "enabled"};
+// A whole definition; what is shown with it is passed over.
 Result<DefinitionRef> read_definition(json::object body, Reading& reading);
 
 }  // namespace corohub::flags

@@ -79,7 +79,7 @@ class DefinitionEdit {
   // On a reader's thread.
   Result<> draft(const json::object& body, DefinitionRef base, const Reading& reading) {
     body_ = body;
-    for (const std::string_view key : {"key", "version", "enabled"}) {
+    for (const std::string_view key : shown_with_definition) {
       const json::value* const sent = body.if_contains(key);
       if (sent == nullptr) continue;
       repeated_[key] = *sent;
